@@ -1,0 +1,94 @@
+"""Writes the tables between `<!-- table NAME -->` and `<!-- end -->` in the pages beside this file."""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from proxy import problems
+from proxy.caching import Outcome, cache_control
+from proxy.grammar import PARAMETERS
+from proxy.grammar.parameters import Group
+from proxy.settings import NOT_BUILT, PREFIX, Settings
+
+FOLDER = Path(__file__).parent
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def parameters(group: Group) -> str:
+    """The rows of the grammar."""
+    return table(
+        ("parameter", "what it is", "allowed"),
+        (
+            (
+                " or ".join(f"`{name}`" for name in (row.name, *row.aliases)) + ("" if row.built else " (later)"),
+                row.meaning,
+                row.allowed,
+            )
+            for row in PARAMETERS
+            if row.group == group
+        ),
+    )
+
+
+def settings() -> str:
+    """The fields of the settings, under the names people set."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        shown = PREFIX + name.upper() if field.validation_alias is None else name.upper()
+        default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+        rows.append((f"`{shown}`", default, field.description))
+    return table(("setting", "default", "what it is"), rows)
+
+
+def codes() -> str:
+    """The kinds of problems."""
+    rows = ((f"`{kind.code}`", kind.status, kind.title, f"`{kind.cache_control}`") for kind in problems.KINDS)
+    return table(("code", "status", "title", "Cache-Control"), rows)
+
+
+def outcomes() -> str:
+    """Pictures by outcome."""
+    rows = ((outcome.value, f"`{cache_control(outcome, 3600)}`") for outcome in Outcome)
+    return table(("outcome", "Cache-Control"), rows)
+
+
+TABLES = {
+    "generation": parameters("generation"),
+    "delivery": parameters("delivery"),
+    "control": parameters("control"),
+    "settings": settings(),
+    "not built": ", ".join(f"`{PREFIX}{name}`" for name in NOT_BUILT),
+    "problems": codes(),
+    "outcomes": outcomes(),
+}
+
+
+def written(page: str) -> str:
+    """The page with its tables as the code has them."""
+
+    def fill(match: re.Match[str]) -> str:
+        return f"<!-- table {match[1]} -->\n{TABLES[match[1]]}\n<!-- end -->"
+
+    return re.sub(r"<!-- table ([a-z ]+) -->\n.*?<!-- end -->", fill, page, flags=re.DOTALL)
+
+
+def main(check: bool) -> int:
+    """Writes the pages, or with `check` gives 1 where one differs."""
+    stale = [page for page in FOLDER.glob("*.md") if page.read_text() != written(page.read_text())]
+    for page in stale:
+        if check:
+            print(f"{page.name}: its tables are not the code's; run ./scripts/docs")  # noqa: T201
+        else:
+            page.write_text(written(page.read_text()))
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

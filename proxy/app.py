@@ -1,0 +1,219 @@
+"""The HTTP face: routes, and the lifespan that owns what is open."""
+
+import contextlib
+import logging
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proxy import caching, grammar, problems
+from proxy.cdn import Answer, Cdn, Look
+from proxy.pictures import MEDIA_TYPES
+from proxy.problems import Problem
+from proxy.request import Delivery, Request
+from proxy.service import Service
+from proxy.snippets import snippets
+
+log = logging.getLogger("promptcdn")
+
+_PERMALINK = re.compile(r"[0-9a-f]{64}")
+
+
+def create_app(service: Service, public_url: str = "") -> Starlette:
+    """The ASGI application of an open service; closes it when it stops. `public_url` begins the URLs in snippets."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await service.close()
+
+    app = Starlette(
+        routes=[
+            Route("/", picture),
+            Route("/i/{content_key}", permalink),
+            Route("/info", info),
+            Route("/healthz", healthz),
+        ],
+        exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.state.public_url = public_url
+    app.add_middleware(EveryAnswer)
+    return app
+
+
+async def picture(http: HttpRequest) -> Response:
+    """The picture that a URL asks for."""
+    request = grammar.parse(_raw_query(http))
+    grammar.require_built(request.asked, request.delivery, request.control)
+    answer = await _cdn(http).answer(request, making=http.method != "HEAD")
+    return _unmade(request) if answer is None else _shown(http, answer, request.delivery)
+
+
+async def permalink(http: HttpRequest) -> Response:
+    """A stored picture by its content key."""
+    content_key = http.path_params["content_key"]
+    if _PERMALINK.fullmatch(content_key) is None:
+        raise Problem(problems.NOT_FOUND, "a permalink is /i/ and 64 hex digits")
+    delivery = grammar.parse_delivery(_raw_query(http))
+    grammar.require_built(delivery)
+    return _shown(http, await _cdn(http).stored(content_key, delivery), delivery)
+
+
+async def info(http: HttpRequest) -> Response:
+    """What is known of a URL: its keys, its state, what its blanks were filled with. Makes nothing."""
+    request = grammar.parse(_raw_query(http))
+    return JSONResponse(await _known(http, request), headers={"cache-control": problems.NO_STORE})
+
+
+async def healthz(_http: HttpRequest) -> Response:
+    """That the process lives; it says nothing of what it depends on."""
+    return PlainTextResponse("ok\n", headers={"cache-control": problems.NO_STORE})
+
+
+async def on_problem(http: HttpRequest, error: Exception) -> Response:
+    """The problem document of a `Problem` (RFC 9457)."""
+    assert isinstance(error, Problem)
+    document = {**error.document(), "instance": http.url.path}
+    return JSONResponse(document, error.kind.status, caching.problem_headers(error))
+
+
+async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
+    """The framework's own refusals, as problem documents like all others."""
+    assert isinstance(error, HTTPException)
+    if error.status_code != problems.METHOD_NOT_ALLOWED.status:
+        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.url.path}"))
+    # The framework's list has no order of its own.
+    allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+    response = await on_problem(http, Problem(problems.METHOD_NOT_ALLOWED, f"allowed here: {allowed}"))
+    response.headers["allow"] = allowed
+    return response
+
+
+async def on_exception(http: HttpRequest, _error: Exception) -> Response:
+    """What nobody foresaw: the log has it, the client learns nothing of our insides."""
+    return await on_problem(http, Problem(problems.INTERNAL, "the log of the service says more"))
+
+
+class EveryAnswer:
+    """Puts on every answer what all share, stamps it when it starts, and logs it; memory hits are not logged."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _stamp(message, scope, 1000 * (time.perf_counter() - began))
+            await send(message)
+
+        await self._app(scope, receive, stamped)
+
+
+def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
+    headers = MutableHeaders(raw=message["headers"])
+    request_id = secrets.token_hex(8)
+    status = message["status"]
+    if "detail=memory" not in headers.get("cache-status", "") and scope["path"] != "/healthz":
+        log.info("%s %s %d %.0f ms %s", scope["method"], _loggable(scope["path"]), status, milliseconds, request_id)
+    headers.setdefault("date", formatdate(usegmt=True))
+    if status == 304:
+        message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
+        return
+    for name, value in caching.ALWAYS.items():
+        headers.setdefault(name, value)
+    headers["x-request-id"] = request_id
+    headers["server-timing"] = f"total;dur={milliseconds:.1f}"
+
+
+def _shown(http: HttpRequest, answer: Answer, delivery: Delivery) -> Response:
+    """The response of a picture, or 304 where the client has it."""
+    now = int(_service(http).clock.utc().timestamp())
+    headers = caching.picture_headers(
+        answer.rendition,
+        answer.outcome,
+        answer.status,
+        seconds_left=int(answer.until.timestamp()) - now if answer.until else 0,
+        location=answer.location,
+        permalink=grammar.permalink(answer.rendition.content_key, delivery),
+    )
+    # `max-age` of a calendar picture runs from this very moment.
+    headers["date"] = formatdate(now, usegmt=True)
+    if caching.not_modified(http.headers.get("if-none-match"), headers.get("etag")):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.rendition.body, headers=headers)
+
+
+def _unmade(request: Request) -> Response:
+    media_type = MEDIA_TYPES[request.delivery.format]
+    response = Response(headers=caching.unmade_headers(media_type))
+    del response.headers["content-length"]
+    return response
+
+
+async def _known(http: HttpRequest, request: Request) -> dict[str, object]:
+    asked, cdn = request.asked, _cdn(http)
+    looks = [await cdn.look(seeded) for seeded in (cdn.pool(asked) if asked.seed is None else (asked,))]
+    one = looks[0] if asked.seed is not None else None
+    url = grammar.canonical_url(asked, request.delivery)
+    states = [look.state for look in looks]
+    return {
+        "content_key": one and one.content_key,
+        "state": one.state if one else next((state for state in _STATES if state in states), "absent"),
+        "permalink": one and grammar.permalink(one.content_key, request.delivery),
+        "url": url,
+        "as_asked": asked.parameters(),
+        "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
+        "pool": None if one else [_variant(request, look) for look in looks],
+        "snippets": snippets(http.app.state.public_url + url, asked.prompt),
+    }
+
+
+# What a pool is as a whole: the first of these that any of its seeds is.
+_STATES = ("stored", "generating", "absent", "blocked")
+
+
+def _variant(request: Request, look: Look) -> dict[str, object]:
+    return {
+        "seed": look.seed,
+        "state": look.state,
+        "content_key": look.content_key,
+        "url": grammar.canonical_url(request.asked.seeded(look.seed), request.delivery),
+    }
+
+
+def _raw_query(http: HttpRequest) -> bytes:
+    """The query as it came. Raises `Problem` (414) for a URL that is too long."""
+    query: bytes = http.scope["query_string"]
+    if len(http.scope["raw_path"]) + 1 + len(query) > grammar.URL_MAX:
+        raise Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most")
+    return query
+
+
+def _loggable(path: str) -> str:
+    return path[:100].encode("unicode_escape").decode()
+
+
+def _service(http: HttpRequest) -> Service:
+    service: Service = http.app.state.service
+    return service
+
+
+def _cdn(http: HttpRequest) -> Cdn:
+    return _service(http).cdn

@@ -1,0 +1,297 @@
+"""The one way of a request: from what a URL asks to the picture that answers it.
+
+    binding → resolve → content key → memory → store (rendition, master, verdict) → access → flight (`making`)
+    → rendition
+
+Seedless and calendar URLs draw a seed first and *are* the seeded request from then on.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+import cachetools
+
+from proxy import access, grammar, keys, problems, seeds
+from proxy.bindings import Bindings, Bound, bound
+from proxy.caching import CacheStatus, Outcome, Rendition
+from proxy.flights import Flight, Flights
+from proxy.making import Clock, Making
+from proxy.problems import Problem, StoreUnknown
+from proxy.renditions import Renditions
+from proxy.request import Asked, Defaults, Delivery, Request, Resolved, resolve
+
+STAND_IN_TIME = timedelta(seconds=60)
+_POOLS_REMEMBERED = 10_000
+
+State = Literal["stored", "generating", "absent", "blocked"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the operator decided: the defaults, the size of a pool, who may cause new pictures, the usual patience."""
+
+    defaults: Defaults
+    variants: int = 8
+    misses: access.Misses = "open"
+    wait: float = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A picture and how it came to be the answer. `location` is its seeded URL where the URL asked has no seed of its
+    own, `until` the end of its calendar period."""
+
+    rendition: Rendition
+    outcome: Outcome
+    status: CacheStatus
+    location: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known of a seeded request without making anything."""
+
+    seed: int
+    resolved: Resolved
+    content_key: str
+    state: State
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A URL's whole resolved request; `new` where no binding said so yet."""
+
+    as_asked_key: str
+    bound: Bound
+    new: bool
+
+
+class Cdn:
+    """Answers requests with pictures. Decisions are the policy's, deeds those of the rooms given here."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        bindings: Bindings,
+        renditions: Renditions,
+        flights: Flights[None],
+        making: Making,
+        clock: Clock,
+        chance: random.Random,
+    ) -> None:
+        self._rules = rules
+        self._bindings = bindings
+        self._renditions = renditions
+        self._flights = flights
+        self._making = making
+        self._clock = clock
+        self._chance = chance
+        self._behind: cachetools.LRUCache[str, Flight[None]] = cachetools.LRUCache(_POOLS_REMEMBERED)
+        self._last_shown: cachetools.LRUCache[str, Request] = cachetools.LRUCache(_POOLS_REMEMBERED)
+
+    async def answer(self, request: Request, *, making: bool = True) -> Answer | None:
+        """The picture. `None` where it is not there and `making` is false. Raises `Problem`."""
+        match request.asked.seed:
+            case int():
+                return await self._seeded(request, making=making)
+            case None:
+                return await self._seedless(request, making=making)
+            case _:
+                return await self._calendar(request, making=making)
+
+    async def stored(self, content_key: str, delivery: Delivery) -> Answer:
+        """A permalink's picture. Never makes one: `Problem` (404) where there is none."""
+        found = await self._renditions.find(content_key, delivery.format)
+        if found is None:
+            raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
+        return _answer(found.rendition, CacheStatus(hit=found.place))
+
+    async def look(self, asked: Asked) -> Look:
+        """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
+        if isinstance(asked.seed, str):
+            asked = asked.seeded(seeds.of_period(seeds.period_name(asked.seed, self._clock.utc())))
+        order = (await self._order(asked)).bound
+        return Look(order.resolved.seed, order.resolved, order.content_key, await self._state(order.content_key))
+
+    def pool(self, asked: Asked) -> tuple[Asked, ...]:
+        """The seeded requests that a seedless one is drawn from."""
+        form = keys.as_asked_form(asked.seeded(None))
+        return tuple(asked.seeded(seed) for seed in seeds.pool(form, self._rules.variants))
+
+    async def _state(self, content_key: str) -> State:
+        if self._flights.under_way(content_key):
+            return "generating"
+        if await self._renditions.has(content_key):
+            return "stored"
+        return "blocked" if await self._bindings.filtered(content_key) else "absent"
+
+    async def _seeded(self, request: Request, *, making: bool) -> Answer | None:
+        order = await self._order(request.asked)
+        answer = await self._find(order.bound.content_key, request.delivery)
+        if answer is None and making:
+            answer = await self._make(order, request)
+        if answer is None or not order.new:
+            return answer
+        return await self._bind(order, answer, request)
+
+    async def _order(self, asked: Asked) -> _Order:
+        as_asked_key = keys.as_asked_key(asked)
+        known = await self._bindings.of(as_asked_key)
+        return _Order(as_asked_key, known or bound(resolve(asked, self._rules.defaults)), new=known is None)
+
+    async def _find(self, content_key: str, delivery: Delivery) -> Answer | None:
+        found = await self._renditions.find(content_key, delivery.format)
+        if found is not None:
+            return _answer(found.rendition, CacheStatus(hit=found.place))
+        if await self._bindings.filtered(content_key):
+            raise Problem(problems.FILTERED, "the upstream's filter refused this prompt with this seed")
+        return None
+
+    async def _make(self, order: _Order, request: Request) -> Answer:
+        flight, joined = self._begin(order)
+        wait = request.control.wait
+        await flight.outcome(self._rules.wait if wait is None else wait)
+        found = await self._renditions.find(order.bound.content_key, request.delivery.format)
+        if found is None:
+            raise StoreUnknown("the picture was made, and the store does not have it")
+        return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
+
+    def _begin(self, order: _Order) -> tuple[Flight[None], bool]:
+        """The flight that makes the picture, and whether it was under way. Awaits nothing; raises `Problem`."""
+        access.require_making_allowed(self._rules.misses)
+        return self._flights.join(order.bound.content_key, lambda: self._making.make(order.as_asked_key, order.bound))
+
+    async def _bind(self, order: _Order, answer: Answer, request: Request) -> Answer:
+        """`answer`, once its URL is bound to it; the winner's picture where another process bound the URL first."""
+        if not answer.rendition.stored:
+            return answer
+        try:
+            winner = await self._bindings.bind(order.as_asked_key, order.bound, answer.rendition.made_at)
+        except StoreUnknown:
+            return replace(answer, outcome=Outcome.UNSTORED)
+        if winner.content_key == order.bound.content_key:
+            return answer
+        rightful = _Order(order.as_asked_key, winner, new=False)
+        return await self._find(winner.content_key, request.delivery) or await self._make(rightful, request)
+
+    async def _seedless(self, request: Request, *, making: bool) -> Answer | None:
+        """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first."""
+        pool = [replace(request, asked=asked) for asked in self.pool(request.asked)]
+        pool_key = keys.as_asked_key(request.asked)
+        shown = await self._shown(self._drawn(pool, self._last_shown.get(pool_key)))
+        missing = [view for view, answer in shown.items() if answer is None]
+        for view, answer in shown.items():
+            if answer is not None:
+                if missing and making:
+                    await self._make_behind(pool_key, missing[0].asked)
+                self._last_shown[pool_key] = view
+                return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
+        if not missing:
+            raise Problem(problems.FILTERED, "the upstream's filter refused every picture of this prompt")
+        return await self._first(next(view for view in pool if view in shown)) if making else None
+
+    def _drawn(self, pool: Sequence[Request], last: Request | None) -> list[Request]:
+        """The pool in the order of a draw; what the view before this one saw comes last, so that views vary."""
+        drawn = self._chance.sample(pool, len(pool))
+        return sorted(drawn, key=lambda view: view == last)
+
+    async def _shown(self, views: Sequence[Request]) -> dict[Request, Answer | None]:
+        """The first view's stored picture; where there is none, what each view has. Those with a verdict are left out.
+
+        A store that does not answer is an error only where no view has a picture in memory.
+        """
+        shown: dict[Request, Answer | None] = {}
+        troubles: list[BaseException] = []
+        for some in (views[:1], views[1:]):
+            looks = await asyncio.gather(*(self._seeded(view, making=False) for view in some), return_exceptions=True)
+            for view, look in zip(some, looks, strict=True):
+                if not isinstance(look, BaseException):
+                    shown[view] = look
+                elif not _is_filtered(look):
+                    troubles.append(look)
+            if any(shown.values()):
+                return shown
+        if troubles:
+            raise troubles[0]
+        return shown
+
+    async def _first(self, view: Request) -> Answer | None:
+        """The pool's first picture, which all viewers wait for together."""
+        try:
+            answer = await self._seeded(view, making=True)
+        except Problem as problem:
+            if _is_filtered(problem):
+                # The next view tries the next seed: this verdict is not the whole URL's.
+                raise Problem(problem.kind, problem.detail, cache_control=problems.kept(5)) from None
+            raise
+        return answer and replace(answer, outcome=Outcome.AWAITED, location=_location(view))
+
+    async def _make_behind(self, pool_key: str, missing: Asked) -> None:
+        """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent."""
+        try:
+            order = await self._order(missing)
+            under_way = self._behind.get(pool_key)
+            if under_way is None or under_way.landed:
+                self._behind[pool_key], _ = self._begin(order)
+        except Problem:
+            return
+
+    async def _calendar(self, request: Request, *, making: bool) -> Answer | None:
+        """The present period's picture; for its first minute, while it is made, the last one's may stand in."""
+        calendar = request.asked.seed
+        assert isinstance(calendar, str)
+        now = self._clock.utc()
+        start, end = seeds.period_start(calendar, now), seeds.period_end(calendar, now)
+        current = _at(request, seeds.period_name(calendar, now))
+        try:
+            answer = await self._seeded(current, making=False)
+            if answer is None and making:
+                if now - start < STAND_IN_TIME:
+                    last = _at(request, seeds.period_name(calendar, start - timedelta(seconds=1)))
+                    if (stand_in := await self._stand_in(current, last)) is not None:
+                        return stand_in
+                answer = await self._seeded(current, making=True)
+        except Problem as problem:
+            if _is_filtered(problem):
+                left = max(1, int((end - now).total_seconds()))
+                raise Problem(problem.kind, problem.detail, cache_control=problems.kept(min(86400, left))) from None
+            raise
+        if answer is None:
+            return None
+        outcome = Outcome.CALENDAR if answer.outcome is Outcome.SEEDED else answer.outcome
+        return replace(answer, outcome=outcome, location=_location(current), until=end)
+
+    async def _stand_in(self, current: Request, last: Request) -> Answer | None:
+        """The last period's picture, if it is stored; the present one's is begun behind it."""
+        try:
+            shown = await self._seeded(last, making=False)
+        except Problem:
+            return None
+        if shown is None:
+            return None
+        order = await self._order(current.asked)
+        with contextlib.suppress(Problem):
+            self._begin(order)
+        return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
+
+
+def _answer(rendition: Rendition, status: CacheStatus) -> Answer:
+    return Answer(rendition, Outcome.SEEDED if rendition.stored else Outcome.UNSTORED, status)
+
+
+def _at(request: Request, period: str) -> Request:
+    return replace(request, asked=request.asked.seeded(seeds.of_period(period)))
+
+
+def _location(view: Request) -> str:
+    return grammar.canonical_url(view.asked, view.delivery)
+
+
+def _is_filtered(problem: BaseException) -> bool:
+    return isinstance(problem, Problem) and problem.kind is problems.FILTERED

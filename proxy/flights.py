@@ -1,0 +1,97 @@
+"""Flights: one piece of work a key, shared by all who wait for it, cancelled by none of them."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from proxy import problems
+from proxy.problems import Problem
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+class Flight(Generic[_T]):
+    """Work under way. It has one owner, `Flights`; whoever waits for it may leave."""
+
+    def __init__(self, task: "asyncio.Task[_T | Problem]") -> None:
+        self._task = task
+
+    @property
+    def landed(self) -> bool:
+        return self._task.done()
+
+    async def outcome(self, patience: float) -> _T:
+        """What the work gave, or its `Problem`, raised anew for each waiter; `Problem` (503) after `patience` seconds.
+
+        `asyncio.wait` and not `wait_for`: a waiter that gives up or is cancelled must not cancel paid work.
+        """
+        await asyncio.wait({self._task}, timeout=patience)
+        if not self._task.done():
+            raise Problem(problems.TOO_SLOW, "the picture is being made: the same URL has it in a moment")
+        if self._task.cancelled():
+            raise Problem(problems.DRAINING, "the service stopped before the picture was made")
+        outcome = self._task.result()
+        if isinstance(outcome, Problem):
+            raise outcome.again()
+        return outcome
+
+
+class Flights(Generic[_T]):
+    """At most one flight a key, so many at once, so many in the queue behind them; more are refused."""
+
+    def __init__(self, concurrency: int, queue: int) -> None:
+        self._running = asyncio.Semaphore(concurrency)
+        self._most = concurrency + queue
+        self._flights: dict[str, Flight[_T]] = {}
+        self._tasks: set[asyncio.Task[_T | Problem]] = set()
+        self._draining = False
+
+    def under_way(self, key: str) -> Flight[_T] | None:
+        """The flight of that key that has not landed."""
+        return self._flights.get(key)
+
+    def join(self, key: str, fly: Callable[[], Awaitable[_T]]) -> tuple[Flight[_T], bool]:
+        """The flight of `key`, begun with `fly` where there is none; and whether it was there already.
+
+        Nothing here awaits: between the look and the start no other request can slip in.
+        Raises `Problem` (503) where too many are under way, or the service is stopping.
+        """
+        if (flight := self._flights.get(key)) is not None:
+            return flight, True
+        if self._draining:
+            raise Problem(problems.DRAINING, "no new pictures are begun")
+        if len(self._flights) >= self._most:
+            raise Problem(problems.OVERLOADED, f"{self._most} pictures are being made or waiting to be")
+        # An empty context: a flight is nobody's request, and must not carry the first one's.
+        task = asyncio.create_task(self._fly(key, fly), context=contextvars.Context())
+        self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
+        task.add_done_callback(self._tasks.discard)
+        flight = self._flights[key] = Flight(task)
+        return flight, False
+
+    async def drain(self, patience: float) -> None:
+        """Lets no new flight begin, waits for those under way, and gives up those that outlast `patience` seconds."""
+        self._draining = True
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(set(self._tasks), timeout=patience)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _fly(self, key: str, fly: Callable[[], Awaitable[_T]]) -> _T | Problem:
+        try:
+            async with self._running:
+                return await fly()
+        except Problem as problem:
+            return problem
+        except Exception:  # the edge of a task: whatever broke, its waiters are told
+            log.exception("a flight broke")
+            return Problem(problems.INTERNAL, "the picture could not be made")
+        finally:
+            # The outcome is in the store and in memory by now: whoever comes after this line finds it there.
+            del self._flights[key]

@@ -1,0 +1,35 @@
+"""Generators: what makes a master. One file each, behind the small Protocol below."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from proxy.request import Resolved
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a generator answered: the picture's file, and what admission has to know of it.
+
+    `seed_echo` is the seed that the upstream says it used; 0 says nothing (older servers never fill it in).
+    """
+
+    picture: bytes
+    seed_sent: int
+    seed_echo: int = 0
+    filtered: bool = False
+
+
+class Generator(Protocol):
+    """Makes pictures. `paid` says whether each call costs money; `name` is in every content key."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def paid(self) -> bool: ...
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        """One picture, within the generator's own deadline. Raises `UpstreamFailed`."""
+        ...
+
+    async def close(self) -> None: ...

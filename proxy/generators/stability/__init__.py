@@ -1,0 +1,59 @@
+"""The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
+
+    address    what STABILITY_HOST means
+    client     one call, from the order to the picture
+    line       the connection to the upstream
+    wire       the order as the protocol's message
+    answers    the stream of answers, and what it comes to
+    statuses   every gRPC status, and what it means for us
+    stubs      the SDK's messages, imported without its side effects
+
+Importing this module is cheap: grpc and the SDK come in when a `Stability` is made.
+"""
+
+from proxy.generators import Made
+from proxy.generators.stability.address import DEFAULT_HOST, address
+from proxy.request import Resolved
+
+TIMEOUT = 120.0
+
+
+class Stability:
+    """Makes pictures over gRPC, with the SDK's messages and never with its client (docs/stability.md says why).
+
+    `host` is text as in STABILITY_HOST, `timeout` the seconds one picture may take, connecting included.
+    Raises `ValueError` where host or key cannot be right, `SdkMissing` where stability-sdk is not installed.
+    """
+
+    name = "stability"
+    paid = True
+
+    def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timeout: float = TIMEOUT) -> None:
+        where = address(host)
+        _check(key)
+        from proxy.generators.stability.client import Client  # late: 0.2 s and 30 MB, for those who pay
+
+        self._where = where
+        self._client = Client(where, key, timeout)
+
+    def __repr__(self) -> str:
+        return f"Stability({self._where.target!r}, tls={self._where.tls})"
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        """One picture. Raises `UpstreamFailed`; a picture that the upstream's filter refused is a `Made` too.
+
+        The first call binds the generator to the running event loop.
+        """
+        return await self._client.generate(resolved, content_key)
+
+    async def close(self) -> None:
+        """Closes the connection; where a call is still under way, as soon as that ends."""
+        await self._client.close()
+
+
+def _check(key: str | None) -> None:
+    # grpc refuses such a header itself, with an error that quotes it: the key would be in the log.
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError(
+            "STABILITY_KEY holds white space or characters that no header carries (is there a line break?)"
+        )

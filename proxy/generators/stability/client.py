@@ -1,0 +1,38 @@
+"""One call, from the order to the picture."""
+
+import time
+
+from proxy import __version__
+from proxy.generators import Made
+from proxy.generators.stability import answers, wire
+from proxy.generators.stability.address import Address
+from proxy.generators.stability.line import CONNECT_SECONDS, Lines
+from proxy.generators.stability.stubs import GenerationServiceStub
+from proxy.request import Resolved
+
+
+class Client:
+    """Orders pictures at one upstream. `timeout` is the seconds one picture may take, connecting included."""
+
+    def __init__(self, where: Address, key: str | None, timeout: float) -> None:
+        self._lines = Lines(where)
+        self._timeout = timeout
+        self._metadata = _metadata(key)
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        """One picture, or the word that it was filtered. Raises `UpstreamFailed`."""
+        ends = time.monotonic() + self._timeout
+        request = wire.generation_request(resolved, content_key)
+        async with self._lines.connected(min(CONNECT_SECONDS, self._timeout / 2)) as channel:
+            stub = GenerationServiceStub(channel)
+            call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
+            return await answers.read(call, seed=request.image.seed[0], engine=resolved.engine)
+
+    async def close(self) -> None:
+        await self._lines.close()
+
+
+def _metadata(key: str | None) -> tuple[tuple[str, str], ...]:
+    """What goes with every call. The key goes over plain connections too: self-hosted servers ask for it."""
+    client = (("stability-client-id", "promptcdn"), ("stability-client-version", __version__))
+    return (("authorization", f"Bearer {key}"), *client) if key else client

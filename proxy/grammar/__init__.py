@@ -1,0 +1,134 @@
+"""URL → parameters. The raw query is read here: a framework's parser replaces bad bytes silently.
+
+Part of the promise of every key: the grammar may become wider, never narrower. Its version is the keys' version, and
+the pinned Unicode version belongs to it.
+"""
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlencode
+
+from proxy import problems
+from proxy.grammar import text
+from proxy.grammar.parameters import BUILT_FORMATS, BY_NAME, PARAMETERS, Group, Parameter
+from proxy.request import Asked, Control, Delivery, Request, Value
+
+URL_MAX = 8192
+
+# `?v=2` is how people make an image proxy look again; the others are added by whoever counts visits.
+_IGNORED = ("v", "fbclid", "gclid")
+_IGNORED_PREFIX = "utm_"
+
+
+def parse(raw_query: bytes) -> Request:
+    """What a picture's URL says. Raises `Problem` (400) that names the parameter, the value and what is allowed."""
+    said = _said(raw_query, ("generation", "delivery", "control"))
+    if "prompt" not in said["generation"]:
+        raise problems.bad_parameter("prompt", "", BY_NAME["prompt"].allowed, "it is missing")
+    if "aspect_ratio" in said["generation"] and (sides := {"width", "height"} & said["generation"].keys()):
+        ratio = said["generation"]["aspect_ratio"]
+        raise problems.bad_parameter("aspect_ratio", ratio, f"either this or {min(sides)}", "both are given")
+    return Request(Asked(**said["generation"]), Delivery(**said["delivery"]), Control(**said["control"]))
+
+
+def parse_delivery(raw_query: bytes) -> Delivery:
+    """What a permalink's URL says: it names the picture itself, only its delivery is left to ask for."""
+    return Delivery(**_said(raw_query, ("delivery",))["delivery"])
+
+
+def require_built(*groups: Asked | Delivery | Control) -> None:
+    """Raises `Problem` (400) for what the grammar reads and this service does not make yet."""
+    for name, value in ((name, value) for group in groups for name, value in vars(group).items()):
+        if value is not None and not (BY_NAME[name].built and (name != "format" or value in BUILT_FORMATS)):
+            raise problems.not_available(name, str(value))
+
+
+def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:
+    """The one spelling of a request as a path-absolute URL that survives Markdown, HTML and every renderer."""
+    return f"/?{_query({**asked.parameters(), **delivery.parameters()})}"
+
+
+def permalink(content_key: str, delivery: Delivery = Delivery()) -> str:
+    """The path-absolute URL of one stored picture."""
+    said = delivery.parameters()
+    return f"/i/{content_key}?{_query(said)}" if said else f"/i/{content_key}"
+
+
+def _query(said: dict[str, Value]) -> str:
+    return urlencode(
+        {name: text.number(str(value)) if isinstance(value, float) else value for name, value in said.items()}
+    )
+
+
+def _said(raw_query: bytes, groups: tuple[Group, ...]) -> dict[Group, dict[str, Any]]:
+    said: dict[Group, dict[str, Any]] = {group: {} for group in groups}
+    seen: set[str] = set()
+    for name, raw_value in _pairs(raw_query):
+        row = _row(name, raw_value, groups)
+        if row.name in seen:
+            raise problems.bad_parameter(name, _shown(raw_value), "once", "it is given twice")
+        seen.add(row.name)
+        value = _value(row, name, raw_value)
+        if value is not None:
+            said[row.group][row.name] = value
+    return said
+
+
+def _pairs(raw_query: bytes) -> Iterator[tuple[str, bytes]]:
+    """Names, and values still raw. A fragment is cut: some servers leave it in the query."""
+    for pair in raw_query.partition(b"#")[0].split(b"&"):
+        raw_name, _, raw_value = pair.partition(b"=")
+        name = _name(raw_name)
+        if not name and not raw_value:
+            continue
+        if name not in _IGNORED and not name.startswith(_IGNORED_PREFIX):
+            yield name, raw_value
+
+
+def _name(raw: bytes) -> str:
+    """A parameter's name. `&amp;` in a URL that nobody decoded leaves `amp;` before it, once or more."""
+    try:
+        name = _decoded(raw)
+    except UnicodeDecodeError:
+        raise problems.bad_parameter(_shown(raw), "", "names in UTF-8", "not UTF-8") from None
+    while name.startswith("amp;"):
+        name = name.removeprefix("amp;")
+    return name
+
+
+def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:
+    row = BY_NAME.get(name)
+    if row is not None and row.group in groups:
+        return row
+    known = [known for known, row in BY_NAME.items() if row.group in groups]
+    close = difflib.get_close_matches(name[:50].lower(), known, n=1)
+    hint = f"unknown parameter, did you mean {close[0]}?" if close else "unknown parameter"
+    raise problems.bad_parameter(_printable(name), _shown(raw_value), ", ".join(known), hint)
+
+
+def _value(row: Parameter, name: str, raw: bytes) -> Value | None:
+    try:
+        value = text.normalised(_decoded(raw))
+        return row.read(value) if value else None
+    except UnicodeDecodeError:
+        raise problems.bad_parameter(name, _shown(raw), "percent-encoded UTF-8", "not UTF-8") from None
+    except ValueError as wrong:
+        raise problems.bad_parameter(name, _shown(raw), row.allowed, str(wrong)) from None
+
+
+def _decoded(raw: bytes) -> str:
+    """Percent-decoded once; a malformed escape is a literal `%`, since renderers send `100%` both ways."""
+    return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8", "strict")
+
+
+def _shown(raw: bytes) -> str:
+    return _printable(unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8", "backslashreplace"))
+
+
+def _printable(text: str) -> str:
+    """`text` escaped so that it can stand in an error without doing harm."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+
+
+__all__ = ["PARAMETERS", "URL_MAX", "canonical_url", "parse", "parse_delivery", "permalink", "require_built"]

@@ -1,0 +1,51 @@
+"""Text as people meant it: one spelling for what looks the same, and a clear no to what cannot be seen.
+
+Everything here goes by one pinned Unicode version (`unicodedata2`), never the interpreter's: the normalised text is
+hashed into keys, and a Python upgrade must not move them.
+"""
+
+import re
+
+import unicodedata2 as unicode
+
+UNICODE_VERSION = "18.0.0"
+
+# Property White_Space (Unicode PropList). U+001C to U+001F are not in it, whatever `str.split` says.
+_WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_DROPPED = re.compile("[\u00ad\u200b\ufeff]")
+_JOINERS_AND_MARKS = frozenset("\u200c\u200d\u200e\u200f")
+# UTS #51, emoji tag sequences: a base (with its presentation or skin tone), tags, and the end tag.
+_TAG_SEQUENCE = re.compile("(.)[\ufe0f\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007e]+\U000e007f")
+
+_NUMBER = re.compile(r"(-?)0*([0-9]+)(?:\.([0-9]+))?")
+
+
+def normalised(text: str) -> str:
+    """`text` in the one spelling that is hashed and generated: NFC, white space in single blanks, trimmed.
+
+    Raises `ValueError` that names the first character which is neither visible nor of use.
+    """
+    text = unicode.normalize("NFC", _DROPPED.sub("", text))
+    text = _WHITE_SPACE.sub(" ", text).strip(" ")
+    if strange := _strange(text):
+        raise ValueError(f"U+{ord(strange):04X} cannot be seen")
+    return text
+
+
+def number(text: str) -> str | None:
+    """The one spelling of a number (`7` for `007` and `7.0`), or `None` where `text` is none."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    sign, whole, fraction = match.groups()
+    fraction = (fraction or "").rstrip("0")
+    spelled = f"{whole}.{fraction}" if fraction else whole
+    return spelled if spelled == "0" else sign + spelled
+
+
+def _strange(text: str) -> str | None:
+    if text.isascii() and text.isprintable():
+        return None
+    seen = _TAG_SEQUENCE.sub(lambda match: match[1] if unicode.category(match[1]) == "So" else match[0], text)
+    hidden = (letter for letter in seen if unicode.category(letter) in ("Cc", "Cf"))
+    return next((letter for letter in hidden if letter not in _JOINERS_AND_MARKS), None)

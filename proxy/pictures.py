@@ -1,0 +1,86 @@
+"""Deeds on picture files: decode, clean, encode. Blocking; callers give them a thread of their own."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+
+from PIL import Image
+
+from proxy.admission import PIXELS_MAX, Seen
+from proxy.request import Format
+
+MEDIA_TYPES: dict[Format, str] = {"webp": "image/webp", "png": "image/png"}
+
+_BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
+_READ_FORMATS = ("PNG", "JPEG", "WEBP")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What pixels need to look right. Everything else is text that a server wrote: prompts, ids, settings.
+_PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype"
+
+
+def seen(data: bytes) -> Seen | None:
+    """What decoding `data` shows, or `None` where it is no whole picture of a sane size."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+            # The declared size is read first: a bomb is refused before it is unpacked.
+            if image.width * image.height > PIXELS_MAX:
+                return None
+            image.load()
+            return Seen(f"image/{str(image.format).lower()}", image.width, image.height)
+    except (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, _BOMB, _BOMB_WARNING):
+        return None
+
+
+def master(data: bytes, generator: str) -> bytes:
+    """A picture that `seen` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
+    if not data.startswith(_PNG_SIGNATURE):
+        with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+            data = _saved(_plain(image), "PNG", compress_level=6)
+    chunks = [chunk for kind, chunk in _png_chunks(data) if kind in _PNG_KEPT]
+    text = b"XML:com.adobe.xmp\0\0\0\0\0" + _xmp(generator)
+    return b"".join([_PNG_SIGNATURE, chunks[0], _png_chunk(b"iTXt", text), *chunks[1:]])
+
+
+def encoded(master_png: bytes, format_: Format, generator: str) -> bytes:
+    """A master in another format, full size. WebP at effort 2: half the time of 4 for 4 % more bytes."""
+    with Image.open(io.BytesIO(master_png), formats=("PNG",)) as image:
+        assert format_ == "webp", f"{format_} is not encoded here"
+        return _saved(_plain(image), "WEBP", quality=80, method=2, xmp=_xmp(generator))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _saved(image: Image.Image, format_: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and raw bytes of each chunk (PNG specification, section 5.3) up to the end of the picture."""
+    offset = len(_PNG_SIGNATURE)
+    kind = b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        yield kind, data[offset : offset + length + 12]
+        offset += length + 12
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _xmp(generator: str) -> bytes:
+    """IPTC's DigitalSourceType, the mark of generated pictures that search engines and laws look for."""
+    source = "algorithmicMedia" if generator == "sketch" else "trainedAlgorithmicMedia"
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+        f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}/{source}"/>'
+        '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    ).encode()

@@ -1,0 +1,135 @@
+"""Every error this service answers with, in one table: code, status, title and how long caches may keep it.
+
+    Problem             an answer that is no picture
+    ├── UpstreamFailed  the generator gave none; says whether it may have been charged
+    └── StoreUnknown    the store did not answer: neither there nor absent
+
+`Cache-Control` belongs to the outcome (docs/problems.md): what one client did wrong is `no-store`, what is true for
+everybody may be kept for as long as it stays true.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+NO_STORE = "no-store"
+
+
+def kept(seconds: int) -> str:
+    """`Cache-Control` for an answer that everybody may share for `seconds`, and not a moment longer.
+
+    Without `stale-while-revalidate=0` Varnish goes on serving it for its default grace of 10 s.
+    """
+    return f"public, max-age={seconds}, stale-while-revalidate=0"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One row of the table. `retry_after` is in seconds; `None` where trying again does not help."""
+
+    code: str
+    status: int
+    title: str
+    cache_control: str = NO_STORE
+    retry_after: int | None = None
+
+
+BAD_PARAMETER = Kind("bad_parameter", 400, "A parameter is not right")
+NOT_AVAILABLE = Kind("not_available", 400, "This service cannot do that yet")
+MISSES_CLOSED = Kind("misses_closed", 403, "No new pictures are made here")
+FILTERED = Kind("filtered", 403, "The upstream's filter refused this picture", kept(86400))
+NOT_FOUND = Kind("not_found", 404, "Nothing here")
+METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method does nothing here")
+URI_TOO_LONG = Kind("uri_too_long", 414, "The URL is too long")
+INTERNAL = Kind("internal", 500, "Something broke on our side")
+UPSTREAM_REFUSED = Kind("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
+UPSTREAM_GARBLED = Kind("upstream_garbled", 502, "The upstream sent no usable picture", kept(5), 5)
+UPSTREAM_UNREACHABLE = Kind("upstream_unreachable", 503, "The upstream cannot be reached", kept(5), 5)
+UPSTREAM_BUSY = Kind("upstream_busy", 503, "The upstream takes no more requests now", kept(5), 5)
+UPSTREAM_TIMEOUT = Kind("upstream_timeout", 504, "The upstream took too long", kept(5), 5)
+STORE_UNKNOWN = Kind("store_unknown", 503, "The store does not answer", kept(5), 5)
+GENERATOR_MISSING = Kind("generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5)
+BUDGET_SPENT = Kind("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
+OVERLOADED = Kind("overloaded", 503, "Too many pictures are being made", kept(30), 30)
+DRAINING = Kind("draining", 503, "The service is stopping", kept(5), 5)
+TOO_SLOW = Kind(
+    "too_slow",
+    503,
+    "The picture is still being made",
+    "public, max-age=2, must-revalidate, stale-while-revalidate=0",
+    2,
+)
+
+KINDS: tuple[Kind, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+
+
+class Problem(Exception):
+    """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        *,
+        parameter: str | None = None,
+        value: str | None = None,
+        allowed: str | None = None,
+        retry_after: int | None = None,
+        cache_control: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.parameter = parameter
+        self.value = value
+        self.allowed = allowed
+        self.retry_after = kind.retry_after if retry_after is None else retry_after
+        self.cache_control = kind.cache_control if cache_control is None else cache_control
+
+    def document(self) -> dict[str, str | int]:
+        """The members of a problem document (RFC 9457 section 3), ours after the standard ones."""
+        members: dict[str, str | int | None] = {
+            "type": f"urn:promptcdn:problem:{self.kind.code}",
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+            "code": self.kind.code,
+            "parameter": self.parameter,
+            "value": self.value,
+            "allowed": self.allowed,
+        }
+        return {name: said for name, said in members.items() if said is not None}
+
+    def again(self) -> Self:
+        """A fresh copy for one more waiter: one exception raised in many tasks gathers all their frames."""
+        fresh = type(self).__new__(type(self))
+        fresh.__dict__.update(self.__dict__)
+        fresh.args = self.args
+        return fresh
+
+
+class UpstreamFailed(Problem):
+    """The generator gave no picture. `charged` is false only where it surely charged nothing."""
+
+    def __init__(self, kind: Kind, detail: str, *, charged: bool) -> None:
+        super().__init__(kind, detail)
+        self.charged = charged
+
+
+class StoreUnknown(Problem):
+    """The store timed out or refused: what it holds is not known, which is not the same as absent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(STORE_UNKNOWN, detail)
+
+
+def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Problem:
+    """The 400 that names the parameter, the value and what is allowed; `what` says what is wrong."""
+    shown = value if len(value) <= 100 else f"{value[:100]}…"
+    detail = f'{parameter}="{shown}": {what}; allowed: {allowed}'
+    return Problem(BAD_PARAMETER, detail, parameter=parameter, value=shown, allowed=allowed)
+
+
+def not_available(parameter: str, value: str) -> Problem:
+    """The 400 for what the grammar knows and this service does not make yet."""
+    detail = f'{parameter}="{value}": not made here yet'
+    return Problem(NOT_AVAILABLE, detail, parameter=parameter, value=value)

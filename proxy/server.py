@@ -1,0 +1,57 @@
+"""uvicorn, set up for this service: its own `Date`, no access log (it prints prompts), a drain before the end."""
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from proxy.settings import BadSettings
+
+_BACKLOG = 2048
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket's beginnings. Raises `BadSettings` where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        # Listening now, not when the application is ready: two servers can bind one address, only one can listen.
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        busy = "the port is in use: choose another with --port" if error.errno == errno.EADDRINUSE else error.strerror
+        raise BadSettings(f"{host}:{port}: {busy}") from error
+    return bound
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def run(app: ASGIApp, bound: socket.socket, grace: float, on_ready: Callable[[], None]) -> None:
+    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds."""
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        http="httptools",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        access_log=False,
+        log_config=None,
+        log_level=logging.WARNING,
+        timeout_graceful_shutdown=max(1, int(grace)),
+    )
+    _Server(config, on_ready).run([bound])

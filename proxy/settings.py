@@ -1,0 +1,191 @@
+"""Settings from the environment (and `.env`), as one typed frozen object. An empty one is as good as unset."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from proxy import engines
+from proxy.access import Misses
+from proxy.budget import Limit
+from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
+from proxy.request import Defaults
+
+PREFIX = "PROMPTCDN_"
+# Names that the design promises, of parts that are not built yet: refused, never silently ignored.
+NOT_BUILT = (
+    "REDIS_URL",
+    "SIGNING_KEYS",
+    "CLIENT_RATE",
+    "TRUSTED_PROXIES",
+    "DENY",
+    "ADMIN_TOKEN",
+    "PROXY_WAIT",
+    "LOG",
+    "LOG_HITS",
+)
+
+
+class BadSettings(Exception):
+    """One line for each setting that is wrong: its name, its value and what is allowed."""
+
+
+def _size(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    width, _, height = text.partition("x")
+    sides = tuple(int(side) if side.isascii() and side.isdigit() else 0 for side in (width, height))
+    if any(side % SIDE_STEP or not SIDE_MIN <= side <= SIDE_MAX for side in sides):
+        raise ValueError(f"say it like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}")
+    return sides
+
+
+def _listed(text: object) -> object:
+    return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
+
+
+class Settings(BaseSettings):
+    """Every setting, what it is and what it means when empty."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    generator: Literal["auto", "sketch", "stability"] = Field(
+        "auto", description="What makes pictures. auto: stability where a key or a host is set, else sketch."
+    )
+    stability_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("STABILITY_KEY"), description="The upstream's key. Empty: none is sent."
+    )
+    stability_host: str | None = Field(
+        None,
+        validation_alias=AliasChoices("STABILITY_HOST"),
+        description="The upstream, like grpcs://host:443 or grpc://localhost:50051. Empty: the hosted service.",
+    )
+    engine: str | None = Field(None, description=f"The default engine. Empty: {engines.DEFAULT_ENGINE}.")
+    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="The engines that URLs may name, with commas. Empty: the default engine alone."
+    )
+    size: Annotated[Size | None, NoDecode, BeforeValidator(_size)] = Field(
+        None, description="The default size, like 1024x1024. Empty: the engine's own."
+    )
+    steps: int = Field(30, ge=10, le=50, description="The default number of steps.")
+    store: str = Field("", description="Where pictures live: disk:PATH. Empty: the folder store below the data folder.")
+    data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
+    memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
+    misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
+    budget: str = Field(
+        "", description="How many pictures may be paid for, like 100/day, or unlimited. Empty: 100/day if they cost."
+    )
+    variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
+    wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
+    upstream_timeout: float = Field(
+        120, ge=1, le=600, description="The deadline of one call to the upstream, in seconds."
+    )
+    concurrency: int = Field(8, ge=1, le=256, description="How many pictures are made at once.")
+    queue: int = Field(64, ge=0, le=10000, description="How many more may wait to be made.")
+    grace: float = Field(25, ge=0, le=600, description="How many seconds pictures under way have once it stops.")
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        8080, ge=0, le=65535, validation_alias=AliasChoices("PORT"), description="The port; 0 takes any that is free."
+    )
+    public_url: str = Field("", description="Where people reach this service, for snippets. Empty: where it listens.")
+
+    @field_validator("budget")
+    @classmethod
+    def _is_a_limit(cls, text: str) -> str:
+        if text:
+            Limit.parse(text)
+        return text
+
+    @field_validator("store")
+    @classmethod
+    def _is_a_store(cls, text: str) -> str:
+        if text and not (text.startswith("disk:") and text.removeprefix("disk:").strip()):
+            raise ValueError("say it like disk:PATH")
+        return text
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_url(cls, text: str) -> str:
+        if text and not text.startswith(("http://", "https://")):
+            raise ValueError("say it like https://pictures.example.org")
+        return text.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.generator == "stability" and not (self.stability_key or self.stability_host):
+            raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
+        if (
+            self.size
+            and self.engine
+            and self.makes == "stability"
+            and not engines.engine(self.engine).allows(self.size)
+        ):
+            nearest = ", ".join(f"{width}x{height}" for width, height in engines.engine(self.engine).nearest(self.size))
+            raise ValueError(f"{PREFIX}SIZE: {self.engine} draws no such size; the nearest are {nearest}")
+        return self
+
+    @property
+    def makes(self) -> Literal["sketch", "stability"]:
+        """The generator in use."""
+        if self.generator == "auto":
+            return "stability" if self.stability_key or self.stability_host else "sketch"
+        return self.generator
+
+    @property
+    def defaults(self) -> Defaults:
+        """What is filled into the blanks of a request. `sketch` has one engine, whatever is set for others."""
+        engine = engines.SKETCH if self.makes == "sketch" else self.engine or engines.DEFAULT_ENGINE
+        offered = (engine,) if self.makes == "sketch" else tuple(dict.fromkeys((engine, *self.engines)))
+        return Defaults(self.makes, engine, offered, self.size, self.steps)
+
+    @property
+    def store_folder(self) -> Path:
+        return Path(self.store.removeprefix("disk:")) if self.store else self.data_dir / "store"
+
+    def limit(self, *, paid: bool) -> Limit | None:
+        """The budget; `None` is unlimited, which must be said where pictures cost money."""
+        return Limit.parse(self.budget or ("100/day" if paid else "unlimited"))
+
+
+def load(host: str | None = None, port: int | None = None) -> Settings:
+    """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
+    wrong = list(_strange_names({**dotenv_values(".env"), **os.environ}))
+    # By its alias: under its own name it would stand beside what the environment says, not before it.
+    said: dict[str, Any] = {"host": host, "PORT": port}
+    try:
+        settings = Settings(**{name: value for name, value in said.items() if value is not None})
+    except ValidationError as error:
+        wrong += [_line(detail) for detail in error.errors()]
+    if wrong:
+        raise BadSettings("\n".join(wrong))
+    return settings
+
+
+def _strange_names(names: Iterable[str]) -> Iterable[str]:
+    known = [PREFIX + name.upper() for name, field in Settings.model_fields.items() if field.validation_alias is None]
+    for name in sorted(names):
+        if not name.startswith(PREFIX) or name in known:
+            continue
+        if name.removeprefix(PREFIX) in NOT_BUILT:
+            yield f"{name}: this part is not built yet; unset it"
+        else:
+            close = difflib.get_close_matches(name, known, n=1)
+            yield f"{name}: no such setting" + (f", did you mean {close[0]}?" if close else "")
+
+
+def _line(detail: Any) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if not detail["loc"]:
+        return message
+    name = str(detail["loc"][0])
+    field = Settings.model_fields.get(name)
+    shown = PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+    secret = "KEY" in shown
+    return f"{shown}: {message}" if secret else f'{shown}="{detail["input"]}": {message}'

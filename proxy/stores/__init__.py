@@ -1,0 +1,100 @@
+"""Stores: where masters, renditions, bindings and verdicts live, as write-once objects.
+
+One object is one file, on disk and elsewhere: a JSON header line, then the bytes (`encoded`, `decoded`). A store is the
+small Protocol below and keeps to three rules: the first writer wins, unknown is not absent, and every read is checked.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts"]
+
+FORMAT_VERSION = 1
+_LEAF = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Name:
+    """The name of an object: its folder, and a key in hex with an extension where it is a rendition."""
+
+    folder: Folder
+    leaf: str
+
+    def __post_init__(self) -> None:
+        assert _LEAF.fullmatch(self.leaf), f"not a name of an object: {self.leaf!r}"
+
+    @property
+    def path(self) -> str:
+        """The path below a store's root: two levels of two hex digits keep folders small."""
+        return f"{self.folder}/{self.leaf[:2]}/{self.leaf[2:4]}/{self.leaf}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One object: its bytes, their media type, when the picture was made (Unix seconds) and the order it came from."""
+
+    body: bytes
+    media_type: str
+    made_at: int
+    resolved: Mapping[str, Any]
+
+    @cached_property
+    def sha256(self) -> str:
+        """The body's digest in hex."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+class Corrupt(Exception):
+    """The bytes read are not the ones that were written."""
+
+
+class Store(Protocol):
+    """Write-once objects. Both calls raise `StoreUnknown` where the store does not say."""
+
+    async def get(self, name: Name) -> Record | None:
+        """The object, checked; `None` where there is none. A corrupt one is set aside, and there is none."""
+        ...
+
+    async def put(self, name: Name, record: Record) -> Record:
+        """What is stored under `name` from now on: `record`, or what was there first."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def encoded(record: Record) -> bytes:
+    """The file of a record. `check` covers the header as `sha256` covers the bytes: one flipped bit shows."""
+    header: dict[str, Any] = {
+        "promptcdn": FORMAT_VERSION,
+        "sha256": record.sha256,
+        "length": len(record.body),
+        "type": record.media_type,
+        "made_at": record.made_at,
+        "resolved": dict(record.resolved),
+    }
+    header["check"] = _check(header)
+    return json.dumps(header, ensure_ascii=False).encode() + b"\n" + record.body
+
+
+def decoded(data: bytes) -> Record:
+    """The record in a file. Raises `Corrupt` where anything differs from what was written."""
+    line, newline, body = data.partition(b"\n")
+    try:
+        header = json.loads(line)
+        check = header.pop("check")
+        record = Record(body, header["type"], header["made_at"], header["resolved"])
+        whole = check == _check(header) and header["length"] == len(body) and header["sha256"] == record.sha256
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise Corrupt("not an object's header") from wrong
+    if not (newline and whole):
+        raise Corrupt("the bytes are not the ones written")
+    return record
+
+
+def _check(header: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:16]

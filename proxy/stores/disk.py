@@ -1,0 +1,138 @@
+"""A folder as a store: whole files or none, the first writer wins, also between processes and across crashes.
+
+A file is written under a temporary name, checked, synced, and only then linked to its own name: `link(2)` refuses
+where `rename(2)` would overwrite. Wherever the machine stops, a reader finds nothing or the whole.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from proxy.problems import StoreUnknown
+from proxy.stores import Corrupt, Name, Record, decoded, encoded
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+_LEFT_OVER_SECONDS = 3600
+
+
+class DiskStore:
+    """Objects below one folder, which the processes of one machine may share."""
+
+    def __init__(self, root: Path) -> None:
+        """Makes the folder. Raises `OSError` where it cannot be written or has no hard links."""
+        self._root = root
+        self._temporary = root / "tmp"
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        _require_links(self._temporary)
+        _sweep(self._temporary)
+        # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
+
+    async def get(self, name: Name) -> Record | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, name)
+
+    async def put(self, name: Name, record: Record) -> Record:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+
+    def _read(self, name: Name) -> Record | None:
+        path = self._root / name.path
+        try:
+            return decoded(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except Corrupt:
+            self._set_aside(path)
+            return None
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _write(self, name: Name, record: Record) -> Record:
+        path = self._root / name.path
+        try:
+            return record if self._linked(path, encoded(record)) else self._winner(name, record)
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+
+    def _linked(self, path: Path, data: bytes) -> bool:
+        """Whether `data` is now at `path`; false where something was there first."""
+        temporary = self._temporary / secrets.token_hex(16)
+        try:
+            _write_whole(temporary, data)
+            _make_folder(path.parent)
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            # Without this the name may be gone after a power cut, though the bytes are there.
+            _sync_folder(path.parent)
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _winner(self, name: Name, record: Record) -> Record:
+        """What is stored already; if it was corrupt it has been set aside, and the name is free again."""
+        found = self._read(name)
+        return found if found is not None else self._write(name, record)
+
+    def _set_aside(self, path: Path) -> None:
+        log.error("corrupt object set aside: %s", path.name)
+        aside = self._root / "corrupt"
+        aside.mkdir(exist_ok=True)
+        try:
+            path.rename(aside / f"{path.name}.{time.time_ns()}")
+        except FileNotFoundError:
+            return  # another reader was faster
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    # On a full disk a short write can pass without an error: never publish less than everything.
+    if path.stat().st_size != len(data):
+        raise OSError(0, "the file came out short")
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        _sync_folder(made.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_links(folder: Path) -> None:
+    probe = folder / secrets.token_hex(16)
+    probe.touch()
+    try:
+        (linked := probe.with_suffix(".link")).hardlink_to(probe)
+        linked.unlink()
+    finally:
+        probe.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Takes away what a crash left half-written; a younger file may be another process's work."""
+    for left in folder.iterdir():
+        try:
+            if time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS:
+                left.unlink()
+        except FileNotFoundError:
+            continue

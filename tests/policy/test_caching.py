@@ -1,0 +1,120 @@
+"""Headers by outcome, as the table of the design has them."""
+
+from email.utils import formatdate
+
+import pytest
+
+from proxy import caching, problems
+from proxy.caching import CacheStatus, Outcome, Rendition
+
+KEY = "0123456789abcdef" * 4
+RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)
+
+TABLE = [
+    (Outcome.SEEDED, "public, max-age=31536000, immutable", True),
+    (Outcome.UNSTORED, "public, max-age=60, stale-while-revalidate=0", True),
+    (Outcome.CALENDAR, "public, max-age=3600, stale-while-revalidate=600, stale-if-error=86400", True),
+    (Outcome.STAND_IN, "public, max-age=5, stale-while-revalidate=0", False),
+    (Outcome.SEEDLESS, "no-store", False),
+    (Outcome.AWAITED, "public, max-age=2, stale-while-revalidate=0", False),
+]
+
+
+@pytest.mark.parametrize(("outcome", "cache_control", "tagged"), TABLE, ids=[row[0].name for row in TABLE])
+def test_an_outcome_decides_how_long_a_picture_is_kept(outcome: Outcome, cache_control: str, tagged: bool) -> None:
+    headers = caching.picture_headers(RENDITION, outcome, CacheStatus("memory"), seconds_left=3600, permalink="/i/x")
+
+    assert headers["cache-control"] == cache_control
+    assert ("etag" in headers) == tagged
+    assert ("last-modified" in headers) == tagged
+
+
+def test_every_outcome_has_its_row() -> None:
+    assert {row[0] for row in TABLE} == set(Outcome)
+
+
+def test_a_picture_says_what_it_is() -> None:
+    headers = caching.picture_headers(RENDITION, Outcome.SEEDED, CacheStatus("store"), permalink=f"/i/{KEY}")
+
+    assert headers == {
+        "content-type": "image/webp",
+        "content-length": "7",
+        "cache-control": "public, max-age=31536000, immutable",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "cache-status": "promptcdn; hit; detail=store",
+        "repr-digest": "sha-256=:LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc=:",
+        "link": f'</i/{KEY}>; rel="canonical"',
+        "etag": '"0123456789abcdef.2cea274d0bedc39e"',
+        "last-modified": formatdate(1_700_000_000, usegmt=True),
+    }
+
+
+def test_a_period_that_is_over_still_gives_a_second() -> None:
+    assert caching.cache_control(Outcome.CALENDAR, -3).startswith("public, max-age=1,")
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (CacheStatus("memory"), "promptcdn; hit; detail=memory"),
+        (CacheStatus("store"), "promptcdn; hit; detail=store"),
+        (CacheStatus(), "promptcdn; fwd=uri-miss; stored"),
+        (CacheStatus(collapsed=True), "promptcdn; fwd=uri-miss; stored; collapsed"),
+        (CacheStatus(stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
+    ],
+)
+def test_cache_status_says_what_our_cache_did(status: CacheStatus, text: str) -> None:
+    assert str(status) == text
+
+
+def test_a_content_location_too_long_for_a_head_is_the_permalink() -> None:
+    headers = caching.picture_headers(
+        RENDITION, Outcome.SEEDLESS, CacheStatus("memory"), location="/?prompt=" + "a" * 2000, permalink="/i/x"
+    )
+
+    assert headers["content-location"] == "/i/x"
+
+
+ETAG = '"0123456789abcdef.2cea274d0bedc39e"'
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (ETAG, True),
+        (f"W/{ETAG}", True),
+        (f'"a", W/{ETAG}', True),
+        (f'"with,comma", ,{ETAG}', True),
+        ("*", True),
+        ('"other"', False),
+        ("0123456789abcdef.2cea274d0bedc39e", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_condition_is_compared_weakly_over_a_list(condition: str | None, expected: bool) -> None:
+    assert caching.not_modified(condition, ETAG) is expected
+
+
+def test_what_has_no_tag_is_always_sent() -> None:
+    assert not caching.not_modified("*", None)
+
+
+@pytest.mark.parametrize("value", ["a\r\nset-cookie: x", "é", "\x00"])
+def test_no_value_can_break_a_head_apart(value: str) -> None:
+    with pytest.raises(ValueError, match="link"):
+        caching.checked({"link": value})
+
+
+@pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.code)
+def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.Kind) -> None:
+    headers = caching.problem_headers(problems.Problem(kind, "because"))
+
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["cache-control"] == kind.cache_control
+    assert ("vary" in headers) == (kind.cache_control != "no-store")
+    assert ("retry-after" in headers) == (kind.retry_after is not None)
+
+
+def test_only_what_is_kept_for_a_while_says_retry_after_at_least_a_second() -> None:
+    assert caching.problem_headers(problems.Problem(problems.BUDGET_SPENT, "", retry_after=0))["retry-after"] == "1"

@@ -1,0 +1,65 @@
+"""Small policies: is this picture good, how long does a key rest, who may cause a picture, what do people paste."""
+
+import pytest
+
+from proxy import access, problems
+from proxy.admission import Seen, objection
+from proxy.request import Resolved
+from proxy.resting import next_rest
+from proxy.snippets import snippets
+
+ORDER = Resolved("stability", "e", "a", 7, 1024, 768, 30, 7.0)
+GOOD = Seen("image/png", 1024, 768)
+
+
+@pytest.mark.parametrize(
+    ("seen", "sent", "echo", "words"),
+    [
+        (GOOD, 7, 7, None),
+        (GOOD, 7, 0, None),
+        (GOOD, 7, 8, "the seed 8 instead of 7"),
+        (None, 7, 7, "not a picture"),
+        (Seen("image/png", 768, 1024), 7, 7, "768x1024 instead of 1024x768"),
+    ],
+)
+def test_a_picture_is_kept_only_if_it_is_what_was_ordered(
+    seen: Seen | None, sent: int, echo: int, words: str | None
+) -> None:
+    found = objection(ORDER, seen, sent, echo)
+
+    assert found is None if words is None else words in str(found)
+
+
+def test_a_key_rests_twice_as_long_after_each_failure_up_to_an_hour() -> None:
+    rest, lengths = None, []
+    for _ in range(12):
+        rest = next_rest(rest, problems.UPSTREAM_TIMEOUT, "slow", 100.0)
+        lengths.append(rest.length)
+
+    assert lengths == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+
+
+def test_a_rest_is_over_at_its_end() -> None:
+    rest = next_rest(None, problems.UPSTREAM_TIMEOUT, "slow", 100.0)
+
+    assert rest.left(103.0) == 2.0
+    assert rest.left(105.0) == 0.0
+
+
+def test_where_misses_are_closed_nobody_causes_a_picture() -> None:
+    access.require_making_allowed("open")
+    with pytest.raises(problems.Problem) as caught:
+        access.require_making_allowed("closed")
+
+    assert caught.value.kind is problems.MISSES_CLOSED
+
+
+def test_snippets_survive_their_markup() -> None:
+    made = snippets("https://h/?prompt=a&seed=7", 'a [b] "c" <d> `e`')
+
+    assert made == {
+        "markdown": '![a \\[b\\] "c" \\<d\\> \\`e\\`](https://h/?prompt=a&seed=7)',
+        "html": '<img src="https://h/?prompt=a&amp;seed=7" alt="a [b] &quot;c&quot; &lt;d&gt; `e`">',
+        "asciidoc": 'image::https://h/?prompt=a&seed=7["a [b] \\"c\\" <d> `e`"]',
+        "rst": '.. image:: https://h/?prompt=a&seed=7\n   :alt: a [b] "c" <d> `e`',
+    }

@@ -1,0 +1,50 @@
+"""The one table of errors."""
+
+import pytest
+
+from proxy import problems
+from proxy.problems import KINDS, Problem, StoreUnknown, UpstreamFailed
+
+
+def test_codes_are_unique_and_made_to_be_matched() -> None:
+    codes = [kind.code for kind in KINDS]
+
+    assert len(set(codes)) == len(codes)
+    assert all(code.isidentifier() and code == code.lower() for code in codes)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
+def test_every_5xx_but_a_broken_service_says_when_to_try_again(kind: problems.Kind) -> None:
+    assert (kind.retry_after is not None) == (kind.status > 500)
+
+
+def test_a_document_has_the_members_of_rfc_9457_and_ours() -> None:
+    problem = problems.bad_parameter("seed", "x" * 200, "0 to 7", "out of range")
+
+    assert problem.document() == {
+        "type": "urn:promptcdn:problem:bad_parameter",
+        "title": "A parameter is not right",
+        "status": 400,
+        "detail": f'seed="{"x" * 100}…": out of range; allowed: 0 to 7',
+        "code": "bad_parameter",
+        "parameter": "seed",
+        "value": "x" * 100 + "…",
+        "allowed": "0 to 7",
+    }
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem(problems.NOT_FOUND, "nothing", retry_after=3),
+        UpstreamFailed(problems.UPSTREAM_TIMEOUT, "slow", charged=True),
+        StoreUnknown("silence"),
+    ],
+)
+def test_each_waiter_gets_a_problem_of_its_own(problem: Problem) -> None:
+    again = problem.again()
+
+    assert again is not problem
+    assert type(again) is type(problem)
+    assert vars(again) == vars(problem)
+    assert str(again) == str(problem)

@@ -1,0 +1,106 @@
+"""Resolving: filling the blanks, and what an engine allows."""
+
+import pytest
+
+from proxy import engines, grammar, problems
+from proxy.request import Defaults, resolve
+
+SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
+SKETCH = Defaults("sketch", "sketch", ("sketch",))
+
+
+def size(query: str, defaults: Defaults) -> tuple[int, int]:
+    resolved = resolve(grammar.parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults)
+    return resolved.width, resolved.height
+
+
+def test_blanks_are_filled_with_the_defaults() -> None:
+    resolved = resolve(grammar.parse(b"prompt=a&seed=1").asked, SDXL)
+
+    assert resolved.parameters() == {
+        "generator": "stability",
+        "engine": "stable-diffusion-xl-1024-v1-0",
+        "prompt": "a",
+        "seed": 1,
+        "width": 1024,
+        "height": 1024,
+        "steps": 30,
+        "cfg_scale": 7.0,
+        "rev": 0,
+    }
+
+
+SIZES = [
+    ("", SDXL, (1024, 1024)),
+    ("aspect_ratio=16:9", SDXL, (1344, 768)),
+    ("aspect_ratio=9:16", SDXL, (768, 1344)),
+    ("aspect_ratio=21:9", SDXL, (1536, 640)),
+    ("aspect_ratio=3:2", SDXL, (1216, 832)),
+    ("aspect_ratio=5:4", SDXL, (1152, 896)),
+    ("aspect_ratio=1:1", SDXL, (1024, 1024)),
+    ("aspect_ratio=16:9", SKETCH, (1344, 768)),
+    ("aspect_ratio=4:1", SKETCH, (1536, 384)),
+    ("width=1152&height=896", SDXL, (1152, 896)),
+    ("width=1536", SKETCH, (1536, 1024)),
+    ("height=256", SKETCH, (1024, 256)),
+    ("engine=stable-diffusion-v1-6", SDXL, (512, 512)),
+    ("", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (640, 384)),
+    ("width=512", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (512, 384)),
+    ("", Defaults("stability", "e", ("e", engines.DEFAULT_ENGINE), (640, 384)), (640, 384)),
+    (f"engine={engines.DEFAULT_ENGINE}", Defaults("s", "e", ("e", engines.DEFAULT_ENGINE), (640, 384)), (1024, 1024)),
+]
+
+
+@pytest.mark.parametrize(("query", "defaults", "expected"), SIZES)
+def test_sizes_come_from_the_url_the_operator_and_the_engine(
+    query: str, defaults: Defaults, expected: tuple[int, int]
+) -> None:
+    assert size(query, defaults) == expected
+
+
+def test_a_size_that_the_engine_does_not_draw_is_told_the_nearest() -> None:
+    with pytest.raises(problems.Problem) as caught:
+        size("width=1024&height=768", SDXL)
+
+    assert caught.value.parameter == "width"
+    assert "1152x896" in str(caught.value.allowed)
+
+
+def test_only_the_side_that_was_asked_for_is_blamed() -> None:
+    with pytest.raises(problems.Problem) as caught:
+        size("height=640", SDXL)
+
+    assert caught.value.parameter == "height"
+
+
+@pytest.mark.parametrize(
+    ("engine", "what"), [("stable-diffusion-v1-4", "was retired"), ("midjourney", "is not offered here")]
+)
+def test_an_engine_that_is_not_offered_is_refused_with_those_that_are(engine: str, what: str) -> None:
+    with pytest.raises(problems.Problem) as caught:
+        size(f"engine={engine}", SDXL)
+
+    assert caught.value.parameter == "engine"
+    assert what in caught.value.detail
+    assert caught.value.allowed == "stable-diffusion-xl-1024-v1-0 or stable-diffusion-v1-6"
+
+
+@pytest.mark.parametrize("query", [f"init={'a' * 64}", "strength=0.5", f"mask={'b' * 64}", "upscale=2"])
+def test_a_picture_from_pictures_is_refused_until_it_is_made(query: str) -> None:
+    with pytest.raises(problems.Problem) as caught:
+        size(query, SDXL)
+
+    assert caught.value.kind is problems.NOT_AVAILABLE
+
+
+@pytest.mark.parametrize("name", ["stable-diffusion-512-v2-1", "stable-diffusion-768-v2-1", "stable-diffusion-v1-5"])
+def test_older_families_have_their_own_sizes(name: str) -> None:
+    engine = engines.engine(name)
+
+    assert engine.retired
+    assert engine.allows(engine.default_size)
+    assert not engine.allows((1536, 1536))
+
+
+def test_a_name_that_nobody_knows_draws_every_size() -> None:
+    assert engines.engine("my/model").allows((256, 1536))

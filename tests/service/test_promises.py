@@ -1,0 +1,221 @@
+"""The promises, by the upstream's ledger: what is paid, what is answered, what is stored."""
+
+import asyncio
+import signal
+import socket
+import struct
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import httpx2
+import pytest
+
+from tests.running import Promptcdn
+from tests.upstream import Upstream
+
+
+def paid(upstream: Upstream) -> list[str]:
+    return [call.request_id for call in upstream.ledger.calls()]
+
+
+def digests(answers: list[httpx2.Response]) -> set[bytes]:
+    assert {answer.status_code for answer in answers} == {200}
+    return {answer.content for answer in answers}
+
+
+def test_two_hundred_clients_of_one_new_key_cost_one_picture(tmp_path: Path) -> None:
+    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+        upstream.always("slow=0.5")
+        answers = service.get_together(*["/?prompt=one+key&seed=1"] * 200)
+
+        assert len(digests(answers)) == 1
+        assert len(paid(upstream)) == 1
+        collapsed = [answer for answer in answers if answer.headers["cache-status"].endswith("; collapsed")]
+        assert len(collapsed) == 199
+
+
+def test_two_hundred_clients_of_a_seedless_url_cost_a_pool_at_most(tmp_path: Path) -> None:
+    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+        seen: set[bytes] = set()
+        for _ in range(10):
+            answers = service.get_together(*["/?prompt=a+pool"] * 200)
+            seen |= digests(answers)
+            upstream.wait_until_idle()
+
+        assert len(paid(upstream)) <= 8
+        assert len(set(paid(upstream))) == len(paid(upstream))
+        assert len(seen) >= 4
+
+
+def leave_after(service: Promptcdn, targets: list[str], seconds: float) -> None:
+    """One client for each target that sends its request and is gone, with a reset, `seconds` later."""
+    host, port = service.url.removeprefix("http://").split(":")
+
+    async def client(target: str) -> None:
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        await writer.drain()
+        await asyncio.sleep(seconds)
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(client(target) for target in targets))
+
+    asyncio.run(all_of_them())
+
+
+def test_clients_that_leave_find_their_pictures_when_they_come_back(tmp_path: Path) -> None:
+    targets = [f"/?prompt=impatient&seed={seed}" for seed in range(60)]
+    with (
+        Upstream() as upstream,
+        Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_BUDGET="unlimited") as service,
+    ):
+        upstream.always("slow=0.2")
+        leave_after(service, targets, 0.05)
+        upstream.wait_for_calls(60)
+        upstream.wait_until_idle()
+
+        answers = [service.get(target) for target in targets]
+
+        assert len(digests(answers)) == 60
+        assert len(paid(upstream)) == 60
+
+
+def answered(service: Promptcdn, urls: list[str]) -> list[bytes]:
+    answers = [service.get(url) for url in urls]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.content for answer in answers]
+
+
+XL, OLD = "stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6"
+
+
+@pytest.mark.parametrize("host_is_there", [True, False], ids=["the upstream lives", "the upstream is gone"])
+def test_an_operator_who_changes_every_default_moves_no_url(tmp_path: Path, host_is_there: bool) -> None:
+    urls = [
+        "/?prompt=a&seed=1",
+        "/?prompt=a&seed=octocat",
+        "/?prompt=a&seed=1&aspect_ratio=16:9",
+        f"/?prompt=a&seed=1&engine={OLD}",
+        "/?prompt=a&seed=1&width=1152&height=896&steps=20",
+        "/?prompt=a&seed=month",
+        "/?prompt=a&seed=1&format=png",
+    ]
+    with Upstream() as upstream:
+        before = {"PROMPTCDN_ENGINE": XL, "PROMPTCDN_ENGINES": f"{XL},{OLD}", "PROMPTCDN_STEPS": 30}
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **before) as service:
+            first = answered(service, urls)
+        ledger = paid(upstream)
+        assert len(ledger) == len(urls) - 1
+
+        after = {"PROMPTCDN_ENGINE": "another", "PROMPTCDN_ENGINES": "", "PROMPTCDN_SIZE": "512x512"}
+        host = upstream.url if host_is_there else "grpc://127.0.0.1:9"
+        with Promptcdn(tmp_path, STABILITY_HOST=host, PROMPTCDN_STEPS=10, PROMPTCDN_MEMORY=0, **after) as service:
+            assert answered(service, urls) == first
+            assert answered(service, urls) == first
+            refused = service.get(f"/?prompt=b&seed=1&engine={OLD}")
+            assert (refused.status_code, refused.json()["parameter"]) == (400, "engine")
+        assert paid(upstream) == ledger
+
+
+def test_a_demos_pictures_give_way_to_real_ones_when_a_host_is_set(tmp_path: Path) -> None:
+    url = "/?prompt=a&seed=1"
+    with Promptcdn(tmp_path) as service:
+        sketch = service.get(url).content
+    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+        real = service.get(url).content
+    with Promptcdn(tmp_path) as service:
+        assert service.get(url).content == real
+
+    assert sketch != real
+
+
+def test_what_is_spent_is_spent_also_after_a_kill(tmp_path: Path) -> None:
+    settings = {"PROMPTCDN_BUDGET": "25/month"}
+    with Upstream() as upstream:
+        upstream.always("slow=0.1")
+        urls = [f"/?prompt=budget&seed={seed}" for seed in range(70)]
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **settings) as service:
+            leave_after(service, urls[:20], 0.3)
+            service.stop(signal.SIGKILL)
+        upstream.wait_until_idle()
+        assert 0 < len(paid(upstream)) <= 20
+
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **settings) as service:
+            answers = service.get_together(*urls)
+            statuses = Counter(answer.status_code for answer in answers)
+            assert set(statuses) == {200, 503}
+            assert len(paid(upstream)) <= 25
+            refused = next(answer for answer in answers if answer.status_code == 503)
+            assert refused.json()["code"] == "budget_spent"
+            assert refused.headers["cache-control"] == "public, max-age=30, stale-while-revalidate=0"
+            assert int(refused.headers["retry-after"]) > 0
+
+            stored = [str(answer.url.raw_path, "ascii") for answer in answers if answer.status_code == 200]
+            assert {answer.status_code for answer in service.get_together(*stored)} == {200}
+            assert len(paid(upstream)) <= 25
+
+
+FAULTS = [
+    ("filter", 403, "filtered", "public, max-age=86400, stale-while-revalidate=0"),
+    ("unavailable", 503, "upstream_unreachable", "public, max-age=5, stale-while-revalidate=0"),
+    ("resource_exhausted", 503, "upstream_busy", "public, max-age=5, stale-while-revalidate=0"),
+    ("unauthenticated", 502, "upstream_refused", "public, max-age=5, stale-while-revalidate=0"),
+    ("internal", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("html", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("truncated", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("wrong_size", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("wrong_seed", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("bomb", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("empty", 502, "upstream_garbled", "public, max-age=5, stale-while-revalidate=0"),
+    ("hang", 504, "upstream_timeout", "public, max-age=5, stale-while-revalidate=0"),
+]
+
+
+def test_each_fault_of_the_upstream_is_a_clear_answer_and_stores_nothing(tmp_path: Path) -> None:
+    with (
+        Upstream() as upstream,
+        Promptcdn(
+            tmp_path, STABILITY_HOST=upstream.url, STABILITY_KEY="canary", PROMPTCDN_UPSTREAM_TIMEOUT=1
+        ) as service,
+    ):
+        for fault, status, code, cache_control in FAULTS:
+            url = f"/?prompt={quote_plus(f'fault:{fault}')}&seed=1"
+            answer = service.get(url)
+            assert (answer.status_code, answer.json()["code"]) == (status, code), fault
+            assert answer.headers["cache-control"] == cache_control, fault
+            assert answer.headers["vary"] == "Accept, User-Agent, Via", fault
+            assert ("retry-after" in answer.headers) == (status > 500), fault
+            assert "canary" not in answer.text, fault
+            assert service.get("/info" + url[1:]).json()["state"] == ("blocked" if status == 403 else "absent"), fault
+        assert not (tmp_path / "data" / "store" / "masters").exists()
+    assert "canary" not in (tmp_path / "log").read_text()
+
+
+def test_a_key_whose_paid_answer_was_no_good_rests(tmp_path: Path) -> None:
+    url = f"/?prompt={quote_plus('fault:truncated')}&seed=1"
+    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+        first, second = service.get(url), service.get(url)
+
+        assert (first.status_code, second.status_code) == (502, 502)
+        assert 1 <= int(second.headers["retry-after"]) <= 5
+        assert len(paid(upstream)) == 1
+
+
+def test_flights_under_way_are_finished_and_stored_when_the_service_stops(tmp_path: Path) -> None:
+    targets = [f"/?prompt=late&seed={seed}" for seed in range(8)]
+    with Upstream() as upstream:
+        upstream.always("slow=1")
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+            leave_after(service, targets, 0.3)
+            upstream.wait_for_calls(8)
+            service.stop(signal.SIGTERM)
+        upstream.clear()
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+            answers = [service.get(target) for target in targets]
+
+        assert len(digests(answers)) == 8
+        assert len(paid(upstream)) == 8

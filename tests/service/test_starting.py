@@ -1,0 +1,104 @@
+"""Starting: one clear line for what is wrong, exit code 2, never a traceback."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.running import Promptcdn
+
+WRONG: list[tuple[dict[str, object], list[str]]] = [
+    ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
+    ({"PROMPTCDN_XYZZY": 4}, ["PROMPTCDN_XYZZY: no such setting"]),
+    ({"PROMPTCDN_REDIS_URL": "redis://h"}, ["PROMPTCDN_REDIS_URL: this part is not built yet; unset it"]),
+    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": Input should be a valid integer']),
+    ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": Input should be less than or equal to 50']),
+    ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": Input should be greater than or equal to 1']),
+    ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": say it like 1024x1024']),
+    ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
+    ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH']),
+    ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open' or 'closed'"]),
+    (
+        {"PROMPTCDN_GENERATOR": "magic"},
+        ["PROMPTCDN_GENERATOR=\"magic\": Input should be 'auto', 'sketch' or 'stability'"],
+    ),
+    ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST"]),
+    ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),
+    ({"PROMPTCDN_PUBLIC_URL": "h.example"}, ['PROMPTCDN_PUBLIC_URL="h.example": say it like https://']),
+    ({"PORT": "web"}, ['PORT="web": Input should be a valid integer']),
+    (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0", "PROMPTCDN_SIZE": "512x512"},
+        ["PROMPTCDN_SIZE: stable-diffusion-xl-1024-v1-0 draws no such size; the nearest are"],
+    ),
+    (
+        {"PROMPTCDN_STEPS": "x", "PROMPTCDN_VARIANT": 4, "PROMPTCDN_QUEUE": -1},
+        ["PROMPTCDN_VARIANT: no such", 'PROMPTCDN_STEPS="x"', 'PROMPTCDN_QUEUE="-1"'],
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "lines"), WRONG, ids=[" ".join(row[0]) for row in WRONG])
+def test_a_wrong_setting_is_one_clear_line_each_and_exit_2(
+    tmp_path: Path, settings: dict[str, object], lines: list[str]
+) -> None:
+    ended = Promptcdn(tmp_path, **settings).refused_start()
+
+    said = ended.stderr.splitlines()
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert len(said) == len(lines)
+    for line, expected in zip(said, lines, strict=True):
+        assert line.startswith(f"promptcdn: {expected}")
+
+
+@pytest.mark.parametrize("name", ["PROMPTCDN_DATA_DIR", "PROMPTCDN_STORE"])
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    value = f"disk:{file}/store" if name == "PROMPTCDN_STORE" else file / "data"
+
+    ended = Promptcdn(tmp_path, **{name: value}).refused_start()
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"promptcdn: {name}: the folder {file}")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        ended = Promptcdn(tmp_path).refused_start("--port", str(port))
+
+    assert ended.returncode == 2
+    assert ended.stderr == f"promptcdn: 127.0.0.1:{port}: the port is in use: choose another with --port\n"
+
+
+def test_settings_are_read_from_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROMPTCDN_STEPS=seven\nPROMPTCDN_WIT=1\n")
+
+    ended = Promptcdn(tmp_path).refused_start()
+
+    assert ended.returncode == 2
+    assert "PROMPTCDN_WIT: no such setting, did you mean PROMPTCDN_WAIT?" in ended.stderr
+    assert 'PROMPTCDN_STEPS="seven"' in ended.stderr
+
+
+def test_a_secret_is_never_said(tmp_path: Path) -> None:
+    ended = Promptcdn(tmp_path, STABILITY_KEY="canary-sk", STABILITY_HOST="ftp://h").refused_start()
+
+    assert ended.returncode == 2
+    assert "canary" not in ended.stderr
+
+
+def test_an_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path, PROMPTCDN_ENGINE="", PROMPTCDN_STEPS="", STABILITY_KEY="") as service:
+        assert "sketch" in service.said[0]
+
+
+def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path) as service:
+        assert service.said[0].startswith("promptcdn 0.1.0: sketch, engine sketch, budget ")
+        assert service.get(service.example).headers["content-type"] == "image/webp"

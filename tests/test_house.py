@@ -1,0 +1,89 @@
+"""The house itself: small rooms, pure policy, docs that cannot lie."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxy import problems
+from proxy.grammar.parameters import BY_NAME
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "proxy").rglob("*.py"))
+POLICY = ("access", "admission", "caching", "engines", "grammar", "keys", "problems", "request", "resting", "seeds")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_and_no_function_is_too_long_to_be_read_in_one_go(path: Path) -> None:
+    text = path.read_text()
+
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 40, node.name
+
+
+@pytest.mark.parametrize("room", POLICY)
+def test_policy_takes_no_time_of_its_own(room: str) -> None:
+    place = ROOT / "proxy" / room
+    files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
+
+    for path in files:
+        assert not re.search(r"\.(now|utcnow|today)\(", path.read_text()), path
+
+
+def test_the_floors_hold() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_the_tables_in_the_docs_are_the_codes_own() -> None:
+    ended = subprocess.run([sys.executable, "docs/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+
+    assert ended.stdout == ""
+    assert ended.returncode == 0
+
+
+def test_every_parameter_and_every_code_is_in_the_docs() -> None:
+    urls, codes = ((ROOT / "docs" / page).read_text() for page in ("urls.md", "problems.md"))
+
+    assert all(f"`{name}`" in urls for name in BY_NAME)
+    assert all(f"`{kind.code}`" in codes for kind in problems.KINDS)
+
+
+def test_every_room_is_on_the_map() -> None:
+    rooms = (ROOT / "docs" / "rooms.md").read_text()
+    names = {path.relative_to(ROOT / "proxy").parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"}
+
+    assert [name for name in sorted(names) if f"`{name}`" not in rooms and f"`{name}/`" not in rooms] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(
+            r"\]\((?!http)([^)#]+)[^)]*\)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        ):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    top = (ROOT / "README.md").read_text()[:600]
+
+    for command in ("./scripts/serve", "./scripts/test"):
+        assert command in top
+        assert (ROOT / command).stat().st_mode & 0o111
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {
+        name for page in (ROOT / "docs").rglob("*.md") for name in re.findall(r"`(test_[a-z_]+)`", page.read_text())
+    }
+
+    assert [name for name in sorted(named) if f"def {name}(" not in tests] == []

@@ -1,0 +1,43 @@
+"""Pictures that cost nothing: flat, quick, the same for the same request, and real PNGs of the size asked."""
+
+import hashlib
+import io
+import random
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def picture(request: Any, size: tuple[int, int] | None = None) -> bytes:
+    """The picture of a request, with the text that a self-hosted server writes into its files."""
+    what = f"{request.engine_id} {[prompt.text for prompt in request.prompt]} {list(request.image.seed)}"
+    colours = hashlib.sha256(what.encode()).digest()
+    width, height = size or (request.image.width, request.image.height)
+    image = Image.new("RGB", (width, height), tuple(colours[:3]))
+    image.paste(tuple(colours[3:6]), (width // 4, height // 4, width // 2, height // 2))
+    text = PngInfo()
+    text.add_text("generation_parameters", f"{what} {request.request_id}")
+    file = io.BytesIO()
+    image.save(file, "PNG", pnginfo=text, compress_level=1)
+    return file.getvalue()
+
+
+def padded(png: bytes, size: int) -> bytes:
+    """`png` brought to `size` bytes by a chunk of noise that decoders pass over."""
+    noise = random.Random(1).randbytes(max(0, size - len(png) - 12))
+    return png[:-12] + _chunk(b"noIs", noise) + png[-12:]
+
+
+def bomb() -> bytes:
+    """A few bytes that say they are 50,000 by 50,000 pixels."""
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
