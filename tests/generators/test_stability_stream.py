@@ -21,7 +21,7 @@ from tests.upstream import Upstream
 
 ORDER = Resolved("stability", "an-engine", "a lighthouse", 7, 64, 64, 30, 7.0)
 CONTENT_KEY = "c0ffee" * 8
-SECRET = "sk-canary"
+CANARY = "sk-canary"
 
 Stream = Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]
 
@@ -40,7 +40,7 @@ def server(stream: Stream) -> Iterator[str]:
     """The host of a server whose Generate is `stream`, bytes in and bytes out."""
     with ThreadPoolExecutor(4) as threads:
         serving = grpc.server(threads, options=[("grpc.so_reuseport", 0)])
-        method = grpc.unary_stream_rpc_method_handler(stream)
+        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(stream)
         service = grpc.method_handlers_generic_handler("gooseai.GenerationService", {"Generate": method})
         serving.add_generic_rpc_handlers((service,))
         port = serving.add_insecure_port("127.0.0.1:0")
@@ -53,7 +53,7 @@ def server(stream: Stream) -> Iterator[str]:
 
 def made(host: str, timeout: float = 20) -> Made:
     async def generate() -> Made:
-        generator = Stability(host, SECRET, timeout)
+        generator = Stability(host, CANARY, timeout)
         try:
             return await generator.generate(ORDER, CONTENT_KEY)
         finally:
@@ -119,25 +119,25 @@ def test_a_stream_fails_with(stream: Stream, kind: Kind, charged: bool) -> None:
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_an_upstream_that_quotes_the_key_gets_it_into_no_error_and_no_traceback(code: grpc.StatusCode) -> None:
-    with server(of(then=(code, f"bad key {SECRET}"))) as host, pytest.raises(UpstreamFailed) as caught:
+    with server(of(then=(code, f"bad key {CANARY}"))) as host, pytest.raises(UpstreamFailed) as caught:
         made(host)
 
     error = caught.value
     assert error.__context__ is None, "whoever logs the error logs what is under it"
-    assert SECRET not in "".join(traceback.format_exception(error)) + repr(error) + str(error.document())
+    assert CANARY not in "".join(traceback.format_exception(error)) + repr(error) + str(error.document())
     assert code.name in error.detail
 
 
-@pytest.mark.parametrize("key", [f"{SECRET}\n", f"{SECRET}é", f"{SECRET} {SECRET}"])
+@pytest.mark.parametrize("key", [f"{CANARY}\n", f"{CANARY}é", f"{CANARY} {CANARY}"])
 def test_a_key_that_no_header_carries_is_refused_at_start_and_not_quoted(key: str) -> None:
     with pytest.raises(ValueError, match="STABILITY_KEY") as caught:
         Stability("localhost", key)
 
-    assert SECRET not in str(caught.value)
+    assert CANARY not in str(caught.value)
 
 
 def test_the_key_is_not_in_the_repr() -> None:
-    assert SECRET not in repr(Stability("localhost", SECRET))
+    assert CANARY not in repr(Stability("localhost", CANARY))
 
 
 def test_a_host_that_takes_connections_and_says_nothing_costs_nothing_and_is_given_up_early() -> None:

@@ -45,7 +45,8 @@ class Upstream:
         self.ledger = Ledger(ledger or Path(self._folder.name) / "ledger.jsonl")
         self._key = key
         self._threads = ThreadPoolExecutor(THREADS)
-        self._server = grpc.server(self._threads)
+        # gRPC shares ports by default: two servers of two tests would answer in turn.
+        self._server = grpc.server(self._threads, options=[("grpc.so_reuseport", 0)])
         services.add_GenerationServiceServicer_to_server(_Generation(self), self._server)
         engines_pb2_grpc.add_EnginesServiceServicer_to_server(_Engines(), self._server)
         place = f"127.0.0.1:{port}"
