@@ -47,6 +47,8 @@ def create_app(service: Service, public_url: str = "") -> Starlette:
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )
+    # A redirect would be built from the Host header, and image proxies file the last answer under the first URL.
+    app.router.redirect_slashes = False
     app.state.service = service
     app.state.public_url = public_url
     app.add_middleware(EveryAnswer)
@@ -55,8 +57,7 @@ def create_app(service: Service, public_url: str = "") -> Starlette:
 
 async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
-    request = grammar.parse(_raw_query(http))
-    grammar.require_built(request.asked, request.delivery, request.control)
+    request = _request(http)
     answer = await _cdn(http).answer(request, making=http.method != "HEAD")
     return _unmade(request) if answer is None else _shown(http, answer, request.delivery)
 
@@ -73,7 +74,7 @@ async def permalink(http: HttpRequest) -> Response:
 
 async def info(http: HttpRequest) -> Response:
     """What is known of a URL: its keys, its state, what its blanks were filled with. Makes nothing."""
-    request = grammar.parse(_raw_query(http))
+    request = _request(http)
     return JSONResponse(await _known(http, request), headers={"cache-control": problems.NO_STORE})
 
 
@@ -85,6 +86,7 @@ async def healthz(_http: HttpRequest) -> Response:
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """The problem document of a `Problem` (RFC 9457)."""
     assert isinstance(error, Problem)
+    http.scope["outcome"] = error.kind.code
     document = {**error.document(), "instance": http.url.path}
     return JSONResponse(document, error.kind.status, caching.problem_headers(error))
 
@@ -131,7 +133,9 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
     request_id = secrets.token_hex(8)
     status = message["status"]
     if "detail=memory" not in headers.get("cache-status", "") and scope["path"] != "/healthz":
-        log.info("%s %s %d %.0f ms %s", scope["method"], _loggable(scope["path"]), status, milliseconds, request_id)
+        what = scope.get("outcome", "-")
+        path = _loggable(scope["path"])
+        log.info("%s %s %d %s %.0f ms %s", scope["method"], path, status, what, milliseconds, request_id)
     headers.setdefault("date", formatdate(usegmt=True))
     if status == 304:
         message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
@@ -144,6 +148,7 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
 
 def _shown(http: HttpRequest, answer: Answer, delivery: Delivery) -> Response:
     """The response of a picture, or 304 where the client has it."""
+    http.scope["outcome"] = f"{answer.outcome.name.lower()} {answer.rendition.content_key[:16]}"
     now = int(_service(http).clock.utc().timestamp())
     headers = caching.picture_headers(
         answer.rendition,
@@ -196,6 +201,13 @@ def _variant(request: Request, look: Look) -> dict[str, object]:
         "content_key": look.content_key,
         "url": grammar.canonical_url(request.asked.seeded(look.seed), request.delivery),
     }
+
+
+def _request(http: HttpRequest) -> Request:
+    """What the URL asks for. Raises `Problem` (400) also for what is understood and not built yet."""
+    request = grammar.parse(_raw_query(http))
+    grammar.require_built(request.asked, request.delivery, request.control)
+    return request
 
 
 def _raw_query(http: HttpRequest) -> bytes:

@@ -6,6 +6,7 @@ A reservation is spent until it is given back, so a crash between the two counts
 import asyncio
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Protocol, TypeVar, cast
 
 from proxy import problems, seeds
 from proxy.request import Calendar
+
+_BUSY_SECONDS = 10.0
 
 _T = TypeVar("_T")
 
@@ -115,12 +118,34 @@ class SqliteBudget:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=10, isolation_level=None)
-    database.execute("PRAGMA journal_mode = WAL")
+    database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        _prepare(database)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    _use_wal(database)
     # A paid picture's count must survive a power cut too.
     database.execute("PRAGMA synchronous = FULL")
     database.execute("CREATE TABLE IF NOT EXISTS spent (hour TEXT PRIMARY KEY, pictures INTEGER NOT NULL)")
-    return database
+
+
+def _use_wal(database: sqlite3.Connection) -> None:
+    """SQLite does not wait for its turn here: where processes start together, some are told that it is locked."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _spend(database: sqlite3.Connection, hour: str, start: str, end: str, limit: int) -> bool:

@@ -52,10 +52,11 @@ def serve(
     here = f"http://{name}:{bound.getsockname()[1]}"
     public_url = chosen.public_url or here
     budget = chosen.limit(paid=service.generator.paid) or "unlimited"
-    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}"
+    misses = "" if chosen.misses == "open" else ", misses closed: no new pictures"
+    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{misses}"
 
     def announce() -> None:
-        typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_folder}")
+        typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
         typer.echo(f"{here}/?prompt=a+lighthouse&seed=7")
 
     server.run(create_app(service, public_url), bound, chosen.grace, announce)
@@ -88,13 +89,14 @@ def url(
     rev: Annotated[str | None, typer.Option(help="A whole number that changes the picture on purpose.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="webp or png.")] = None,
     base: Annotated[
-        str, typer.Option(envvar="PROMPTCDN_PUBLIC_URL", help="Where the service is reached.")
-    ] = "http://127.0.0.1:8080",
+        str | None, typer.Option(help="Where the service is reached. Without it, what the settings say.")
+    ] = None,
     markup: Annotated[Markup, typer.Option("--as", help="What to print.")] = Markup.URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Print the URL of a picture, in its one spelling that survives Markdown and HTML."""
     from proxy import grammar, problems
+    from proxy.grammar.parameters import CALENDARS
     from proxy.snippets import snippets
 
     said = {"prompt": prompt, "seed": seed, "negative_prompt": negative_prompt, "width": width, "height": height}
@@ -103,11 +105,29 @@ def url(
     said |= {"format": format_}
     try:
         request = grammar.parse(urlencode({name: value for name, value in said.items() if value}).encode())
+        grammar.require_built(request.asked, request.delivery)
     except problems.Problem as problem:
         _fail(problem.detail)
-    address = base.rstrip("/") + grammar.canonical_url(request.asked, request.delivery)
+    if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
+        typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
+    address = _base(base) + grammar.canonical_url(request.asked, request.delivery)
     printed = {"url": address, **snippets(address, request.asked.prompt)}
     typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+
+
+def _base(said: str | None) -> str:
+    """What a URL begins with: what was said, the public URL of the settings, or where the service listens."""
+    from proxy import settings
+
+    if said is not None:
+        if not said.startswith(("http://", "https://")) or "?" in said:
+            _fail(f'--base="{said}": say it like https://pictures.example.org')
+        return said.rstrip("/")
+    try:
+        chosen = settings.load()
+    except settings.BadSettings as wrong:
+        _fail(str(wrong))
+    return chosen.public_url or f"http://{chosen.host}:{chosen.port}"
 
 
 def _fail(message: str) -> NoReturn:

@@ -50,6 +50,11 @@ class Flights(Generic[_T]):
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
         self._draining = False
 
+    @property
+    def count(self) -> int:
+        """How many are under way or waiting."""
+        return len(self._flights)
+
     def under_way(self, key: str) -> Flight[_T] | None:
         """The flight of that key that has not landed."""
         return self._flights.get(key)

@@ -12,7 +12,7 @@ import cachetools
 
 from proxy import admission, problems
 from proxy.bindings import Bindings, Bound
-from proxy.budget import Budget
+from proxy.budget import Budget, Reservation
 from proxy.generators import Generator, Made
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
@@ -50,6 +50,7 @@ class Making:
         # Look again. 1: A finds nothing. 2: the flight before lands, stores and goes. 3: A starts this one.
         # Without the look, the picture of step 2 would be paid for a second time.
         if not await self._renditions.has(order.content_key):
+            await self._require_unfiltered(order.content_key)
             self._require_generator(order)
             self._require_rested(order.content_key)
             made = await self._generate(order)
@@ -63,6 +64,10 @@ class Making:
         if needed != self._generator.name:
             detail = f"this URL is bound to a picture of the generator {needed}, which is not set up here"
             raise Problem(problems.GENERATOR_MISSING, detail)
+
+    async def _require_unfiltered(self, content_key: str) -> None:
+        if await self._bindings.filtered(content_key):
+            raise _filtered()
 
     def _require_rested(self, content_key: str) -> None:
         rest = self._rests.get(content_key)
@@ -80,16 +85,22 @@ class Making:
             if failure.charged:
                 self._rest(order.content_key, failure)
             else:
-                await self._budget.give_back(reservation)
+                await self._give_back(reservation)
             log.warning("no picture for %s: %s: %s", order.content_key, failure.kind.code, failure.detail)
             raise
+
+    async def _give_back(self, reservation: Reservation) -> None:
+        try:
+            await self._budget.give_back(reservation)
+        except StoreUnknown as unknown:
+            log.warning("a picture that was not made stays counted: %s", unknown.detail)
 
     async def _refuse(self, order: Bound) -> None:
         try:
             await self._bindings.filter(order, self._now())
         except StoreUnknown as unknown:
             log.error("the verdict on %s is in memory only: %s", order.content_key, unknown.detail)  # noqa: TRY400
-        raise Problem(problems.FILTERED, "the upstream's filter refused this prompt with this seed")
+        raise _filtered()
 
     async def _admitted(self, order: Bound, made: Made) -> Record:
         seen = await self._renditions.examine(made.picture)
@@ -114,3 +125,7 @@ class Making:
 
     def _now(self) -> int:
         return int(self._clock.utc().timestamp())
+
+
+def _filtered() -> Problem:
+    return Problem(problems.FILTERED, "the upstream's filter refused this prompt with this seed")

@@ -28,6 +28,8 @@ def seen(data: bytes) -> Seen | None:
             if image.width * image.height > PIXELS_MAX:
                 return None
             image.load()
+            if image.format == "PNG":
+                _require_whole_png(data)
             return Seen(f"image/{str(image.format).lower()}", image.width, image.height)
     except (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, _BOMB, _BOMB_WARNING):
         return None
@@ -68,6 +70,13 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, kind = struct.unpack_from(">I4s", data, offset)
         yield kind, data[offset : offset + length + 12]
         offset += length + 12
+
+
+def _require_whole_png(data: bytes) -> None:
+    """Pillow is content without an end and without the pixels' checksums; browsers are not."""
+    for _, chunk in _png_chunks(data):
+        if struct.unpack(">I", chunk[-4:])[0] != zlib.crc32(chunk[4:-4]):
+            raise ValueError("a chunk's checksum is wrong")
 
 
 def _png_chunk(kind: bytes, data: bytes) -> bytes:

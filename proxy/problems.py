@@ -129,7 +129,7 @@ def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Proble
     return Problem(BAD_PARAMETER, detail, parameter=parameter, value=shown, allowed=allowed)
 
 
-def not_available(parameter: str, value: str) -> Problem:
+def not_available(parameter: str, value: str, allowed: str = "leaving it out") -> Problem:
     """The 400 for what the grammar knows and this service does not make yet."""
-    detail = f'{parameter}="{value}": not made here yet'
-    return Problem(NOT_AVAILABLE, detail, parameter=parameter, value=value)
+    detail = f'{parameter}="{value}": not made here yet; allowed: {allowed}'
+    return Problem(NOT_AVAILABLE, detail, parameter=parameter, value=value, allowed=allowed)

@@ -56,8 +56,10 @@ class Renditions:
         if (remembered := self._memory.get(content_key, format_)) is not None:
             return Found(remembered, "memory")
         # All who look for one picture at once share one read of it.
-        read, _ = self._reads.join(f"{content_key}.{format_}", lambda: self._read(content_key, format_))
-        rendition = await read.outcome(_PATIENCE)
+        rendition, joined = await self._read_together(content_key, format_)
+        if rendition is None and joined:
+            # 1: another's read finds nothing. 2: the picture is stored. 3: this one joins that read, so it looks again.
+            rendition, _ = await self._read_together(content_key, format_)
         if rendition is None:
             return None
         self._memory.put(format_, rendition)
@@ -90,8 +92,14 @@ class Renditions:
         await self._encodes.drain(_PATIENCE)
         self._threads.shutdown()
 
+    async def _read_together(self, content_key: str, format_: Format) -> tuple[Rendition | None, bool]:
+        """The outcome of the one read that is under way, and whether another began it."""
+        read, joined = self._reads.join(f"{content_key}.{format_}", lambda: self._read(content_key, format_))
+        return await read.outcome(_PATIENCE), joined
+
     async def _read(self, content_key: str, format_: Format) -> Rendition | None:
-        if format_ != "png":
+        # A store that did not take the master need not be asked for what was made of it.
+        if format_ != "png" and content_key not in self._unstored:
             record = await self._store.get(Name("renditions", f"{content_key}.{format_}"))
             if record is not None:
                 return _rendition(content_key, record)

@@ -24,7 +24,11 @@ def bound_socket(host: str, port: int) -> socket.socket:
         bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
-        busy = "the port is in use: choose another with --port" if error.errno == errno.EADDRINUSE else error.strerror
+        busy = (
+            "the port is in use: choose another with --port or PORT"
+            if error.errno == errno.EADDRINUSE
+            else error.strerror
+        )
         raise BadSettings(f"{host}:{port}: {busy}") from error
     return bound
 

@@ -1,9 +1,11 @@
 """Settings → a running service: the rooms put together. A new generator or store has its one line here."""
 
+import logging
 import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from proxy.bindings import Bindings
 from proxy.budget import Budget, SqliteBudget, Unlimited
@@ -14,12 +16,17 @@ from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.making import Clock, Making
+from proxy.problems import StoreUnknown
 from proxy.renditions import Renditions
 from proxy.settings import BadSettings, Settings
 from proxy.stores import Store
 from proxy.stores.absence import RememberedAbsence
+from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
 from proxy.stores.memory import Memory
+from proxy.stores.s3 import S3Store
+
+log = logging.getLogger("promptcdn")
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Service:
 
     async def close(self) -> None:
         """Finishes what was paid for, then closes what it needed, in that order."""
+        if self.flights.count:
+            log.info("stopping: %d pictures are being made and will be kept", self.flights.count)
         await self.flights.drain(self.settings.grace)
         await self.renditions.close()
         await self.generator.close()
@@ -48,7 +57,7 @@ def opened(settings: Settings) -> Service:
     """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
     clock = Clock(lambda: datetime.now(UTC), time.monotonic)
     generator = _generator(settings)
-    store = RememberedAbsence(_store(settings))
+    store = RememberedAbsence(opened_store(settings.store_url, settings.store_setting))
     budget = _budget(settings, generator)
     bindings = Bindings(store, generator.name)
     renditions = Renditions(store, Memory(settings.memory))
@@ -69,13 +78,25 @@ def _generator(settings: Settings) -> Generator:
         raise BadSettings(str(wrong)) from wrong
 
 
-def _store(settings: Settings) -> Store:
-    folder = settings.store_folder
+def opened_store(url: str, setting: str) -> Store:
+    """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
+
+    A bucket that does not answer is no reason not to start: it is connected to when it is back.
+    """
+    if not url.startswith("s3://"):
+        folder = Path(url.removeprefix("disk:").strip())
+        try:
+            return DiskStore(folder)
+        except OSError as error:
+            raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
+    bucket = Bucket.parse(url)
     try:
-        return DiskStore(folder)
-    except OSError as error:
-        name = "PROMPTCDN_STORE" if settings.store else "PROMPTCDN_DATA_DIR"
-        raise BadSettings(f"{name}: the folder {folder} cannot be used: {error.strerror}") from error
+        bucket.open()
+    except Unusable as unusable:
+        raise BadSettings(f"{setting}: {unusable}") from unusable
+    except StoreUnknown as unknown:
+        log.warning("%s: %s", bucket, unknown.detail)
+    return S3Store(bucket)
 
 
 def _budget(settings: Settings, generator: Generator) -> Budget:

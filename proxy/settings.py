@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -75,7 +76,10 @@ class Settings(BaseSettings):
         None, description="The default size, like 1024x1024. Empty: the engine's own."
     )
     steps: int = Field(30, ge=10, le=50, description="The default number of steps.")
-    store: str = Field("", description="Where pictures live: disk:PATH. Empty: the folder store below the data folder.")
+    store: str = Field(
+        "",
+        description="Where pictures live: disk:PATH or s3://bucket/prefix. Empty: the folder store in the data folder.",
+    )
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
     misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
@@ -106,8 +110,8 @@ class Settings(BaseSettings):
     @field_validator("store")
     @classmethod
     def _is_a_store(cls, text: str) -> str:
-        if text and not (text.startswith("disk:") and text.removeprefix("disk:").strip()):
-            raise ValueError("say it like disk:PATH")
+        if text and re.fullmatch(r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?", text) is None:
+            raise ValueError("say it like disk:PATH or s3://bucket/prefix")
         return text
 
     @field_validator("public_url")
@@ -146,8 +150,14 @@ class Settings(BaseSettings):
         return Defaults(self.makes, engine, offered, self.size, self.steps)
 
     @property
-    def store_folder(self) -> Path:
-        return Path(self.store.removeprefix("disk:")) if self.store else self.data_dir / "store"
+    def store_url(self) -> str:
+        """Where pictures live, `disk:PATH` or `s3://bucket/prefix`."""
+        return self.store or f"disk:{self.data_dir / 'store'}"
+
+    @property
+    def store_setting(self) -> str:
+        """The name of the setting that says where pictures live."""
+        return PREFIX + ("STORE" if self.store else "DATA_DIR")
 
     def limit(self, *, paid: bool) -> Limit | None:
         """The budget; `None` is unlimited, which must be said where pictures cost money."""

@@ -3,7 +3,7 @@
 import html
 import re
 
-_MARKDOWN_SPECIAL = re.compile(r"[\[\]\\`*_<>!&]")
+_MARKDOWN_SPECIAL = re.compile(r"[\[\]\\`*_<>!&|]")
 
 _QUOTE = re.compile('"')
 

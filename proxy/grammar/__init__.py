@@ -25,7 +25,8 @@ def parse(raw_query: bytes) -> Request:
     """What a picture's URL says. Raises `Problem` (400) that names the parameter, the value and what is allowed."""
     said = _said(raw_query, ("generation", "delivery", "control"))
     if "prompt" not in said["generation"]:
-        raise problems.bad_parameter("prompt", "", BY_NAME["prompt"].allowed, "it is missing")
+        example = "like /?prompt=a+lighthouse&seed=7"
+        raise problems.bad_parameter("prompt", "", f"{BY_NAME['prompt'].allowed}, {example}", "it is missing")
     if "aspect_ratio" in said["generation"] and (sides := {"width", "height"} & said["generation"].keys()):
         ratio = said["generation"]["aspect_ratio"]
         raise problems.bad_parameter("aspect_ratio", ratio, f"either this or {min(sides)}", "both are given")
@@ -40,8 +41,10 @@ def parse_delivery(raw_query: bytes) -> Delivery:
 def require_built(*groups: Asked | Delivery | Control) -> None:
     """Raises `Problem` (400) for what the grammar reads and this service does not make yet."""
     for name, value in ((name, value) for group in groups for name, value in vars(group).items()):
-        if value is not None and not (BY_NAME[name].built and (name != "format" or value in BUILT_FORMATS)):
+        if value is not None and not BY_NAME[name].built:
             raise problems.not_available(name, str(value))
+        if name == "format" and value not in BUILT_FORMATS:
+            raise problems.not_available(name, str(value), " or ".join(BUILT_FORMATS))
 
 
 def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:

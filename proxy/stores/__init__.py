@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self, cast, get_args
 
 Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts"]
 
@@ -32,6 +32,16 @@ class Name:
     def path(self) -> str:
         """The path below a store's root: two levels of two hex digits keep folders small."""
         return f"{self.folder}/{self.leaf[:2]}/{self.leaf[2:4]}/{self.leaf}"
+
+    @classmethod
+    def parse(cls, path: str) -> Self | None:
+        """The inverse of `path`; `None` for what is no object's path."""
+        folder, _, rest = path.partition("/")
+        leaf = rest.rpartition("/")[2]
+        if folder not in get_args(Folder) or _LEAF.fullmatch(leaf) is None:
+            return None
+        name = cls(cast("Folder", folder), leaf)
+        return name if name.path == path else None
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ def decoded(data: bytes) -> Record:
         check = header.pop("check")
         record = Record(body, header["type"], header["made_at"], header["resolved"])
         whole = check == _check(header) and header["length"] == len(body) and header["sha256"] == record.sha256
-    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
         raise Corrupt("not an object's header") from wrong
     if not (newline and whole):
         raise Corrupt("the bytes are not the ones written")

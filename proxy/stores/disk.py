@@ -5,10 +5,13 @@ where `rename(2)` would overwrite. Wherever the machine stops, a reader finds no
 """
 
 import asyncio
+import contextlib
+import fcntl
 import logging
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +22,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 8
 _LEFT_OVER_SECONDS = 3600
+_TRIES = 3
 
 
 class DiskStore:
@@ -46,11 +50,8 @@ class DiskStore:
     def _read(self, name: Name) -> Record | None:
         path = self._root / name.path
         try:
-            return decoded(path.read_bytes())
+            return self._checked(path)
         except FileNotFoundError:
-            return None
-        except Corrupt:
-            self._set_aside(path)
             return None
         except OSError as error:
             raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
@@ -58,9 +59,15 @@ class DiskStore:
     def _write(self, name: Name, record: Record) -> Record:
         path = self._root / name.path
         try:
-            return record if self._linked(path, encoded(record)) else self._winner(name, record)
+            for _ in range(_TRIES):
+                if self._linked(path, encoded(record)):
+                    return record
+                if (winner := self._read(name)) is not None:
+                    return winner
+                # What was there was corrupt and has been set aside: the name is free again.
         except OSError as error:
             raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+        raise StoreUnknown("the disk store cannot be written: something that is no object is in the way")
 
     def _linked(self, path: Path, data: bytes) -> bool:
         """Whether `data` is now at `path`; false where something was there first."""
@@ -78,19 +85,37 @@ class DiskStore:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _winner(self, name: Name, record: Record) -> Record:
-        """What is stored already; if it was corrupt it has been set aside, and the name is free again."""
-        found = self._read(name)
-        return found if found is not None else self._write(name, record)
+    def _checked(self, path: Path) -> Record | None:
+        data = path.read_bytes()
+        try:
+            return decoded(data)
+        except Corrupt:
+            return self._set_aside(path)
 
-    def _set_aside(self, path: Path) -> None:
-        log.error("corrupt object set aside: %s", path.name)
+    def _set_aside(self, path: Path) -> Record | None:
+        """Frees the name of a corrupt object. What is stored there, if it was made anew in the meantime."""
         aside = self._root / "corrupt"
         aside.mkdir(exist_ok=True)
-        try:
-            path.rename(aside / f"{path.name}.{time.time_ns()}")
-        except FileNotFoundError:
-            return  # another reader was faster
+        # 1: A and B read a corrupt file. 2: B sets it aside, and it is made anew. 3: A must not take the new one away.
+        with _locked(aside):
+            data = path.read_bytes()
+            try:
+                return decoded(data)
+            except Corrupt:
+                log.error("corrupt object set aside: %s", path.name)  # noqa: TRY400
+                path.rename(aside / f"{path.name}.{time.time_ns()}")
+                return None
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Among threads and processes, one at a time; a kill -9 sets it free."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -55,11 +55,11 @@ def test_where_misses_are_closed_nobody_causes_a_picture() -> None:
 
 
 def test_snippets_survive_their_markup() -> None:
-    made = snippets("https://h/?prompt=a&seed=7", 'a [b] "c" <d> `e`')
+    made = snippets("https://h/?prompt=a&seed=7", 'a [b] "c" <d> `e` | f')
 
     assert made == {
-        "markdown": '![a \\[b\\] "c" \\<d\\> \\`e\\`](https://h/?prompt=a&seed=7)',
-        "html": '<img src="https://h/?prompt=a&amp;seed=7" alt="a [b] &quot;c&quot; &lt;d&gt; `e`">',
-        "asciidoc": 'image::https://h/?prompt=a&seed=7["a [b] \\"c\\" <d> `e`"]',
-        "rst": '.. image:: https://h/?prompt=a&seed=7\n   :alt: a [b] "c" <d> `e`',
+        "markdown": '![a \\[b\\] "c" \\<d\\> \\`e\\` \\| f](https://h/?prompt=a&seed=7)',
+        "html": '<img src="https://h/?prompt=a&amp;seed=7" alt="a [b] &quot;c&quot; &lt;d&gt; `e` | f">',
+        "asciidoc": 'image::https://h/?prompt=a&seed=7["a [b] \\"c\\" <d> `e` | f"]',
+        "rst": '.. image:: https://h/?prompt=a&seed=7\n   :alt: a [b] "c" <d> `e` | f',
     }

@@ -16,7 +16,7 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": Input should be greater than or equal to 1']),
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": say it like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
-    ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH']),
+    ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open' or 'closed'"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
@@ -73,7 +73,7 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
         ended = Promptcdn(tmp_path).refused_start("--port", str(port))
 
     assert ended.returncode == 2
-    assert ended.stderr == f"promptcdn: 127.0.0.1:{port}: the port is in use: choose another with --port\n"
+    assert ended.stderr == f"promptcdn: 127.0.0.1:{port}: the port is in use: choose another with --port or PORT\n"
 
 
 def test_settings_are_read_from_a_file_too(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Objects in an S3 bucket, which any number of processes on any number of machines may share."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from proxy.stores import Corrupt, Name, Record, decoded, encoded
+from proxy.stores.buckets import CONNECTIONS, Bucket
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+class S3Store:
+    """A bucket as a store. It connects when its bucket is opened, or at the first use after that."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        # Not the loop's default threads: a slow bucket must not hold up name look-ups, which run there.
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
+
+    async def get(self, name: Name) -> Record | None:
+        return await self._run(lambda: self._read(name))
+
+    async def put(self, name: Name, record: Record) -> Record:
+        return await self._run(lambda: self._write(name, record))
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        self._bucket.close()
+
+    def names(self) -> Iterator[Name]:
+        """Every object's name. Blocking; raises `StoreUnknown`."""
+        return (name for key in self._bucket.listed() if (name := Name.parse(key)) is not None)
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _read(self, name: Name) -> Record | None:
+        data = self._bucket.read(name.path)
+        try:
+            return None if data is None else decoded(data)
+        except Corrupt:
+            log.warning("corrupt object set aside: %s", name.path)
+            self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}")
+            return None
+
+    def _write(self, name: Name, record: Record) -> Record:
+        if self._bucket.write_new(name.path, encoded(record)):
+            return record
+        # What is stored is what counts; if it was corrupt it has been set aside, and the name is free again.
+        found = self._read(name)
+        return found if found is not None else self._write(name, record)

@@ -1,0 +1,204 @@
+"""A bucket as a store: on moto, plain and over TLS, and on services that know no conditional write."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from proxy.problems import StoreUnknown
+from proxy.stores import Name, Record
+from proxy.stores.buckets import Bucket, Unusable, WriteOnce
+from proxy.stores.s3 import S3Store
+from tests.buckets import BUCKET, Service, moto, reached, unconditional
+
+_T = TypeVar("_T")
+
+NAME = Name("masters", "ab" * 32)
+URL = f"s3://{BUCKET}/some/prefix"
+
+
+def record(body: bytes = b"picture") -> Record:
+    return Record(body, "image/png", 1, {"prompt": "北京"})
+
+
+def with_store(work: Callable[[S3Store], Coroutine[Any, Any, _T]], url: str = URL) -> _T:
+    async def lived() -> _T:
+        store = S3Store(Bucket.parse(url))
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(lived())
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["http", "https"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with moto(tmp_path_factory.mktemp("moto"), tls=request.param) as running, reached(running.environment):
+        yield running
+
+
+def fresh(name: str) -> str:
+    """A prefix of its own for each test."""
+    return f"s3://{BUCKET}/{name}"
+
+
+@pytest.mark.usefixtures("service")
+def test_what_is_put_is_got_also_by_another_process_of_the_same_bucket() -> None:
+    url = fresh("roundtrip")
+
+    async def put(store: S3Store) -> None:
+        assert await store.get(NAME) is None
+        assert await store.put(NAME, record()) == record()
+
+    async def get(store: S3Store) -> None:
+        assert await store.get(NAME) == record()
+
+    with_store(put, url)
+    with_store(get, url)
+
+
+@pytest.mark.usefixtures("service")
+def test_of_forty_writers_one_wins_and_all_have_its_bytes() -> None:
+    async def race(store: S3Store) -> None:
+        records = [record(f"writer {number}".encode()) for number in range(40)]
+        winners = await asyncio.gather(*(store.put(NAME, each) for each in records))
+        stored = await store.get(NAME)
+        assert stored is not None
+        assert {winner.body for winner in winners} == {stored.body}
+        assert list(store.names()) == [NAME]
+
+    with_store(race, fresh("race"))
+
+
+@pytest.mark.usefixtures("service")
+def test_a_corrupt_object_is_set_aside_and_may_be_written_anew() -> None:
+    url = fresh("corrupt")
+    bucket = Bucket.parse(url)
+    bucket.write_new(NAME.path, b"not what was written")
+
+    async def work(store: S3Store) -> None:
+        assert await store.get(NAME) is None
+        assert await store.put(NAME, record()) == record()
+        assert await store.get(NAME) == record()
+
+    with_store(work, url)
+    assert [key for key in bucket.listed() if key.startswith("corrupt/")]
+
+
+@pytest.mark.usefixtures("service")
+def test_a_large_picture_passes() -> None:
+    body = os.urandom(8_000_000)
+
+    async def work(store: S3Store) -> None:
+        await store.put(NAME, record(body))
+        stored = await store.get(NAME)
+        assert stored is not None
+        assert stored.body == body
+
+    with_store(work, fresh("large"))
+
+
+@pytest.mark.usefixtures("service")
+def test_a_bucket_with_a_conditional_write_is_found_out() -> None:
+    bucket = Bucket.parse(fresh("probe"))
+
+    assert bucket.open() is WriteOnce.CONDITION
+    assert list(bucket.listed()) == []
+
+
+@pytest.mark.usefixtures("service")
+def test_a_bucket_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(Unusable, match=r"^s3://missing/: there is no such bucket$"):
+        Bucket.parse("s3://missing").open()
+
+
+HABITS = [
+    ("knows", WriteOnce.CONDITION),
+    ("says_304", WriteOnce.CONDITION),
+    ("conflicts", WriteOnce.CONDITION),
+    ("google", WriteOnce.GENERATION),
+    ("refuses", WriteOnce.LOOK_FIRST),
+    ("refuses_400", WriteOnce.LOOK_FIRST),
+    ("ignores", WriteOnce.LOOK_FIRST),
+]
+
+
+@pytest.mark.parametrize(("habit", "way"), HABITS, ids=[row[0] for row in HABITS])
+def test_each_habit_of_a_service_is_found_out_and_the_first_writer_wins(habit: str, way: WriteOnce) -> None:
+    async def work(store: S3Store) -> None:
+        first = await store.put(NAME, record(b"first"))
+        second = await store.put(NAME, record(b"second"))
+        stored = await store.get(NAME)
+        assert stored is not None
+        assert first.body == second.body == stored.body == b"first"
+
+    with unconditional(habit) as service, reached(service.environment):
+        assert Bucket.parse(URL).open() is way
+        with_store(work)
+
+
+def test_rights_that_do_not_suffice_are_said() -> None:
+    with (
+        unconditional("forbids") as service,
+        reached(service.environment),
+        pytest.raises(Unusable, match="AccessDenied: the keys need s3:GetObject") as caught,
+    ):
+        Bucket.parse(URL).open()
+
+    assert "canary" not in str(caught.value)
+
+
+def test_a_service_that_does_not_answer_is_neither_there_nor_absent() -> None:
+    async def work(store: S3Store) -> None:
+        with pytest.raises(StoreUnknown):
+            await store.get(NAME)
+        with pytest.raises(StoreUnknown):
+            await store.put(NAME, record())
+
+    with unconditional("knows") as service:
+        variables = service.environment
+    with reached(variables):
+        with_store(work)
+
+
+def test_a_service_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    async def work(store: S3Store, running: Service) -> None:
+        assert running.process is not None
+        await store.put(NAME, record())
+        running.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(StoreUnknown):
+            await store.get(NAME)
+        running.process.send_signal(signal.SIGCONT)
+        assert await store.get(NAME) == record()
+
+    with moto(tmp_path) as running, reached(running.environment):
+        with_store(lambda store: work(store, running))
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///x", "bucket", "disk:x"])
+def test_what_is_no_bucket_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="s3://bucket/prefix"):
+        Bucket.parse(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"), [("s3://b", "s3://b/"), ("s3://b/", "s3://b/"), ("s3://b/a/c/", "s3://b/a/c/")]
+)
+def test_a_bucket_has_a_name_and_a_prefix(url: str, shown: str) -> None:
+    assert str(Bucket.parse(url)) == shown
+
+
+@pytest.mark.parametrize("path", ["masters/ab/cd/x", "probe/ab", "masters/ab", f"masters/00/00/{'ab' * 32}", ""])
+def test_what_is_no_objects_path_has_no_name(path: str) -> None:
+    assert Name.parse(path) is None
+
+
+def test_a_name_survives_its_path() -> None:
+    name = Name("renditions", "ab" * 32 + ".webp")
+
+    assert Name.parse(name.path) == name
