@@ -17,16 +17,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy import caching, grammar, problems
-from proxy.cdn import Answer, Cdn, Look
+from proxy import info as info_room
+from proxy.cdn import Answer, Cdn
 from proxy.pictures import MEDIA_TYPES
 from proxy.problems import Problem
 from proxy.request import Delivery, Request
 from proxy.service import Service
-from proxy.snippets import snippets
 
 log = logging.getLogger("promptcdn")
 
-_PERMALINK = re.compile(r"[0-9a-f]{64}")
+# Asked every few seconds by whoever runs the service: not worth a line each.
+_PROBES = ("/healthz", "/readyz")
+
+_CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def create_app(service: Service, public_url: str = "") -> Starlette:
@@ -40,9 +43,14 @@ def create_app(service: Service, public_url: str = "") -> Starlette:
     app = Starlette(
         routes=[
             Route("/", picture),
-            Route("/i/{content_key}", permalink),
+            *(Route(f"/i{extension}", picture) for extension in grammar.EXTENSIONS),
+            Route("/prompt/{prompt:path}", picture),
+            Route("/i/{name}", permalink),
             Route("/info", info),
+            Route("/info/prompt/{prompt:path}", info),
             Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/robots.txt", robots),
         ],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
@@ -64,18 +72,33 @@ async def picture(http: HttpRequest) -> Response:
 
 async def permalink(http: HttpRequest) -> Response:
     """A stored picture by its content key."""
-    content_key = http.path_params["content_key"]
-    if _PERMALINK.fullmatch(content_key) is None:
-        raise Problem(problems.NOT_FOUND, "a permalink is /i/ and 64 hex digits")
-    delivery = grammar.parse_delivery(_raw_query(http))
+    content_key, format_ = grammar.split_extension(http.path_params["name"])
+    if _CONTENT_KEY.fullmatch(content_key) is None:
+        detail = "a permalink is /i/, 64 hex digits in lower case, and .webp, .png, .jpg or .avif if you like"
+        raise Problem(problems.NOT_FOUND, detail)
+    delivery = grammar.parse_delivery(_raw_query(http), format_)
     grammar.require_built(delivery)
     return _shown(http, await _cdn(http).stored(content_key, delivery), delivery)
 
 
 async def info(http: HttpRequest) -> Response:
     """What is known of a URL: its keys, its state, what its blanks were filled with. Makes nothing."""
-    request = _request(http)
-    return JSONResponse(await _known(http, request), headers={"cache-control": problems.NO_STORE})
+    known = await info_room.known(_cdn(http), _request(http), http.app.state.public_url)
+    return JSONResponse(known, headers={"cache-control": problems.NO_STORE})
+
+
+async def robots(_http: HttpRequest) -> Response:
+    """Stored pictures may be indexed; a crawler that follows prompts would cost money."""
+    text = "User-agent: *\nAllow: /i/\nDisallow: /\n"
+    return PlainTextResponse(text, headers={"cache-control": "public, max-age=86400"})
+
+
+async def readyz(http: HttpRequest) -> Response:
+    """Whether each part that pictures need answers, by name."""
+    parts = await _service(http).readiness()
+    ready = all(part.ready for part in parts)
+    document = {"ready": ready, "parts": {part.name: {"ready": part.ready, "detail": part.detail} for part in parts}}
+    return JSONResponse(document, 200 if ready else 503, {"cache-control": problems.NO_STORE})
 
 
 async def healthz(_http: HttpRequest) -> Response:
@@ -132,7 +155,7 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
     headers = MutableHeaders(raw=message["headers"])
     request_id = secrets.token_hex(8)
     status = message["status"]
-    if "detail=memory" not in headers.get("cache-status", "") and scope["path"] != "/healthz":
+    if "detail=memory" not in headers.get("cache-status", "") and scope["path"] not in _PROBES:
         what = scope.get("outcome", "-")
         path = _loggable(scope["path"])
         log.info("%s %s %d %s %.0f ms %s", scope["method"], path, status, what, milliseconds, request_id)
@@ -172,40 +195,15 @@ def _unmade(request: Request) -> Response:
     return response
 
 
-async def _known(http: HttpRequest, request: Request) -> dict[str, object]:
-    asked, cdn = request.asked, _cdn(http)
-    looks = [await cdn.look(seeded) for seeded in (cdn.pool(asked) if asked.seed is None else (asked,))]
-    one = looks[0] if asked.seed is not None else None
-    url = grammar.canonical_url(asked, request.delivery)
-    states = [look.state for look in looks]
-    return {
-        "content_key": one and one.content_key,
-        "state": one.state if one else next((state for state in _STATES if state in states), "absent"),
-        "permalink": one and grammar.permalink(one.content_key, request.delivery),
-        "url": url,
-        "as_asked": asked.parameters(),
-        "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
-        "pool": None if one else [_variant(request, look) for look in looks],
-        "snippets": snippets(http.app.state.public_url + url, asked.prompt),
-    }
-
-
-# What a pool is as a whole: the first of these that any of its seeds is.
-_STATES = ("stored", "generating", "absent", "blocked")
-
-
-def _variant(request: Request, look: Look) -> dict[str, object]:
-    return {
-        "seed": look.seed,
-        "state": look.state,
-        "content_key": look.content_key,
-        "url": grammar.canonical_url(request.asked.seeded(look.seed), request.delivery),
-    }
-
-
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for. Raises `Problem` (400) also for what is understood and not built yet."""
-    request = grammar.parse(_raw_query(http))
+    raw_query = _raw_query(http)
+    # The path as it came: the framework's is decoded, with `%2F` as a slash and bad bytes replaced.
+    before, is_path_style, raw_prompt = http.scope["raw_path"].partition(b"/prompt/")
+    if is_path_style and before in (b"", b"/info"):
+        request = grammar.parse_path(raw_prompt, raw_query)
+    else:
+        request = grammar.parse(raw_query, grammar.split_extension(http.scope["path"])[1])
     grammar.require_built(request.asked, request.delivery, request.control)
     return request
 

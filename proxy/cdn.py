@@ -23,7 +23,7 @@ from proxy.flights import Flight, Flights
 from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
 from proxy.renditions import Renditions
-from proxy.request import Asked, Defaults, Delivery, Request, Resolved, resolve
+from proxy.request import Defaults, Delivery, Request, Resolved, resolve
 
 STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
@@ -112,17 +112,17 @@ class Cdn:
             raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
         return _answer(found.rendition, CacheStatus(hit=found.place))
 
-    async def look(self, asked: Asked) -> Look:
+    async def look(self, request: Request) -> Look:
         """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
-        if isinstance(asked.seed, str):
-            asked = asked.seeded(seeds.of_period(seeds.period_name(asked.seed, self._clock.utc())))
-        order = (await self._order(asked)).bound
+        if isinstance(request.asked.seed, str):
+            request = _at(request, seeds.period_name(request.asked.seed, self._clock.utc()))
+        order = (await self._order(request)).bound
         return Look(order.resolved.seed, order.resolved, order.content_key, await self._state(order.content_key))
 
-    def pool(self, asked: Asked) -> tuple[Asked, ...]:
+    def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""
-        form = keys.as_asked_form(asked.seeded(None))
-        return tuple(asked.seeded(seed) for seed in seeds.pool(form, self._rules.variants))
+        drawn = seeds.pool(keys.as_asked_form(request.asked), self._rules.variants)
+        return tuple(replace(request, asked=request.asked.seeded(seed)) for seed in drawn)
 
     async def _state(self, content_key: str) -> State:
         if self._flights.under_way(content_key):
@@ -132,7 +132,7 @@ class Cdn:
         return "blocked" if await self._bindings.filtered(content_key) else "absent"
 
     async def _seeded(self, request: Request, *, making: bool) -> Answer | None:
-        order = await self._order(request.asked)
+        order = await self._order(request)
         answer = await self._find(order.bound.content_key, request.delivery)
         if answer is None and making:
             answer = await self._make(order, request)
@@ -140,10 +140,13 @@ class Cdn:
             return answer
         return await self._bind(order, answer, request)
 
-    async def _order(self, asked: Asked) -> _Order:
-        as_asked_key = keys.as_asked_key(asked)
+    async def _order(self, request: Request) -> _Order:
+        as_asked_key = keys.as_asked_key(request.asked)
         known = await self._bindings.of(as_asked_key)
-        return _Order(as_asked_key, known or bound(resolve(asked, self._rules.defaults)), new=known is None)
+        if known is not None:
+            return _Order(as_asked_key, known, new=False)
+        resolved = resolve(request.asked, self._rules.defaults, nearest=request.nearest)
+        return _Order(as_asked_key, bound(resolved), new=True)
 
     async def _find(self, content_key: str, delivery: Delivery) -> Answer | None:
         found = await self._renditions.find(content_key, delivery.format)
@@ -182,14 +185,14 @@ class Cdn:
 
     async def _seedless(self, request: Request, *, making: bool) -> Answer | None:
         """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first."""
-        pool = [replace(request, asked=asked) for asked in self.pool(request.asked)]
+        pool = self.pool(request)
         pool_key = keys.as_asked_key(request.asked)
         shown = await self._shown(self._drawn(pool, self._last_shown.get(pool_key)))
         missing = [view for view, answer in shown.items() if answer is None]
         for view, answer in shown.items():
             if answer is not None:
                 if missing and making:
-                    await self._make_behind(pool_key, missing[0].asked)
+                    await self._make_behind(pool_key, missing[0])
                 self._last_shown[pool_key] = view
                 return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
         if not missing:
@@ -232,7 +235,7 @@ class Cdn:
             raise
         return answer and replace(answer, outcome=Outcome.AWAITED, location=_location(view))
 
-    async def _make_behind(self, pool_key: str, missing: Asked) -> None:
+    async def _make_behind(self, pool_key: str, missing: Request) -> None:
         """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent."""
         try:
             order = await self._order(missing)
@@ -275,7 +278,7 @@ class Cdn:
             return None
         if shown is None:
             return None
-        order = await self._order(current.asked)
+        order = await self._order(current)
         with contextlib.suppress(Problem):
             self._begin(order)
         return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))

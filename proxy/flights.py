@@ -48,7 +48,7 @@ class Flights(Generic[_T]):
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
-        self._draining = False
+        self.draining = False
 
     @property
     def count(self) -> int:
@@ -67,7 +67,7 @@ class Flights(Generic[_T]):
         """
         if (flight := self._flights.get(key)) is not None:
             return flight, True
-        if self._draining:
+        if self.draining:
             raise Problem(problems.DRAINING, "no new pictures are begun")
         if len(self._flights) >= self._most:
             raise Problem(problems.OVERLOADED, f"{self._most} pictures are being made or waiting to be")
@@ -80,7 +80,7 @@ class Flights(Generic[_T]):
 
     async def drain(self, patience: float) -> None:
         """Lets no new flight begin, waits for those under way, and gives up those that outlast `patience` seconds."""
-        self._draining = True
+        self.draining = True
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=patience)

@@ -10,7 +10,20 @@ from PIL import Image
 from proxy.admission import PIXELS_MAX, Seen
 from proxy.request import Format
 
-MEDIA_TYPES: dict[Format, str] = {"webp": "image/webp", "png": "image/png"}
+MEDIA_TYPES: dict[Format, str] = {
+    "webp": "image/webp",
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "avif": "image/avif",
+}
+
+# Effort against size, measured on 1024x1024: WebP 2 takes 42 % of the time of 4 for 4 % more bytes, AVIF speed 8 a
+# quarter of 6's for 3 % more; below 6 it takes seconds. One thread each: the others answer hits.
+ENCODERS: dict[Format, tuple[str, dict[str, object]]] = {
+    "webp": ("WEBP", {"quality": 80, "method": 2}),
+    "jpeg": ("JPEG", {"quality": 80, "optimize": True, "progressive": True}),
+    "avif": ("AVIF", {"quality": 60, "speed": 8, "max_threads": 1}),
+}
 
 _BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
 _READ_FORMATS = ("PNG", "JPEG", "WEBP")
@@ -46,14 +59,24 @@ def master(data: bytes, generator: str) -> bytes:
 
 
 def encoded(master_png: bytes, format_: Format, generator: str) -> bytes:
-    """A master in another format, full size. WebP at effort 2: half the time of 4 for 4 % more bytes."""
+    """A master in another format, full size."""
+    encoder, options = ENCODERS[format_]
     with Image.open(io.BytesIO(master_png), formats=("PNG",)) as image:
-        assert format_ == "webp", f"{format_} is not encoded here"
-        return _saved(_plain(image), "WEBP", quality=80, method=2, xmp=_xmp(generator))
+        plain = _opaque(_plain(image)) if format_ == "jpeg" else _plain(image)
+        return _saved(plain, encoder, **options, xmp=_xmp(generator))
 
 
 def _plain(image: Image.Image) -> Image.Image:
     return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """On white, for formats that know no transparency."""
+    if image.mode == "RGB":
+        return image
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(image, mask=image.getchannel("A"))
+    return paper
 
 
 def _saved(image: Image.Image, format_: str, **options: object) -> bytes:

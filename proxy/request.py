@@ -84,11 +84,13 @@ class Control:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything one URL says."""
+    """Everything one URL says. `nearest` is for faces that promise a picture where others name what is allowed."""
 
     asked: Asked
     delivery: Delivery = Delivery()
     control: Control = Control()
+    nearest: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,16 @@ class Defaults:
     cfg_scale: float = 7.0
 
 
-def resolve(asked: Asked, defaults: Defaults) -> Resolved:
-    """`asked` with every blank filled in.
+def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resolved:
+    """`asked` with every blank filled in; with `nearest`, sizes and engines that are not offered by the next best.
 
     Its seed must be an integer by now. Raises `Problem` (400) where the operator allows no such engine, or the engine
     no such size: callers resolve only where no binding exists, so a URL answered once never gets here again.
     """
     assert isinstance(asked.seed, int), "draw the seed first"
     _require_text_to_image(asked)
-    drawer = _engine(asked.engine or defaults.engine, defaults)
-    width, height = _size(asked, drawer, defaults)
+    drawer = _engine(asked.engine or defaults.engine, defaults, nearest=nearest)
+    width, height = _size(asked, drawer, defaults, nearest=nearest)
     return Resolved(
         generator=defaults.generator,
         engine=drawer.name,
@@ -158,9 +160,22 @@ def resolve(asked: Asked, defaults: Defaults) -> Resolved:
     )
 
 
-def _engine(name: str, defaults: Defaults) -> Engine:
+def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
+    """Where `resolved` is not what was asked for, in sentences: only where `nearest` made it so."""
+    said = []
+    if asked.engine not in (None, resolved.engine):
+        said.append(f"the engine {asked.engine} is not offered here, {resolved.engine} draws")
+    for name, side in (("width", resolved.width), ("height", resolved.height)):
+        if asked.aspect_ratio is None and getattr(asked, name) not in (None, side):
+            said.append(f"{name} {getattr(asked, name)} is drawn as {side}")
+    return tuple(said)
+
+
+def _engine(name: str, defaults: Defaults, *, nearest: bool) -> Engine:
     if name in defaults.engines:
         return engine(name)
+    if nearest:
+        return engine(defaults.engine)
     what = "was retired" if engine(name).retired else "is not offered here"
     raise problems.bad_parameter("engine", name, " or ".join(defaults.engines), f"the engine {what}")
 
@@ -171,7 +186,7 @@ def _require_text_to_image(asked: Asked) -> None:
             raise problems.not_available(name, str(value))
 
 
-def _size(asked: Asked, drawer: Engine, defaults: Defaults) -> Size:
+def _size(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -> Size:
     if asked.aspect_ratio is not None:
         across, down = asked.aspect_ratio.split(":")
         return drawer.size_for((int(across), int(down)))
@@ -180,6 +195,8 @@ def _size(asked: Asked, drawer: Engine, defaults: Defaults) -> Size:
     size = (_or(asked.width, default[0]), _or(asked.height, default[1]))
     if drawer.allows(size):
         return size
+    if nearest:
+        return drawer.size_for(size)
     name, value = ("height", asked.height) if asked.width is None else ("width", asked.width)
     allowed = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(size))
     raise problems.bad_parameter(

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from proxy.making import Clock, Making
 from proxy.problems import StoreUnknown
 from proxy.renditions import Renditions
 from proxy.settings import BadSettings, Settings
-from proxy.stores import Store
+from proxy.stores import Name, Store
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
@@ -27,6 +28,15 @@ from proxy.stores.memory import Memory
 from proxy.stores.s3 import S3Store
 
 log = logging.getLogger("promptcdn")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that pictures need: whether it answers, and what there is to say of it."""
+
+    name: str
+    ready: bool
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,15 @@ class Service:
     generator: Generator
     budget: Budget
     store: Store
+
+    async def readiness(self) -> tuple[Part, ...]:
+        """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
+        return (
+            Part("service", not self.flights.draining, "stopping" if self.flights.draining else "answers"),
+            await _store_part(self.store, self.settings.store_url),
+            Part("generator", True, f"{self.generator.name}, engine {self.settings.defaults.engine}"),
+            Part("budget", True, str(self.settings.limit(paid=self.generator.paid) or "unlimited")),
+        )
 
     async def close(self) -> None:
         """Finishes what was paid for, then closes what it needed, in that order."""
@@ -66,6 +85,15 @@ def opened(settings: Settings) -> Service:
     rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait)
     cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
     return Service(settings, cdn, clock, flights, renditions, generator, budget, store)
+
+
+async def _store_part(store: Store, url: str) -> Part:
+    """Asks for what cannot be there: a store that says so answers."""
+    try:
+        await store.get(Name("masters", secrets.token_hex(32)))
+    except StoreUnknown as unknown:
+        return Part("store", False, f"{url}: {unknown.detail}")
+    return Part("store", True, url)
 
 
 def _generator(settings: Settings) -> Generator:

@@ -5,14 +5,16 @@ the pinned Unicode version belongs to it.
 """
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
 
 from proxy import problems
 from proxy.grammar import text
 from proxy.grammar.parameters import BUILT_FORMATS, BY_NAME, PARAMETERS, Group, Parameter
-from proxy.request import Asked, Control, Delivery, Request, Value
+from proxy.grammar.paths import EXTENSIONS, Pair, split_extension, translated
+from proxy.request import Asked, Control, Delivery, Format, Request, Value
 
 URL_MAX = 8192
 
@@ -21,9 +23,25 @@ _IGNORED = ("v", "fbclid", "gclid")
 _IGNORED_PREFIX = "utm_"
 
 
-def parse(raw_query: bytes) -> Request:
-    """What a picture's URL says. Raises `Problem` (400) that names the parameter, the value and what is allowed."""
-    said = _said(raw_query, ("generation", "delivery", "control"))
+def parse(raw_query: bytes, format_: Format | None = None) -> Request:
+    """What a picture's URL says; `format_` is what its path's extension says.
+
+    Raises `Problem` (400) that names the parameter, the value and what is allowed.
+    """
+    return _request(_pairs(raw_query), format_)
+
+
+def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
+    """What `/prompt/{prompt}[.ext]?…` says: a plus is a plus in a path, and other APIs' habits are understood."""
+    stem, format_ = split_extension(raw_prompt.partition(b"#")[0].decode("latin-1"))
+    notes: list[str] = []
+    prompt = ("prompt", stem.encode("latin-1").replace(b"+", b"%2B"))
+    request = _request([prompt, *translated(_pairs(raw_query), notes)], format_)
+    return replace(request, nearest=True, notes=tuple(notes))
+
+
+def _request(pairs: Iterable[Pair], format_: Format | None) -> Request:
+    said = _said(pairs, ("generation", "delivery", "control"), format_)
     if "prompt" not in said["generation"]:
         example = "like /?prompt=a+lighthouse&seed=7"
         raise problems.bad_parameter("prompt", "", f"{BY_NAME['prompt'].allowed}, {example}", "it is missing")
@@ -33,9 +51,9 @@ def parse(raw_query: bytes) -> Request:
     return Request(Asked(**said["generation"]), Delivery(**said["delivery"]), Control(**said["control"]))
 
 
-def parse_delivery(raw_query: bytes) -> Delivery:
+def parse_delivery(raw_query: bytes, format_: Format | None = None) -> Delivery:
     """What a permalink's URL says: it names the picture itself, only its delivery is left to ask for."""
-    return Delivery(**_said(raw_query, ("delivery",))["delivery"])
+    return Delivery(**_said(_pairs(raw_query), ("delivery",), format_)["delivery"])
 
 
 def require_built(*groups: Asked | Delivery | Control) -> None:
@@ -53,9 +71,12 @@ def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:
 
 
 def permalink(content_key: str, delivery: Delivery = Delivery()) -> str:
-    """The path-absolute URL of one stored picture."""
+    """The path-absolute URL of one stored picture, with an extension where the format is not the usual one."""
     said = delivery.parameters()
-    return f"/i/{content_key}?{_query(said)}" if said else f"/i/{content_key}"
+    extension = next((ending for ending, format_ in EXTENSIONS.items() if format_ == said.get("format")), "")
+    if extension:
+        del said["format"]
+    return f"/i/{content_key}{extension}" + (f"?{_query(said)}" if said else "")
 
 
 def _query(said: dict[str, Value]) -> str:
@@ -64,10 +85,12 @@ def _query(said: dict[str, Value]) -> str:
     )
 
 
-def _said(raw_query: bytes, groups: tuple[Group, ...]) -> dict[Group, dict[str, Any]]:
+def _said(
+    pairs: Iterable[Pair], groups: tuple[Group, ...], format_: Format | None = None
+) -> dict[Group, dict[str, Any]]:
     said: dict[Group, dict[str, Any]] = {group: {} for group in groups}
     seen: set[str] = set()
-    for name, raw_value in _pairs(raw_query):
+    for name, raw_value in pairs:
         row = _row(name, raw_value, groups)
         if row.name in seen:
             raise problems.bad_parameter(name, _shown(raw_value), "once", "it is given twice")
@@ -75,10 +98,13 @@ def _said(raw_query: bytes, groups: tuple[Group, ...]) -> dict[Group, dict[str, 
         value = _value(row, name, raw_value)
         if value is not None:
             said[row.group][row.name] = value
+    if format_ is not None and said["delivery"].setdefault("format", format_) != format_:
+        other = said["delivery"]["format"]
+        raise problems.bad_parameter("format", other, f"{format_} or none", "the path's extension says otherwise")
     return said
 
 
-def _pairs(raw_query: bytes) -> Iterator[tuple[str, bytes]]:
+def _pairs(raw_query: bytes) -> Iterator[Pair]:
     """Names, and values still raw. A fragment is cut: some servers leave it in the query."""
     for pair in raw_query.partition(b"#")[0].split(b"&"):
         raw_name, _, raw_value = pair.partition(b"=")
@@ -134,4 +160,15 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
-__all__ = ["PARAMETERS", "URL_MAX", "canonical_url", "parse", "parse_delivery", "permalink", "require_built"]
+__all__ = [
+    "EXTENSIONS",
+    "PARAMETERS",
+    "URL_MAX",
+    "canonical_url",
+    "parse",
+    "parse_delivery",
+    "parse_path",
+    "permalink",
+    "require_built",
+    "split_extension",
+]

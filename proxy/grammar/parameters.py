@@ -235,7 +235,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "format",
         "delivery",
         _one_of("webp", "png", "jpeg", "avif", "auto", jpg="jpeg"),
-        "webp, png, jpeg, avif or auto",
+        "webp, png, jpeg (or jpg), avif or auto",
         "the file's format; webp without it",
     ),
     Parameter(
@@ -280,4 +280,4 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}
-BUILT_FORMATS = ("webp", "png")
+BUILT_FORMATS = ("webp", "png", "jpeg", "avif")

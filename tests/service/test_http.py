@@ -192,7 +192,7 @@ def test_info_says_everything_and_makes_nothing(service: Promptcdn) -> None:
     known = service.get("/info" + query).json()
 
     assert set(known) == {
-        *("content_key", "state", "permalink", "url", "as_asked", "resolved", "pool", "snippets"),
+        *("content_key", "state", "permalink", "url", "as_asked", "resolved", "pool", "snippets", "notes"),
     }
     assert known["state"] == "absent"
     assert known["as_asked"] == {"prompt": "a [new] thing", "seed": 181842428, "style_preset": "line-art"}
