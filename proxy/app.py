@@ -96,8 +96,8 @@ async def robots(_http: HttpRequest) -> Response:
 async def readyz(http: HttpRequest) -> Response:
     """Whether each part that pictures need answers, by name."""
     parts = await _service(http).readiness()
-    ready = all(part.ready for part in parts)
-    document = {"ready": ready, "parts": {part.name: {"ready": part.ready, "detail": part.detail} for part in parts}}
+    ready = all(part.good for part in parts)
+    document = {"ready": ready, "parts": {part.part: {"ready": part.good, "detail": part.detail} for part in parts}}
     return JSONResponse(document, 200 if ready else 503, {"cache-control": problems.NO_STORE})
 
 
@@ -197,13 +197,8 @@ def _unmade(request: Request) -> Response:
 
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for. Raises `Problem` (400) also for what is understood and not built yet."""
-    raw_query = _raw_query(http)
     # The path as it came: the framework's is decoded, with `%2F` as a slash and bad bytes replaced.
-    before, is_path_style, raw_prompt = http.scope["raw_path"].partition(b"/prompt/")
-    if is_path_style and before in (b"", b"/info"):
-        request = grammar.parse_path(raw_prompt, raw_query)
-    else:
-        request = grammar.parse(raw_query, grammar.split_extension(http.scope["path"])[1])
+    request = grammar.parse_url(http.scope["raw_path"], _raw_query(http))
     grammar.require_built(request.asked, request.delivery, request.control)
     return request
 

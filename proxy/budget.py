@@ -73,6 +73,10 @@ class Unlimited:
     async def give_back(self, reservation: Reservation) -> None:
         """Nothing was counted."""
 
+    async def left(self, now: datetime) -> int | None:  # noqa: ARG002 - the same for all times
+        """There is no limit."""
+        return None
+
     async def close(self) -> None:
         """Nothing is open."""
 
@@ -96,7 +100,7 @@ class SqliteBudget:
 
     async def reserve(self, now: datetime) -> Reservation:
         reservation = Reservation(_hour(now))
-        start, end = (_hour(edge(self._limit.unit, now)) for edge in (seeds.period_start, seeds.period_end))
+        start, end = self._period(now)
         if not await self._run(lambda: _spend(self._database, reservation.hour, start, end, self._limit.pictures)):
             left = seeds.period_end(self._limit.unit, now) - now
             detail = f"all {self._limit} pictures are spent; the next ones from {end} UTC"
@@ -106,9 +110,19 @@ class SqliteBudget:
     async def give_back(self, reservation: Reservation) -> None:
         await self._run(lambda: _unspend(self._database, reservation.hour))
 
+    async def left(self, now: datetime) -> int | None:
+        """How many pictures may be paid for until the period ends."""
+        start, end = self._period(now)
+        return max(0, self._limit.pictures - await self._run(lambda: _spent(self._database, start, end)))
+
     async def close(self) -> None:
         await self._run(self._database.close)
         self._thread.shutdown()
+
+    def _period(self, now: datetime) -> tuple[str, str]:
+        """Its first hour, and the first hour after it."""
+        unit = self._limit.unit
+        return _hour(seeds.period_start(unit, now)), _hour(seeds.period_end(unit, now))
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         try:
@@ -152,9 +166,7 @@ def _spend(database: sqlite3.Connection, hour: str, start: str, end: str, limit:
     """Whether one more picture fits between `start` and `end`; if so it is counted. One writer at a time."""
     database.execute("BEGIN IMMEDIATE")
     try:
-        query = "SELECT coalesce(sum(pictures), 0) FROM spent WHERE hour >= ? AND hour < ?"
-        (spent,) = database.execute(query, (start, end)).fetchone()
-        if spent >= limit:
+        if _spent(database, start, end) >= limit:
             return False
         database.execute(
             "INSERT INTO spent VALUES (?, 1) ON CONFLICT (hour) DO UPDATE SET pictures = pictures + 1", (hour,)
@@ -162,6 +174,12 @@ def _spend(database: sqlite3.Connection, hour: str, start: str, end: str, limit:
         return True
     finally:
         database.execute("COMMIT")
+
+
+def _spent(database: sqlite3.Connection, start: str, end: str) -> int:
+    query = "SELECT coalesce(sum(pictures), 0) FROM spent WHERE hour >= ? AND hour < ?"
+    (spent,) = database.execute(query, (start, end)).fetchone()
+    return int(spent)
 
 
 def _unspend(database: sqlite3.Connection, hour: str) -> None:

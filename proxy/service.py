@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -9,18 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy.bindings import Bindings
-from proxy.budget import Budget, SqliteBudget, Unlimited
+from proxy.budget import SqliteBudget, Unlimited
 from proxy.cdn import Cdn, Rules
+from proxy.findings import Finding
 from proxy.flights import Flights
-from proxy.generators import Generator
+from proxy.generators import Generator, InspectedGenerator
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.making import Clock, Making
 from proxy.problems import StoreUnknown
 from proxy.renditions import Renditions
-from proxy.settings import BadSettings, Settings
-from proxy.stores import Name, Store
+from proxy.settings import STORE_URL, BadSettings, Settings
+from proxy.stores import InspectedStore, Name
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
@@ -28,15 +30,6 @@ from proxy.stores.memory import Memory
 from proxy.stores.s3 import S3Store
 
 log = logging.getLogger("promptcdn")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Something that pictures need: whether it answers, and what there is to say of it."""
-
-    name: str
-    ready: bool
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -48,18 +41,25 @@ class Service:
     clock: Clock
     flights: Flights[None]
     renditions: Renditions
-    generator: Generator
-    budget: Budget
-    store: Store
+    generator: InspectedGenerator
+    budget: SqliteBudget | Unlimited
+    store: InspectedStore
 
-    async def readiness(self) -> tuple[Part, ...]:
+    async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
         return (
-            Part("service", not self.flights.draining, "stopping" if self.flights.draining else "answers"),
+            Finding("service", not self.flights.draining, "stopping" if self.flights.draining else "answers"),
             await _store_part(self.store, self.settings.store_url),
-            Part("generator", True, f"{self.generator.name}, engine {self.settings.defaults.engine}"),
-            Part("budget", True, str(self.settings.limit(paid=self.generator.paid) or "unlimited")),
+            Finding("generator", True, f"{self.generator.name}, engine {self.settings.defaults.engine}"),
+            await self._budget_finding(),
         )
+
+    async def _budget_finding(self) -> Finding:
+        try:
+            left = await self.budget.left(self.clock.utc())
+        except StoreUnknown as unknown:
+            return Finding("budget", False, unknown.detail)
+        return Finding("budget", True, "unlimited" if left is None else f"{left} pictures left")
 
     async def close(self) -> None:
         """Finishes what was paid for, then closes what it needed, in that order."""
@@ -76,7 +76,8 @@ def opened(settings: Settings) -> Service:
     """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
     clock = Clock(lambda: datetime.now(UTC), time.monotonic)
     generator = _generator(settings)
-    store = RememberedAbsence(opened_store(settings.store_url, settings.store_setting))
+    kept = opened_store(settings.store_url, settings.store_setting)
+    store = RememberedAbsence(kept)
     budget = _budget(settings, generator)
     bindings = Bindings(store, generator.name)
     renditions = Renditions(store, Memory(settings.memory))
@@ -84,19 +85,19 @@ def opened(settings: Settings) -> Service:
     making = Making(generator, budget, bindings, renditions, clock)
     rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait)
     cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
-    return Service(settings, cdn, clock, flights, renditions, generator, budget, store)
+    return Service(settings, cdn, clock, flights, renditions, generator, budget, kept)
 
 
-async def _store_part(store: Store, url: str) -> Part:
+async def _store_part(store: InspectedStore, url: str) -> Finding:
     """Asks for what cannot be there: a store that says so answers."""
     try:
         await store.get(Name("masters", secrets.token_hex(32)))
     except StoreUnknown as unknown:
-        return Part("store", False, f"{url}: {unknown.detail}")
-    return Part("store", True, url)
+        return Finding("store", False, f"{url}: {unknown.detail}")
+    return Finding("store", True, url)
 
 
-def _generator(settings: Settings) -> Generator:
+def _generator(settings: Settings) -> InspectedGenerator:
     if settings.makes == "sketch":
         return Sketch()
     key = settings.stability_key.get_secret_value() if settings.stability_key else None
@@ -106,12 +107,14 @@ def _generator(settings: Settings) -> Generator:
         raise BadSettings(str(wrong)) from wrong
 
 
-def opened_store(url: str, setting: str) -> Store:
+def opened_store(url: str, setting: str) -> InspectedStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
-    if not url.startswith("s3://"):
+    if re.fullmatch(STORE_URL, url) is None:
+        raise BadSettings(f'{setting}="{url}": say it like disk:PATH or s3://bucket/prefix')
+    if url.startswith("disk:"):
         folder = Path(url.removeprefix("disk:").strip())
         try:
             return DiskStore(folder)
@@ -127,7 +130,7 @@ def opened_store(url: str, setting: str) -> Store:
     return S3Store(bucket)
 
 
-def _budget(settings: Settings, generator: Generator) -> Budget:
+def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Unlimited:
     limit = settings.limit(paid=generator.paid)
     if limit is None:
         return Unlimited()

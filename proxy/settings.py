@@ -18,6 +18,7 @@ from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
 from proxy.request import Defaults
 
 PREFIX = "PROMPTCDN_"
+STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
 NOT_BUILT = (
     "REDIS_URL",
@@ -110,7 +111,7 @@ class Settings(BaseSettings):
     @field_validator("store")
     @classmethod
     def _is_a_store(cls, text: str) -> str:
-        if text and re.fullmatch(r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?", text) is None:
+        if text and re.fullmatch(STORE_URL, text) is None:
             raise ValueError("say it like disk:PATH or s3://bucket/prefix")
         return text
 

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from proxy import problems
+from proxy.cli import app, store
 from proxy.grammar.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +56,14 @@ def test_every_parameter_and_every_code_is_in_the_docs() -> None:
 
     assert all(f"`{name}`" in urls for name in BY_NAME)
     assert all(f"`{kind.code}`" in codes for kind in problems.KINDS)
+
+
+def test_every_command_is_in_the_docs() -> None:
+    commands = (ROOT / "docs" / "commands.md").read_text()
+    names = {name for name in typer.main.get_command(app).commands if name != "store"}  # type: ignore[attr-defined]
+    below = {f"store {name}" for name in typer.main.get_command(store.app).commands}  # type: ignore[attr-defined]
+
+    assert [name for name in sorted(names | below) if f"`promptcdn {name}" not in commands] == []
 
 
 def test_every_room_is_on_the_map() -> None:

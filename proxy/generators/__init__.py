@@ -1,8 +1,10 @@
 """Generators: what makes a master. One file each, behind the small Protocol below."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from proxy.findings import Finding
 from proxy.request import Resolved
 
 
@@ -33,3 +35,11 @@ class Generator(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class InspectedGenerator(Generator, Protocol):
+    """A generator as its operator's tools see it."""
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+        """Whether it could make pictures with `engines`; looks only, and spends nothing."""
+        ...

@@ -40,6 +40,14 @@ def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
     return replace(request, nearest=True, notes=tuple(notes))
 
 
+def parse_url(raw_path: bytes, raw_query: bytes) -> Request:
+    """What a whole URL says, under whichever face it is written."""
+    before, is_path_style, raw_prompt = raw_path.partition(b"/prompt/")
+    if is_path_style and before in (b"", b"/info"):
+        return parse_path(raw_prompt, raw_query)
+    return parse(raw_query, split_extension(raw_path.decode("latin-1"))[1])
+
+
 def _request(pairs: Iterable[Pair], format_: Format | None) -> Request:
     said = _said(pairs, ("generation", "delivery", "control"), format_)
     if "prompt" not in said["generation"]:
@@ -168,6 +176,7 @@ __all__ = [
     "parse",
     "parse_delivery",
     "parse_path",
+    "parse_url",
     "permalink",
     "require_built",
     "split_extension",

@@ -7,10 +7,12 @@ small Protocol below and keeps to three rules: the first writer wins, unknown is
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol, Self, cast, get_args
+
+from proxy.findings import Finding
 
 Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts"]
 
@@ -75,6 +77,18 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class InspectedStore(Store, Protocol):
+    """A store as its operator's tools see it."""
+
+    def listed(self) -> Iterator[tuple[Name, int]]:
+        """Every object's name with its size in bytes. Blocking; raises `StoreUnknown`."""
+        ...
+
+    async def findings(self) -> tuple[Finding, ...]:
+        """Whether it can be used, and what there is to say of it."""
+        ...
 
 
 def encoded(record: Record) -> bytes:

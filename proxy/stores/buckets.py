@@ -103,13 +103,13 @@ class Bucket:
             client.copy_object(Bucket=self._name, Key=self._prefix + to, CopySource=source)
             client.delete_object(Bucket=self._name, Key=self._prefix + key)
 
-    def listed(self) -> Iterator[str]:
-        """All keys, without the prefix."""
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """All keys, without the prefix, each with its size in bytes."""
         client, _ = self._opened()
         with _as_unknown():
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=self._prefix):
                 for entry in page.get("Contents", ()):
-                    yield entry["Key"].removeprefix(self._prefix)
+                    yield entry["Key"].removeprefix(self._prefix), entry["Size"]
 
     def close(self) -> None:
         if self._client is not None:

@@ -10,11 +10,13 @@ import fcntl
 import logging
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from proxy.findings import Finding
 from proxy.problems import StoreUnknown
 from proxy.stores import Corrupt, Name, Record, decoded, encoded
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 8
 _LEFT_OVER_SECONDS = 3600
+_LITTLE_ROOM = 500_000_000
 _TRIES = 3
 
 
@@ -43,6 +46,17 @@ class DiskStore:
 
     async def put(self, name: Name, record: Record) -> Record:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
+
+    def listed(self) -> Iterator[tuple[Name, int]]:
+        for path in sorted(self._root.glob("*/??/??/*")):
+            name = Name.parse(path.relative_to(self._root).as_posix())
+            if name is not None:
+                yield name, path.stat().st_size
+
+    async def findings(self) -> tuple[Finding, ...]:
+        free = shutil.disk_usage(self._root).free
+        advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
+        return (Finding("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice),)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)

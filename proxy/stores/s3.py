@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from proxy.findings import Finding
+from proxy.problems import StoreUnknown
 from proxy.stores import Corrupt, Name, Record, decoded, encoded
-from proxy.stores.buckets import CONNECTIONS, Bucket
+from proxy.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
 
 log = logging.getLogger(__name__)
+
+_TRIES = 3
 
 _T = TypeVar("_T")
 
@@ -33,9 +37,21 @@ class S3Store:
         self._threads.shutdown(wait=True)
         self._bucket.close()
 
-    def names(self) -> Iterator[Name]:
-        """Every object's name. Blocking; raises `StoreUnknown`."""
-        return (name for key in self._bucket.listed() if (name := Name.parse(key)) is not None)
+    def listed(self) -> Iterator[tuple[Name, int]]:
+        for key, size in self._bucket.listed():
+            if (name := Name.parse(key)) is not None:
+                yield name, size
+
+    async def findings(self) -> tuple[Finding, ...]:
+        try:
+            way = await self._run(self._bucket.open)
+        except (Unusable, StoreUnknown) as wrong:
+            advice = "check the bucket's name, the AWS_… variables and the keys' rights"
+            return (Finding("store", False, str(wrong), advice),)
+        advice = (
+            "use a service with conditional writes where several processes write" if way is WriteOnce.LOOK_FIRST else ""
+        )
+        return (Finding("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice),)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -50,8 +66,10 @@ class S3Store:
             return None
 
     def _write(self, name: Name, record: Record) -> Record:
-        if self._bucket.write_new(name.path, encoded(record)):
-            return record
-        # What is stored is what counts; if it was corrupt it has been set aside, and the name is free again.
-        found = self._read(name)
-        return found if found is not None else self._write(name, record)
+        for _ in range(_TRIES):
+            if self._bucket.write_new(name.path, encoded(record)):
+                return record
+            # What is stored is what counts; if it was corrupt it has been set aside, and the name is free again.
+            if (found := self._read(name)) is not None:
+                return found
+        raise StoreUnknown("the bucket has something in the way that is no object")

@@ -1,4 +1,4 @@
-"""The server: Generate as hosted Stability answers it, and ListEngines."""
+"""The server: Generate as hosted Stability answers it, ListEngines, and an account with 1250 credits."""
 
 import contextlib
 import sys
@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import grpc
 import stability_sdk
+from stability_sdk.interfaces.gooseai.dashboard import dashboard_pb2, dashboard_pb2_grpc
 from stability_sdk.interfaces.gooseai.generation import generation_pb2 as g
 from stability_sdk.interfaces.gooseai.generation import generation_pb2_grpc as services
 
@@ -49,6 +50,7 @@ class Upstream:
         self._server = grpc.server(self._threads, options=[("grpc.so_reuseport", 0)])
         services.add_GenerationServiceServicer_to_server(_Generation(self), self._server)
         engines_pb2_grpc.add_EnginesServiceServicer_to_server(_Engines(), self._server)
+        dashboard_pb2_grpc.add_DashboardServiceServicer_to_server(_Dashboard(), self._server)
         place = f"127.0.0.1:{port}"
         bound = (
             self._server.add_insecure_port(place)
@@ -190,6 +192,15 @@ def _file(request: Any, faults: Faults) -> bytes:
     if "truncated" in faults:
         return png[: len(png) // 2]
     return pictures.padded(png, int(faults["big"] * 1_000_000)) if "big" in faults else png
+
+
+class _Dashboard(dashboard_pb2_grpc.DashboardServiceServicer):  # type: ignore[misc]
+    def GetMe(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802, ARG002
+        organization = dashboard_pb2.Organization(id="org-1")
+        return dashboard_pb2.User(organizations=[dashboard_pb2.OrganizationMember(organization=organization)])
+
+    def GetOrganization(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802, ARG002
+        return dashboard_pb2.Organization(payment_info=dashboard_pb2.OrganizationPaymentInfo(balance=12.5))
 
 
 class _Engines(engines_pb2_grpc.EnginesServiceServicer):  # type: ignore[misc]

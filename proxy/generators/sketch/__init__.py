@@ -5,10 +5,12 @@ What makes them the same: choices come from one stream (`stream`), shapes are co
 """
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Final
 
+from proxy.findings import Finding
 from proxy.generators import Made
 from proxy.generators.sketch.drawing import draw
 from proxy.request import Resolved
@@ -31,6 +33,9 @@ class Sketch:
         """The drawing as PNG. A cancelled call still ends its drawing, in its thread."""
         picture = await asyncio.get_running_loop().run_in_executor(self._threads, _png, resolved, content_key)
         return Made(picture=picture, seed_sent=resolved.seed, seed_echo=resolved.seed)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:  # noqa: ARG002 - it has one
+        return (Finding("generator", True, "sketch: needs nothing and costs nothing"),)
 
     async def close(self) -> None:
         """Drops what is queued; what is being drawn ends by itself."""

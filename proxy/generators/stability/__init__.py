@@ -2,6 +2,7 @@
 
     address    what STABILITY_HOST means
     client     one call, from the order to the picture
+    account    what the upstream says of itself, without spending
     line       the connection to the upstream
     wire       the order as the protocol's message
     answers    the stream of answers, and what it comes to
@@ -11,6 +12,9 @@
 Importing this module is cheap: grpc and the SDK come in when a `Stability` is made.
 """
 
+from collections.abc import Sequence
+
+from proxy.findings import Finding
 from proxy.generators import Made
 from proxy.generators.stability.address import DEFAULT_HOST, address
 from proxy.request import Resolved
@@ -45,6 +49,10 @@ class Stability:
         The first call binds the generator to the running event loop.
         """
         return await self._client.generate(resolved, content_key)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+        """Whether the upstream is there, has `engines`, and what is left on the account."""
+        return await self._client.findings(engines)
 
     async def close(self) -> None:
         """Closes the connection; where a call is still under way, as soon as that ends."""

@@ -1,13 +1,16 @@
 """One call, from the order to the picture."""
 
 import time
+from collections.abc import Sequence
 
 from proxy import __version__
+from proxy.findings import Finding
 from proxy.generators import Made
-from proxy.generators.stability import answers, wire
+from proxy.generators.stability import account, answers, wire
 from proxy.generators.stability.address import Address
 from proxy.generators.stability.line import CONNECT_SECONDS, Lines
 from proxy.generators.stability.stubs import GenerationServiceStub
+from proxy.problems import UpstreamFailed
 from proxy.request import Resolved
 
 
@@ -27,6 +30,17 @@ class Client:
             stub = GenerationServiceStub(channel)
             call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
             return await answers.read(call, seed=request.image.seed[0], engine=resolved.engine)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+        """What a look at the upstream finds."""
+        target = self._lines.target
+        try:
+            async with self._lines.connected(CONNECT_SECONDS) as channel:
+                there = Finding("generator", True, f"stability at {target}")
+                return (there, *await account.findings(channel, self._metadata, engines))
+        except UpstreamFailed as failure:
+            advice = "check STABILITY_HOST, its scheme (grpc:// or grpcs://), and whether the server runs"
+            return (Finding("generator", False, f"stability at {target}: {failure.detail}", advice),)
 
     async def close(self) -> None:
         await self._lines.close()

@@ -44,6 +44,11 @@ class Lines:
         self._where = where
         self._line: _Line | None = None
 
+    @property
+    def target(self) -> str:
+        """Where it leads."""
+        return self._where.target
+
     @asynccontextmanager
     async def connected(self, seconds: float) -> AsyncIterator[grpc.aio.Channel]:
         """A channel that is connected now. Raises `UpstreamFailed`, surely not charged, after `seconds` or before."""

@@ -1,0 +1,33 @@
+"""The command line. Heavy imports happen inside the commands: a command in a hook has to start fast."""
+
+from typing import Annotated
+
+import typer
+
+from proxy import __version__
+from proxy.cli import doctor, info, serve, store, url
+
+app = typer.Typer(no_args_is_help=True, help="One URL is one picture: a reproducible-image CDN proxy for Markdown.")
+app.command()(serve.serve)
+app.command()(url.url)
+app.command()(info.info)
+app.command()(doctor.doctor)
+app.add_typer(store.app, name="store")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"promptcdn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it, go.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the command `promptcdn`."""
+    app()

@@ -1,0 +1,68 @@
+"""`promptcdn doctor`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proxy.cli.ending import FINDINGS
+from proxy.findings import Finding
+
+if TYPE_CHECKING:
+    from proxy.settings import Settings
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Look at every part of the service: what works, what does not, what to do. Spends no money."""
+    found = list(asyncio.run(_findings()))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
+    else:
+        for finding in found:
+            typer.echo(f"{'good' if finding.good else 'BAD '}  {finding.part}: {finding.detail}")
+            if finding.advice:
+                typer.echo(f"      → {finding.advice}")
+    if not all(finding.good for finding in found):
+        raise typer.Exit(FINDINGS)
+
+
+async def _findings() -> list[Finding]:
+    from proxy import settings
+    from proxy.service import opened
+
+    found = [Finding("python", True, sys.version.split()[0]), _clock()]
+    try:
+        chosen = settings.load()
+        service = opened(chosen)
+    except settings.BadSettings as wrong:
+        advice = "docs/settings.md has every setting"
+        return [*found, *(Finding("settings", False, line, advice) for line in str(wrong).splitlines())]
+    found.append(Finding("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
+    try:
+        found += await service.store.findings()
+        found += await service.generator.findings(chosen.defaults.engines)
+        found += _budget(chosen, left=await service.budget.left(service.clock.utc()))
+    finally:
+        await service.close()
+    return found
+
+
+def _clock() -> Finding:
+    """Calendars and budgets go by it; a machine whose clock was never set is years off."""
+    now = datetime.now(UTC)
+    advice = "" if now.year >= 2026 else "set the clock: calendar seeds and budgets go by it"
+    return Finding("clock", not advice, f"{now:%Y-%m-%d %H:%M:%S} UTC", advice)
+
+
+def _budget(chosen: "Settings", left: int | None) -> Iterator[Finding]:
+    if left is None:
+        yield Finding("budget", True, "unlimited")
+    else:
+        advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if left == 0 else ""
+        limit = chosen.limit(paid=True)
+        yield Finding("budget", left > 0, f"{left} of {limit} left, counted in {chosen.data_dir}", advice)

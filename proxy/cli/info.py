@@ -1,0 +1,62 @@
+"""`promptcdn info`."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from proxy.cli.ending import fail
+
+if TYPE_CHECKING:
+    from proxy.request import Request
+    from proxy.settings import Settings
+
+_SHOWN = ("state", "content_key", "permalink", "url")
+
+
+def info(
+    url: Annotated[str, typer.Argument(help="A picture's URL, with or without its host.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what /info answers.")] = False,
+) -> None:
+    """Say what is known of a URL by the settings and the store, without making anything."""
+    from proxy import problems, settings
+
+    try:
+        known = asyncio.run(_known(_asked(url), settings.load()))
+    except settings.BadSettings as wrong:
+        fail(str(wrong))
+    except problems.Problem as problem:
+        fail(problem.detail)
+    if as_json:
+        typer.echo(json.dumps(known, ensure_ascii=False, indent=2))
+        return
+    for name in _SHOWN:
+        typer.echo(f"{name:12} {known[name] or '-'}")
+    for title in ("as_asked", "resolved"):
+        said = ", ".join(f"{name}={value}" for name, value in known[title].items())
+        typer.echo(f"{title:12} {said}")
+    for variant in known["pool"] or ():
+        typer.echo(f"{'pool':12} {variant['state']:10} {variant['url']}")
+    for note in known["notes"]:
+        typer.echo(f"{'note':12} {note}")
+
+
+def _asked(url: str) -> "Request":
+    from urllib.parse import urlsplit
+
+    from proxy import grammar
+
+    parts = urlsplit(url)
+    return grammar.parse_url(parts.path.encode(), parts.query.encode())
+
+
+async def _known(request: "Request", chosen: "Settings") -> dict[str, Any]:
+    from proxy import info as room
+    from proxy.service import opened
+
+    service = opened(chosen)
+    try:
+        return dict(await room.known(service.cdn, request, chosen.public_url))
+    finally:
+        await service.close()

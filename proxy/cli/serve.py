@@ -1,0 +1,42 @@
+"""`promptcdn serve`."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from proxy import __version__
+from proxy.cli.ending import fail
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
+) -> None:
+    """Answer with pictures. Without any setting they are sketches, and cost nothing."""
+    from proxy import server, settings
+    from proxy.app import create_app
+    from proxy.service import opened
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # It tells where it found its keys, at every start.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    try:
+        chosen = settings.load(host=host, port=port)
+        bound = server.bound_socket(chosen.host, chosen.port)
+        service = opened(chosen)
+    except settings.BadSettings as wrong:
+        fail(str(wrong))
+    name = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    here = f"http://{name}:{bound.getsockname()[1]}"
+    public_url = chosen.public_url or here
+    budget = chosen.limit(paid=service.generator.paid) or "unlimited"
+    misses = "" if chosen.misses == "open" else ", misses closed: no new pictures"
+    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{misses}"
+
+    def announce() -> None:
+        typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
+        typer.echo(f"{here}/?prompt=a+lighthouse&seed=7")
+
+    server.run(create_app(service, public_url), bound, chosen.grace, announce)

@@ -1,0 +1,146 @@
+"""`promptcdn store stats | verify | copy`."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from proxy.cli.ending import FINDINGS, fail
+
+if TYPE_CHECKING:
+    from proxy.stores import InspectedStore, Name
+
+app = typer.Typer(no_args_is_help=True, help="Look into the store, check it, copy it.")
+
+_AT_ONCE = 8
+_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+_Where = Annotated[str | None, typer.Option("--store", help="disk:PATH or s3://bucket/prefix, else the settings'.")]
+
+
+@app.command()
+def stats(store: _Where = None, as_json: _Json = False) -> None:
+    """Count what is stored."""
+    with _opened(store) as kept, _named_faults():
+        objects: Counter[str] = Counter()
+        sizes: Counter[str] = Counter()
+        for name, size in kept.listed():
+            objects[name.folder] += 1
+            sizes[name.folder] += size
+    if as_json:
+        typer.echo(json.dumps({folder: {"objects": objects[folder], "bytes": sizes[folder]} for folder in objects}))
+        return
+    for folder in sorted(objects):
+        typer.echo(f"{folder:16} {objects[folder]:9} objects {sizes[folder] / 1e6:12.1f} MB")
+
+
+@app.command()
+def verify(store: _Where = None, as_json: _Json = False) -> None:
+    """Read every object and check it. What is corrupt is set aside, and made anew when it is asked for."""
+    with _opened(store) as kept, _named_faults():
+        outcomes = _over(kept, "verifying", lambda name: _checked(kept, name))
+    _report(outcomes, bad=("corrupt", "misnamed"), as_json=as_json)
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", help="disk:PATH or s3://bucket/prefix")],
+    to: Annotated[str, typer.Option(help="disk:PATH or s3://bucket/prefix")],
+    as_json: _Json = False,
+) -> None:
+    """Copy every object and check the copy. Started again, it goes on where it was; nothing is overwritten."""
+    with _opened(source) as kept, _opened(to) as other, _named_faults():
+        outcomes = _over(kept, "copying", lambda name: _copied(kept, other, name))
+    _report(outcomes, bad=("corrupt", "conflict", "not copied"), as_json=as_json)
+
+
+async def _checked(kept: "InspectedStore", name: "Name") -> str:
+    from proxy import keys
+    from proxy.request import Resolved
+
+    record = await kept.get(name)
+    if record is None:
+        return "corrupt"
+    if name.folder != "masters":
+        return "good"
+    named = keys.content_key(Resolved.from_parameters(record.resolved)) == name.leaf
+    return "good" if named else "misnamed"
+
+
+async def _copied(kept: "InspectedStore", other: "InspectedStore", name: "Name") -> str:
+    record, there = await kept.get(name), await other.get(name)
+    if record is None:
+        return "corrupt"
+    if there is None:
+        await other.put(name, record)
+        there = await other.get(name)
+        if there is not None and there.sha256 == record.sha256:
+            return "copied"
+        return "not copied"
+    return "there already" if there.sha256 == record.sha256 else "conflict"
+
+
+def _over(kept: "InspectedStore", what: str, work: "Callable[[Name], Awaitable[str]]") -> Counter[str]:
+    """What `work` says of each object, counted; names what is not well on standard error."""
+    from rich.console import Console
+    from rich.progress import track
+
+    names = [name for name, _ in kept.listed()]
+    console = Console(stderr=True)
+    outcomes: Counter[str] = Counter()
+
+    async def walk() -> None:
+        for some in track(list(_batches(names)), what, console=console, disable=not console.is_terminal):
+            for name, outcome in zip(some, await asyncio.gather(*map(work, some)), strict=True):
+                outcomes[outcome] += 1
+                if outcome not in ("good", "copied", "there already"):
+                    typer.echo(f"{outcome}: {name.path}", err=True)
+
+    asyncio.run(walk())
+    return outcomes
+
+
+def _batches(names: "list[Name]") -> "Iterator[list[Name]]":
+    for start in range(0, len(names), _AT_ONCE):
+        yield names[start : start + _AT_ONCE]
+
+
+def _report(outcomes: Counter[str], bad: Iterable[str], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(outcomes))
+    else:
+        typer.echo(
+            ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "nothing is stored"
+        )
+    if any(outcomes[outcome] for outcome in bad):
+        raise typer.Exit(FINDINGS)
+
+
+@contextmanager
+def _opened(url: str | None) -> "Iterator[InspectedStore]":
+    """The store that was named, or the settings'; closed behind."""
+    from proxy import settings
+    from proxy.service import opened_store
+
+    try:
+        chosen = None if url else settings.load()
+        store = opened_store(url or chosen.store_url, "--store" if url else chosen.store_setting)  # type: ignore[union-attr]
+    except (settings.BadSettings, ValueError) as wrong:
+        fail(str(wrong))
+    try:
+        yield store
+    finally:
+        asyncio.run(store.close())
+
+
+@contextmanager
+def _named_faults() -> "Iterator[None]":
+    from proxy.problems import StoreUnknown
+
+    try:
+        yield
+    except StoreUnknown as unknown:
+        fail(f"the store: {unknown.detail}")
