@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.upstream.sdk import generation as g
+
 
 @dataclass(frozen=True)
 class Call:
@@ -32,8 +34,6 @@ class Call:
     @classmethod
     def of(cls, request: Any, context: Any, known_key: str | None) -> Self:
         """The call as it came over the wire; the key itself is never written down."""
-        from stability_sdk.interfaces.gooseai.generation import generation_pb2 as g
-
         image = request.image
         step = image.parameters[0] if image.parameters else g.StepParameter()
         sent = dict(context.invocation_metadata()).get("authorization")

@@ -1,7 +1,6 @@
 """The server: Generate as hosted Stability answers it, ListEngines, and an account with 1250 credits."""
 
 import contextlib
-import sys
 import tempfile
 import threading
 from collections import deque
@@ -12,20 +11,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
-import stability_sdk
-from stability_sdk.interfaces.gooseai.dashboard import dashboard_pb2, dashboard_pb2_grpc
-from stability_sdk.interfaces.gooseai.generation import generation_pb2 as g
-from stability_sdk.interfaces.gooseai.generation import generation_pb2_grpc as services
 
 from tests.upstream import pictures
 from tests.upstream.faults import BREAKS, REFUSALS, Faults
 from tests.upstream.ledger import Call, Ledger
-
-# The stub of this service looks for its messages in a folder that the SDK forgets to name.
-sys.path.append(str(Path(stability_sdk.__file__).parent / "interfaces" / "gooseai" / "engines"))
-
-import engines_pb2
-import engines_pb2_grpc
+from tests.upstream.sdk import dashboard_pb2, dashboard_pb2_grpc, engines_pb2, engines_pb2_grpc, services
+from tests.upstream.sdk import generation as g
 
 THREADS = 96
 WAIT_SECONDS = 30

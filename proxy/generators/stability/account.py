@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from grpc.aio import AioRpcError, Channel
-from stability_sdk.interfaces.gooseai.dashboard import dashboard_pb2
-from stability_sdk.interfaces.gooseai.engines import engines_pb2
 
 from proxy.findings import Finding
+from proxy.generators.stability import stubs
 
 PATIENCE = 10.0
 Metadata = tuple[tuple[str, str], ...]
@@ -23,7 +22,7 @@ async def findings(channel: Channel, metadata: Metadata, engines: Sequence[str])
 
 async def _engines(channel: Channel, metadata: Metadata) -> dict[str, bool] | Finding:
     """Whether each engine is ready, by its id."""
-    request, answer = engines_pb2.ListEnginesRequest, engines_pb2.Engines
+    request, answer = stubs.engines.ListEnginesRequest, stubs.engines.Engines
     try:
         engines = await _call(channel, "EnginesService/ListEngines", request(), answer, metadata)
     except AioRpcError as error:
@@ -45,11 +44,13 @@ def _engine(name: str, listed: dict[str, bool]) -> Finding:
 async def _balance(channel: Channel, metadata: Metadata) -> Finding:
     """Self-hosted servers have no accounts: that they do not tell is no fault."""
     try:
-        me = await _call(channel, "DashboardService/GetMe", dashboard_pb2.EmptyRequest(), dashboard_pb2.User, metadata)
+        me = await _call(
+            channel, "DashboardService/GetMe", stubs.dashboard.EmptyRequest(), stubs.dashboard.User, metadata
+        )
         member = next((member for member in me.organizations if member.is_default), None) or me.organizations[0]
-        request = dashboard_pb2.GetOrganizationRequest(id=member.organization.id)
+        request = stubs.dashboard.GetOrganizationRequest(id=member.organization.id)
         organization = await _call(
-            channel, "DashboardService/GetOrganization", request, dashboard_pb2.Organization, metadata
+            channel, "DashboardService/GetOrganization", request, stubs.dashboard.Organization, metadata
         )
     except (AioRpcError, IndexError):
         return Finding("balance", True, "the upstream does not tell")

@@ -16,6 +16,8 @@ class SdkMissing(ImportError):
 
 _path = list(sys.path)
 try:
+    from stability_sdk.interfaces.gooseai.dashboard import dashboard_pb2 as dashboard
+    from stability_sdk.interfaces.gooseai.engines import engines_pb2 as engines
     from stability_sdk.interfaces.gooseai.generation import generation_pb2 as messages
     from stability_sdk.interfaces.gooseai.generation.generation_pb2_grpc import GenerationServiceStub
 except ModuleNotFoundError as missing:
@@ -25,4 +27,4 @@ except ModuleNotFoundError as missing:
 finally:
     sys.path[:] = _path
 
-__all__ = ["INSTALL", "GenerationServiceStub", "SdkMissing", "messages"]
+__all__ = ["INSTALL", "GenerationServiceStub", "SdkMissing", "dashboard", "engines", "messages"]
