@@ -32,7 +32,7 @@ _PROBES = ("/healthz", "/readyz")
 _CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def create_app(service: Service, public_url: str = "") -> Starlette:
+def create_app(service: Service, public_url: str = "") -> ASGIApp:
     """The ASGI application of an open service; closes it when it stops. `public_url` begins the URLs in snippets."""
 
     @contextlib.asynccontextmanager
@@ -59,13 +59,14 @@ def create_app(service: Service, public_url: str = "") -> Starlette:
     app.router.redirect_slashes = False
     app.state.service = service
     app.state.public_url = public_url
-    app.add_middleware(EveryAnswer)
-    return app
+    # Around everything: what the framework answers when a route breaks is an answer too.
+    return EveryAnswer(app)
 
 
 async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
     request = _request(http)
+    grammar.require_built(request.asked, request.delivery, request.control)
     answer = await _cdn(http).answer(request, making=http.method != "HEAD")
     return _unmade(request) if answer is None else _shown(http, answer, request.delivery)
 
@@ -183,7 +184,7 @@ def _shown(http: HttpRequest, answer: Answer, delivery: Delivery) -> Response:
     )
     # `max-age` of a calendar picture runs from this very moment.
     headers["date"] = formatdate(now, usegmt=True)
-    if caching.not_modified(http.headers.get("if-none-match"), headers.get("etag")):
+    if caching.not_modified(", ".join(http.headers.getlist("if-none-match")) or None, headers.get("etag")):
         return Response(status_code=304, headers=headers)
     return Response(answer.rendition.body, headers=headers)
 
@@ -196,11 +197,8 @@ def _unmade(request: Request) -> Response:
 
 
 def _request(http: HttpRequest) -> Request:
-    """What the URL asks for. Raises `Problem` (400) also for what is understood and not built yet."""
-    # The path as it came: the framework's is decoded, with `%2F` as a slash and bad bytes replaced.
-    request = grammar.parse_url(http.scope["raw_path"], _raw_query(http))
-    grammar.require_built(request.asked, request.delivery, request.control)
-    return request
+    """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
+    return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
 
 
 def _raw_query(http: HttpRequest) -> bytes:

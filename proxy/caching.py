@@ -77,7 +77,7 @@ class CacheStatus:
     stored: bool = True
 
     def __str__(self) -> str:
-        if self.hit:
+        if self.hit and self.stored:
             return f"promptcdn; hit; detail={self.hit}"
         stored = "stored" if self.stored else "stored=?0"
         return f"promptcdn; fwd=uri-miss; {stored}" + ("; collapsed" if self.collapsed else "")
@@ -126,7 +126,7 @@ def picture_headers(
     }
     if location is not None:
         headers["content-location"] = location if len(location) <= LOCATION_MAX else permalink
-    if outcome in (Outcome.SEEDED, Outcome.UNSTORED, Outcome.CALENDAR):
+    if outcome in (Outcome.SEEDED, Outcome.CALENDAR):
         headers["etag"] = rendition.etag
         headers["last-modified"] = formatdate(rendition.made_at, usegmt=True)
     return checked(headers)

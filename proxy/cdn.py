@@ -110,7 +110,7 @@ class Cdn:
         found = await self._renditions.find(content_key, delivery.format)
         if found is None:
             raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
-        return _answer(found.rendition, CacheStatus(hit=found.place))
+        return _answer(found.rendition, CacheStatus(found.place, stored=found.rendition.stored))
 
     async def look(self, request: Request) -> Look:
         """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
@@ -151,7 +151,7 @@ class Cdn:
     async def _find(self, content_key: str, delivery: Delivery) -> Answer | None:
         found = await self._renditions.find(content_key, delivery.format)
         if found is not None:
-            return _answer(found.rendition, CacheStatus(hit=found.place))
+            return _answer(found.rendition, CacheStatus(found.place, stored=found.rendition.stored))
         if await self._bindings.filtered(content_key):
             raise Problem(problems.FILTERED, "the upstream's filter refused this prompt with this seed")
         return None
@@ -177,7 +177,7 @@ class Cdn:
         try:
             winner = await self._bindings.bind(order.as_asked_key, order.bound, answer.rendition.made_at)
         except StoreUnknown:
-            return replace(answer, outcome=Outcome.UNSTORED)
+            return replace(answer, outcome=Outcome.UNSTORED, status=replace(answer.status, stored=False))
         if winner.content_key == order.bound.content_key:
             return answer
         rightful = _Order(order.as_asked_key, winner, new=False)

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from proxy import problems
 from proxy.problems import Problem
@@ -17,23 +17,28 @@ _T = TypeVar("_T")
 class Flight(Generic[_T]):
     """Work under way. It has one owner, `Flights`; whoever waits for it may leave."""
 
-    def __init__(self, task: "asyncio.Task[_T | Problem]") -> None:
+    def __init__(self, task: "asyncio.Task[_T | Problem]", stopped: "asyncio.Future[None]") -> None:
         self._task = task
+        self._stopped = stopped
 
     @property
     def landed(self) -> bool:
         return self._task.done()
 
     async def outcome(self, patience: float) -> _T:
-        """What the work gave, or its `Problem`, raised anew for each waiter; `Problem` (503) after `patience` seconds.
+        """What the work gave, or its `Problem`, raised anew for each waiter.
 
+        `Problem` (503) after `patience` seconds, or at once when the service stops: the work goes on in both cases.
         `asyncio.wait` and not `wait_for`: a waiter that gives up or is cancelled must not cancel paid work.
         """
-        await asyncio.wait({self._task}, timeout=patience)
+        waited: set[asyncio.Future[Any]] = {self._task, self._stopped}
+        await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not self._task.done():
+            if self._stopped.done():
+                raise _draining()
             raise Problem(problems.TOO_SLOW, "the picture is being made: the same URL has it in a moment")
         if self._task.cancelled():
-            raise Problem(problems.DRAINING, "the service stopped before the picture was made")
+            raise _draining()
         outcome = self._task.result()
         if isinstance(outcome, Problem):
             raise outcome.again()
@@ -48,6 +53,7 @@ class Flights(Generic[_T]):
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
+        self._stopped: asyncio.Future[None] | None = None
         self.draining = False
 
     @property
@@ -68,19 +74,27 @@ class Flights(Generic[_T]):
         if (flight := self._flights.get(key)) is not None:
             return flight, True
         if self.draining:
-            raise Problem(problems.DRAINING, "no new pictures are begun")
+            raise _draining()
         if len(self._flights) >= self._most:
             raise Problem(problems.OVERLOADED, f"{self._most} pictures are being made or waiting to be")
         # An empty context: a flight is nobody's request, and must not carry the first one's.
         task = asyncio.create_task(self._fly(key, fly), context=contextvars.Context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
         task.add_done_callback(self._tasks.discard)
-        flight = self._flights[key] = Flight(task)
+        if self._stopped is None:
+            self._stopped = asyncio.get_running_loop().create_future()
+        flight = self._flights[key] = Flight(task, self._stopped)
         return flight, False
 
-    async def drain(self, patience: float) -> None:
-        """Lets no new flight begin, waits for those under way, and gives up those that outlast `patience` seconds."""
+    def stop(self) -> None:
+        """Lets no new flight begin, and sends those away who wait; what has begun goes on."""
         self.draining = True
+        if self._stopped is not None and not self._stopped.done():
+            self._stopped.set_result(None)
+
+    async def drain(self, patience: float) -> None:
+        """Stops, waits for the flights under way, and gives up those that outlast `patience` seconds."""
+        self.stop()
         if not self._tasks:
             return
         _, late = await asyncio.wait(set(self._tasks), timeout=patience)
@@ -91,7 +105,8 @@ class Flights(Generic[_T]):
     async def _fly(self, key: str, fly: Callable[[], Awaitable[_T]]) -> _T | Problem:
         try:
             async with self._running:
-                return await fly()
+                # Those who waited here for their turn have not cost anything yet.
+                return _draining() if self.draining else await fly()
         except Problem as problem:
             return problem
         except Exception:  # the edge of a task: whatever broke, its waiters are told
@@ -100,3 +115,7 @@ class Flights(Generic[_T]):
         finally:
             # The outcome is in the store and in memory by now: whoever comes after this line finds it there.
             del self._flights[key]
+
+
+def _draining() -> Problem:
+    return Problem(problems.DRAINING, "the service is stopping: another one, or this one in a moment, has the picture")

@@ -53,11 +53,23 @@ class Making:
             await self._require_unfiltered(order.content_key)
             self._require_generator(order)
             self._require_rested(order.content_key)
+            await self._renditions.keep(order.content_key, await self._master(order))
+            self._rests.pop(order.content_key, None)
+        await self._bind(as_asked_key, order)
+
+    async def _master(self, order: Bound) -> Record:
+        """The picture, paid for. Whatever breaks between paying and having it, the key rests: it may cost again."""
+        try:
             made = await self._generate(order)
             if made.filtered:
                 await self._refuse(order)
-            await self._renditions.keep(order.content_key, await self._admitted(order, made))
-        await self._bind(as_asked_key, order)
+            return await self._admitted(order, made)
+        except Problem:
+            raise
+        except Exception:
+            broken = UpstreamFailed(problems.UPSTREAM_GARBLED, "the upstream's answer broke this service", charged=True)
+            self._rest(order.content_key, broken)
+            raise
 
     def _require_generator(self, order: Bound) -> None:
         needed = order.resolved.generator
@@ -109,7 +121,6 @@ class Making:
             self._rest(order.content_key, failure)
             log.warning("a paid picture for %s was refused: %s", order.content_key, objection)
             raise failure
-        self._rests.pop(order.content_key, None)
         clean = await self._renditions.clean(made.picture, order.resolved.generator)
         return Record(clean, "image/png", self._now(), order.resolved.parameters())
 

@@ -1,6 +1,7 @@
 """Renditions of stored masters: from memory, from the store, or encoded once for all who wait."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from proxy import pictures
 from proxy.admission import Seen
 from proxy.caching import Rendition
 from proxy.flights import Flights
-from proxy.problems import StoreUnknown
+from proxy.problems import Problem, StoreUnknown
 from proxy.request import Format
 from proxy.stores import Name, Record, Store
 from proxy.stores.memory import Memory
@@ -49,19 +50,23 @@ class Renditions:
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
         self._encodes: Flights[Rendition] = Flights(cores, _ENCODES_WAITING)
-        self._reads: Flights[Rendition | None] = Flights(_READS, _READS_WAITING)
+        self._reads: Flights[Record | None] = Flights(_READS, _READS_WAITING)
+        self._keeps: Flights[None] = Flights(1, _READS_WAITING)
 
     async def find(self, content_key: str, format_: Format) -> Found | None:
         """The picture in that format, if it was ever made. Raises `StoreUnknown`."""
         if (remembered := self._memory.get(content_key, format_)) is not None:
+            if not remembered.stored:
+                self._store_again(content_key)
             return Found(remembered, "memory")
         # All who look for one picture at once share one read of it.
-        rendition, joined = await self._read_together(content_key, format_)
-        if rendition is None and joined:
+        record, joined = await self._read_together(content_key, format_)
+        if record is None and joined:
             # 1: another's read finds nothing. 2: the picture is stored. 3: this one joins that read, so it looks again.
-            rendition, _ = await self._read_together(content_key, format_)
-        if rendition is None:
+            record, _ = await self._read_together(content_key, format_)
+        if record is None:
             return None
+        rendition = await self._rendition(content_key, record, format_)
         self._memory.put(format_, rendition)
         return Found(rendition, "store")
 
@@ -90,25 +95,40 @@ class Renditions:
     async def close(self) -> None:
         await self._reads.drain(_PATIENCE)
         await self._encodes.drain(_PATIENCE)
+        await self._keeps.drain(_PATIENCE)
         self._threads.shutdown()
 
-    async def _read_together(self, content_key: str, format_: Format) -> tuple[Rendition | None, bool]:
+    def _store_again(self, content_key: str) -> None:
+        """Begins another try to store a paid picture that is in memory only; then it is read from the store."""
+
+        async def again() -> None:
+            if await self.keep(content_key, self._unstored[content_key]):
+                del self._unstored[content_key]
+                self._memory.drop(content_key)
+
+        if content_key in self._unstored:
+            with contextlib.suppress(Problem):
+                self._keeps.join(content_key, again)
+
+    async def _read_together(self, content_key: str, format_: Format) -> tuple[Record | None, bool]:
         """The outcome of the one read that is under way, and whether another began it."""
         read, joined = self._reads.join(f"{content_key}.{format_}", lambda: self._read(content_key, format_))
         return await read.outcome(_PATIENCE), joined
 
-    async def _read(self, content_key: str, format_: Format) -> Rendition | None:
+    async def _read(self, content_key: str, format_: Format) -> Record | None:
+        """What is stored in that format, else the master."""
         # A store that did not take the master need not be asked for what was made of it.
         if format_ != "png" and content_key not in self._unstored:
             record = await self._store.get(Name("renditions", f"{content_key}.{format_}"))
             if record is not None:
-                return _rendition(content_key, record)
-        master = await self._master(content_key)
-        if master is None:
-            return None
-        if format_ == "png":
-            return _rendition(content_key, master, stored=content_key not in self._unstored)
-        flight, _ = self._encodes.join(f"{content_key}.{format_}", lambda: self._encode(content_key, master, format_))
+                return record
+        return await self._master(content_key)
+
+    async def _rendition(self, content_key: str, record: Record, format_: Format) -> Rendition:
+        """`record` in that format. Encodes have a queue of their own: no look-up waits behind them."""
+        if record.media_type == pictures.MEDIA_TYPES[format_]:
+            return _rendition(content_key, record, stored=content_key not in self._unstored)
+        flight, _ = self._encodes.join(f"{content_key}.{format_}", lambda: self._encode(content_key, record, format_))
         return await flight.outcome(_PATIENCE)
 
     async def _master(self, content_key: str) -> Record | None:

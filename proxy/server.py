@@ -1,9 +1,11 @@
 """uvicorn, set up for this service: its own `Date`, no access log (it prints prompts), a drain before the end."""
 
+import asyncio
 import errno
 import logging
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,17 +36,27 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self._on_ready()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn tells the application only after all connections have ended, which wait for the application.
+        self._loop.call_soon_threadsafe(self._on_stop)
+        super().handle_exit(sig, frame)
 
-def run(app: ASGIApp, bound: socket.socket, grace: float, on_ready: Callable[[], None]) -> None:
-    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds."""
+
+def run(
+    app: ASGIApp, bound: socket.socket, grace: float, on_ready: Callable[[], None], on_stop: Callable[[], None]
+) -> None:
+    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. Both calls are in the
+    event loop: `on_ready` once it answers, `on_stop` as soon as a signal came."""
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -58,4 +70,4 @@ def run(app: ASGIApp, bound: socket.socket, grace: float, on_ready: Callable[[],
         log_level=logging.WARNING,
         timeout_graceful_shutdown=max(1, int(grace)),
     )
-    _Server(config, on_ready).run([bound])
+    _Server(config, on_ready, on_stop).run([bound])

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_a_url(cls, text: str) -> str:
-        if text and not text.startswith(("http://", "https://")):
+        if text and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text) is None:
             raise ValueError("say it like https://pictures.example.org")
         return text.rstrip("/")
 
@@ -126,14 +126,10 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if self.generator == "stability" and not (self.stability_key or self.stability_host):
             raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
-        if (
-            self.size
-            and self.engine
-            and self.makes == "stability"
-            and not engines.engine(self.engine).allows(self.size)
-        ):
-            nearest = ", ".join(f"{width}x{height}" for width, height in engines.engine(self.engine).nearest(self.size))
-            raise ValueError(f"{PREFIX}SIZE: {self.engine} draws no such size; the nearest are {nearest}")
+        drawer = engines.engine(self.defaults.engine)
+        if self.size and not drawer.allows(self.size):
+            nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
+            raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
 
     @property
@@ -167,7 +163,10 @@ class Settings(BaseSettings):
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
-    wrong = list(_strange_names({**dotenv_values(".env"), **os.environ}))
+    try:
+        wrong = list(_strange_names({**dotenv_values(".env"), **os.environ}))
+    except UnicodeDecodeError as error:
+        raise BadSettings(".env: it is not UTF-8") from error
     # By its alias: under its own name it would stand beside what the environment says, not before it.
     said: dict[str, Any] = {"host": host, "PORT": port}
     try:
@@ -181,7 +180,7 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
 
 def _strange_names(names: Iterable[str]) -> Iterable[str]:
     known = [PREFIX + name.upper() for name, field in Settings.model_fields.items() if field.validation_alias is None]
-    for name in sorted(names):
+    for name in sorted(name.upper() for name in names):
         if not name.startswith(PREFIX) or name in known:
             continue
         if name.removeprefix(PREFIX) in NOT_BUILT:

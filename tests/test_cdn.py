@@ -95,8 +95,8 @@ class House:
 
     async def landed(self) -> None:
         """Waits until nothing is being made."""
-        await self._flights.drain(20)
-        self._flights.draining = False
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=20)
 
     async def close(self) -> None:
         self.painter.open.set()

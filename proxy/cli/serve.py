@@ -28,7 +28,9 @@ def serve(
         service = opened(chosen)
     except settings.BadSettings as wrong:
         fail(str(wrong))
-    name = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    # An address that stands for all addresses is none that a browser could open.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(chosen.host, chosen.host)  # noqa: S104
+    name = f"[{host}]" if ":" in host else host
     here = f"http://{name}:{bound.getsockname()[1]}"
     public_url = chosen.public_url or here
     budget = chosen.limit(paid=service.generator.paid) or "unlimited"
@@ -39,4 +41,4 @@ def serve(
         typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
         typer.echo(f"{here}/?prompt=a+lighthouse&seed=7")
 
-    server.run(create_app(service, public_url), bound, chosen.grace, announce)
+    server.run(create_app(service, public_url), bound, chosen.grace, announce, service.stop)

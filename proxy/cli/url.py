@@ -42,24 +42,29 @@ def url(
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Print the URL of a picture, in its one spelling that survives Markdown and HTML."""
+    given: dict[str, str | None] = {**locals(), "format": format_}
     from proxy import grammar, problems
     from proxy.grammar.parameters import CALENDARS
     from proxy.snippets import snippets
 
-    said = {"prompt": prompt, "seed": seed, "negative_prompt": negative_prompt, "width": width, "height": height}
-    said |= {"aspect_ratio": aspect_ratio, "steps": steps, "cfg_scale": cfg_scale, "sampler": sampler}
-    said |= {"style_preset": style_preset, "guidance_preset": guidance_preset, "engine": engine, "rev": rev}
-    said |= {"format": format_}
     try:
-        request = grammar.parse(urlencode({name: value for name, value in said.items() if value}).encode())
+        request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
         grammar.require_built(request.asked, request.delivery)
     except problems.Problem as problem:
         fail(problem.detail)
     if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
+    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
+        fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
     address = _base(base) + grammar.canonical_url(request.asked, request.delivery)
     printed = {"url": address, **snippets(address, request.asked.prompt)}
     typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+
+
+def _query(said: dict[str, str | None]) -> bytes:
+    """Bytes of the terminal that are no text go on as they are: the grammar says what is wrong with them."""
+    given = {name: value for name, value in said.items() if value}
+    return urlencode(given, errors="surrogateescape").encode()
 
 
 def _base(said: str | None) -> str:

@@ -100,10 +100,13 @@ def _said(
     seen: set[str] = set()
     for name, raw_value in pairs:
         row = _row(name, raw_value, groups)
+        spelled = _text(row, name, raw_value)
+        if not spelled:
+            continue
         if row.name in seen:
             raise problems.bad_parameter(name, _shown(raw_value), "once", "it is given twice")
         seen.add(row.name)
-        value = _value(row, name, raw_value)
+        value = _value(row, name, spelled)
         if value is not None:
             said[row.group][row.name] = value
     if format_ is not None and said["delivery"].setdefault("format", format_) != format_:
@@ -144,14 +147,20 @@ def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:
     raise problems.bad_parameter(_printable(name), _shown(raw_value), ", ".join(known), hint)
 
 
-def _value(row: Parameter, name: str, raw: bytes) -> Value | None:
+def _text(row: Parameter, name: str, raw: bytes) -> str:
     try:
-        value = text.normalised(_decoded(raw))
-        return row.read(value) if value else None
+        return text.normalised(_decoded(raw))
     except UnicodeDecodeError:
         raise problems.bad_parameter(name, _shown(raw), "percent-encoded UTF-8", "not UTF-8") from None
     except ValueError as wrong:
         raise problems.bad_parameter(name, _shown(raw), row.allowed, str(wrong)) from None
+
+
+def _value(row: Parameter, name: str, spelled: str) -> Value | None:
+    try:
+        return row.read(spelled)
+    except ValueError as wrong:
+        raise problems.bad_parameter(name, _printable(spelled), row.allowed, str(wrong)) from None
 
 
 def _decoded(raw: bytes) -> str:

@@ -13,16 +13,15 @@ class RememberedAbsence:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._writes = 0
+        self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
 
     async def get(self, name: Name) -> Record | None:
         if name in self._absent:
             return None
-        writes = self._writes
         record = await self._store.get(name)
         # 1: this look finds nothing. 2: a put of the name ends. 3: this look returns, and knows nothing any more.
-        if record is None and self._writes == writes:
+        if record is None and name not in self._written:
             self._absent[name] = None
         return record
 
@@ -30,7 +29,7 @@ class RememberedAbsence:
         try:
             return await self._store.put(name, record)
         finally:
-            self._writes += 1
+            self._written[name] = None
             self._absent.pop(name, None)
 
     async def close(self) -> None:

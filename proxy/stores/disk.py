@@ -66,6 +66,9 @@ class DiskStore:
         try:
             return self._checked(path)
         except FileNotFoundError:
+            # A folder that was unmounted or moved away has no pictures either, and says nothing about them.
+            if not self._temporary.exists():
+                raise StoreUnknown("the disk store's folder is gone") from None
             return None
         except OSError as error:
             raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error

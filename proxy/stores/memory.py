@@ -26,6 +26,11 @@ class Memory:
         if _weight(rendition) <= self._renditions.maxsize:
             self._renditions[rendition.content_key, format_] = rendition
 
+    def drop(self, content_key: str) -> None:
+        """Forgets a picture in every format."""
+        for key in [key for key in self._renditions if key[0] == content_key]:
+            del self._renditions[key]
+
     @property
     def bytes(self) -> int:
         """What is held now, overhead counted."""

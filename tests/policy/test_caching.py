@@ -12,7 +12,7 @@ RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)
 
 TABLE = [
     (Outcome.SEEDED, "public, max-age=31536000, immutable", True),
-    (Outcome.UNSTORED, "public, max-age=60, stale-while-revalidate=0", True),
+    (Outcome.UNSTORED, "public, max-age=60, stale-while-revalidate=0", False),
     (Outcome.CALENDAR, "public, max-age=3600, stale-while-revalidate=600, stale-if-error=86400", True),
     (Outcome.STAND_IN, "public, max-age=5, stale-while-revalidate=0", False),
     (Outcome.SEEDLESS, "no-store", False),
@@ -61,6 +61,7 @@ def test_a_period_that_is_over_still_gives_a_second() -> None:
         (CacheStatus(), "promptcdn; fwd=uri-miss; stored"),
         (CacheStatus(collapsed=True), "promptcdn; fwd=uri-miss; stored; collapsed"),
         (CacheStatus(stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
+        (CacheStatus("memory", stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
     ],
 )
 def test_cache_status_says_what_our_cache_did(status: CacheStatus, text: str) -> None:

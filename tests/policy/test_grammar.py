@@ -1,6 +1,7 @@
 """URL → parameters, by tables: what is understood, what is the same, what is refused and how."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from urllib.parse import quote, quote_plus
@@ -61,6 +62,7 @@ SAME = [
     ("prompt=a+lighthouse&seed=7", "&prompt=a+lighthouse&&seed=7&", "empty pairs"),
     ("prompt=a+lighthouse&seed=7", "prompt=a+lighthouse&seed=7&style_preset=", "an empty value is no value"),
     ("prompt=a+lighthouse&seed=7", "prompt=a+lighthouse&seed=7&guidance_preset=none", "guidance none is unset"),
+    ("prompt=a+lighthouse&seed=7", "seed=&prompt=a+lighthouse&seed=7", "nor is it given twice"),
     ("prompt=a+lighthouse", "prompt=a+lighthouse&seed=random", "random is no seed"),
     ("prompt=100%25&seed=7", "prompt=100%&seed=7", "a malformed escape is a literal per cent"),
     ("prompt=x%25zz&seed=7", "prompt=x%zz&seed=7", "a malformed escape is a literal per cent"),
@@ -281,3 +283,16 @@ def test_a_hundred_thousand_hostile_queries_break_nothing() -> None:
         understood += problem is None
         assert problem is None or (problem.parameter is not None and problem.detail.isprintable())
     assert understood > 500
+
+
+@pytest.mark.parametrize("name", ["seed", "cfg_scale", "width", "aspect_ratio"])
+def test_reading_a_number_takes_time_in_step_with_its_length(name: str) -> None:
+    def seconds(length: int) -> float:
+        query = f"prompt=a&{name}={'0' * length}x".encode()
+        began = time.process_time()
+        for _ in range(3):
+            refused(query)
+        return time.process_time() - began
+
+    # Eight times the text in eight times the time; going back and forth would take sixty-four.
+    assert min(seconds(8000) for _ in range(5)) < 24 * max(min(seconds(1000) for _ in range(5)), 1e-4)

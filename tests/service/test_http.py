@@ -145,6 +145,8 @@ def test_a_client_that_has_the_picture_is_told_so(service: Promptcdn) -> None:
     assert answer.status_code == 304
     assert set(answer.headers) == {"date", "etag", "cache-control"}
     assert service.get(LIGHTHOUSE, **{"if-none-match": '"other"'}).status_code == 200
+    two_lines = [("if-none-match", '"other"'), ("if-none-match", etag)]
+    assert service.client.get(LIGHTHOUSE, headers=two_lines).status_code == 304
 
 
 @pytest.mark.parametrize(

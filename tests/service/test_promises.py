@@ -4,7 +4,9 @@ import asyncio
 import signal
 import socket
 import struct
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -219,3 +221,70 @@ def test_flights_under_way_are_finished_and_stored_when_the_service_stops(tmp_pa
 
         assert len(digests(answers)) == 8
         assert len(paid(upstream)) == 8
+
+
+def test_when_the_service_stops_those_who_wait_are_told_and_those_in_the_queue_cost_nothing(tmp_path: Path) -> None:
+    with Upstream() as upstream, ThreadPoolExecutor(1) as clients:
+        upstream.hold()
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_CONCURRENCY=1) as service:
+            waiting = clients.submit(service.get_together, *(f"/?prompt=late&seed={seed}" for seed in range(5)))
+            upstream.wait_for_calls(1)
+            service.process.send_signal(signal.SIGTERM)
+            answers = waiting.result(20)
+            upstream.release()
+
+        assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "draining")}
+        assert {answer.headers["cache-control"] for answer in answers} == {
+            "public, max-age=5, stale-while-revalidate=0"
+        }
+        assert len(paid(upstream)) == 1
+        assert len(list((tmp_path / "data" / "store" / "masters").glob("*/*/*"))) == 1
+
+
+def test_the_grace_is_given_once(tmp_path: Path) -> None:
+    with Upstream() as upstream:
+        upstream.always("hang")
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_GRACE=2) as service:
+            leave_after(service, ["/?prompt=late&seed=1"], 0.1)
+            upstream.wait_for_calls(1)
+            began = time.monotonic()
+            service.stop(signal.SIGTERM)
+
+            assert time.monotonic() - began < 2 * 2
+
+
+def test_a_store_that_was_taken_away_is_no_reason_to_pay_again(tmp_path: Path) -> None:
+    store = tmp_path / "data" / "store"
+    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_MEMORY=0) as service:
+        first = service.get("/?prompt=a&seed=1")
+        store.rename(store.with_name("elsewhere"))
+        refused = service.get("/?prompt=a&seed=1")
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_unknown")
+        assert service.get("/readyz").status_code == 503
+        store.with_name("elsewhere").rename(store)
+
+        assert service.get("/?prompt=a&seed=1").content == first.content
+        assert len(paid(upstream)) == 1
+
+
+def test_a_paid_picture_that_the_store_refused_is_stored_when_it_is_back(tmp_path: Path) -> None:
+    url = "/?prompt=a&seed=1"
+    masters = tmp_path / "data" / "store" / "masters"
+    with Upstream() as upstream, ThreadPoolExecutor(1) as client:
+        upstream.hold()
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+            viewer = client.submit(service.get, url)
+            upstream.wait_for_calls(1)
+            masters.write_text("in the way")
+            upstream.release()
+            first = viewer.result(20)
+            assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=0"
+            assert first.headers["cache-status"] == "promptcdn; fwd=uri-miss; stored=?0"
+            assert "etag" not in first.headers
+            masters.unlink()
+            while service.get(url).headers["cache-control"] != "public, max-age=31536000, immutable":
+                pass
+            assert service.get(url).content == first.content
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+            assert service.get(url).content == first.content
+        assert len(paid(upstream)) == 1
