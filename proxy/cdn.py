@@ -6,7 +6,6 @@
 Seedless and calendar URLs draw a seed first and *are* the seeded request from then on.
 """
 
-import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
@@ -184,45 +183,35 @@ class Cdn:
         return await self._find(winner.content_key, request.delivery) or await self._make(rightful, request)
 
     async def _seedless(self, request: Request, *, making: bool) -> Answer | None:
-        """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first."""
-        pool = self.pool(request)
-        pool_key = keys.as_asked_key(request.asked)
-        shown = await self._shown(self._drawn(pool, self._last_shown.get(pool_key)))
-        missing = [view for view, answer in shown.items() if answer is None]
-        for view, answer in shown.items():
+        """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first.
+
+        Seeds with a verdict are skipped; a store that does not answer is an error only where memory has no picture.
+        """
+        pool, pool_key = self.pool(request), keys.as_asked_key(request.asked)
+        absent: list[Request] = []
+        unknown: Problem | None = None
+        for view in self._drawn(pool, self._last_shown.get(pool_key)):
+            try:
+                answer = await self._seeded(view, making=False)
+            except Problem as problem:
+                unknown = unknown if _is_filtered(problem) else problem
+                continue
             if answer is not None:
-                if missing and making:
-                    await self._make_behind(pool_key, missing[0])
                 self._last_shown[pool_key] = view
+                if absent and making:
+                    await self._make_behind(pool_key, absent[0])
                 return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
-        if not missing:
+            absent.append(view)
+        if unknown is not None:
+            raise unknown
+        if not absent:
             raise Problem(problems.FILTERED, "the upstream's filter refused every picture of this prompt")
-        return await self._first(next(view for view in pool if view in shown)) if making else None
+        return await self._first(next(view for view in pool if view in absent)) if making else None
 
     def _drawn(self, pool: Sequence[Request], last: Request | None) -> list[Request]:
         """The pool in the order of a draw; what the view before this one saw comes last, so that views vary."""
         drawn = self._chance.sample(pool, len(pool))
         return sorted(drawn, key=lambda view: view == last)
-
-    async def _shown(self, views: Sequence[Request]) -> dict[Request, Answer | None]:
-        """The first view's stored picture; where there is none, what each view has. Those with a verdict are left out.
-
-        A store that does not answer is an error only where no view has a picture in memory.
-        """
-        shown: dict[Request, Answer | None] = {}
-        troubles: list[BaseException] = []
-        for some in (views[:1], views[1:]):
-            looks = await asyncio.gather(*(self._seeded(view, making=False) for view in some), return_exceptions=True)
-            for view, look in zip(some, looks, strict=True):
-                if not isinstance(look, BaseException):
-                    shown[view] = look
-                elif not _is_filtered(look):
-                    troubles.append(look)
-            if any(shown.values()):
-                return shown
-        if troubles:
-            raise troubles[0]
-        return shown
 
     async def _first(self, view: Request) -> Answer | None:
         """The pool's first picture, which all viewers wait for together."""
@@ -250,28 +239,27 @@ class Cdn:
         calendar = request.asked.seed
         assert isinstance(calendar, str)
         now = self._clock.utc()
-        start, end = seeds.period_start(calendar, now), seeds.period_end(calendar, now)
+        end = seeds.period_end(calendar, now)
         current = _at(request, seeds.period_name(calendar, now))
         try:
             answer = await self._seeded(current, making=False)
             if answer is None and making:
-                if now - start < STAND_IN_TIME:
-                    last = _at(request, seeds.period_name(calendar, start - timedelta(seconds=1)))
-                    if (stand_in := await self._stand_in(current, last)) is not None:
-                        return stand_in
+                since = now - seeds.period_start(calendar, now)
+                if since < STAND_IN_TIME and (stand_in := await self._stand_in(request, current, now - since)):
+                    return stand_in
                 answer = await self._seeded(current, making=True)
         except Problem as problem:
-            if _is_filtered(problem):
-                left = max(1, int((end - now).total_seconds()))
-                raise Problem(problem.kind, problem.detail, cache_control=problems.kept(min(86400, left))) from None
-            raise
+            raise _kept_until(problem, end - now) from None
         if answer is None:
             return None
         outcome = Outcome.CALENDAR if answer.outcome is Outcome.SEEDED else answer.outcome
         return replace(answer, outcome=outcome, location=_location(current), until=end)
 
-    async def _stand_in(self, current: Request, last: Request) -> Answer | None:
-        """The last period's picture, if it is stored; the present one's is begun behind it."""
+    async def _stand_in(self, request: Request, current: Request, start: datetime) -> Answer | None:
+        """The picture of the period before `start`, if it is stored; the present one's is begun behind it."""
+        calendar = request.asked.seed
+        assert isinstance(calendar, str)
+        last = _at(request, seeds.period_name(calendar, start - timedelta(seconds=1)))
         try:
             shown = await self._seeded(last, making=False)
         except Problem:
@@ -296,5 +284,13 @@ def _location(view: Request) -> str:
     return grammar.canonical_url(view.asked, view.delivery)
 
 
-def _is_filtered(problem: BaseException) -> bool:
-    return isinstance(problem, Problem) and problem.kind is problems.FILTERED
+def _is_filtered(problem: Problem) -> bool:
+    return problem.kind is problems.FILTERED
+
+
+def _kept_until(problem: Problem, left: timedelta) -> Problem:
+    """A refusal that is this period's only: the next one has another picture."""
+    if not _is_filtered(problem):
+        return problem
+    seconds = max(1, min(86400, int(left.total_seconds())))
+    return Problem(problem.kind, problem.detail, cache_control=problems.kept(seconds))
