@@ -91,7 +91,10 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     kind = b""
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, offset)
-        yield kind, data[offset : offset + length + 12]
+        chunk = data[offset : offset + length + 12]
+        if len(chunk) != length + 12:
+            raise ValueError("a chunk ends too early")
+        yield kind, chunk
         offset += length + 12
 
 

@@ -33,13 +33,16 @@ class Kind:
     retry_after: int | None = None
 
 
+BAD_REQUEST = Kind("bad_request", 400, "This is no request")
 BAD_PARAMETER = Kind("bad_parameter", 400, "A parameter is not right")
 NOT_AVAILABLE = Kind("not_available", 400, "This service cannot do that yet")
 MISSES_CLOSED = Kind("misses_closed", 403, "No new pictures are made here")
 FILTERED = Kind("filtered", 403, "The upstream's filter refused this picture", kept(86400))
 NOT_FOUND = Kind("not_found", 404, "Nothing here")
 METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method does nothing here")
+REQUEST_TIMEOUT = Kind("request_timeout", 408, "The request took too long to arrive")
 URI_TOO_LONG = Kind("uri_too_long", 414, "The URL is too long")
+HEAD_TOO_LARGE = Kind("head_too_large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "Something broke on our side")
 UPSTREAM_REFUSED = Kind("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
 UPSTREAM_GARBLED = Kind("upstream_garbled", 502, "The upstream sent no usable picture", kept(5), 5)

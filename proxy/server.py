@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from proxy.heads import GuardedHeads
 from proxy.settings import BadSettings
 
 _BACKLOG = 2048
@@ -60,7 +61,7 @@ def run(
     config = uvicorn.Config(
         app,
         lifespan="on",
-        http="httptools",
+        http=GuardedHeads,
         ws="none",
         proxy_headers=False,
         server_header=False,

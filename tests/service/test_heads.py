@@ -1,0 +1,110 @@
+"""Request heads over raw sockets: late ones, large ones, broken ones, and those in plain UTF-8."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from proxy.heads import HEAD_MAX, HEAD_SECONDS
+from tests.running import Promptcdn
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Promptcdn]:
+    with Promptcdn(tmp_path_factory.mktemp("heads"), PROMPTCDN_SIZE="256x256") as running:
+        yield running
+
+
+def connected(service: Promptcdn) -> socket.socket:
+    host, port = service.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of what comes back until the connection is closed."""
+    raw = b""
+    try:
+        while piece := connection.recv(65536):
+            raw += piece
+    except ConnectionResetError:
+        pass  # what we were still sending was not wanted
+    head, _, body = raw.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    return int(lines[0].split()[1]), dict(line.lower().split(": ", 1) for line in lines[1:]), body
+
+
+def sent(service: Promptcdn, raw: bytes) -> tuple[int, dict[str, str], bytes]:
+    with connected(service) as connection:
+        connection.sendall(raw)
+        return answer(connection)
+
+
+def test_letters_that_nobody_encoded_are_understood(service: Promptcdn) -> None:
+    raw = "GET /?prompt=灯台 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".replace(" HTTP", "&seed=7 HTTP").encode()
+
+    status, _, body = sent(service, raw)
+
+    assert status == 200
+    assert body == service.get(f"/?prompt={quote('灯台')}&seed=7").content
+
+
+def test_bytes_that_are_no_text_are_named_like_everywhere(service: Promptcdn) -> None:
+    status, _, body = sent(service, b"GET /?prompt=\xff HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+
+    assert (status, json.loads(body)["parameter"]) == (400, "prompt")
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "code"),
+    [
+        (b"this is no request\r\n\r\n", 400, "bad_request"),
+        (b"GET /?prompt=a\x00b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),
+        (b"GET /?prompt=" + b"a" * 100_000, 414, "uri_too_long"),
+        (b"GET /?prompt=" + b"a" * 8190 + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 414, "uri_too_long"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 2 * HEAD_MAX, 431, "head_too_large"),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000, 431, "head_too_large"),
+    ],
+    ids=["garbage", "a control character", "an endless URL", "a long URL", "a large header", "many headers"],
+)
+def test_a_head_out_of_bounds_is_a_problem_document_too(service: Promptcdn, raw: bytes, status: int, code: str) -> None:
+    got, headers, body = sent(service, raw)
+
+    assert (got, json.loads(body)["code"]) == (status, code)
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "date" in headers
+
+
+def test_an_endless_head_is_cut_off_while_it_is_sent(service: Promptcdn) -> None:
+    with connected(service) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        # Reset or broken pipe, as the kernel likes.
+        with pytest.raises(OSError):  # noqa: PT011
+            connection.sendall(b"a" * 600_000_000)
+
+
+def test_late_heads_and_silent_connections_are_closed_and_nobody_else_notices(service: Promptcdn) -> None:
+    with connected(service) as late, connected(service) as silent:
+        began = time.monotonic()
+        late.sendall(b"GET / HTTP/1.1\r\nX: ")
+        assert service.get("/healthz").status_code == 200
+        status, headers, body = answer(late)
+        assert (status, json.loads(body)["code"]) == (408, "request_timeout")
+        assert headers["cache-control"] == "no-store"
+        assert silent.recv(1) == b""
+        assert time.monotonic() - began >= HEAD_SECONDS - 0.5
+
+
+def test_one_connection_carries_many_requests_also_in_one_piece(service: Promptcdn) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    with connected(service) as connection:
+        connection.sendall(one * 20)
+        for piece in (one[:10], one[10:] + one, last):
+            connection.sendall(piece)
+        raw = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert raw.count(b"HTTP/1.1 200 OK") == 23
