@@ -1,0 +1,131 @@
+"""Peers of our own rooms, small enough to see through, and the values that tests hand around."""
+
+import asyncio
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from PIL import Image
+
+from proxy.bindings import Bound, bound
+from proxy.budget import Reservation
+from proxy.generators import Made
+from proxy.making import Clock
+from proxy.problems import StoreUnknown
+from proxy.request import Resolved
+from proxy.stores import Folder, Name, Record
+
+KEY = "0123456789abcdef" * 4
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def name(key: str = KEY, folder: Folder = "masters") -> Name:
+    return Name(folder, key)
+
+
+def record(body: bytes = b"a picture") -> Record:
+    return Record(body, "image/png", 1_795_435_200, {"generator": "painter", "prompt": "a lighthouse", "seed": 7})
+
+
+def order(**changes: Any) -> Bound:
+    """A whole order and its key."""
+    return bound(replace(Resolved("painter", "e", "a lighthouse", 7, 64, 64, 30, 7.0), **changes))
+
+
+def picture(size: tuple[int, int] = (64, 64), format_: str = "PNG", colour: str = "teal", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, format_, **options)
+    return file.getvalue()
+
+
+class Shelf:
+    """A store in a dict: says what it was asked, may be down or full, and may keep its callers waiting."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Name, Record] = {}
+        self.got: list[Name] = []
+        self.written: list[Name] = []
+        self.down = False
+        self.full = False
+        self.open = asyncio.Event()
+        self.open.set()
+        self.asked = asyncio.Event()
+
+    async def get(self, name: Name) -> Record | None:
+        self.got.append(name)
+        self._require_up()
+        found = self.objects.get(name)
+        self.asked.set()
+        await self.open.wait()
+        return found
+
+    async def put(self, name: Name, record: Record) -> Record:
+        self.written.append(name)
+        self._require_up()
+        if self.full:
+            raise StoreUnknown("the shelf is full")
+        return self.objects.setdefault(name, record)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise StoreUnknown("the shelf is down")
+
+
+class Scripted:
+    """A generator that answers what it is told to, in that order, and counts."""
+
+    name = "painter"
+    paid = True
+
+    def __init__(self, answers: Sequence[Made | Exception]) -> None:
+        self._answers = list(answers)
+        self.calls = 0
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        del resolved, content_key
+        self.calls += 1
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Purse:
+    """A budget without a limit that says what is spent, and whose counter may be out of reach."""
+
+    def __init__(self) -> None:
+        self.spent = 0
+        self.down = False
+
+    async def reserve(self, now: datetime) -> Reservation:
+        self._require_up()
+        self.spent += 1
+        return Reservation(now.isoformat())
+
+    async def give_back(self, reservation: Reservation) -> None:
+        del reservation
+        self._require_up()
+        self.spent -= 1
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise StoreUnknown("the purse is out of reach")
+
+
+class Hands:
+    """A clock whose hands are moved by the test."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.clock = Clock(lambda: NOON + timedelta(seconds=self.seconds), lambda: 1000.0 + self.seconds)

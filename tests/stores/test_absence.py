@@ -1,0 +1,112 @@
+"""A store that remembers for a moment what is not there."""
+
+import asyncio
+
+import pytest
+
+from proxy.problems import StoreUnknown
+from proxy.stores import absence
+from proxy.stores.absence import RememberedAbsence
+from tests.doubles import Shelf, name, record
+
+
+def test_a_missing_name_is_asked_for_once() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        store = RememberedAbsence(shelf)
+        looks = [await store.get(name()) for _ in range(100)]
+        assert looks == [None] * 100
+        assert shelf.got == [name()]
+
+    asyncio.run(work())
+
+
+def test_names_and_folders_are_missed_apart() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.objects[name()] = record()
+        store = RememberedAbsence(shelf)
+        assert await store.get(name(folder="verdicts")) is None
+        assert await store.get(name("f" * 64)) is None
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_what_is_there_is_asked_for_each_time() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.objects[name()] = record()
+        store = RememberedAbsence(shelf)
+        assert [await store.get(name()) for _ in range(3)] == [record()] * 3
+        assert len(shelf.got) == 3
+
+    asyncio.run(work())
+
+
+def test_own_puts_are_seen_at_once() -> None:
+    async def work() -> None:
+        store = RememberedAbsence(Shelf())
+        assert await store.get(name()) is None
+        assert await store.put(name(), record()) == record()
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_a_look_that_a_put_overtakes_remembers_nothing() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.open.clear()
+        store = RememberedAbsence(shelf)
+        look = asyncio.create_task(store.get(name()))
+        await shelf.asked.wait()
+        await store.put(name(), record())
+        shelf.open.set()
+        assert await look is None
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_after_a_put_whose_end_is_unknown_the_store_is_asked_again() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        store = RememberedAbsence(shelf)
+        await store.get(name())
+        shelf.down = True
+        with pytest.raises(StoreUnknown):
+            await store.put(name(), record())
+        shelf.down = False
+        shelf.objects[name()] = record()  # it had arrived, only the answer was lost
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_unknown_is_not_remembered_as_absent() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.objects[name()] = record()
+        shelf.down = True
+        store = RememberedAbsence(shelf)
+        with pytest.raises(StoreUnknown):
+            await store.get(name())
+        shelf.down = False
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_what_another_process_wrote_is_seen_after_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(absence, "REMEMBERED_SECONDS", 0.05)
+
+    async def work() -> None:
+        shelf = Shelf()
+        store = RememberedAbsence(shelf)
+        assert await store.get(name()) is None
+        shelf.objects[name()] = record()
+        while await store.get(name()) is None:
+            pass
+
+    asyncio.run(work())

@@ -1,0 +1,482 @@
+"""A folder as a store, on a real disk: raced, torn, filled up and killed."""
+
+import asyncio
+import contextlib
+import errno
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from proxy.problems import StoreUnknown
+from proxy.stores import Name, Record, encoded
+from proxy.stores.disk import THREADS, DiskStore
+from tests.doubles import name, record
+
+_T = TypeVar("_T")
+
+SPAWN = multiprocessing.get_context("spawn")
+NAMES = [name(f"{number:064x}") for number in range(500)]
+
+
+def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
+    """What `work` gives with a store on `folder`, which is closed behind it."""
+
+    async def lived() -> _T:
+        store = DiskStore(folder)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(lived())
+
+
+def put(folder: Path, written: Record, where: Name | None = None) -> Record:
+    return within(folder, lambda store: store.put(where or name(), written))
+
+
+def get(folder: Path, where: Name | None = None) -> Record | None:
+    return within(folder, lambda store: store.get(where or name()))
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def corrupted(folder: Path) -> Path:
+    """The file of an object whose last byte is another one."""
+    put(folder, record())
+    path = folder / name().path
+    path.write_bytes(encoded(record())[:-1] + b"X")
+    return path
+
+
+# Reading and writing
+
+
+def test_what_was_put_is_got_also_by_the_next_process(tmp_path: Path) -> None:
+    assert put(tmp_path, record()) == record()
+    assert get(tmp_path) == record()
+
+
+def test_what_nobody_put_is_absent(tmp_path: Path) -> None:
+    assert get(tmp_path) is None
+
+
+def test_an_object_is_one_file_and_nothing_else_is_left(tmp_path: Path) -> None:
+    put(tmp_path, record())
+
+    assert files(tmp_path) == [name().path]
+    assert (tmp_path / name().path).read_bytes() == encoded(record())
+
+
+def test_the_loser_gets_the_winners_record(tmp_path: Path) -> None:
+    put(tmp_path, record(b"first"))
+
+    assert put(tmp_path, record(b"second")) == record(b"first")
+    assert get(tmp_path) == record(b"first")
+    assert files(tmp_path) == [name().path]
+
+
+def test_two_stores_on_one_folder_see_each_others_objects(tmp_path: Path) -> None:
+    async def work(one: DiskStore) -> None:
+        other = DiskStore(tmp_path)
+        await one.put(NAMES[0], record(b"one's"))
+        await other.put(NAMES[1], record(b"other's"))
+        assert await other.get(NAMES[0]) == record(b"one's")
+        assert await one.get(NAMES[1]) == record(b"other's")
+        await other.close()
+
+    within(tmp_path, work)
+
+
+# Races
+
+
+def raced(folder: Path) -> list[Record]:
+    """What each of 40 threads was given that wrote one name at the same time."""
+
+    async def work() -> list[Record]:
+        stores = [DiskStore(folder) for _ in range(40 // THREADS)]
+        puts = [store.put(name(), record(bytes([n]) * 50_000)) for n, store in enumerate(stores * THREADS)]
+        given = list(await asyncio.gather(*puts))
+        for store in stores:
+            await store.close()
+        return given
+
+    return asyncio.run(work())
+
+
+def test_of_forty_racing_threads_one_wins_and_all_get_its_bytes(tmp_path: Path) -> None:
+    given = raced(tmp_path)
+
+    assert len(given) == 40
+    assert {one.sha256 for one in given} == {given[0].sha256}
+    assert get(tmp_path) == given[0]
+    assert files(tmp_path) == [name().path]
+
+
+def test_of_forty_threads_that_find_a_corrupt_object_one_wins(tmp_path: Path) -> None:
+    corrupted(tmp_path)
+    given = raced(tmp_path)
+
+    assert {one.sha256 for one in given} == {given[0].sha256}
+    assert get(tmp_path) == given[0]
+    assert len(files(tmp_path / "corrupt")) == 1
+
+
+def write_all(folder: Path, number: int, together: Barrier) -> None:
+    """One process of a race: puts bytes of its own under every name and notes what it was given."""
+
+    async def work(store: DiskStore) -> None:
+        together.wait(60)
+        given = [await store.put(where, record(f"of {number} for {where.leaf}".encode())) for where in NAMES[:40]]
+        (folder / f"given to {number}").write_bytes(b"\n".join(one.body for one in given))
+
+    within(folder, work)
+
+
+def test_four_racing_processes_are_all_given_the_same_bytes(tmp_path: Path) -> None:
+    together = SPAWN.Barrier(4)
+    writers = [SPAWN.Process(target=write_all, args=(tmp_path, number, together)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    given = {(tmp_path / f"given to {number}").read_bytes() for number in range(4)}
+    assert len(given) == 1
+    assert len(files(tmp_path / "masters")) == 40
+    assert files(tmp_path / "tmp") == []
+
+
+# What is no whole object
+
+
+def test_a_corrupt_object_is_set_aside_then_absent_then_written_anew(tmp_path: Path) -> None:
+    path = corrupted(tmp_path)
+    damaged = path.read_bytes()
+
+    assert get(tmp_path) is None
+    assert not path.exists()
+    (aside,) = (tmp_path / "corrupt").iterdir()
+    assert aside.name.startswith(name().leaf)
+    assert aside.read_bytes() == damaged
+    assert put(tmp_path, record(b"new")) == record(b"new")
+    assert get(tmp_path) == record(b"new")
+
+
+def test_a_writer_that_meets_a_corrupt_object_takes_its_place(tmp_path: Path) -> None:
+    corrupted(tmp_path)
+
+    assert put(tmp_path, record(b"new")) == record(b"new")
+    assert get(tmp_path) == record(b"new")
+
+
+def test_each_torn_length_of_a_file_is_set_aside(tmp_path: Path) -> None:
+    put(tmp_path, record())
+    path = tmp_path / name().path
+    whole = path.read_bytes()
+
+    async def work(store: DiskStore) -> list[int]:
+        seen = []
+        for length in range(len(whole)):
+            path.write_bytes(whole[:length])
+            seen += [length] if await store.get(name()) is not None or path.exists() else []
+        return seen
+
+    assert within(tmp_path, work) == []
+
+
+def test_a_reader_that_is_late_does_not_take_away_what_was_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = corrupted(tmp_path)
+    read = Path.read_bytes
+
+    def read_and_dawdle(self: Path) -> bytes:
+        data = read(self)
+        path.write_bytes(encoded(record(b"new")))
+        return data
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", read_and_dawdle)
+        assert get(tmp_path) == record(b"new")
+
+    assert get(tmp_path) == record(b"new")
+    assert files(tmp_path) == [name().path]
+
+
+def a_folder(place: Path) -> None:
+    place.mkdir(parents=True)
+
+
+def a_file_for_a_folder(place: Path) -> None:
+    place.parent.parent.mkdir(parents=True)
+    place.parent.write_text("in the way")
+
+
+def a_link_to_itself(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.symlink_to(place)
+
+
+@pytest.mark.parametrize("block", [a_folder, a_file_for_a_folder, a_link_to_itself])
+def test_what_cannot_be_read_is_unknown_and_not_absent(tmp_path: Path, block: Callable[[Path], None]) -> None:
+    block(tmp_path / name().path)
+
+    with pytest.raises(StoreUnknown):
+        get(tmp_path)
+    with pytest.raises(StoreUnknown):
+        put(tmp_path, record())
+    assert files(tmp_path / "tmp") == []
+
+
+def test_a_name_that_is_taken_by_nothing_readable_is_not_tried_for_ever(tmp_path: Path) -> None:
+    place = tmp_path / name().path
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "nowhere")
+
+    with pytest.raises(StoreUnknown):
+        put(tmp_path, record())
+
+
+def test_a_corrupt_object_that_cannot_be_set_aside_is_unknown(tmp_path: Path) -> None:
+    corrupted(tmp_path)
+    (tmp_path / "corrupt").write_text("a file in the place of the folder")
+
+    with pytest.raises(StoreUnknown):
+        get(tmp_path)
+
+
+# Crashes
+
+
+@contextlib.contextmanager
+def watched(monkeypatch: pytest.MonkeyPatch, look: Callable[[str], None]) -> Iterator[None]:
+    """Tells `look` of each sync and each link right before the operating system does it."""
+    fsync, link = os.fsync, Path.hardlink_to
+
+    def watched_fsync(descriptor: int) -> None:
+        state = os.fstat(descriptor)
+        look(f"sync file of {state.st_size}" if state.st_nlink == 1 else f"sync folder {state.st_ino}")
+        fsync(descriptor)
+
+    def watched_link(self: Path, target: Path) -> None:
+        look("link")
+        link(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", watched_fsync)
+        patched.setattr(Path, "hardlink_to", watched_link)
+        yield
+
+
+def test_the_file_is_synced_whole_then_linked_then_its_folder_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    async def work(store: DiskStore) -> None:
+        await store.put(name("01" * 32), record())
+        with watched(monkeypatch, steps.append):
+            await store.put(name("01" * 31 + "02"), record())
+
+    within(tmp_path, work)
+
+    folder = (tmp_path / name("01" * 32).path).parent
+    assert steps == [f"sync file of {len(encoded(record()))}", "link", f"sync folder {folder.stat().st_ino}"]
+
+
+def test_new_folders_are_synced_into_their_parents_before_the_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    async def work(store: DiskStore) -> None:
+        with watched(monkeypatch, steps.append):
+            await store.put(name(), record())
+
+    within(tmp_path, work)
+
+    place = (tmp_path / name().path).parent
+    parents = {f"sync folder {folder.stat().st_ino}" for folder in (tmp_path, place.parent.parent, place.parent)}
+    assert set(steps[1 : steps.index("link")]) == parents
+
+
+def test_before_each_step_a_reader_finds_nothing_or_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = DiskStore(tmp_path)
+    found: list[tuple[str, bool]] = []
+
+    def look(step: str) -> None:
+        there = asyncio.run(reader.get(name()))
+        assert there in (None, record())
+        found.append((step.split()[0], there is not None))
+
+    async def work(store: DiskStore) -> None:
+        with watched(monkeypatch, look):
+            await store.put(name(), record())
+
+    within(tmp_path, work)
+    asyncio.run(reader.close())
+
+    link = [step for step, _ in found].index("link")
+    assert [there for _, there in found] == [False] * (link + 1) + [True] * (len(found) - link - 1)
+    assert not (tmp_path / "corrupt").exists()
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_step_that_fails_is_unknown_and_leaves_nothing_or_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    steps = iter(range(10))
+
+    def fail(_: str) -> None:
+        if next(steps) == number:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def work(store: DiskStore) -> None:
+        with watched(monkeypatch, fail), pytest.raises(StoreUnknown, match="Input/output error"):
+            await store.put(name(), record())
+        assert await store.get(name()) in (None, record())
+        assert await store.put(name(), record()) == record()
+
+    within(tmp_path, work)
+
+    assert next(steps) > number
+    assert files(tmp_path) == [name().path]
+
+
+def test_a_file_that_came_out_short_without_an_error_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(store: DiskStore) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", lambda descriptor: os.ftruncate(descriptor, 5))
+            with pytest.raises(StoreUnknown):
+                await store.put(name(), record())
+        assert await store.get(name()) is None
+
+    within(tmp_path, work)
+
+    assert files(tmp_path) == []
+
+
+def fill_up(folder: Path) -> None:
+    """A process whose disk is full after 20 kB, and not full again when something small is written."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    async def work(store: DiskStore) -> None:
+        with pytest.raises(StoreUnknown):
+            await store.put(NAMES[0], record(os.urandom(200_000)))
+        assert files(folder) == []
+        assert await store.get(NAMES[0]) is None
+        await store.put(NAMES[1], record())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        await store.put(NAMES[0], record(b"large" * 10_000))
+
+    within(folder, work)
+
+
+def test_a_full_disk_publishes_nothing_leaves_nothing_and_is_used_again_when_there_is_room(tmp_path: Path) -> None:
+    process = SPAWN.Process(target=fill_up, args=(tmp_path,))
+    process.start()
+    process.join()
+
+    assert process.exitcode == 0
+    assert get(tmp_path, NAMES[0]) == record(b"large" * 10_000)
+    assert files(tmp_path) == sorted([NAMES[0].path, NAMES[1].path])
+
+
+def body_of(where: Name) -> bytes:
+    return random.Random(where.leaf).randbytes(100_000)
+
+
+def write_on(folder: Path, number: int) -> None:
+    """A process that writes one name after the other, each tenth part of them first, until it is killed."""
+
+    async def work(store: DiskStore) -> None:
+        with (folder / f"done by {number}").open("w", buffering=1) as done:
+            for where in NAMES[number * 50 :] + NAMES[: number * 50]:
+                await store.put(where, record(body_of(where)))
+                done.write(f"{where.leaf}\n")
+
+    within(folder, work)
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+def test_after_kill_9_at_any_moment_what_is_readable_is_whole_and_what_was_promised_is_there(tmp_path: Path) -> None:
+    chance = random.Random(9)
+    for two in range(0, 10, 2):
+        writers = {number: SPAWN.Process(target=write_on, args=(tmp_path, number)) for number in (two, two + 1)}
+        for writer in writers.values():
+            writer.start()
+        for number, writer in writers.items():
+            enough = chance.randrange(1, 8)
+            while writer.is_alive() and len(lines(tmp_path / f"done by {number}")) < enough:
+                time.sleep(0.001)
+            time.sleep(chance.random() / 200)  # no condition: any moment will do
+            writer.kill()
+            writer.join()
+            assert writer.exitcode == -signal.SIGKILL
+
+    promised = {leaf for number in range(10) for leaf in lines(tmp_path / f"done by {number}") if len(leaf) == 64}
+
+    async def work(store: DiskStore) -> dict[str, bytes | None]:
+        found = {where: await store.get(where) for where in NAMES}
+        return {where.leaf: there.body for where, there in found.items() if there is not None}
+
+    found = within(tmp_path, work)
+
+    assert promised <= set(found)
+    assert all(found[where.leaf] == body_of(where) for where in NAMES if where.leaf in found)
+    assert not (tmp_path / "corrupt").exists()
+
+
+def test_old_leftovers_are_swept_at_the_start_and_young_ones_stay(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    old, young = tmp_path / "tmp" / "old", tmp_path / "tmp" / "young"
+    for left in (old, young):
+        left.write_bytes(b"half a pict")
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
+
+    DiskStore(tmp_path)
+
+    assert files(tmp_path) == ["tmp/young"]
+
+
+# Folders that are no use
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match=r"exists|Not a directory"):
+            DiskStore(root)
+
+
+def test_a_folder_without_hard_links_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+    with pytest.raises(PermissionError):
+        DiskStore(tmp_path)
+    assert files(tmp_path) == []

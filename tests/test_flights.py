@@ -1,0 +1,455 @@
+"""One piece of work a key, shared by all who wait for it, cancelled by none of them."""
+
+import asyncio
+import contextvars
+import gc
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+
+import pytest
+
+from proxy import problems
+from proxy.flights import Flight, Flights
+from proxy.problems import Problem
+
+LONG = 60.0
+
+
+class Work:
+    """Something to fly: begins, waits for the test's word, and counts."""
+
+    def __init__(self, fails_with: Exception | None = None) -> None:
+        self.begun = 0
+        self.cancelled = 0
+        self.running = asyncio.Event()
+        self.go = asyncio.Event()
+        self._fails_with = fails_with
+
+    async def fly(self) -> str:
+        self.begun += 1
+        self.running.set()
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self._fails_with is not None:
+            raise self._fails_with
+        return "a picture"
+
+
+async def problem_of(waiter: Awaitable[str]) -> Problem:
+    with pytest.raises(Problem) as raised:
+        await waiter
+    return raised.value
+
+
+def refused(flights: Flights[str], key: str, fly: Callable[[], Awaitable[str]]) -> Problem:
+    with pytest.raises(Problem) as raised:
+        flights.join(key, fly)
+    return raised.value
+
+
+# One for all
+
+
+def test_five_hundred_who_join_share_one_piece_of_work() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        joined = [flights.join("a", work.fly) for _ in range(500)]
+        waiters = [asyncio.create_task(flight.outcome(LONG)) for flight, _ in joined]
+        await work.running.wait()
+        work.go.set()
+        assert await asyncio.gather(*waiters) == ["a picture"] * 500
+        assert work.begun == 1
+        assert [was_there for _, was_there in joined] == [False] + [True] * 499
+
+    asyncio.run(main())
+
+
+def test_keys_fly_apart() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        a, b = Work(), Work()
+        first, _ = flights.join("a", a.fly)
+        second, _ = flights.join("b", b.fly)
+        b.go.set()
+        assert await second.outcome(LONG) == "a picture"
+        assert not first.landed
+        a.go.set()
+        await first.outcome(LONG)
+
+    asyncio.run(main())
+
+
+def test_a_key_that_has_landed_is_flown_anew() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        work.go.set()
+        for _ in range(3):
+            flight, was_there = flights.join("a", work.fly)
+            assert not was_there
+            await flight.outcome(LONG)
+        assert work.begun == 3
+
+    asyncio.run(main())
+
+
+def test_a_flight_is_gone_from_the_table_when_its_outcome_is_visible() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        flight, _ = flights.join("a", work.fly)
+        assert flights.under_way("a") is flight
+
+        async def wait_and_look() -> Flight[str] | None:
+            await flight.outcome(LONG)
+            return flights.under_way("a")
+
+        waiters = [asyncio.create_task(wait_and_look()) for _ in range(10)]
+        await work.running.wait()
+        work.go.set()
+        assert await asyncio.gather(*waiters) == [None] * 10
+        assert flight.landed
+
+    asyncio.run(main())
+
+
+def test_a_flight_is_in_the_table_until_its_work_has_ended() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        seen: list[bool] = []
+
+        async def fly() -> str:
+            await asyncio.sleep(0)
+            seen.append(flights.under_way("a") is not None)
+            return ""
+
+        flight, _ = flights.join("a", fly)
+        await flight.outcome(LONG)
+        assert seen == [True]
+
+    asyncio.run(main())
+
+
+def test_a_flight_that_nobody_holds_is_not_collected() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        flights.join("a", work.fly)
+        await work.running.wait()
+        gc.collect()
+        assert (flight := flights.under_way("a")) is not None
+        work.go.set()
+        assert await flight.outcome(LONG) == "a picture"
+
+    asyncio.run(main())
+
+
+def test_a_flight_is_nobodys_request_and_inherits_no_context() -> None:
+    asker: contextvars.ContextVar[str] = contextvars.ContextVar("asker", default="nobody")
+
+    async def fly() -> str:
+        return asker.get()
+
+    async def main() -> None:
+        asker.set("the first one's request id")
+        flight, _ = Flights[str](8, 0).join("a", fly)
+        assert await flight.outcome(LONG) == "nobody"
+
+    asyncio.run(main())
+
+
+# Leaving
+
+
+def test_a_waiter_that_is_cancelled_cancels_nothing() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        flight, _ = flights.join("a", work.fly)
+        leaver, stayer = (asyncio.create_task(flight.outcome(LONG)) for _ in range(2))
+        await work.running.wait()
+        leaver.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaver
+        work.go.set()
+        assert await stayer == "a picture"
+        assert (work.begun, work.cancelled) == (1, 0)
+
+    asyncio.run(main())
+
+
+def test_who_runs_out_of_patience_is_told_too_slow_and_the_flight_goes_on() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        flight, _ = flights.join("a", work.fly)
+        problem = await problem_of(flight.outcome(0.01))
+        assert problem.kind is problems.TOO_SLOW
+        work.go.set()
+        assert await flight.outcome(LONG) == "a picture"
+        assert (work.begun, work.cancelled) == (1, 0)
+
+    asyncio.run(main())
+
+
+def test_who_has_no_patience_at_all_begins_the_flight_and_may_have_it_later() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        flight, _ = flights.join("a", work.fly)
+        assert (await problem_of(flight.outcome(0))).kind is problems.TOO_SLOW
+        work.go.set()
+        assert await flight.outcome(LONG) == "a picture"
+        assert await flight.outcome(0) == "a picture"
+
+    asyncio.run(main())
+
+
+def test_a_flight_goes_on_when_all_have_left() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work()
+        flight, _ = flights.join("a", work.fly)
+        waiters = [asyncio.create_task(flight.outcome(LONG)) for _ in range(5)]
+        await work.running.wait()
+        for waiter in waiters:
+            waiter.cancel()
+        await asyncio.gather(*waiters, return_exceptions=True)
+        assert flights.under_way("a") is flight
+        work.go.set()
+        await flights.drain(LONG)
+        assert work.cancelled == 0
+        assert await flight.outcome(LONG) == "a picture"
+
+    asyncio.run(main())
+
+
+# Failing
+
+
+def test_each_waiter_gets_the_same_kind_of_problem_but_an_exception_of_its_own() -> None:
+    async def main() -> None:
+        cause = Problem(problems.UPSTREAM_BUSY, "come back later", retry_after=17)
+        work = Work(fails_with=cause)
+        work.go.set()
+        flight, _ = Flights[str](8, 0).join("a", work.fly)
+        told = await asyncio.gather(*(problem_of(flight.outcome(LONG)) for _ in range(20)))
+        assert {(one.kind, one.detail, one.retry_after) for one in told} == {(problems.UPSTREAM_BUSY, cause.detail, 17)}
+        assert len({id(one) for one in [*told, cause]}) == 21
+
+    asyncio.run(main())
+
+
+def test_what_kind_of_exception_it_was_is_kept() -> None:
+    async def main() -> None:
+        work = Work(fails_with=problems.UpstreamFailed(problems.UPSTREAM_TIMEOUT, "silence", charged=True))
+        work.go.set()
+        flight, _ = Flights[str](8, 0).join("a", work.fly)
+        with pytest.raises(problems.UpstreamFailed) as told:
+            await flight.outcome(LONG)
+        assert told.value.charged
+
+    asyncio.run(main())
+
+
+def test_whatever_else_breaks_is_logged_and_told_as_internal_without_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        work = Work(fails_with=ZeroDivisionError("secret words"))
+        work.go.set()
+        flight, _ = Flights[str](8, 0).join("a", work.fly)
+        problem = await problem_of(flight.outcome(LONG))
+        assert problem.kind is problems.INTERNAL
+        assert "secret" not in str(problem.document())
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_failure_is_not_remembered() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        bad, good = Work(fails_with=Problem(problems.UPSTREAM_BUSY, "")), Work()
+        bad.go.set()
+        good.go.set()
+        flight, _ = flights.join("a", bad.fly)
+        await problem_of(flight.outcome(LONG))
+        flight, _ = flights.join("a", good.fly)
+        assert await flight.outcome(LONG) == "a picture"
+
+    asyncio.run(main())
+
+
+def test_a_failure_that_nobody_waited_for_makes_no_noise() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 0)
+        work = Work(fails_with=Problem(problems.UPSTREAM_BUSY, ""))
+        work.go.set()
+        flights.join("a", work.fly)
+        await flights.drain(LONG)
+
+    asyncio.run(main())
+    gc.collect()  # "exception was never retrieved" would be a warning here, hence an error
+
+
+# Too many
+
+
+def test_what_is_over_running_and_queue_is_refused_and_what_is_under_way_can_still_be_joined() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(2, 3)
+        works = {key: Work() for key in "abcde"}
+        begun = [flights.join(key, work.fly)[0] for key, work in works.items()]
+        assert refused(flights, "f", Work().fly).kind is problems.OVERLOADED
+        joined = [flights.join(key, work.fly) for key, work in works.items()]
+        assert joined == [(flight, True) for flight in begun]
+        for work in works.values():
+            work.go.set()
+        assert await asyncio.gather(*(flight.outcome(LONG) for flight in begun)) == ["a picture"] * 5
+        assert not flights.join("f", works["a"].fly)[1]
+        await flights.drain(LONG)
+
+    asyncio.run(main())
+
+
+def test_only_so_many_run_at_once_and_the_queue_keeps_its_order() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(2, 10)
+        works = [Work() for _ in range(6)]
+        begun = [flights.join(str(number), work.fly)[0] for number, work in enumerate(works)]
+        for number, (work, flight) in enumerate(zip(works, begun, strict=True)):
+            await work.running.wait()
+            assert sum(other.begun for other in works) <= number + 2
+            work.go.set()
+            await flight.outcome(LONG)
+        assert all(earlier.begun >= later.begun for earlier, later in pairwise(works))
+
+    asyncio.run(main())
+
+
+def test_a_failed_flight_makes_room_for_the_next() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(1, 0)
+        for failure in (Problem(problems.UPSTREAM_BUSY, ""), RuntimeError()):
+            work = Work(fails_with=failure)
+            work.go.set()
+            flight, _ = flights.join("a", work.fly)
+            await problem_of(flight.outcome(LONG))
+        good = Work()
+        good.go.set()
+        assert await flights.join("b", good.fly)[0].outcome(LONG) == "a picture"
+
+    asyncio.run(main())
+
+
+# Stopping
+
+
+def test_draining_waits_for_what_is_under_way() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(2, 0)
+        works = [Work(), Work()]
+        begun = [flights.join(str(number), work.fly)[0] for number, work in enumerate(works)]
+        for work in works:
+            await work.running.wait()
+        drain = asyncio.create_task(flights.drain(LONG))
+        works[0].go.set()
+        await asyncio.wait({drain}, timeout=0.01)
+        assert not drain.done()
+        works[1].go.set()
+        await drain
+        assert [await flight.outcome(LONG) for flight in begun] == ["a picture"] * 2
+
+    asyncio.run(main())
+
+
+def test_who_waits_when_the_service_stops_is_sent_away_at_once_and_the_flight_goes_on() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(1, 0)
+        work = Work()
+        flight, _ = flights.join("a", work.fly)
+        waiters = [asyncio.create_task(problem_of(flight.outcome(LONG))) for _ in range(3)]
+        await work.running.wait()
+        flights.stop()
+        assert [problem.kind for problem in await asyncio.gather(*waiters)] == [problems.DRAINING] * 3
+        assert not flight.landed
+        work.go.set()
+        await flights.drain(LONG)
+        assert await flight.outcome(LONG) == "a picture"
+
+    asyncio.run(main())
+
+
+def test_what_waited_in_the_queue_when_the_service_stopped_is_not_begun() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(1, 1)
+        running, queued = Work(), Work()
+        begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
+        await running.running.wait()
+        flights.stop()
+        running.go.set()
+        await flights.drain(LONG)
+        assert await begun[0].outcome(LONG) == "a picture"
+        assert (await problem_of(begun[1].outcome(LONG))).kind is problems.DRAINING
+        assert queued.begun == 0
+
+    asyncio.run(main())
+
+
+def test_while_draining_nothing_is_begun_and_what_is_under_way_can_be_joined() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 8)
+        work, late = Work(), Work()
+        flight, _ = flights.join("a", work.fly)
+        await work.running.wait()
+        drain = asyncio.create_task(flights.drain(LONG))
+        flights.stop()
+        assert refused(flights, "b", late.fly).kind is problems.DRAINING
+        assert flights.join("a", work.fly) == (flight, True)
+        work.go.set()
+        await drain
+        assert refused(flights, "a", late.fly).kind is problems.DRAINING
+        assert late.begun == 0
+
+    asyncio.run(main())
+
+
+def test_those_that_outlast_the_grace_are_given_up_and_their_waiters_told() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(1, 1)
+        running, queued = Work(), Work()
+        begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
+        waiters = [asyncio.create_task(problem_of(flight.outcome(LONG))) for flight in begun for _ in range(3)]
+        await running.running.wait()
+        await flights.drain(0.01)
+        assert [problem.kind for problem in await asyncio.gather(*waiters)] == [problems.DRAINING] * 6
+        assert (running.cancelled, queued.begun) == (1, 0)
+
+    asyncio.run(main())
+
+
+def test_a_flight_that_was_never_begun_when_the_grace_ended_is_told_as_draining_too() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(1, 1)
+        flight, _ = flights.join("a", Work().fly)
+        await flights.drain(0)
+        assert (await problem_of(flight.outcome(LONG))).kind is problems.DRAINING
+
+    asyncio.run(main())
+
+
+def test_draining_what_is_empty_ends_at_once() -> None:
+    async def main() -> None:
+        flights: Flights[str] = Flights(8, 8)
+        await flights.drain(LONG)
+        await flights.drain(LONG)
+        assert refused(flights, "a", Work().fly).kind is problems.DRAINING
+
+    asyncio.run(main())

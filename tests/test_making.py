@@ -1,0 +1,435 @@
+"""One paid picture: what is spent, what is kept, and what rests before it may cost again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from proxy import problems
+from proxy.bindings import Bindings, Bound
+from proxy.budget import Budget, Limit, SqliteBudget
+from proxy.generators import Made
+from proxy.making import Making
+from proxy.pictures import master
+from proxy.problems import Kind, Problem, StoreUnknown, UpstreamFailed
+from proxy.renditions import Renditions
+from proxy.request import Resolved
+from proxy.stores import Record
+from proxy.stores.absence import RememberedAbsence
+from proxy.stores.memory import Memory
+from tests.doubles import KEY, NOON, Hands, Purse, Scripted, Shelf, name, order, picture
+
+ORDER = order()
+MASTER, BINDING, VERDICT = name(ORDER.content_key), name(folder="bindings"), name(ORDER.content_key, "verdicts")
+
+GOOD = Made(picture(), seed_sent=7)
+FILTERED = Made(b"", seed_sent=7, filtered=True)
+HTML = Made(b"<html>", seed_sent=7)
+TIMEOUT = UpstreamFailed(problems.UPSTREAM_TIMEOUT, "no answer in 120 s", charged=True)
+UNREACHABLE = UpstreamFailed(problems.UPSTREAM_UNREACHABLE, "no route", charged=False)
+
+
+class Workshop:
+    """All that is needed to make pictures; a second one on the same shelf is the process after a restart."""
+
+    def __init__(
+        self,
+        answers: Sequence[Made | Exception] = (),
+        shelf: Shelf | None = None,
+        budget: Budget | None = None,
+        generator: Scripted | None = None,
+    ) -> None:
+        self.generator = generator or Scripted(answers)
+        self.shelf = shelf or Shelf()
+        self.purse = Purse()
+        self.hands = Hands()
+        self.bindings = Bindings(self.shelf, self.generator.name)
+        self.renditions = Renditions(self.shelf, Memory(10**6))
+        self.making = Making(self.generator, budget or self.purse, self.bindings, self.renditions, self.hands.clock)
+
+    async def make(self, wanted: Bound = ORDER) -> None:
+        await self.making.make(KEY, wanted)
+
+    async def refused(self, wanted: Bound = ORDER) -> Problem:
+        """Why no picture is made."""
+        with pytest.raises(Problem) as problem:
+            await self.make(wanted)
+        return problem.value
+
+
+def within(shop: Workshop, work: Callable[[Workshop], Awaitable[None]]) -> None:
+    async def lived() -> None:
+        try:
+            await work(shop)
+        finally:
+            await shop.renditions.close()
+
+    asyncio.run(lived())
+
+
+# What is kept
+
+
+def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.make()
+        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
+        assert shop.shelf.objects[MASTER] == Record(
+            master(GOOD.picture, "painter"), "image/png", int(NOON.timestamp()), ORDER.resolved.parameters()
+        )
+        assert await Bindings(shop.shelf, "painter").of(KEY) == ORDER
+
+    within(Workshop([GOOD]), work)
+
+
+def test_the_master_is_stored_before_the_url_is_bound_to_it() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.make()
+        assert shop.shelf.written == [MASTER, BINDING]
+
+    within(Workshop([GOOD]), work)
+
+
+@pytest.mark.parametrize("echo", [0, 7], ids=["says nothing", "says the seed sent"])
+def test_an_upstream_that_echoes_the_seed_or_nothing_is_believed(echo: int) -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.make()
+        assert MASTER in shop.shelf.objects
+
+    within(Workshop([Made(picture(), 7, echo)]), work)
+
+
+# Look again
+
+
+def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.make()
+        other = Workshop(shelf=shop.shelf)
+        await other.make()
+        assert (other.generator.calls, other.purse.spent) == (0, 0)
+        assert shop.shelf.written == [MASTER, BINDING, BINDING]
+
+    within(Workshop([GOOD]), work)
+
+
+def test_a_picture_that_was_filtered_by_now_is_not_paid_for_again() -> None:
+    async def work(shop: Workshop) -> None:
+        await Workshop(shelf=shop.shelf).bindings.filter(ORDER, 1)
+        assert (await shop.refused()).kind is problems.FILTERED
+        assert (shop.generator.calls, shop.purse.spent) == (0, 0)
+
+    within(Workshop([GOOD]), work)
+
+
+def test_while_it_is_unknown_what_is_stored_nothing_is_paid_for() -> None:
+    async def work(shop: Workshop) -> None:
+        shop.shelf.down = True
+        assert isinstance(await shop.refused(), StoreUnknown)
+        assert (shop.generator.calls, shop.purse.spent) == (0, 0)
+
+    within(Workshop([GOOD]), work)
+
+
+def test_a_picture_of_a_generator_that_is_not_set_up_costs_nothing() -> None:
+    async def work(shop: Workshop) -> None:
+        problem = await shop.refused(order(generator="elsewhere"))
+        assert problem.kind is problems.GENERATOR_MISSING
+        assert "elsewhere" in problem.detail
+        assert (shop.generator.calls, shop.purse.spent, shop.shelf.objects) == (0, 0, {})
+
+    within(Workshop([GOOD]), work)
+
+
+def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_same() -> None:
+    async def work(shop: Workshop) -> None:
+        elsewhere = order(generator="elsewhere")
+        await shop.renditions.keep(elsewhere.content_key, Record(GOOD.picture, "image/png", 1, {}))
+        await shop.make(elsewhere)
+        assert await shop.bindings.of(KEY) == elsewhere
+
+    within(Workshop(), work)
+
+
+# Money
+
+
+def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) -> None:
+    async def main() -> None:
+        budget = SqliteBudget(tmp_path / "budget.sqlite3", Limit(1, "day"))
+        shop = Workshop([GOOD, GOOD], budget=budget)
+        await shop.make()
+        assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT
+        assert shop.generator.calls == 1
+        await shop.renditions.close()
+        await budget.close()
+
+    asyncio.run(main())
+
+
+def test_when_the_counter_does_not_answer_the_generator_is_not_called() -> None:
+    async def work(shop: Workshop) -> None:
+        shop.purse.down = True
+        assert isinstance(await shop.refused(), StoreUnknown)
+        assert shop.generator.calls == 0
+
+    within(Workshop([GOOD]), work)
+
+
+def test_what_surely_cost_nothing_is_given_back_and_may_be_tried_at_once() -> None:
+    async def work(shop: Workshop) -> None:
+        assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
+        assert shop.purse.spent == 0
+        await shop.make()
+        assert (shop.generator.calls, shop.purse.spent) == (2, 1)
+
+    within(Workshop([UNREACHABLE, GOOD]), work)
+
+
+def test_an_upstream_that_cannot_be_reached_is_told_even_if_nothing_can_be_given_back() -> None:
+    class Loser(Purse):
+        async def give_back(self, reservation: object) -> None:
+            del reservation
+            raise StoreUnknown("the purse is lost")
+
+    async def work(shop: Workshop) -> None:
+        assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
+
+    within(Workshop([UNREACHABLE], budget=Loser()), work)
+
+
+def test_what_may_have_been_charged_stays_spent_and_rests() -> None:
+    async def work(shop: Workshop) -> None:
+        for _ in range(3):
+            assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
+        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
+        assert shop.shelf.objects == {}
+
+    within(Workshop([TIMEOUT, GOOD]), work)
+
+
+def test_what_was_given_up_in_mid_air_stays_spent() -> None:
+    class Slow(Scripted):
+        async def generate(self, resolved: Resolved, content_key: str) -> Made:
+            begun.set()
+            await asyncio.Event().wait()
+            return await super().generate(resolved, content_key)
+
+    begun = asyncio.Event()
+
+    async def work(shop: Workshop) -> None:
+        flight = asyncio.create_task(shop.make())
+        await begun.wait()
+        flight.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flight
+        assert (shop.purse.spent, shop.shelf.objects) == (1, {})
+
+    within(Workshop(generator=Slow([GOOD])), work)
+
+
+# Admission
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Made(b"", 7), "not a picture"),
+        (HTML, "not a picture"),
+        (Made(picture()[:-20], 7), "not a picture"),
+        (Made(picture((64, 32)), 7), "64x32 instead of 64x64"),
+        (Made(picture((128, 128)), 7), "128x128 instead of 64x64"),
+        (Made(picture(), 7, seed_echo=8), "seed 8 instead of 7"),
+    ],
+    ids=["nothing", "html", "torn", "half", "double", "another seed"],
+)
+def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer: Made, why: str) -> None:
+    async def work(shop: Workshop) -> None:
+        first, second = await shop.refused(), await shop.refused()
+        assert why in first.detail
+        assert why in second.detail
+        assert first.kind is second.kind is problems.UPSTREAM_GARBLED
+        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
+        assert shop.shelf.objects == {}
+        assert not await shop.renditions.has(ORDER.content_key)
+
+    within(Workshop([answer, GOOD]), work)
+
+
+def test_what_breaks_after_paying_rests_too() -> None:
+    async def work(shop: Workshop) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await shop.make()
+        assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
+        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
+
+    within(Workshop([ZeroDivisionError(), GOOD]), work)
+
+
+# Rests
+
+
+async def fail_after(shop: Workshop, rest: float, kind: Kind) -> None:
+    """The next try just before `rest` is over costs nothing, the one just after it is paid for."""
+    calls = shop.generator.calls
+    start = shop.hands.seconds
+    for wait in (0, rest / 2, rest - 0.01):
+        shop.hands.seconds = start + wait
+        problem = await shop.refused()
+        assert problem.kind is kind
+        assert problem.retry_after is not None
+        assert rest - wait <= problem.retry_after <= rest - wait + 1
+    assert shop.generator.calls == calls
+    shop.hands.seconds = start + rest
+
+
+def test_a_rest_doubles_with_each_failure_up_to_an_hour() -> None:
+    async def work(shop: Workshop) -> None:
+        for rest in (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600):
+            assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
+            await fail_after(shop, rest, problems.UPSTREAM_TIMEOUT)
+        assert shop.generator.calls == shop.purse.spent == 12
+
+    within(Workshop([TIMEOUT] * 12), work)
+
+
+def test_after_the_rest_a_good_picture_is_made() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.refused()
+        shop.hands.seconds = 5
+        await shop.make()
+        assert MASTER in shop.shelf.objects
+
+    within(Workshop([HTML, GOOD]), work)
+
+
+def test_a_success_clears_what_a_rest_has_grown_to() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.refused()
+        shop.hands.seconds = 5
+        await shop.refused()
+        shop.hands.seconds = 100
+        await shop.make()
+        shop.shelf.objects.clear()  # the picture is lost and has to be made again
+        await shop.refused()
+        await fail_after(shop, 5, problems.UPSTREAM_TIMEOUT)
+
+    within(Workshop([HTML, HTML, GOOD, TIMEOUT]), work)
+
+
+def test_a_rest_tells_the_kind_of_the_last_failure() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.refused()
+        shop.hands.seconds = 5
+        await shop.refused()
+        assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
+
+    within(Workshop([TIMEOUT, HTML]), work)
+
+
+def test_other_pictures_do_not_rest() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.refused()
+        await shop.make(order(seed=8))
+        assert shop.generator.calls == 2
+
+    within(Workshop([TIMEOUT, Made(picture(), 8)]), work)
+
+
+# Filtered
+
+
+def test_a_filtered_picture_leaves_a_verdict_and_neither_picture_nor_binding() -> None:
+    async def work(shop: Workshop) -> None:
+        assert (await shop.refused()).kind is problems.FILTERED
+        assert list(shop.shelf.objects) == [VERDICT]
+        assert shop.purse.spent == 1
+
+    within(Workshop([FILTERED]), work)
+
+
+def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.refused()
+        later = Workshop([GOOD], shelf=shop.shelf)
+        for same in (shop, later):
+            assert (await same.refused()).kind is problems.FILTERED
+        assert (shop.generator.calls, later.generator.calls) == (1, 0)
+
+    within(Workshop([FILTERED, GOOD]), work)
+
+
+class Toppler(Scripted):
+    """A generator during whose work the store goes down."""
+
+    def __init__(self, shelf: Shelf, answer: Made) -> None:
+        super().__init__([answer])
+        self._shelf = shelf
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        made = await super().generate(resolved, content_key)
+        self._shelf.down = True
+        return made
+
+
+def test_a_verdict_that_cannot_be_stored_is_told_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(shop: Workshop) -> None:
+        assert (await shop.refused()).kind is problems.FILTERED
+        shop.shelf.down = False
+        assert (await shop.refused()).kind is problems.FILTERED
+        assert shop.generator.calls == 1
+
+    shelf = Shelf()
+    with caplog.at_level(logging.ERROR):
+        within(Workshop(shelf=shelf, generator=Toppler(shelf, FILTERED)), work)
+    assert "in memory only" in caplog.text
+
+
+# A store that goes down after paying
+
+
+def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_memory(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.make()
+        assert shop.shelf.objects == {}
+        for format_ in ("png", "webp"):
+            found = await shop.renditions.find(ORDER.content_key, format_)
+            assert found is not None
+            assert not found.rendition.stored
+        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
+
+    shelf = Shelf()
+    with caplog.at_level(logging.ERROR):
+        within(Workshop(shelf=shelf, generator=Toppler(shelf, GOOD)), work)
+    assert ORDER.content_key in caplog.text
+
+
+def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.make()
+        await shop.make()
+        shop.shelf.down = False
+        await shop.make()
+        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
+        assert BINDING in shop.shelf.objects
+
+    shelf = Shelf()
+    within(Workshop(shelf=shelf, generator=Toppler(shelf, GOOD)), work)
+
+
+def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
+    async def main() -> None:
+        shelf = Shelf()
+        store = RememberedAbsence(shelf)
+        bindings, renditions, generator = Bindings(store, "painter"), Renditions(store, Memory(0)), Scripted([GOOD])
+        making = Making(generator, Purse(), bindings, renditions, Hands().clock)
+        assert await renditions.find(ORDER.content_key, "webp") is None
+        await making.make(KEY, ORDER)
+        assert await renditions.find(ORDER.content_key, "webp") is not None
+        await renditions.close()
+
+    asyncio.run(main())

@@ -1,0 +1,236 @@
+"""What is made of a master is made once, and what is stored is what is served."""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, get_args
+
+import pytest
+from PIL import Image
+
+from proxy import pictures
+from proxy.problems import StoreUnknown
+from proxy.renditions import Found, Renditions
+from proxy.request import Format
+from proxy.stores import Name, Record
+from proxy.stores.memory import Memory
+from tests.doubles import KEY, Shelf, name, picture
+
+_T = TypeVar("_T")
+
+MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, {"generator": "painter"})
+WEBP = Name("renditions", f"{KEY}.webp")
+FORMATS = sorted(set(get_args(Format)) - {"auto"})
+
+
+def within(work: Callable[[Renditions, Shelf], Awaitable[_T]], shelf: Shelf | None = None, memory: int = 10**6) -> _T:
+    async def lived() -> _T:
+        store = shelf or Shelf()
+        renditions = Renditions(store, Memory(memory))
+        try:
+            return await work(renditions, store)
+        finally:
+            await renditions.close()
+
+    return asyncio.run(lived())
+
+
+async def found(renditions: Renditions, format_: Format = "webp") -> Found:
+    """A picture that is surely there."""
+    there = await renditions.find(KEY, format_)
+    assert there is not None
+    return there
+
+
+# From the store
+
+
+def test_the_png_is_the_master_itself_byte_for_byte() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        assert await renditions.keep(KEY, MASTER)
+        png = (await found(renditions, "png")).rendition
+        assert (png.body, png.media_type, png.made_at, png.stored) == (MASTER.body, "image/png", MASTER.made_at, True)
+        assert shelf.written == [name()]
+
+    within(work)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: Format) -> None:
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        rendition = (await found(renditions, format_)).rendition
+        with Image.open(io.BytesIO(rendition.body)) as image:
+            assert (image.size, Image.MIME[image.format or ""]) == ((64, 64), rendition.media_type)
+        assert rendition.media_type == f"image/{format_}"
+        assert rendition.made_at == MASTER.made_at
+
+    within(work)
+
+
+def test_what_was_never_made_is_not_found_in_any_format() -> None:
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        assert [await renditions.find(KEY, format_) for format_ in ("png", "webp")] == [None, None]
+        assert not await renditions.has(KEY)
+
+    within(work)
+
+
+def test_fifty_who_ask_at_once_share_one_encode() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        answers = await asyncio.gather(*(found(renditions) for _ in range(50)))
+        assert len({answer.rendition.body for answer in answers}) == 1
+        assert shelf.written == [name(), WEBP]
+        assert shelf.got == [WEBP, name()]
+
+    within(work)
+
+
+def test_what_was_encoded_once_is_read_from_the_store_by_the_next_process() -> None:
+    async def work(renditions: Renditions, _: Shelf) -> bytes:
+        await renditions.keep(KEY, MASTER)
+        return (await found(renditions)).rendition.body
+
+    async def read(renditions: Renditions, shelf: Shelf) -> None:
+        answer = await found(renditions)
+        assert (answer.rendition.body, answer.place) == (body, "store")
+        assert shelf.written == [name(), WEBP]
+
+    shelf = Shelf()
+    body = within(work, shelf)
+    within(read, shelf)
+
+
+def stored_by_an_older_encoder() -> Record:
+    with Image.open(io.BytesIO(MASTER.body)) as image:
+        file = io.BytesIO()
+        image.save(file, "WEBP", quality=20, method=6)
+    return Record(file.getvalue(), "image/webp", MASTER.made_at, MASTER.resolved)
+
+
+def test_what_another_encoder_stored_is_what_is_served() -> None:
+    shelf = Shelf()
+    shelf.objects = {name(): MASTER, WEBP: stored_by_an_older_encoder()}
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        assert (await found(renditions)).rendition.body == stored_by_an_older_encoder().body
+
+    within(work, shelf)
+
+
+def test_who_encodes_and_loses_the_race_serves_the_winners_bytes() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        shelf.open.clear()
+        look = asyncio.create_task(found(renditions))
+        await shelf.asked.wait()
+        shelf.objects[WEBP] = stored_by_an_older_encoder()
+        shelf.open.set()
+        assert (await look).rendition.body == stored_by_an_older_encoder().body
+
+    within(work)
+
+
+def test_who_joins_a_read_that_began_before_the_picture_was_stored_looks_again() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        shelf.open.clear()
+        early = asyncio.create_task(renditions.find(KEY, "png"))
+        await shelf.asked.wait()
+        await renditions.keep(KEY, MASTER)
+        late = asyncio.create_task(renditions.find(KEY, "png"))
+        await asyncio.wait({late}, timeout=0.01)
+        shelf.open.set()
+        assert await early is None
+        assert await late is not None
+
+    within(work)
+
+
+# From memory
+
+
+def test_the_second_time_memory_answers_and_the_store_is_not_asked() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        first = await found(renditions)
+        shelf.down = True
+        second = await found(renditions)
+        assert (first.place, second.place) == ("store", "memory")
+        assert second.rendition is first.rendition
+
+    within(work)
+
+
+def test_without_memory_each_answer_is_read_from_the_store() -> None:
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        assert [(await found(renditions)).place for _ in range(3)] == ["store"] * 3
+
+    within(work, memory=0)
+
+
+# A store that does not answer
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Format) -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        shelf.down = True
+        with pytest.raises(StoreUnknown):
+            await renditions.find(KEY, format_)
+        with pytest.raises(StoreUnknown):
+            await renditions.has(KEY)
+        shelf.down = False
+        assert await renditions.find(KEY, format_) is None
+
+    within(work)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_paid_picture_that_the_store_refused_is_answered_and_says_so(format_: Format) -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        shelf.down = True
+        assert not await renditions.keep(KEY, MASTER)
+        assert await renditions.has(KEY)
+        first, second = await found(renditions, format_), await found(renditions, format_)
+        assert (first.rendition.stored, second.rendition.stored) == (False, False)
+        assert first.rendition.body == second.rendition.body
+
+    within(work)
+
+
+def test_a_paid_picture_is_stored_when_the_store_is_back() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        shelf.down = True
+        await renditions.keep(KEY, MASTER)
+        await found(renditions, "png")
+        shelf.down = False
+        answer = await found(renditions, "png")
+        while not answer.rendition.stored:
+            await asyncio.sleep(0)
+            answer = await found(renditions, "png")
+        assert shelf.objects == {name(): MASTER}
+
+    within(work)
+
+
+def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_so() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        shelf.full = True
+        assert not (await found(renditions)).rendition.stored
+        assert (await found(renditions, "png")).rendition.stored
+
+    within(work)
+
+
+def test_a_master_is_kept_once() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        other = Record(pictures.master(picture(colour="red"), "painter"), "image/png", 0, {"generator": "painter"})
+        assert await renditions.keep(KEY, MASTER)
+        assert await renditions.keep(KEY, other)
+        assert (await found(renditions, "png")).rendition.body == MASTER.body
+        assert shelf.objects == {name(): MASTER}
+
+    within(work)
