@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from proxy import grammar, keys, problems
 from proxy.grammar.parameters import BY_NAME, PARAMETERS
 from proxy.grammar.text import normalised, number
-from proxy.request import Asked, Control, Delivery
+from proxy.request import Asked, Control, Defaults, Delivery, resolve
 
 
 def key(query: str) -> str:
@@ -226,7 +226,7 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
 
 
 ANY_ASKED = {
-    "negative_prompt": texts,
+    "negative_prompt": texts.filter(lambda text: bool(normalised(text))),
     "seed": st.one_of(st.integers(0, 2**32 - 1), st.sampled_from(["day", "week", "octocat", "1e3"])),
     "steps": st.integers(10, 50),
     "cfg_scale": st.integers(0, 3500).map(lambda hundredths: hundredths / 100),
@@ -240,8 +240,7 @@ ANY_ASKED = {
 def test_however_a_url_is_spelled_it_has_the_key_of_its_canonical_spelling(
     prompt: str, said: dict[str, object], chance: random.Random
 ) -> None:
-    if not normalised(prompt) or not normalised(str(said.get("negative_prompt", "x"))):
-        return
+    prompt = f"a {prompt}"
     pairs = [("prompt", prompt), *((name, str(value)) for name, value in said.items())]
     chance.shuffle(pairs)
     ways: list[Callable[[str], str]] = [quote_plus, quote, _escaped]
@@ -253,6 +252,29 @@ def test_however_a_url_is_spelled_it_has_the_key_of_its_canonical_spelling(
 
     assert grammar.parse(canonical.partition("?")[2].encode()).asked == asked
     assert key(spelled) == key(canonical.partition("?")[2])
+
+
+asked = st.builds(
+    lambda prompt, said: (
+        grammar.parse(
+            "&".join(
+                f"{name}={quote_plus(str(value))}" for name, value in {"prompt": f"a {prompt}", **said}.items()
+            ).encode()
+        ).asked
+    ),
+    texts,
+    st.fixed_dictionaries({}, optional=ANY_ASKED),
+)
+
+
+@given(asked, asked)
+def test_what_asks_for_something_else_or_resolves_to_something_else_has_another_key(one: Asked, other: Asked) -> None:
+    assert (keys.as_asked_key(one) == keys.as_asked_key(other)) == (one == other)
+
+    defaults = Defaults("sketch", "sketch", ("sketch",))
+    seeded = [each.seeded(each.seed if isinstance(each.seed, int) else 1) for each in (one, other)]
+    resolved = [resolve(each, defaults) for each in seeded]
+    assert (keys.content_key(resolved[0]) == keys.content_key(resolved[1])) == (resolved[0] == resolved[1])
 
 
 def _escaped(text: str) -> str:
