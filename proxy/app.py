@@ -89,8 +89,8 @@ async def info(http: HttpRequest) -> Response:
 
 
 async def robots(_http: HttpRequest) -> Response:
-    """Stored pictures may be indexed; a crawler that follows prompts would cost money."""
-    text = "User-agent: *\nAllow: /i/\nDisallow: /\n"
+    """Pictures may be indexed and unfurled: whoever forbids that finds no preview in a chat."""
+    text = "User-agent: *\nDisallow: /info\n"
     return PlainTextResponse(text, headers={"cache-control": "public, max-age=86400"})
 
 

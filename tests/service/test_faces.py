@@ -93,10 +93,10 @@ def test_what_is_no_face_is_not_there(service: Promptcdn, path: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_crawlers_may_look_at_what_is_stored(service: Promptcdn) -> None:
+def test_crawlers_may_look_at_pictures(service: Promptcdn) -> None:
     answer = service.get("/robots.txt")
 
-    assert answer.text == "User-agent: *\nAllow: /i/\nDisallow: /\n"
+    assert answer.text == "User-agent: *\nDisallow: /info\n"
 
 
 def test_readiness_names_every_part(service: Promptcdn) -> None:
