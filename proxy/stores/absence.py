@@ -1,29 +1,45 @@
-"""A store that remembers for a moment what is not there, so that junk look-ups cost the real one nothing."""
+"""A store that remembers for a moment what is not there, and waits only so long for what it does not know.
+
+Junk look-ups cost the real store nothing, and one that hangs is unknown instead of a request that hangs with it.
+"""
+
+import asyncio
 
 import cachetools
 
+from proxy.problems import StoreUnknown
 from proxy.stores import Name, Record, Store
 
 REMEMBERED_SECONDS = 2.0
 REMEMBERED_NAMES = 50_000
+PATIENCE = 10.0
 
 
 class RememberedAbsence:
     """Any store, asked at most once in two seconds for a name that it lacks. Own writes are seen at once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, patience: float = PATIENCE) -> None:
+        """`patience` in seconds is for look-ups only: what is paid for is stored however long that takes."""
         self._store = store
+        self._patience = patience
         self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
 
     async def get(self, name: Name) -> Record | None:
         if name in self._absent:
             return None
-        record = await self._store.get(name)
+        record = await self._looked_up(name)
         # 1: this look finds nothing. 2: a put of the name ends. 3: this look returns, and knows nothing any more.
         if record is None and name not in self._written:
             self._absent[name] = None
         return record
+
+    async def _looked_up(self, name: Name) -> Record | None:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._store.get(name)
+        except TimeoutError:
+            raise StoreUnknown(f"the store took longer than {self._patience:g} s") from None
 
     async def put(self, name: Name, record: Record) -> Record:
         try:

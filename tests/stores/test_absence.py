@@ -110,3 +110,17 @@ def test_what_another_process_wrote_is_seen_after_the_time(monkeypatch: pytest.M
             pass
 
     asyncio.run(work())
+
+
+def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.objects[name()] = record()
+        shelf.open.clear()
+        store = RememberedAbsence(shelf, patience=0.01)
+        with pytest.raises(StoreUnknown):
+            await store.get(name())
+        shelf.open.set()
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
