@@ -68,6 +68,8 @@ class Renditions:
             return None
         rendition = await self._rendition(content_key, record, format_)
         self._memory.put(format_, rendition)
+        if not rendition.stored:
+            self._store_again(content_key)
         return Found(rendition, "store")
 
     async def has(self, content_key: str) -> bool:
@@ -102,8 +104,9 @@ class Renditions:
         """Begins another try to store a paid picture that is in memory only; then it is read from the store."""
 
         async def again() -> None:
-            if await self.keep(content_key, self._unstored[content_key]):
-                del self._unstored[content_key]
+            master = self._unstored.get(content_key)
+            if master is not None and await self.keep(content_key, master):
+                self._unstored.pop(content_key, None)
                 self._memory.drop(content_key)
 
         if content_key in self._unstored:

@@ -338,6 +338,18 @@ def test_a_locked_counter_is_unknown_and_works_again_afterwards(
     within(tmp_path, "3/day", work)
 
 
+def test_a_file_that_another_process_is_just_setting_up_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "budget.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE something (that INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(time, "sleep", lambda _: other.execute("COMMIT"))
+
+        assert spend_in(tmp_path, "3/day") == 3
+
+
 def test_a_counter_that_was_taken_away_is_unknown_and_never_counts_as_unspent(tmp_path: Path) -> None:
     async def work(budget: SqliteBudget) -> None:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3")) as other:

@@ -267,12 +267,13 @@ def test_a_store_that_was_taken_away_is_no_reason_to_pay_again(tmp_path: Path) -
         assert len(paid(upstream)) == 1
 
 
-def test_a_paid_picture_that_the_store_refused_is_stored_when_it_is_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory", [268435456, 0])
+def test_a_paid_picture_that_the_store_refused_is_stored_when_it_is_back(tmp_path: Path, memory: int) -> None:
     url = "/?prompt=a&seed=1"
     masters = tmp_path / "data" / "store" / "masters"
     with Upstream() as upstream, ThreadPoolExecutor(1) as client:
         upstream.hold()
-        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
+        with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_MEMORY=memory) as service:
             viewer = client.submit(service.get, url)
             upstream.wait_for_calls(1)
             masters.write_text("in the way")

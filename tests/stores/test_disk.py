@@ -8,6 +8,8 @@ import os
 import random
 import resource
 import signal
+import stat
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from multiprocessing.synchronize import Barrier
@@ -217,6 +219,32 @@ def test_a_reader_that_is_late_does_not_take_away_what_was_made_anew(
     assert files(tmp_path) == [name().path]
 
 
+def test_while_one_reader_sets_a_corrupt_object_aside_no_other_one_takes_away_its_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corrupted(tmp_path)
+    rename = Path.rename
+    others: list[threading.Thread] = []
+
+    def read_and_write() -> None:
+        get(tmp_path)
+        put(tmp_path, record(b"new"))
+
+    def rename_late(self: Path, target: Path) -> Path:
+        if not others:
+            others.append(threading.Thread(target=read_and_write))
+            others[0].start()
+            others[0].join(0.2)  # as long as it may run: the lock holds it up
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_late)
+    get(tmp_path)
+    others[0].join()
+
+    assert get(tmp_path) == record(b"new")
+    assert len(files(tmp_path / "corrupt")) == 1
+
+
 def a_folder(place: Path) -> None:
     place.mkdir(parents=True)
 
@@ -357,13 +385,19 @@ def test_a_step_that_fails_is_unknown_and_leaves_nothing_or_the_whole(
     assert files(tmp_path) == [name().path]
 
 
+def cut_short(descriptor: int) -> None:
+    """A full disk on which short writes pass without an error."""
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.ftruncate(descriptor, 5)
+
+
 def test_a_file_that_came_out_short_without_an_error_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(store: DiskStore) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(os, "fsync", lambda descriptor: os.ftruncate(descriptor, 5))
-            with pytest.raises(StoreUnknown):
+            patched.setattr(os, "fsync", cut_short)
+            with pytest.raises(StoreUnknown, match="short"):
                 await store.put(name(), record())
         assert await store.get(name()) is None
 
