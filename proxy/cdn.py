@@ -21,7 +21,7 @@ from proxy.caching import CacheStatus, Outcome, Rendition
 from proxy.flights import Flight, Flights
 from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
-from proxy.renditions import Renditions
+from proxy.renditions import Found, Renditions
 from proxy.request import Defaults, Delivery, Request, Resolved, resolve
 
 STAND_IN_TIME = timedelta(seconds=60)
@@ -109,7 +109,7 @@ class Cdn:
         found = await self._renditions.find(content_key, delivery.format)
         if found is None:
             raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
-        return _answer(found.rendition, CacheStatus(found.place, stored=found.rendition.stored))
+        return _hit(found)
 
     async def look(self, request: Request) -> Look:
         """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
@@ -150,9 +150,9 @@ class Cdn:
     async def _find(self, content_key: str, delivery: Delivery) -> Answer | None:
         found = await self._renditions.find(content_key, delivery.format)
         if found is not None:
-            return _answer(found.rendition, CacheStatus(found.place, stored=found.rendition.stored))
+            return _hit(found)
         if await self._bindings.filtered(content_key):
-            raise Problem(problems.FILTERED, "the upstream's filter refused this prompt with this seed")
+            raise problems.filtered()
         return None
 
     async def _make(self, order: _Order, request: Request) -> Answer:
@@ -270,6 +270,10 @@ class Cdn:
         with contextlib.suppress(Problem):
             self._begin(order)
         return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
+
+
+def _hit(found: Found) -> Answer:
+    return _answer(found.rendition, CacheStatus(found.place, stored=found.rendition.stored))
 
 
 def _answer(rendition: Rendition, status: CacheStatus) -> Answer:

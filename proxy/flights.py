@@ -54,7 +54,12 @@ class Flights(Generic[_T]):
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
         self._stopped: asyncio.Future[None] | None = None
-        self.draining = False
+        self._stopped_at: float | None = None
+
+    @property
+    def draining(self) -> bool:
+        """Whether no new flight may begin."""
+        return self._stopped_at is not None
 
     @property
     def count(self) -> int:
@@ -88,16 +93,21 @@ class Flights(Generic[_T]):
 
     def stop(self) -> None:
         """Lets no new flight begin, and sends those away who wait; what has begun goes on."""
-        self.draining = True
+        if self._stopped_at is None:
+            self._stopped_at = asyncio.get_running_loop().time()
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
 
     async def drain(self, patience: float) -> None:
-        """Stops, waits for the flights under way, and gives up those that outlast `patience` seconds."""
+        """Stops, waits for the flights under way, and gives up those that outlast `patience` seconds.
+
+        The seconds run from the first `stop`: a grace is given once.
+        """
         self.stop()
-        if not self._tasks:
+        if not self._tasks or self._stopped_at is None:
             return
-        _, late = await asyncio.wait(set(self._tasks), timeout=patience)
+        left = patience - (asyncio.get_running_loop().time() - self._stopped_at)
+        _, late = await asyncio.wait(set(self._tasks), timeout=max(0.1, left))
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

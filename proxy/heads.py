@@ -79,7 +79,9 @@ class GuardedHeads(HttpToolsProtocol):
             return None
         self._line = None
         # People type 灯台, and curl sends it as it is: percent-encoded it is the URL that a browser would send.
-        return b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line) + newline + rest
+        if not line.isascii():
+            line = b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line)
+        return line + newline + rest
 
     def _arm(self) -> None:
         if self._timer is None:

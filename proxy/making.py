@@ -79,7 +79,7 @@ class Making:
 
     async def _require_unfiltered(self, content_key: str) -> None:
         if await self._bindings.filtered(content_key):
-            raise _filtered()
+            raise problems.filtered()
 
     def _require_rested(self, content_key: str) -> None:
         rest = self._rests.get(content_key)
@@ -112,7 +112,7 @@ class Making:
             await self._bindings.filter(order, self._now())
         except StoreUnknown as unknown:
             log.error("the verdict on %s is in memory only: %s", order.content_key, unknown.detail)  # noqa: TRY400
-        raise _filtered()
+        raise problems.filtered()
 
     async def _admitted(self, order: Bound, made: Made) -> Record:
         seen = await self._renditions.examine(made.picture)
@@ -136,7 +136,3 @@ class Making:
 
     def _now(self) -> int:
         return int(self._clock.utc().timestamp())
-
-
-def _filtered() -> Problem:
-    return Problem(problems.FILTERED, "the upstream's filter refused this prompt with this seed")

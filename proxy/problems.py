@@ -132,6 +132,11 @@ def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Proble
     return Problem(BAD_PARAMETER, detail, parameter=parameter, value=shown, allowed=allowed)
 
 
+def filtered() -> Problem:
+    """The 403 for what the upstream's filter refused, now or before."""
+    return Problem(FILTERED, "the upstream's filter refused this prompt with this seed")
+
+
 def not_available(parameter: str, value: str, allowed: str = "leaving it out") -> Problem:
     """The 400 for what the grammar knows and this service does not make yet."""
     detail = f'{parameter}="{value}": not made here yet; allowed: {allowed}'

@@ -5,7 +5,7 @@ import random
 import re
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,7 +44,6 @@ class Service:
     generator: InspectedGenerator
     budget: SqliteBudget | Unlimited
     store: InspectedStore
-    stopped: list[float] = field(default_factory=list)
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -66,13 +65,11 @@ class Service:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
         if not self.flights.draining and self.flights.count:
             log.info("stopping: %d pictures are waiting or being made", self.flights.count)
-        self.stopped.append(self.clock.monotonic())
         self.flights.stop()
 
     async def close(self) -> None:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
-        since = self.stopped[0] if self.stopped else self.clock.monotonic()
-        await self.flights.drain(max(0.1, self.settings.grace - (self.clock.monotonic() - since)))
+        await self.flights.drain(self.settings.grace)
         await self.renditions.close()
         await self.generator.close()
         await self.budget.close()

@@ -18,6 +18,7 @@ from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
 from proxy.request import Defaults
 
 PREFIX = "PROMPTCDN_"
+PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
 STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
 NOT_BUILT = (
@@ -118,7 +119,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_a_url(cls, text: str) -> str:
-        if text and re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text) is None:
+        if text and re.fullmatch(PUBLIC_URL, text) is None:
             raise ValueError("say it like https://pictures.example.org")
         return text.rstrip("/")
 
@@ -145,6 +146,11 @@ class Settings(BaseSettings):
         engine = engines.SKETCH if self.makes == "sketch" else self.engine or engines.DEFAULT_ENGINE
         offered = (engine,) if self.makes == "sketch" else tuple(dict.fromkeys((engine, *self.engines)))
         return Defaults(self.makes, engine, offered, self.size, self.steps)
+
+    def address(self, port: int) -> str:
+        """Where a browser on this machine finds the service; a host that stands for all addresses is none to open."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def store_url(self) -> str:

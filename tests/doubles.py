@@ -2,10 +2,11 @@
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from PIL import Image
 
@@ -16,6 +17,9 @@ from proxy.making import Clock
 from proxy.problems import StoreUnknown
 from proxy.request import Resolved
 from proxy.stores import Folder, Name, Record
+from proxy.stores.disk import DiskStore
+
+_T = TypeVar("_T")
 
 KEY = "0123456789abcdef" * 4
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -38,6 +42,19 @@ def picture(size: tuple[int, int] = (64, 64), format_: str = "PNG", colour: str 
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, format_, **options)
     return file.getvalue()
+
+
+def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
+    """What `work` gives with a store on `folder`, which is closed behind it."""
+
+    async def lived() -> _T:
+        store = DiskStore(folder)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(lived())
 
 
 class Shelf:

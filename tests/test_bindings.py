@@ -1,9 +1,7 @@
 """What a URL was found to mean is written once, and what the upstream refused is not asked for again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -11,22 +9,9 @@ from proxy.bindings import Bindings
 from proxy.problems import StoreUnknown
 from proxy.stores import Folder, Record
 from proxy.stores.disk import DiskStore
-from tests.doubles import KEY, Shelf, name, order
-
-_T = TypeVar("_T")
+from tests.doubles import KEY, Shelf, name, order, within
 
 REAL, SKETCHED = order(), order(generator="sketch")
-
-
-def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
-    async def lived() -> _T:
-        store = DiskStore(folder)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(lived())
 
 
 def test_an_unknown_url_is_bound_to_nothing(tmp_path: Path) -> None:

@@ -28,10 +28,7 @@ def serve(
         service = opened(chosen)
     except settings.BadSettings as wrong:
         fail(str(wrong))
-    # An address that stands for all addresses is none that a browser could open.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(chosen.host, chosen.host)  # noqa: S104
-    name = f"[{host}]" if ":" in host else host
-    here = f"http://{name}:{bound.getsockname()[1]}"
+    here = chosen.address(bound.getsockname()[1])
     public_url = chosen.public_url or here
     budget = chosen.limit(paid=service.generator.paid) or "unlimited"
     misses = "" if chosen.misses == "open" else ", misses closed: no new pictures"

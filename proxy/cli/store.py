@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look into the store, check it, copy it.")
 
 _AT_ONCE = 8
+# Every other outcome is a finding.
+_WELL = {"good", "copied", "there already"}
 _Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 _Where = Annotated[str | None, typer.Option("--store", help="disk:PATH or s3://bucket/prefix, else the settings'.")]
 
@@ -42,7 +44,7 @@ def verify(store: _Where = None, as_json: _Json = False) -> None:
     """Read every object and check it. What is corrupt is set aside, and made anew when it is asked for."""
     with _opened(store) as kept, _named_faults():
         outcomes = _over(kept, "verifying", lambda name: _checked(kept, name))
-    _report(outcomes, bad=("corrupt", "misnamed"), as_json=as_json)
+    _report(outcomes, as_json=as_json)
 
 
 @app.command()
@@ -54,7 +56,7 @@ def copy(
     """Copy every object and check the copy. Started again, it goes on where it was; nothing is overwritten."""
     with _opened(source) as kept, _opened(to) as other, _named_faults():
         outcomes = _over(kept, "copying", lambda name: _copied(kept, other, name))
-    _report(outcomes, bad=("corrupt", "conflict", "not copied"), as_json=as_json)
+    _report(outcomes, as_json=as_json)
 
 
 async def _checked(kept: "InspectedStore", name: "Name") -> str:
@@ -96,7 +98,7 @@ def _over(kept: "InspectedStore", what: str, work: "Callable[[Name], Awaitable[s
         for some in track(list(_batches(names)), what, console=console, disable=not console.is_terminal):
             for name, outcome in zip(some, await asyncio.gather(*map(work, some)), strict=True):
                 outcomes[outcome] += 1
-                if outcome not in ("good", "copied", "there already"):
+                if outcome not in _WELL:
                     typer.echo(f"{outcome}: {name.path}", err=True)
 
     asyncio.run(walk())
@@ -108,14 +110,14 @@ def _batches(names: "list[Name]") -> "Iterator[list[Name]]":
         yield names[start : start + _AT_ONCE]
 
 
-def _report(outcomes: Counter[str], bad: Iterable[str], *, as_json: bool) -> None:
+def _report(outcomes: Counter[str], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(outcomes))
     else:
         typer.echo(
             ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "nothing is stored"
         )
-    if any(outcomes[outcome] for outcome in bad):
+    if not outcomes.keys() <= _WELL:
         raise typer.Exit(FINDINGS)
 
 
@@ -126,8 +128,11 @@ def _opened(url: str | None) -> "Iterator[InspectedStore]":
     from proxy.service import opened_store
 
     try:
-        chosen = None if url else settings.load()
-        store = opened_store(url or chosen.store_url, "--store" if url else chosen.store_setting)  # type: ignore[union-attr]
+        if url:
+            store = opened_store(url, "--store")
+        else:
+            chosen = settings.load()
+            store = opened_store(chosen.store_url, chosen.store_setting)
     except (settings.BadSettings, ValueError) as wrong:
         fail(str(wrong))
     try:

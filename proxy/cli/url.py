@@ -1,6 +1,7 @@
 """`promptcdn url`."""
 
 import json
+import re
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlencode
@@ -34,7 +35,7 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="Like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number that changes the picture on purpose.")] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="webp or png.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="webp, png, jpeg or avif.")] = None,
     base: Annotated[
         str | None, typer.Option(help="Where the service is reached. Without it, what the settings say.")
     ] = None,
@@ -54,9 +55,10 @@ def url(
         fail(problem.detail)
     if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
-    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
+    canonical = grammar.canonical_url(request.asked, request.delivery)
+    if len(canonical) > grammar.URL_MAX:
         fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
-    address = _base(base) + grammar.canonical_url(request.asked, request.delivery)
+    address = _base(base) + canonical
     printed = {"url": address, **snippets(address, request.asked.prompt)}
     typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
 
@@ -72,11 +74,11 @@ def _base(said: str | None) -> str:
     from proxy import settings
 
     if said is not None:
-        if not said.startswith(("http://", "https://")) or "?" in said:
+        if re.fullmatch(settings.PUBLIC_URL, said) is None:
             fail(f'--base="{said}": say it like https://pictures.example.org')
         return said.rstrip("/")
     try:
         chosen = settings.load()
     except settings.BadSettings as wrong:
         fail(str(wrong))
-    return chosen.public_url or f"http://{chosen.host}:{chosen.port}"
+    return chosen.public_url or chosen.address(chosen.port)

@@ -11,35 +11,19 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from proxy.problems import StoreUnknown
 from proxy.stores import Name, Record, encoded
 from proxy.stores.disk import THREADS, DiskStore
-from tests.doubles import name, record
-
-_T = TypeVar("_T")
+from tests.doubles import name, record, within
 
 SPAWN = multiprocessing.get_context("spawn")
 NAMES = [name(f"{number:064x}") for number in range(500)]
-
-
-def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
-    """What `work` gives with a store on `folder`, which is closed behind it."""
-
-    async def lived() -> _T:
-        store = DiskStore(folder)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(lived())
 
 
 def put(folder: Path, written: Record, where: Name | None = None) -> Record:
