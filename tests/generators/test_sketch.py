@@ -13,7 +13,6 @@ from PIL import Image, ImageChops, ImageStat
 
 from proxy.generators import Made
 from proxy.generators.sketch import Sketch, draw
-from proxy.generators.sketch.lettering import length, lines, readable
 from proxy.generators.sketch.mount import Mount
 from proxy.generators.sketch.palette import PALETTES
 from proxy.generators.sketch.scenes import SCENES
@@ -206,34 +205,6 @@ def test_the_prompt_chooses_the_hour(prompt: str, hour: str) -> None:
 def test_other_prompts_choose_among_all_scenes_and_palettes() -> None:
     assert {scene_for(f"prompt {i}") for i in range(300)} == set(SCENES)
     assert {palette_for("prompt", (), Stream(str(i))) for i in range(500)} == set(PALETTES)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "caption"),
-    [
-        ("a lighthouse", "a lighthouse"),
-        ("Grüße, Ελλάδα, Привет", "Grüße, Ελλάδα, Привет"),
-        ("灯台 and a cat 🐈", "and a cat"),
-        ("灯台", ""),
-        ("🐈 🏔️", ""),
-        ("灯台, 猫!", ""),
-    ],
-)
-def test_letters_that_the_font_lacks_are_left_out(prompt: str, caption: str) -> None:
-    assert readable(prompt) == caption
-
-
-@pytest.mark.parametrize("text", ["word " * 80, "x" * 400, "Ωμέγα-" * 60])
-@pytest.mark.parametrize("most", [1, 2, 3])
-def test_a_long_caption_is_wrapped_and_cut(text: str, most: int) -> None:
-    broken = lines(text.strip(), 20, 300, most)
-    assert len(broken) == most
-    assert broken[-1].endswith("…")
-    assert max(length(line, 20) for line in broken) <= 300
-
-
-def test_a_caption_that_fits_is_kept_whole() -> None:
-    assert lines("a lighthouse at dusk by the sea", 20, 200, 3) == ["a lighthouse at", "dusk by the sea"]
 
 
 @pytest.mark.parametrize("size", [(256, 256), (256, 1536), (1536, 256), (1024, 1024)])

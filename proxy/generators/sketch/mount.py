@@ -8,7 +8,7 @@ from functools import cached_property
 
 from PIL import Image, ImageDraw
 
-from proxy.generators.sketch import lettering
+from proxy import lettering
 from proxy.generators.sketch.canvas import dots
 from proxy.generators.sketch.palette import Colour, Palette, brightness, mix
 from proxy.generators.sketch.raster import FINE, disc, stroke

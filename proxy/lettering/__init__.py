@@ -1,4 +1,4 @@
-"""Lettering: what a prompt says, in the letters that our font has, broken into lines."""
+"""Lettering: what a text says, in the letters that our font has, broken into lines. Blocking, and below all drawing."""
 
 from functools import cache, lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 def readable(prompt: str) -> str:
     """The prompt without what the font cannot show; empty if no letter or digit is left."""
-    kept = "".join(letter if _known(letter) else " " for letter in prompt[:_LONGEST])
+    kept = "".join(letter if known(letter) else " " for letter in prompt[:_LONGEST])
     text = " ".join(kept.split())
     return text if any(letter.isalnum() for letter in text) else ""
 
@@ -40,7 +40,21 @@ def lines(text: str, size: int, width: int, most: int) -> list[str]:
 
 def length(text: str, size: int) -> int:
     """How many pixels a line takes."""
-    return -int(-font(size).getlength(text) // 1)
+    return sum(_advance(letter, size) for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def known(letter: str) -> bool:
+    """Whether the font has a letter."""
+    # Pillow does not tell which letters a font has: one that it lacks looks like the sign for "none".
+    drawn = font(24).getmask(letter)
+    return (drawn.size, bytes(drawn)) != _unknown()
+
+
+@lru_cache(maxsize=4096)
+def _advance(letter: str, size: int) -> int:
+    # Whole pixels, and no letter moves another: basic layout, and a font without a table of kerning.
+    return int(font(size).getlength(letter))
 
 
 def _line(text: str, size: int, width: int) -> tuple[str, str]:
@@ -52,13 +66,6 @@ def _line(text: str, size: int, width: int) -> tuple[str, str]:
     space = text.rfind(" ", 0, fitting + 1)
     cut = space if space > 0 else max(fitting, 1)
     return text[:cut].rstrip(), text[cut:].lstrip()
-
-
-@lru_cache(maxsize=4096)
-def _known(letter: str) -> bool:
-    # Pillow does not tell which letters a font has: one that it lacks looks like the sign for "none".
-    drawn = font(24).getmask(letter)
-    return (drawn.size, bytes(drawn)) != _unknown()
 
 
 @cache
