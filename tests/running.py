@@ -21,6 +21,17 @@ def environment(**settings: object) -> dict[str, str]:
     return kept | {name: str(value) for name, value in settings.items()}
 
 
+def get_together(base: str, *urls: str) -> list[httpx2.Response]:
+    """The answers to all of `urls` at `base`, asked at the same time over connections of their own."""
+
+    async def all_of_them() -> list[httpx2.Response]:
+        limits = httpx2.Limits(max_connections=len(urls), max_keepalive_connections=0)
+        async with httpx2.AsyncClient(base_url=base, timeout=60, limits=limits) as client:
+            return list(await asyncio.gather(*(client.get(url) for url in urls)))
+
+    return asyncio.run(all_of_them())
+
+
 class Promptcdn:
     """A service on a free port, its data in `folder`. Ended by its own process id when the block ends."""
 
@@ -71,13 +82,7 @@ class Promptcdn:
 
     def get_together(self, *urls: str) -> list[httpx2.Response]:
         """The answers to all of `urls`, asked at the same time over connections of their own."""
-
-        async def all_of_them() -> list[httpx2.Response]:
-            limits = httpx2.Limits(max_connections=len(urls), max_keepalive_connections=0)
-            async with httpx2.AsyncClient(base_url=self.url, timeout=60, limits=limits) as client:
-                return list(await asyncio.gather(*(client.get(url) for url in urls)))
-
-        return asyncio.run(all_of_them())
+        return get_together(self.url, *urls)
 
     def refused_start(self, *options: str) -> subprocess.CompletedProcess[str]:
         """A start that is expected to end at once."""

@@ -1,0 +1,53 @@
+# Varnish in front of promptcdn: varnishd -a :80 -f varnish.vcl -s file,/var/lib/varnish/pictures,10g
+vcl 4.1;
+
+import std;
+
+backend promptcdn {
+    .host = "127.0.0.1";
+    .port = "8080";
+    .connect_timeout = 5s;
+    # The default 60 s ends in a 503 for all who wait; `wait` goes up to 120.
+    .first_byte_timeout = 125s;
+}
+
+sub vcl_recv {
+    # Not ours, and with one nothing would be cached.
+    unset req.http.Cookie;
+    # At the edge: Varnish only adds to what a client forged.
+    set req.http.X-Forwarded-For = client.ip;
+    # It would be sent on as GET, and pay.
+    if (req.method == "HEAD") {
+        return (pass);
+    }
+}
+
+sub vcl_hash {
+    # No host: whatever name a client makes up, it is the same picture.
+    hash_data(req.url);
+    # camo forwards its reader's Accept, drops Vary, and refuses AVIF: with `format=auto` it needs answers of its own.
+    # Other caches write into Via too, so look for its name alone.
+    if (req.http.User-Agent ~ "(?i)camo" || req.http.Via ~ "(?i)camo") {
+        hash_data("camo");
+    }
+    return (lookup);
+}
+
+sub vcl_backend_response {
+    # Statuses that Varnish would not keep by itself (403, 5xx): as long as their header says.
+    if (beresp.status >= 400 && beresp.http.Cache-Control ~ "max-age=[0-9]") {
+        set beresp.ttl = std.duration(regsub(beresp.http.Cache-Control, "^.*max-age=([0-9]+).*$", "\1s"), 0s);
+    }
+    # Else they would be shown for another 10 s, the default grace.
+    if (beresp.http.Cache-Control ~ "stale-while-revalidate=0") {
+        set beresp.grace = 0s;
+    }
+}
+
+sub vcl_deliver {
+    if (obj.hits > 0) {
+        set resp.http.X-Cache = "HIT";
+    } else {
+        set resp.http.X-Cache = "MISS";
+    }
+}

@@ -1,0 +1,77 @@
+"""nginx alone: what it does where Varnish has no counterpart, and nginx as people have it without our file."""
+
+import socket
+import time
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+
+from tests.caches.conftest import Behind
+from tests.fronts import Nginx
+from tests.origin import Origin
+
+# The least that passes requests on: every buffer as nginx has it by default.
+PLAIN = "server { listen LISTEN; location / { proxy_pass http://ORIGIN; } }"
+
+
+def test_a_picture_whose_time_is_over_is_asked_about_and_not_sent_again(behind: Behind, tmp_path: Path) -> None:
+    url = "/?prompt=a+year+later&seed=1"
+    with Origin(behind.service.url) as origin, Nginx(tmp_path / "nginx", origin.address) as front:
+        origin.a_year_is_a_second = True
+        first = again = front.get(url)
+        deadline = time.monotonic() + 30
+        while again.headers["x-cache"] in ("MISS", "HIT") and time.monotonic() < deadline:
+            again = front.get(url)
+
+        assert (again.headers["x-cache"], again.content) == ("REVALIDATED", first.content)
+        assert [asked.headers.get("if-none-match") for asked in origin.asked] == [None, first.headers["etag"]]
+
+
+def test_a_dead_replica_costs_no_answer(behind: Behind, tmp_path: Path) -> None:
+    with socket.socket() as bound_only:
+        bound_only.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{bound_only.getsockname()[1]}"
+        with Nginx(tmp_path / "nginx", dead, behind.origin.address) as front:
+            answers = front.get_together(*(f"/?prompt=a+dead+replica&seed={seed}" for seed in range(10)))
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert f"http://{dead}" in (tmp_path / "nginx" / "error.log").read_text(), "it was never tried"
+
+
+@pytest.mark.parametrize(
+    ("target", "lookup"),
+    [
+        ("/?prompt=passed&seed=7", "MISS"),
+        ("/?seed=octocat&prompt=passed", "MISS"),
+        ("/?prompt=passed&amp;seed=day", "MISS"),
+        ("/?prompt=passed&seed=random1", "MISS"),
+        ("/i.png?prompt=passed&seed=8", "MISS"),
+        ("/prompt/passed?seed=9", "MISS"),
+        ("/i/" + "0" * 64, "MISS"),
+        ("/?prompt=passed", "BYPASS"),
+        ("/?prompt=passed&seed=", "BYPASS"),
+        ("/?seed=random&prompt=passed", "BYPASS"),
+        ("/i.png?prompt=passed", "BYPASS"),
+        ("/prompt/passed", "BYPASS"),
+        ("/prompt/passed?seed=-1", "BYPASS"),
+        ("/info?prompt=passed&seed=7", "BYPASS"),
+        ("/healthz", "BYPASS"),
+    ],
+)
+def test_only_what_may_be_kept_is_looked_up(nginx: Nginx, target: str, lookup: str) -> None:
+    assert nginx.get(target).headers["x-cache"] == lookup
+
+
+@pytest.mark.parametrize("prompt", ["北" * 220, "a" * 2000], ids=["220 letters of three bytes", "2000 letters"])
+def test_long_prompts_get_through_an_nginx_with_its_default_buffers(
+    behind: Behind, tmp_path: Path, prompt: str
+) -> None:
+    url = f"/?prompt={quote_plus(prompt)}"
+    with Nginx(tmp_path / "nginx", behind.service.url.removeprefix("http://"), site=PLAIN) as front:
+        first = front.get(url)
+        behind.upstream.wait_until_idle()
+        later = front.get(url)
+
+        assert [answer.status_code for answer in (first, later)] == [200, 200]
+        assert front.get(later.headers["content-location"]).content == later.content
