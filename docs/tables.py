@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from proxy import problems
-from proxy.caching import Outcome, cache_control
+from proxy.audience import IMAGE_PROXIES
+from proxy.caching import TABLE, Outcome, cache_control
 from proxy.grammar import PARAMETERS
 from proxy.grammar.parameters import Group
 from proxy.settings import NOT_BUILT, PREFIX, Settings
@@ -55,8 +56,16 @@ def codes() -> str:
 
 def outcomes() -> str:
     """Pictures by outcome."""
-    rows = ((outcome.value, f"`{cache_control(outcome, 3600)}`") for outcome in Outcome)
-    return table(("outcome", "Cache-Control"), rows)
+    rows = (
+        (outcome.value, f"`{cache_control(outcome, 3600)}`", "yes" if TABLE[outcome].validators else "no")
+        for outcome in Outcome
+    )
+    return table(("outcome", "Cache-Control", "ETag and Last-Modified"), rows)
+
+
+def image_proxies() -> str:
+    """Who shows pictures to others, by what their User-Agent says."""
+    return table(("User-Agent", "who"), ((f"`{token}`", who) for token, who in IMAGE_PROXIES.items()))
 
 
 TABLES = {
@@ -67,6 +76,7 @@ TABLES = {
     "not built": ", ".join(f"`{PREFIX}{name}`" for name in NOT_BUILT),
     "problems": codes(),
     "outcomes": outcomes(),
+    "image proxies": image_proxies(),
 }
 
 

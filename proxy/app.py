@@ -1,11 +1,13 @@
 """The HTTP face: routes, and the lifespan that owns what is open."""
 
+import asyncio
 import contextlib
 import logging
 import re
 import secrets
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -16,10 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proxy import caching, grammar, problems
+from proxy import audience, caching, grammar, problems, responses
 from proxy import info as info_room
-from proxy.cdn import Answer, Cdn
-from proxy.pictures import MEDIA_TYPES
+from proxy.audience import Audience
+from proxy.cdn import Answer, Asker, Cdn, Unchanged
 from proxy.problems import Problem
 from proxy.request import Delivery, Request
 from proxy.service import Service
@@ -65,10 +67,31 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
 
 async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
-    request = _request(http)
-    grammar.require_built(request.asked, request.delivery, request.control)
-    answer = await _cdn(http).answer(request, making=http.method != "HEAD")
-    return _unmade(request) if answer is None else _shown(http, answer, request.delivery)
+    service = _service(http)
+    began = service.clock.monotonic()
+    asked = _request(http)
+    grammar.require_built(asked.asked, asked.control)
+    request = replace(asked, delivery=_delivered(http, asked.delivery))
+    who, settings = responses.asker(http), service.settings
+    asker = Asker(
+        until=began + audience.patience(who, request.control.wait, settings.wait, settings.proxy_wait),
+        making=http.method != "HEAD" and who is not Audience.CRAWLER,
+        has=responses.claim(http, asked.delivery),
+    )
+    try:
+        # A store that hangs must not hold up an image proxy either: it has left by then.
+        async with asyncio.timeout(settings.proxy_wait if who is Audience.IMAGE_PROXY and asker.making else None):
+            answer = await service.cdn.answer(request, asker)
+    except (Problem, TimeoutError) as late:
+        problem = late if isinstance(late, Problem) else problems.too_slow()
+        if problem.kind is problems.TOO_SLOW and who is Audience.IMAGE_PROXY:
+            return await responses.placeholder(http, problem, service.cdn.size(request), service.notices)
+        raise problem from None
+    if answer is not None:
+        return _shown(http, answer, request.delivery, asked.delivery)
+    if http.method == "HEAD":
+        return responses.unmade(http, asked.delivery)
+    raise Problem(problems.HITS_ONLY, "this picture is not made yet, and is made when a person asks for it")
 
 
 async def permalink(http: HttpRequest) -> Response:
@@ -77,9 +100,9 @@ async def permalink(http: HttpRequest) -> Response:
     if _CONTENT_KEY.fullmatch(content_key) is None:
         detail = "a permalink is /i/, 64 hex digits in lower case, and .webp, .png, .jpg or .avif if you like"
         raise Problem(problems.NOT_FOUND, detail)
-    delivery = grammar.parse_delivery(_raw_query(http), format_)
-    grammar.require_built(delivery)
-    return _shown(http, await _cdn(http).stored(content_key, delivery), delivery)
+    asked = grammar.parse_delivery(_raw_query(http), format_)
+    delivery = _delivered(http, asked)
+    return _shown(http, await _cdn(http).stored(content_key, delivery, responses.claim(http, asked)), delivery, asked)
 
 
 async def info(http: HttpRequest) -> Response:
@@ -108,23 +131,23 @@ async def healthz(_http: HttpRequest) -> Response:
 
 
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
-    """The problem document of a `Problem` (RFC 9457)."""
+    """A `Problem` as its asker can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
-    http.scope["outcome"] = error.kind.code
-    document = {**error.document(), "instance": http.url.path}
-    return JSONResponse(document, error.kind.status, caching.problem_headers(error))
+    shows_pictures = http.scope.get("endpoint") in (None, picture, permalink)
+    return await responses.error(http, error, _service(http).notices if shows_pictures else None)
 
 
 async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
-    """The framework's own refusals, as problem documents like all others."""
+    """The framework's own refusals, as problems like all others; and the answer to OPTIONS, which it refuses too."""
     assert isinstance(error, HTTPException)
     if error.status_code != problems.METHOD_NOT_ALLOWED.status:
         return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.url.path}"))
     # The framework's list has no order of its own.
-    allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-    response = await on_problem(http, Problem(problems.METHOD_NOT_ALLOWED, f"allowed here: {allowed}"))
-    response.headers["allow"] = allowed
-    return response
+    allowed = ", ".join(sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"}))
+    if http.method == "OPTIONS":
+        return responses.options(allowed)
+    problem = Problem(problems.METHOD_NOT_ALLOWED, f"allowed here: {allowed}")
+    return await responses.error(http, problem, None, {"allow": allowed})
 
 
 async def on_exception(http: HttpRequest, _error: Exception) -> Response:
@@ -170,30 +193,12 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
     headers["server-timing"] = f"total;dur={milliseconds:.1f}"
 
 
-def _shown(http: HttpRequest, answer: Answer, delivery: Delivery) -> Response:
-    """The response of a picture, or 304 where the client has it."""
-    http.scope["outcome"] = f"{answer.outcome.name.lower()} {answer.rendition.content_key[:16]}"
-    now = int(_service(http).clock.utc().timestamp())
-    headers = caching.picture_headers(
-        answer.rendition,
-        answer.outcome,
-        answer.status,
-        seconds_left=int(answer.until.timestamp()) - now if answer.until else 0,
-        location=answer.location,
-        permalink=grammar.permalink(answer.rendition.content_key, delivery),
-    )
-    # `max-age` of a calendar picture runs from this very moment.
-    headers["date"] = formatdate(now, usegmt=True)
-    if caching.not_modified(", ".join(http.headers.getlist("if-none-match")) or None, headers.get("etag")):
-        return Response(status_code=304, headers=headers)
-    return Response(answer.rendition.body, headers=headers)
+def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, asked: Delivery) -> Response:
+    return responses.picture(http, answer, delivery, asked, int(_service(http).clock.utc().timestamp()))
 
 
-def _unmade(request: Request) -> Response:
-    media_type = MEDIA_TYPES[request.delivery.format]
-    response = Response(headers=caching.unmade_headers(media_type))
-    del response.headers["content-length"]
-    return response
+def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
+    return replace(asked, format=responses.delivered(http, asked))
 
 
 def _request(http: HttpRequest) -> Request:

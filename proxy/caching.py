@@ -1,6 +1,7 @@
-"""Headers by outcome: what browsers, CDNs and image proxies are told about a picture.
+"""Headers by outcome: what browsers, CDNs and image proxies are told about an answer.
 
-One place builds and checks every value. `docs/caching.md` has the same table for readers.
+One place builds and checks every value. The tables here are those of `docs/caching.md`; the rows of errors are in
+`problems`.
 """
 
 import hashlib
@@ -13,31 +14,36 @@ from enum import Enum
 from functools import cached_property
 from typing import Literal, Self
 
-from proxy.problems import NO_STORE, Problem, kept
+from proxy.problems import NO_STORE, TOO_SLOW, Problem, kept
 
 YEAR = 31_536_000
 
-# Sent with everything but a 304. A page with COEP `require-corp` shows no picture without the resource policy.
+# Sent with everything but a 304. A page with COEP `require-corp` shows no picture without the resource policy, and
+# scripts read only what is exposed (Fetch standard); no credentials are ever taken, so `*` is for everybody.
 ALWAYS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
     "access-control-allow-origin": "*",
+    "access-control-expose-headers": "*",
     "cross-origin-resource-policy": "cross-origin",
+    "timing-allow-origin": "*",
 }
 # RFC 9110 section 15.4.5: what a 304 carries, and all it carries.
 ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-location"})
+METHODS = ("GET", "HEAD", "OPTIONS")
 
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
+# Cacheable, and shown differently to different people: one of them must not get the other's answer.
+_BY_ASKER = "Accept, User-Agent, Via"
 
 # A `Content-Location` beyond this is the permalink: nginx answers 502 when a head outgrows its 4 kB buffer.
 LOCATION_MAX = 2000
 
-_ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _FIELD_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Outcome(Enum):
-    """How a picture came to be the answer; decides how long it may be kept."""
+    """How a picture came to be the answer, or why there is none yet."""
 
     SEEDED = "seeded, stored"
     UNSTORED = "seeded, made but not yet stored"
@@ -45,6 +51,39 @@ class Outcome(Enum):
     STAND_IN = "calendar seed, the last period's picture"
     SEEDLESS = "seedless, answered at once"
     AWAITED = "seedless, awaited"
+    UNMADE = "HEAD of what is not made"
+    PLACEHOLDER = "too slow, for an image proxy"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one outcome tells caches. `{left}` is the seconds to the end of a calendar period.
+
+    `validators`: it has `ETag` and `Last-Modified`, and may be answered with 304 (RFC 9110 sections 8.8, 13.1).
+    """
+
+    cache_control: str
+    validators: bool = False
+
+
+# The table of pictures. `stale-while-revalidate=0` is for Varnish: see `problems.kept`.
+TABLE: Mapping[Outcome, Row] = {
+    # RFC 9111 section 5.2.2.1 (max-age), RFC 8246 (immutable): the bytes of a seeded URL never change.
+    Outcome.SEEDED: Row(f"public, max-age={YEAR}, immutable", validators=True),
+    # Its binding is not safe yet, so no cache may hold the service to it.
+    Outcome.UNSTORED: Row(kept(60)),
+    # RFC 5861: a reload goes on in the background, and yesterday's picture is better than none.
+    Outcome.CALENDAR: Row("public, max-age={left}, stale-while-revalidate=600, stale-if-error=86400", validators=True),
+    Outcome.STAND_IN: Row(kept(5)),
+    # RFC 9111 section 5.2.2.5: the next view is another picture.
+    Outcome.SEEDLESS: Row(NO_STORE),
+    # Uncacheable and slow makes collapsing caches queue their clients one by one.
+    Outcome.AWAITED: Row(kept(2)),
+    # RFC 9110 section 8.6: what is not there has no length, tag or date.
+    Outcome.UNMADE: Row(kept(60)),
+    # RFC 9111 section 5.2.2.2 (must-revalidate): never shown once the picture may be there.
+    Outcome.PLACEHOLDER: Row(TOO_SLOW.cache_control),
+}
 
 
 @dataclass(frozen=True)
@@ -80,29 +119,19 @@ class CacheStatus:
         if self.hit and self.stored:
             return f"promptcdn; hit; detail={self.hit}"
         stored = "stored" if self.stored else "stored=?0"
-        return f"promptcdn; fwd=uri-miss; {stored}" + ("; collapsed" if self.collapsed else "")
+        return f"{_MISS}; {stored}" + ("; collapsed" if self.collapsed else "")
 
     @classmethod
     def missed(cls, rendition: Rendition, *, collapsed: bool) -> Self:
         return cls(collapsed=collapsed, stored=rendition.stored)
 
 
+_MISS = "promptcdn; fwd=uri-miss"
+
+
 def cache_control(outcome: Outcome, seconds_left: int = 0) -> str:
-    """`Cache-Control` by outcome (RFC 9111 section 5.2, RFC 5861, RFC 8246); `seconds_left` of a calendar period."""
-    match outcome:
-        case Outcome.SEEDED:
-            return f"public, max-age={YEAR}, immutable"
-        case Outcome.UNSTORED:
-            return kept(60)
-        case Outcome.CALENDAR:
-            return f"public, max-age={max(1, seconds_left)}, stale-while-revalidate=600, stale-if-error=86400"
-        case Outcome.STAND_IN:
-            return kept(5)
-        case Outcome.SEEDLESS:
-            return NO_STORE
-        case Outcome.AWAITED:
-            # Uncacheable and slow makes collapsing caches queue their clients one by one.
-            return kept(2)
+    """`Cache-Control` by outcome; `seconds_left` of a calendar period, of which at least one is told."""
+    return TABLE[outcome].cache_control.format(left=max(1, seconds_left))
 
 
 def picture_headers(
@@ -113,53 +142,70 @@ def picture_headers(
     seconds_left: int = 0,
     location: str | None = None,
     permalink: str,
+    negotiated: bool = False,
 ) -> dict[str, str]:
-    """Every header of a picture but `ALWAYS` and those of the moment. `location` is its seeded URL."""
+    """Every header of a picture but `ALWAYS` and those of the moment. `location` is its seeded URL.
+
+    `negotiated`: its format is what `Accept` made of `auto` (RFC 9110 section 12.5.5).
+    """
     headers = {
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
         "cache-control": cache_control(outcome, seconds_left),
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
-        "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",
-        "link": f'<{permalink}>; rel="canonical"',
+        "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
+        "link": f'<{permalink}>; rel="canonical"',  # RFC 6596
     }
     if location is not None:
         headers["content-location"] = location if len(location) <= LOCATION_MAX else permalink
-    if outcome in (Outcome.SEEDED, Outcome.CALENDAR):
+    if TABLE[outcome].validators:
         headers["etag"] = rendition.etag
         headers["last-modified"] = formatdate(rendition.made_at, usegmt=True)
+    if negotiated:
+        headers["vary"] = "Accept"
     return checked(headers)
 
 
-def unmade_headers(media_type: str) -> dict[str, str]:
-    """The answer to HEAD for a picture that nobody made yet: nothing is generated to answer it.
+def unchanged_headers(
+    tag: str, outcome: Outcome, *, seconds_left: int = 0, location: str | None = None
+) -> dict[str, str]:
+    """The headers of a 304 for a picture that is not here, to a client whose `tag` says that it has it."""
+    headers = {"etag": tag, "cache-control": cache_control(outcome, seconds_left)}
+    if location is not None and len(location) <= LOCATION_MAX:
+        headers["content-location"] = location
+    return checked(headers)
 
-    No `Content-Length`, `ETag` or `Last-Modified`: what is not there has none (RFC 9110 section 8.6).
-    """
-    return {
+
+def unmade_headers(media_type: str, *, negotiated: bool = False) -> dict[str, str]:
+    """The answer to HEAD for a picture that nobody made yet: nothing is generated to answer it."""
+    headers = {
         "content-type": media_type,
-        "cache-control": kept(60),
+        "cache-control": cache_control(Outcome.UNMADE),
         "content-security-policy": _SANDBOX,
-        "cache-status": "promptcdn; fwd=uri-miss",
+        "cache-status": _MISS,
     }
+    return {**headers, "vary": "Accept"} if negotiated else headers
 
 
-def problem_headers(problem: Problem) -> dict[str, str]:
-    """The headers of an error. What caches may keep varies by who asks, since what they are shown does."""
-    headers = {"content-type": "application/problem+json", "cache-control": problem.cache_control}
+def problem_headers(problem: Problem, media_type: str = "application/problem+json") -> dict[str, str]:
+    """The headers of an error, as a document or as a picture that says the same.
+
+    What caches may keep varies by who asks, since what they are shown does.
+    """
+    headers = {"content-type": media_type, "cache-control": problem.cache_control}
     if problem.cache_control != NO_STORE:
-        headers["vary"] = "Accept, User-Agent, Via"
+        headers["vary"] = _BY_ASKER
     if problem.retry_after is not None:
         headers["retry-after"] = str(max(1, problem.retry_after))
+    if media_type.startswith("image/"):
+        headers["content-security-policy"] = _SANDBOX
     return checked(headers)
 
 
-def not_modified(if_none_match: str | None, etag: str | None) -> bool:
-    """Whether a 304 is the answer: weak comparison over a list, or `*` (RFC 9110 section 13.1.2)."""
-    if if_none_match is None or etag is None:
-        return False
-    return if_none_match.strip() == "*" or etag.strip('"') in _ENTITY_TAG.findall(if_none_match)
+def shown_headers(problem: Problem, media_type: str) -> dict[str, str]:
+    """The headers of an error that an image proxy gets as a picture with 200, since it shows nothing else."""
+    return {**problem_headers(problem, media_type), "promptcdn-status": str(problem.kind.status)}
 
 
 def checked(headers: dict[str, str]) -> dict[str, str]:

@@ -15,9 +15,11 @@ from typing import Literal
 
 import cachetools
 
-from proxy import access, grammar, keys, problems, seeds
+from proxy import access, grammar, keys, problems, seeds, sizing
 from proxy.bindings import Bindings, Bound, bound
 from proxy.caching import CacheStatus, Outcome, Rendition
+from proxy.conditions import NOTHING, Condition
+from proxy.engines import Size, engine
 from proxy.flights import Flight, Flights
 from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
@@ -32,12 +34,24 @@ State = Literal["stored", "generating", "absent", "blocked"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What the operator decided: the defaults, the size of a pool, who may cause new pictures, the usual patience."""
+    """What the operator decided: the defaults, the size of a pool, who may cause new pictures."""
 
     defaults: Defaults
     variants: int = 8
     misses: access.Misses = "open"
-    wait: float = 30.0
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, as far as it changes what is done for them.
+
+    `until` is how long they wait for a new picture (by the monotonic clock), `making` whether one may be made for
+    them, `has` what they have already.
+    """
+
+    until: float
+    making: bool = True
+    has: Condition = NOTHING
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,16 @@ class Answer:
     rendition: Rendition
     outcome: Outcome
     status: CacheStatus
+    location: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The picture is not here as delivered, and the asker has it: `tag` says so. Members as those of `Answer`."""
+
+    tag: str
+    outcome: Outcome = Outcome.SEEDED
     location: str | None = None
     until: datetime | None = None
 
@@ -94,22 +118,33 @@ class Cdn:
         self._behind: cachetools.LRUCache[str, Flight[None]] = cachetools.LRUCache(_POOLS_REMEMBERED)
         self._last_shown: cachetools.LRUCache[str, Request] = cachetools.LRUCache(_POOLS_REMEMBERED)
 
-    async def answer(self, request: Request, *, making: bool = True) -> Answer | None:
-        """The picture. `None` where it is not there and `making` is false. Raises `Problem`."""
+    async def answer(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
+        """The picture, or that the asker has it. `None` where it is not there and may not be made for them.
+
+        Raises `Problem`.
+        """
         match request.asked.seed:
             case int():
-                return await self._seeded(request, making=making)
+                return await self._seeded(request, asker)
             case None:
-                return await self._seedless(request, making=making)
+                return await self._seedless(request, asker)
             case _:
-                return await self._calendar(request, making=making)
+                return await self._calendar(request, asker)
 
-    async def stored(self, content_key: str, delivery: Delivery) -> Answer:
+    async def stored(self, content_key: str, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged:
         """A permalink's picture. Never makes one: `Problem` (404) where there is none."""
-        found = await self._renditions.find(content_key, delivery.format)
-        if found is None:
+        answer = await self._ready(content_key, delivery, None, has)
+        if answer is None:
             raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
-        return _hit(found)
+        return answer
+
+    def size(self, request: Request) -> Size:
+        """The size that a picture which is still being made will have, as far as is known without the store."""
+        try:
+            resolved = resolve(request.asked.seeded(0), self._rules.defaults, nearest=request.nearest)
+        except Problem:
+            return engine(self._rules.defaults.engine).default_size
+        return sizing.variant(request.delivery, resolved.size).size or resolved.size
 
     async def look(self, request: Request) -> Look:
         """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
@@ -130,14 +165,14 @@ class Cdn:
             return "stored"
         return "blocked" if await self._bindings.filtered(content_key) else "absent"
 
-    async def _seeded(self, request: Request, *, making: bool) -> Answer | None:
+    async def _seeded(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         order = await self._order(request)
-        answer = await self._find(order.bound.content_key, request.delivery)
-        if answer is None and making:
-            answer = await self._make(order, request)
-        if answer is None or not order.new:
-            return answer
-        return await self._bind(order, answer, request)
+        answer = await self._find(order.bound, request.delivery, asker.has)
+        if answer is None and asker.making:
+            answer = await self._make(order, request, asker)
+        if isinstance(answer, Answer) and order.new:
+            return await self._bind(order, answer, request, asker)
+        return answer
 
     async def _order(self, request: Request) -> _Order:
         as_asked_key = keys.as_asked_key(request.asked)
@@ -147,19 +182,27 @@ class Cdn:
         resolved = resolve(request.asked, self._rules.defaults, nearest=request.nearest)
         return _Order(as_asked_key, bound(resolved), new=True)
 
-    async def _find(self, content_key: str, delivery: Delivery) -> Answer | None:
-        found = await self._renditions.find(content_key, delivery.format)
+    async def _find(self, bound: Bound, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged | None:
+        answer = await self._ready(bound.content_key, delivery, bound.resolved.size, has)
+        if answer is None and await self._bindings.filtered(bound.content_key):
+            raise problems.filtered()
+        return answer
+
+    async def _ready(
+        self, content_key: str, delivery: Delivery, master: Size | None, has: Condition
+    ) -> Answer | Unchanged | None:
+        """What can be answered with what is stored. Who says to have the picture gets no rendition made for it."""
+        tag = has.tag_of(content_key)
+        found = await self._renditions.find(content_key, delivery, master, encode=tag is None)
         if found is not None:
             return _hit(found)
-        if await self._bindings.filtered(content_key):
-            raise problems.filtered()
-        return None
+        return None if tag is None else Unchanged(tag)
 
-    async def _make(self, order: _Order, request: Request) -> Answer:
+    async def _make(self, order: _Order, request: Request, asker: Asker) -> Answer:
         flight, joined = self._begin(order)
-        wait = request.control.wait
-        await flight.outcome(self._rules.wait if wait is None else wait)
-        found = await self._renditions.find(order.bound.content_key, request.delivery.format)
+        await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
+        bound = order.bound
+        found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size)
         if found is None:
             raise StoreUnknown("the picture was made, and the store does not have it")
         return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
@@ -169,7 +212,7 @@ class Cdn:
         access.require_making_allowed(self._rules.misses)
         return self._flights.join(order.bound.content_key, lambda: self._making.make(order.as_asked_key, order.bound))
 
-    async def _bind(self, order: _Order, answer: Answer, request: Request) -> Answer:
+    async def _bind(self, order: _Order, answer: Answer, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """`answer`, once its URL is bound to it; the winner's picture where another process bound the URL first."""
         if not answer.rendition.stored:
             return answer
@@ -180,9 +223,10 @@ class Cdn:
         if winner.content_key == order.bound.content_key:
             return answer
         rightful = _Order(order.as_asked_key, winner, new=False)
-        return await self._find(winner.content_key, request.delivery) or await self._make(rightful, request)
+        found = await self._find(winner, request.delivery)
+        return found or await self._make(rightful, request, asker)
 
-    async def _seedless(self, request: Request, *, making: bool) -> Answer | None:
+    async def _seedless(self, request: Request, asker: Asker) -> Answer | None:
         """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first.
 
         Seeds with a verdict are skipped; a store that does not answer is an error only where memory has no picture.
@@ -192,13 +236,13 @@ class Cdn:
         unknown: Problem | None = None
         for view in self._drawn(pool, self._last_shown.get(pool_key)):
             try:
-                answer = await self._seeded(view, making=False)
+                answer = await self._look(view)
             except Problem as problem:
                 unknown = unknown if _is_filtered(problem) else problem
                 continue
             if answer is not None:
                 self._last_shown[pool_key] = view
-                if absent and making:
+                if absent and asker.making:
                     await self._make_behind(pool_key, absent[0])
                 return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
             absent.append(view)
@@ -206,22 +250,29 @@ class Cdn:
             raise unknown
         if not absent:
             raise Problem(problems.FILTERED, "the upstream's filter refused every picture of this prompt")
-        return await self._first(next(view for view in pool if view in absent)) if making else None
+        return await self._first(next(view for view in pool if view in absent), asker) if asker.making else None
 
     def _drawn(self, pool: Sequence[Request], last: Request | None) -> list[Request]:
         """The pool in the order of a draw; what the view before this one saw comes last, so that views vary."""
         drawn = self._chance.sample(pool, len(pool))
         return sorted(drawn, key=lambda view: view == last)
 
-    async def _first(self, view: Request) -> Answer | None:
+    async def _look(self, view: Request) -> Answer | None:
+        """A seeded request's picture if it is stored, whatever the asker has: nothing may hold on to a view."""
+        answer = await self._seeded(view, _LOOKING)
+        assert not isinstance(answer, Unchanged)
+        return answer
+
+    async def _first(self, view: Request, asker: Asker) -> Answer | None:
         """The pool's first picture, which all viewers wait for together."""
         try:
-            answer = await self._seeded(view, making=True)
+            answer = await self._seeded(view, replace(asker, has=NOTHING))
         except Problem as problem:
             if _is_filtered(problem):
                 # The next view tries the next seed: this verdict is not the whole URL's.
                 raise Problem(problem.kind, problem.detail, cache_control=problems.kept(5)) from None
             raise
+        assert not isinstance(answer, Unchanged)
         return answer and replace(answer, outcome=Outcome.AWAITED, location=_location(view))
 
     async def _make_behind(self, pool_key: str, missing: Request) -> None:
@@ -234,7 +285,7 @@ class Cdn:
         except Problem:
             return
 
-    async def _calendar(self, request: Request, *, making: bool) -> Answer | None:
+    async def _calendar(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """The present period's picture; for its first minute, while it is made, the last one's may stand in."""
         calendar = request.asked.seed
         assert isinstance(calendar, str)
@@ -242,12 +293,12 @@ class Cdn:
         end = seeds.period_end(calendar, now)
         current = _at(request, seeds.period_name(calendar, now))
         try:
-            answer = await self._seeded(current, making=False)
-            if answer is None and making:
+            answer = await self._seeded(current, replace(asker, making=False))
+            if answer is None and asker.making:
                 since = now - seeds.period_start(calendar, now)
                 if since < STAND_IN_TIME and (stand_in := await self._stand_in(request, current, now - since)):
                     return stand_in
-                answer = await self._seeded(current, making=True)
+                answer = await self._seeded(current, asker)
         except Problem as problem:
             raise _kept_until(problem, end - now) from None
         if answer is None:
@@ -261,7 +312,7 @@ class Cdn:
         assert isinstance(calendar, str)
         last = _at(request, seeds.period_name(calendar, start - timedelta(seconds=1)))
         try:
-            shown = await self._seeded(last, making=False)
+            shown = await self._look(last)
         except Problem:
             return None
         if shown is None:
@@ -270,6 +321,10 @@ class Cdn:
         with contextlib.suppress(Problem):
             self._begin(order)
         return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
+
+
+# For looks at what is stored: nothing is awaited.
+_LOOKING = Asker(until=0.0, making=False)
 
 
 def _hit(found: Found) -> Answer:

@@ -36,7 +36,7 @@ class Flight(Generic[_T]):
         if not self._task.done():
             if self._stopped.done():
                 raise _draining()
-            raise Problem(problems.TOO_SLOW, "the picture is being made: the same URL has it in a moment")
+            raise problems.too_slow()
         if self._task.cancelled():
             raise _draining()
         outcome = self._task.result()

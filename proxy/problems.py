@@ -53,6 +53,7 @@ STORE_UNKNOWN = Kind("store_unknown", 503, "The store does not answer", kept(5),
 GENERATOR_MISSING = Kind("generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5)
 BUDGET_SPENT = Kind("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
 OVERLOADED = Kind("overloaded", 503, "Too many pictures are being made", kept(30), 30)
+HITS_ONLY = Kind("hits_only", 503, "Nothing new is made for crawlers and prefetches", retry_after=3600)
 DRAINING = Kind("draining", 503, "The service is stopping", kept(5), 5)
 TOO_SLOW = Kind(
     "too_slow",
@@ -130,6 +131,11 @@ def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Proble
     shown = value if len(value) <= 100 else f"{value[:100]}…"
     detail = f'{parameter}="{shown}": {what}; allowed: {allowed}'
     return Problem(BAD_PARAMETER, detail, parameter=parameter, value=shown, allowed=allowed)
+
+
+def too_slow() -> Problem:
+    """The 503 for whoever waited as long as they can."""
+    return Problem(TOO_SLOW, "the picture is being made: the same URL has it in a moment")
 
 
 def filtered() -> Problem:

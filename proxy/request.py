@@ -12,7 +12,7 @@ from proxy import problems
 from proxy.engines import Engine, Size, engine
 
 Calendar = Literal["hour", "day", "week", "month"]
-Format = Literal["webp", "png", "jpeg", "avif", "auto"]
+Format = Literal["webp", "png", "jpeg", "avif"]
 Fit = Literal["inside", "cover"]
 Value = str | int | float
 
@@ -55,9 +55,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the picture is handed out. Nothing here enters a key."""
+    """How the picture is handed out. Nothing here enters a key. `auto` is what `Accept` makes of it."""
 
-    format: Format = "webp"
+    format: Format | Literal["auto"] = "webp"
     w: int | None = None
     h: int | None = None
     fit: Fit | None = None
@@ -110,6 +110,11 @@ class Resolved:
     sampler: str | None = None
     style_preset: str | None = None
     guidance_preset: str | None = None
+
+    @property
+    def size(self) -> Size:
+        """In pixels."""
+        return self.width, self.height
 
     def parameters(self) -> dict[str, Value]:
         """Every parameter that is set, by name."""

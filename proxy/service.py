@@ -19,6 +19,7 @@ from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.making import Clock, Making
+from proxy.notices import Notices
 from proxy.problems import StoreUnknown
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
@@ -32,6 +33,9 @@ from proxy.stores.s3 import S3Store
 log = logging.getLogger("promptcdn")
 
 
+CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
+
+
 @dataclass(frozen=True)
 class Service:
     """Everything that is open while the service runs."""
@@ -41,6 +45,7 @@ class Service:
     clock: Clock
     flights: Flights[None]
     renditions: Renditions
+    notices: Notices
     generator: InspectedGenerator
     budget: SqliteBudget | Unlimited
     store: InspectedStore
@@ -71,14 +76,14 @@ class Service:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
         await self.renditions.close()
+        await self.notices.close()
         await self.generator.close()
         await self.budget.close()
         await self.store.close()
 
 
-def opened(settings: Settings) -> Service:
+def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
-    clock = Clock(lambda: datetime.now(UTC), time.monotonic)
     generator = _generator(settings)
     kept = opened_store(settings.store_url, settings.store_setting)
     store = RememberedAbsence(kept)
@@ -87,9 +92,9 @@ def opened(settings: Settings) -> Service:
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
-    rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait)
+    rules = Rules(settings.defaults, settings.variants, settings.misses)
     cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
-    return Service(settings, cdn, clock, flights, renditions, generator, budget, kept)
+    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, kept)
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:

@@ -28,7 +28,6 @@ NOT_BUILT = (
     "TRUSTED_PROXIES",
     "DENY",
     "ADMIN_TOKEN",
-    "PROXY_WAIT",
     "LOG",
     "LOG_HITS",
 )
@@ -90,6 +89,9 @@ class Settings(BaseSettings):
     )
     variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
     wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
+    proxy_wait: float = Field(
+        3, ge=0, le=10, description="How many seconds an image proxy waits before it gets a placeholder: go-camo has 4."
+    )
     upstream_timeout: float = Field(
         120, ge=1, le=600, description="The deadline of one call to the upstream, in seconds."
     )

@@ -18,7 +18,8 @@ from proxy.access import Misses
 from proxy.bindings import Bindings
 from proxy.budget import Unlimited
 from proxy.caching import Outcome
-from proxy.cdn import Answer, Cdn, Rules
+from proxy.cdn import Answer, Asker, Cdn, Rules, Unchanged
+from proxy.conditions import NOTHING, Condition
 from proxy.flights import Flights
 from proxy.generators import Made
 from proxy.making import Clock, Making
@@ -82,15 +83,20 @@ class House:
         self._renditions = Renditions(store, Memory(10**8))
         self._flights: Flights[None] = Flights(8, 64)
         making = Making(self.painter, Unlimited(), bindings, self._renditions, clock)
-        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, misses, 20)
+        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, misses)
         self.cdn = Cdn(rules, bindings, self._renditions, self._flights, making, clock, random.Random(1))
 
     def _seconds(self) -> float:
         return self.now.timestamp()
 
+    async def ask(self, query: str, *, making: bool = True, has: Condition = NOTHING) -> Answer | Unchanged | None:
+        request = grammar.parse(query.encode())
+        wait = 20 if request.control.wait is None else request.control.wait
+        return await self.cdn.answer(request, Asker(self._seconds() + wait, making, has))
+
     async def get(self, query: str) -> Answer:
-        answer = await self.cdn.answer(grammar.parse(query.encode()))
-        assert answer is not None
+        answer = await self.ask(query)
+        assert isinstance(answer, Answer)
         return answer
 
     async def landed(self) -> None:
@@ -414,8 +420,69 @@ def test_a_client_with_less_patience_is_told_to_come_back_and_the_flight_goes_on
 def test_head_makes_nothing_of_any_kind(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         for query in ("prompt=a&seed=1", "prompt=a", "prompt=a&seed=day"):
-            assert await house.cdn.answer(grammar.parse(query.encode()), making=False) is None
+            assert await house.ask(query, making=False) is None
         assert house.painter.calls == []
+
+    within(tmp_path, work)
+
+
+KNOWN = {"prompt=a&seed=1": Outcome.SEEDED, "prompt=a&seed=day": Outcome.CALENDAR}
+
+
+@pytest.mark.parametrize("query", KNOWN)
+def test_who_has_a_picture_that_is_lost_is_told_so_for_nothing(tmp_path: Path, query: str) -> None:
+    async def made(house: House) -> str:
+        return (await house.get(query)).rendition.etag
+
+    async def lost(house: House) -> None:
+        answer = await house.ask(query, has=Condition.parse([f'"other", W/{tag}']))
+        assert isinstance(answer, Unchanged)
+        assert (answer.tag, answer.outcome) == (f"W/{tag}", KNOWN[query])
+        assert house.painter.calls == []
+        # Nothing but a tag of this very picture saves a payment.
+        await house.ask(query, has=Condition.parse(['*, "0123456789abcdef.0123456789abcdef"']))
+        assert len(house.painter.calls) == 1
+
+    tag = within(tmp_path, made)
+    shutil.rmtree(tmp_path / "masters")
+    shutil.rmtree(tmp_path / "renditions")
+    within(tmp_path, lost)
+
+
+def test_who_has_a_picture_gets_no_rendition_made_for_it(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        tag = (await house.get("prompt=a&seed=1&format=png")).rendition.etag
+        assert isinstance(await house.ask("prompt=a&seed=1", has=Condition.parse([tag])), Unchanged)
+        assert isinstance(await house.ask("prompt=a&seed=1&format=png", has=Condition.parse([tag])), Answer)
+        assert not (tmp_path / "renditions").exists()
+
+    within(tmp_path, work)
+
+
+def test_a_view_of_a_pool_is_never_told_that_it_has_it(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        tag = (await house.get("prompt=pool")).rendition.etag
+        shutil.rmtree(tmp_path / "masters")
+        shutil.rmtree(tmp_path / "renditions")
+        assert isinstance(await house.ask("prompt=pool&format=png", has=Condition.parse([tag])), Answer)
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("query", "size"),
+    [
+        ("prompt=a&seed=1", (256, 256)),
+        ("prompt=a", (256, 256)),
+        ("prompt=a&seed=day&width=512", (512, 256)),
+        ("prompt=a&seed=1&w=128", (128, 128)),
+        ("prompt=a&seed=1&w=128&h=64&fit=cover", (128, 64)),
+        ("prompt=a&seed=1&engine=gone&w=128", (1024, 1024)),
+    ],
+)
+def test_the_size_of_a_picture_is_known_before_it_is_made(tmp_path: Path, query: str, size: tuple[int, int]) -> None:
+    async def work(house: House) -> None:
+        assert house.cdn.size(grammar.parse(query.encode())) == size
 
     within(tmp_path, work)
 

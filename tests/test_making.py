@@ -15,7 +15,7 @@ from proxy.making import Making
 from proxy.pictures import master
 from proxy.problems import Kind, Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
-from proxy.request import Resolved
+from proxy.request import Delivery, Resolved
 from proxy.stores import Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.memory import Memory
@@ -397,7 +397,7 @@ def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_m
         await shop.make()
         assert shop.shelf.objects == {}
         for format_ in ("png", "webp"):
-            found = await shop.renditions.find(ORDER.content_key, format_)
+            found = await shop.renditions.find(ORDER.content_key, Delivery(format_))
             assert found is not None
             assert not found.rendition.stored
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
@@ -427,9 +427,9 @@ def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
         store = RememberedAbsence(shelf)
         bindings, renditions, generator = Bindings(store, "painter"), Renditions(store, Memory(0)), Scripted([GOOD])
         making = Making(generator, Purse(), bindings, renditions, Hands().clock)
-        assert await renditions.find(ORDER.content_key, "webp") is None
+        assert await renditions.find(ORDER.content_key, Delivery()) is None
         await making.make(KEY, ORDER)
-        assert await renditions.find(ORDER.content_key, "webp") is not None
+        assert await renditions.find(ORDER.content_key, Delivery()) is not None
         await renditions.close()
 
     asyncio.run(main())

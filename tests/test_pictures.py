@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from proxy import pictures
 from proxy.admission import Seen
 from proxy.request import Format
+from proxy.sizing import Variant
 from tests.doubles import picture
 
 WRITTEN = "the prompt, the key and the seed"
@@ -291,7 +292,7 @@ def test_equal_answers_give_equal_masters() -> None:
 )
 def test_every_format_says_where_the_picture_comes_from(format_: Format, generator: str, source: str) -> None:
     master = pictures.master(picture(), generator)
-    data = master if format_ == "png" else pictures.encoded(master, format_, generator)
+    data = master if format_ == "png" else pictures.encoded(master, Variant(format_), generator)
 
     told = opened(data).info["xmp"]
     assert f'DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{source}"'.encode() in told
@@ -302,7 +303,7 @@ def test_every_format_says_where_the_picture_comes_from(format_: Format, generat
 
 @pytest.mark.parametrize("format_", ["webp", "jpeg", "avif"])
 def test_a_rendition_is_the_same_picture_in_full_size(format_: Format) -> None:
-    data = pictures.encoded(pictures.master(file_of(scene()), "painter"), format_, "painter")
+    data = pictures.encoded(pictures.master(file_of(scene()), "painter"), Variant(format_), "painter")
     image = opened(data)
 
     assert Image.MIME[image.format or ""] == pictures.MEDIA_TYPES[format_] == f"image/{format_}"
@@ -315,7 +316,7 @@ def test_a_rendition_is_the_same_picture_in_full_size(format_: Format) -> None:
 @pytest.mark.parametrize("format_", ["webp", "jpeg", "avif"])
 def test_masters_of_every_mode_can_be_encoded(mode: str, format_: Format) -> None:
     image = scene("I").convert("I;16") if mode == "I;16" else scene(mode)
-    data = pictures.encoded(pictures.master(file_of(image), "painter"), format_, "painter")
+    data = pictures.encoded(pictures.master(file_of(image), "painter"), Variant(format_), "painter")
 
     assert opened(data).size == (32, 24)
 
@@ -323,5 +324,5 @@ def test_masters_of_every_mode_can_be_encoded(mode: str, format_: Format) -> Non
 def test_what_is_transparent_is_white_where_the_format_knows_no_transparency() -> None:
     master = pictures.master(file_of(Image.new("RGBA", (32, 24), (255, 0, 0, 0))), "painter")
 
-    assert opened(pictures.encoded(master, "jpeg", "painter")).getpixel((9, 9)) == (255, 255, 255)
-    assert opened(pictures.encoded(master, "webp", "painter")).mode == "RGBA"
+    assert opened(pictures.encoded(master, Variant("jpeg"), "painter")).getpixel((9, 9)) == (255, 255, 255)
+    assert opened(pictures.encoded(master, Variant("webp"), "painter")).mode == "RGBA"

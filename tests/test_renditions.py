@@ -11,16 +11,18 @@ from PIL import Image
 from proxy import pictures
 from proxy.problems import StoreUnknown
 from proxy.renditions import Found, Renditions
-from proxy.request import Format
+from proxy.request import Delivery, Format
 from proxy.stores import Name, Record
 from proxy.stores.memory import Memory
 from tests.doubles import KEY, Shelf, name, picture
 
 _T = TypeVar("_T")
 
-MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, {"generator": "painter"})
+ORDERED = {"generator": "painter", "width": 64, "height": 64}
+MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, ORDERED)
+BIG = Record(pictures.master(picture((128, 96)), "painter"), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
 WEBP = Name("renditions", f"{KEY}.webp")
-FORMATS = sorted(set(get_args(Format)) - {"auto"})
+FORMATS = sorted(get_args(Format))
 
 
 def within(work: Callable[[Renditions, Shelf], Awaitable[_T]], shelf: Shelf | None = None, memory: int = 10**6) -> _T:
@@ -37,7 +39,7 @@ def within(work: Callable[[Renditions, Shelf], Awaitable[_T]], shelf: Shelf | No
 
 async def found(renditions: Renditions, format_: Format = "webp") -> Found:
     """A picture that is surely there."""
-    there = await renditions.find(KEY, format_)
+    there = await renditions.find(KEY, Delivery(format_))
     assert there is not None
     return there
 
@@ -70,7 +72,7 @@ def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: For
 
 def test_what_was_never_made_is_not_found_in_any_format() -> None:
     async def work(renditions: Renditions, _: Shelf) -> None:
-        assert [await renditions.find(KEY, format_) for format_ in ("png", "webp")] == [None, None]
+        assert [await renditions.find(KEY, Delivery(format_)) for format_ in FORMATS] == [None] * len(FORMATS)
         assert not await renditions.has(KEY)
 
     within(work)
@@ -135,14 +137,78 @@ def test_who_encodes_and_loses_the_race_serves_the_winners_bytes() -> None:
 def test_who_joins_a_read_that_began_before_the_picture_was_stored_looks_again() -> None:
     async def work(renditions: Renditions, shelf: Shelf) -> None:
         shelf.open.clear()
-        early = asyncio.create_task(renditions.find(KEY, "png"))
+        early = asyncio.create_task(renditions.find(KEY, Delivery("png")))
         await shelf.asked.wait()
         await renditions.keep(KEY, MASTER)
-        late = asyncio.create_task(renditions.find(KEY, "png"))
+        late = asyncio.create_task(renditions.find(KEY, Delivery("png")))
         await asyncio.wait({late}, timeout=0.01)
         shelf.open.set()
         assert await early is None
         assert await late is not None
+
+    within(work)
+
+
+# In other sizes
+
+
+def test_a_width_of_the_ladder_is_encoded_once_and_stored() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, BIG)
+        small = await renditions.find(KEY, Delivery("png", w=64), (128, 96))
+        assert small is not None
+        with Image.open(io.BytesIO(small.rendition.body)) as image:
+            assert image.size == (64, 48)
+        assert shelf.written == [name(), Name("renditions", f"{KEY}.64x48.png")]
+
+    within(work)
+
+
+@pytest.mark.parametrize("delivery", [Delivery(w=72), Delivery(q=50), Delivery(w=64, h=64, fit="cover")], ids=str)
+def test_any_other_rendition_is_answered_and_held_in_memory_only(delivery: Delivery) -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, BIG)
+        first = await renditions.find(KEY, delivery, (128, 96))
+        second = await renditions.find(KEY, delivery, (128, 96))
+        assert first is not None
+        assert second is not None
+        assert (first.place, second.place) == ("store", "memory")
+        assert first.rendition.body == second.rendition.body
+        assert first.rendition.stored
+        assert shelf.written == [name()]
+
+    within(work)
+
+
+def test_deliveries_that_come_to_the_same_picture_are_one_rendition() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, BIG)
+        for delivery in (Delivery(w=64), Delivery(h=48), Delivery(w=32, dpr=2), Delivery(w=64, h=2048, q=80)):
+            assert await renditions.find(KEY, delivery, (128, 96)) is not None
+        assert shelf.written == [name(), Name("renditions", f"{KEY}.64x48.webp")]
+
+    within(work)
+
+
+def test_who_does_not_know_the_masters_size_reads_it_once() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, BIG)
+        for _ in range(3):
+            assert await renditions.find(KEY, Delivery("png", w=64)) is not None
+        assert shelf.got.count(name()) == 2  # for its size, and to make the rendition of it
+        assert await renditions.find("f" * 64, Delivery(w=64)) is None
+
+    within(work)
+
+
+def test_without_encoding_only_what_is_ready_is_found() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, BIG)
+        assert await renditions.find(KEY, Delivery(), encode=False) is None
+        assert await renditions.find(KEY, Delivery("png"), encode=False) is not None
+        assert await renditions.find(KEY, Delivery()) is not None
+        assert await renditions.find(KEY, Delivery(), encode=False) is not None
+        assert shelf.written == [name(), WEBP]
 
     within(work)
 
@@ -178,11 +244,11 @@ def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Form
     async def work(renditions: Renditions, shelf: Shelf) -> None:
         shelf.down = True
         with pytest.raises(StoreUnknown):
-            await renditions.find(KEY, format_)
+            await renditions.find(KEY, Delivery(format_))
         with pytest.raises(StoreUnknown):
             await renditions.has(KEY)
         shelf.down = False
-        assert await renditions.find(KEY, format_) is None
+        assert await renditions.find(KEY, Delivery(format_)) is None
 
     within(work)
 

@@ -3,12 +3,15 @@
 import json
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 import typer
 
 from proxy.cli.ending import fail
+
+if TYPE_CHECKING:
+    from proxy.request import Request
 
 
 class Markup(StrEnum):
@@ -35,32 +38,43 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="Like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number that changes the picture on purpose.")] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="webp, png, jpeg or avif.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="webp, png, jpeg, avif, or auto.")] = None,
+    w: Annotated[str | None, typer.Option("--w", help="The width as delivered, in pixels.")] = None,
+    h: Annotated[str | None, typer.Option("--h", help="The height as delivered, in pixels.")] = None,
+    fit: Annotated[str | None, typer.Option(help="How it meets w and h: inside or cover.")] = None,
+    dpr: Annotated[str | None, typer.Option(help="Device pixels for each pixel of w and h: 1, 2 or 3.")] = None,
+    q: Annotated[str | None, typer.Option("--q", help="The file's quality, 1 to 100.")] = None,
     base: Annotated[
-        str | None, typer.Option(help="Where the service is reached. Without it, what the settings say.")
+        str | None, typer.Option(help="Where the service is reached, if not where the settings say.")
     ] = None,
     markup: Annotated[Markup, typer.Option("--as", help="What to print.")] = Markup.URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Print the URL of a picture, in its one spelling that survives Markdown and HTML."""
-    given: dict[str, str | None] = {**locals(), "format": format_}
+    request = _request({**locals(), "format": format_})
+    from proxy.grammar import canonical_url
+    from proxy.snippets import snippets
+
+    address = _base(base) + canonical_url(request.asked, request.delivery)
+    printed = {"url": address, **snippets(address, request.asked.prompt)}
+    typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+
+
+def _request(given: dict[str, str | None]) -> "Request":
     from proxy import grammar, problems
     from proxy.grammar.parameters import CALENDARS
-    from proxy.snippets import snippets
 
     try:
         request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
-        grammar.require_built(request.asked, request.delivery)
+        grammar.require_built(request.asked)
     except problems.Problem as problem:
         fail(problem.detail)
+    seed = given["seed"]
     if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
-    canonical = grammar.canonical_url(request.asked, request.delivery)
-    if len(canonical) > grammar.URL_MAX:
+    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
         fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
-    address = _base(base) + canonical
-    printed = {"url": address, **snippets(address, request.asked.prompt)}
-    typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+    return request
 
 
 def _query(said: dict[str, str | None]) -> bytes:

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlencode
 
 from proxy import problems
 from proxy.grammar import text
-from proxy.grammar.parameters import BUILT_FORMATS, BY_NAME, PARAMETERS, Group, Parameter
+from proxy.grammar.parameters import BY_NAME, PARAMETERS, Group, Parameter
 from proxy.grammar.paths import EXTENSIONS, Pair, split_extension, translated
 from proxy.request import Asked, Control, Delivery, Format, Request, Value
 
@@ -64,13 +64,11 @@ def parse_delivery(raw_query: bytes, format_: Format | None = None) -> Delivery:
     return Delivery(**_said(_pairs(raw_query), ("delivery",), format_)["delivery"])
 
 
-def require_built(*groups: Asked | Delivery | Control) -> None:
+def require_built(*groups: Asked | Control) -> None:
     """Raises `Problem` (400) for what the grammar reads and this service does not make yet."""
     for name, value in ((name, value) for group in groups for name, value in vars(group).items()):
         if value is not None and not BY_NAME[name].built:
             raise problems.not_available(name, str(value))
-        if name == "format" and value not in BUILT_FORMATS:
-            raise problems.not_available(name, str(value), " or ".join(BUILT_FORMATS))
 
 
 def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:

@@ -244,7 +244,6 @@ PARAMETERS: tuple[Parameter, ...] = (
         _rounded_up(8, DELIVERED_SIDE_MAX),
         f"1 to {DELIVERED_SIDE_MAX}",
         "width as delivered, up to the next multiple of 8",
-        built=False,
     ),
     Parameter(
         "h",
@@ -252,13 +251,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         _rounded_up(8, DELIVERED_SIDE_MAX),
         f"1 to {DELIVERED_SIDE_MAX}",
         "height as delivered, up to the next multiple of 8",
-        built=False,
     ),
-    Parameter(
-        "fit", "delivery", _one_of("inside", "cover"), "inside or cover", "how the picture meets w and h", built=False
-    ),
-    Parameter("dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h", built=False),
-    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality, up to the next multiple of 5", built=False),
+    Parameter("fit", "delivery", _one_of("inside", "cover"), "inside or cover", "how the picture meets w and h"),
+    Parameter("dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h"),
+    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality, up to the next multiple of 5"),
     Parameter("wait", "control", _hundredths(0, 120), "0 to 120 seconds", "how long to wait for a new picture"),
     Parameter(
         "sig",
@@ -280,4 +276,3 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}
-BUILT_FORMATS = ("webp", "png", "jpeg", "avif")

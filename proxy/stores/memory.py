@@ -9,25 +9,25 @@ OVERHEAD = 1400
 
 
 class Memory:
-    """An LRU of renditions by content key and format. Not for several threads: the event loop owns it."""
+    """An LRU of renditions by content key and variant. Not for several threads: the event loop owns it."""
 
     def __init__(self, size: int) -> None:
         """`size` in bytes, overhead counted; 0 remembers nothing."""
         self._renditions: cachetools.LRUCache[tuple[str, str], Rendition] = cachetools.LRUCache(size, _weight)
 
-    def get(self, content_key: str, format_: str) -> Rendition | None:
+    def get(self, content_key: str, variant: str) -> Rendition | None:
         try:
-            return self._renditions[content_key, format_]
+            return self._renditions[content_key, variant]
         except KeyError:
             return None
 
-    def put(self, format_: str, rendition: Rendition) -> None:
+    def put(self, variant: str, rendition: Rendition) -> None:
         """Remembers `rendition`, unless it alone is larger than the whole memory."""
         if _weight(rendition) <= self._renditions.maxsize:
-            self._renditions[rendition.content_key, format_] = rendition
+            self._renditions[rendition.content_key, variant] = rendition
 
     def drop(self, content_key: str) -> None:
-        """Forgets a picture in every format."""
+        """Forgets a picture in every variant."""
         for key in [key for key in self._renditions if key[0] == content_key]:
             del self._renditions[key]
 

@@ -197,12 +197,12 @@ def test_a_permalink_takes_delivery_parameters_only(name: str) -> None:
     assert caught.value.parameter == name
 
 
-@pytest.mark.parametrize("query", ["w=100", "h=100", "fit=cover", "dpr=2", "q=50", "format=auto"])
+@pytest.mark.parametrize("query", ["upscale=2", "strength=0.5", f"init={'0' * 64}", f"mask={'0' * 64}"])
 def test_what_is_not_built_is_read_and_refused_by_name(query: str) -> None:
     request = grammar.parse(f"prompt=a&{query}".encode())
 
     with pytest.raises(problems.Problem) as caught:
-        grammar.require_built(request.asked, request.delivery, request.control)
+        grammar.require_built(request.asked, request.control)
 
     assert caught.value.kind is problems.NOT_AVAILABLE
     assert caught.value.parameter == query.partition("=")[0]

@@ -1,15 +1,15 @@
 """A README of one's own in a real browser: Markdown by a real processor, pictures by a real service."""
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import cmarkgfm
 import pytest
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Response
 
+from tests.browsing import ALL_LOADED, chromium
 from tests.running import Promptcdn
 from tests.upstream import Upstream
 
@@ -26,19 +26,12 @@ README = """
 <img alt="escaped twice" src="URL/?prompt=a+lighthouse&amp;amp;seed=7" width="100">
 """
 SEEDLESS = "/?prompt=a+harbour"
-ALL_LOADED = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is missing: apt-get install chromium"
-    # Without these, it looks for its maker's hosts at every start.
-    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *quiet])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Reader:

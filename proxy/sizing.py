@@ -1,0 +1,96 @@
+"""What is made of a master: which of its pixels, how many, at which quality, and whether that is worth keeping.
+
+One paid master has many renditions. The whole picture and a fixed ladder of widths at the usual quality are stored;
+any other is encoded for its answer and held in memory only: free sizes would be an attack on storage.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from proxy.engines import Size
+from proxy.request import Delivery, Format
+
+# Thumbnails, README columns (GitHub's is about 830 wide), and each of the usual ones twice for dense screens.
+LADDER = (64, 128, 256, 320, 384, 480, 512, 640, 768, 800, 960, 1024, 1280)
+# PNG is lossless and has none.
+QUALITIES: dict[Format, int] = {"webp": 80, "jpeg": 80, "avif": 60}
+
+
+class Box(NamedTuple):
+    """A rectangle of a master's pixels: its left and upper edge, and what lies beyond its right and lower one."""
+
+    left: float
+    upper: float
+    right: float
+    lower: float
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One rendition of a master; deliveries that come to the same picture are the same variant.
+
+    `size` is `None` for the whole picture, `quality` where it is the format's usual one.
+    """
+
+    format: Format
+    size: Size | None = None
+    cropped: bool = False
+    quality: int | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name among the renditions of its master; of what is stored, the end of the object's name."""
+        size = f"{self.size[0]}x{self.size[1]}." if self.size else ""
+        cut = "cut." if self.cropped else ""
+        quality = f"q{self.quality}." if self.quality else ""
+        return f"{size}{cut}{quality}{self.format}"
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is stored once it was made."""
+        return not self.cropped and self.quality is None and (self.size is None or self.size[0] in LADDER)
+
+
+def needs_size(delivery: Delivery) -> bool:
+    """Whether the master's size must be known to tell the variant."""
+    return delivery.w is not None or delivery.h is not None
+
+
+def variant(delivery: Delivery, master: Size) -> Variant:
+    """What `delivery` asks for of a master of that size; its format is no longer `auto`. Never larger than the master.
+
+    `inside` fits the whole picture into `w` and `h`, `cover` fills both and cuts what is over; `cover` with one side
+    is `inside`. `dpr` multiplies both sides, after they were rounded.
+    """
+    assert delivery.format != "auto", "negotiate the format first"
+    size, cropped = _size(delivery, master)
+    usual = QUALITIES.get(delivery.format)
+    quality = delivery.q if usual is not None and delivery.q != usual else None
+    return Variant(delivery.format, None if size == master else size, cropped, quality)
+
+
+def cut(made: Variant, master: Size) -> Box:
+    """The part of the master that `made` shows: all of it, or the middle in the shape of its size."""
+    if made.size is None or not made.cropped:
+        return Box(0, 0, *master)
+    scale = min(master[0] / made.size[0], master[1] / made.size[1])
+    across, down = (master[0] - made.size[0] * scale) / 2, (master[1] - made.size[1] * scale) / 2
+    return Box(across, down, master[0] - across, master[1] - down)
+
+
+def _size(delivery: Delivery, master: Size) -> tuple[Size, bool]:
+    """The size as delivered, and whether sides are cut off."""
+    dpr = delivery.dpr or 1
+    wanted = tuple(side and side * dpr for side in (delivery.w, delivery.h))
+    ratios = [side / own for side, own in zip(wanted, master, strict=True) if side is not None]
+    if not ratios:
+        return master, False
+    if delivery.fit == "cover" and len(ratios) == 2:
+        # What is larger than the master keeps its shape and shrinks to fit: nothing is enlarged.
+        width, height = _scaled((wanted[0] or 1, wanted[1] or 1), min(1.0, 1 / max(ratios)))
+        return (width, height), width * master[1] != height * master[0]
+    return _scaled(master, min(1.0, *ratios)), False
+
+
+def _scaled(size: Size, scale: float) -> Size:
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

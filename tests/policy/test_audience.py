@@ -1,0 +1,102 @@
+"""Who asks, by the heads that they really send."""
+
+import pytest
+
+from proxy.audience import IMAGE_PROXIES, Audience, audience, patience
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0"
+SAFARI = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/19.0 Safari/605.1.15"
+PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
+PICTURE = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+PROXY, IMG, NAVIGATION, CRAWLER, PROGRAM = Audience
+
+# Who, and what they send.
+HEADS: list[tuple[Audience, dict[str, str]]] = [
+    (PROXY, {"user-agent": "github-camo (1a2b3c4d)", "via": "1.1 varnish, 1.1 github-camo (1a2b3c4d)"}),
+    (PROXY, {"user-agent": "go-camo", "via": "go-camo", "accept": "image/*, image/svg+xml"}),
+    (PROXY, {"user-agent": "Camo Asset Proxy 2.3.0", "via": "Camo Asset Proxy 2.3.0", "accept": PICTURE}),
+    (PROXY, {"user-agent": CHROME, "via": "1.1 varnish, 1.1 my-camo", "accept": PICTURE}),
+    (PROXY, {"user-agent": "Slack-ImgProxy 0.19 (+https://api.slack.com/robots)"}),
+    (PROXY, {"user-agent": "Slackbot-ImgProxy 1.138 (+https://api.slack.com/robots)"}),
+    (PROXY, {"user-agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}),
+    (PROXY, {"user-agent": "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)"}),
+    (PROXY, {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.10; rv:38.0) Gecko/20100101 Firefox/38.0"}),
+    (
+        PROXY,
+        {"user-agent": "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"},
+    ),
+    (PROXY, {"user-agent": "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html"}),
+    (PROXY, {"user-agent": "Twitterbot/1.0"}),
+    (PROXY, {"user-agent": "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)"}),
+    (PROXY, {"user-agent": "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)"}),
+    (PROXY, {"user-agent": "TelegramBot (like TwitterBot)"}),
+    (PROXY, {"user-agent": "WhatsApp/2.23.20.0"}),
+    (PROXY, {"user-agent": "Synapse (bot; +https://github.com/matrix-org/synapse)"}),
+    (PROXY, {"user-agent": "Mozilla/5.0 (compatible; Zulip URLPreview/9.0)"}),
+    (IMG, {"user-agent": CHROME, "accept": PICTURE, "sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"}),
+    (IMG, {"user-agent": FIREFOX, "accept": "image/avif,image/webp,image/png,*/*;q=0.5"}),
+    (IMG, {"user-agent": SAFARI, "accept": "image/webp,image/avif,video/*;q=0.8,*/*;q=0.5"}),
+    (IMG, {"user-agent": CHROME, "accept": PICTURE, "via": "1.1 varnish, 1.1 abc.cloudfront.net (CloudFront)"}),
+    (NAVIGATION, {"user-agent": CHROME, "accept": PAGE, "sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}),
+    (NAVIGATION, {"user-agent": CHROME, "accept": PAGE, "sec-fetch-dest": "iframe", "sec-fetch-mode": "navigate"}),
+    (NAVIGATION, {"user-agent": SAFARI, "accept": PAGE}),
+    (NAVIGATION, {"user-agent": "Mozilla/5.0 (Linux; Android 10; CUBOT X30) AppleWebKit/537.36", "accept": PAGE}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}),
+    (CRAWLER, {"user-agent": "Googlebot-Image/1.0"}),
+    (
+        CRAWLER,
+        {"user-agent": "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "accept": "*/*"},
+    ),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 AppleWebKit/537.36 (compatible; GPTBot/1.2; +https://openai.com/gptbot)"}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; archive.org_bot +http://archive.org/details/archive.org_bot)"}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)"}),
+    (CRAWLER, {"user-agent": CHROME, "accept": PICTURE, "sec-fetch-dest": "image", "sec-purpose": "prefetch"}),
+    (CRAWLER, {"user-agent": CHROME, "accept": PAGE, "sec-purpose": "prefetch;prerender", "purpose": "prefetch"}),
+    (CRAWLER, {"user-agent": FIREFOX, "x-moz": "prefetch"}),
+    (CRAWLER, {"user-agent": SAFARI, "x-purpose": "preview"}),
+    (PROGRAM, {"user-agent": CHROME, "accept": "*/*"}),
+    (PROGRAM, {"user-agent": CHROME}),
+    (PROGRAM, {"user-agent": CHROME, "accept": "*/*", "sec-fetch-dest": "empty", "sec-fetch-mode": "cors"}),
+    (PROGRAM, {"user-agent": "curl/7.88.1", "accept": "*/*"}),
+    (PROGRAM, {"user-agent": "curl/7.88.1", "accept": "image/webp"}),
+    (PROGRAM, {"user-agent": "python-requests/2.32.5", "accept": "*/*"}),
+    (PROGRAM, {"user-agent": "node", "accept": "*/*", "sec-fetch-mode": "cors"}),
+    (PROGRAM, {"user-agent": "Amazon CloudFront", "via": "2.0 abc.cloudfront.net (CloudFront)"}),
+    (PROGRAM, {"user-agent": "curl/7.88.1", "via": "1.1 proxy (squid/5.7)"}),
+    (PROGRAM, {}),
+]
+
+
+@pytest.mark.parametrize(("who", "head"), HEADS, ids=lambda value: str(value)[:80])
+def test_a_head_tells_who_asks(who: Audience, head: dict[str, str]) -> None:
+    assert audience(head) is who
+
+
+@pytest.mark.parametrize("token", IMAGE_PROXIES)
+def test_every_known_image_proxy_is_one_also_in_other_letters(token: str) -> None:
+    assert audience({"user-agent": f"Mozilla/5.0 (compatible; {token.upper()}; bot)"}) is Audience.IMAGE_PROXY
+
+
+def test_no_browser_and_no_program_is_taken_for_an_image_proxy() -> None:
+    for agent in (CHROME, FIREFOX, SAFARI, "curl/8", "Go-http-client/1.1", "okhttp/4", "mkdocs", "Wget/1.21"):
+        for accept in (PAGE, PICTURE, "*/*", ""):
+            assert audience({"user-agent": agent, "accept": accept}) is not Audience.IMAGE_PROXY
+
+
+@pytest.mark.parametrize(
+    ("who", "asked", "seconds"),
+    [
+        (Audience.IMAGE_PROXY, None, 3),
+        (Audience.IMAGE_PROXY, 60, 3),
+        (Audience.IMAGE_PROXY, 1, 1),
+        (Audience.IMG, None, 30),
+        (Audience.NAVIGATION, 0, 0),
+        (Audience.PROGRAM, 120, 120),
+        (Audience.PROGRAM, None, 30),
+    ],
+)
+def test_an_image_proxy_waits_three_seconds_and_everybody_else_as_long_as_they_say(
+    who: Audience, asked: float | None, seconds: float
+) -> None:
+    assert patience(who, asked, 30, 3) == seconds

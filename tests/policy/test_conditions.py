@@ -1,0 +1,85 @@
+"""What a client says it has, as RFC 9110 section 13 reads it."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.caching import Rendition
+from proxy.conditions import NOTHING, Condition
+
+KEY = "0123456789abcdef" * 4
+RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)
+ETAG = '"0123456789abcdef.2cea274d0bedc39e"'
+OTHER_FORMAT = '"0123456789abcdef.ffffffffffffffff"'
+OTHER_PICTURE = '"fedcba9876543210.2cea274d0bedc39e"'
+
+TAGS = [
+    ((ETAG,), True),
+    ((f"W/{ETAG}",), True),
+    ((f'"a", W/{ETAG}',), True),
+    ((f'"with,comma", ,{ETAG}',), True),
+    (('"a"', ETAG), True),
+    (("*",), True),
+    (('"other"',), False),
+    ((OTHER_FORMAT,), False),
+    ((ETAG.strip('"'),), False),
+    (("",), False),
+    ((), False),
+]
+
+
+@pytest.mark.parametrize(("lines", "met"), TAGS)
+def test_tags_are_compared_weakly_over_lists_and_lines(lines: Sequence[str], met: bool) -> None:
+    assert Condition.parse(lines).is_met_by(RENDITION) is met
+
+
+@pytest.mark.parametrize(
+    ("date", "met"),
+    [
+        ("Tue, 14 Nov 2023 22:13:20 GMT", True),
+        ("Tue, 14 Nov 2023 22:13:19 GMT", False),
+        ("Wed, 25 Nov 2026 07:00:00 GMT", True),
+        ("Tuesday, 14-Nov-23 22:13:20 GMT", True),
+        ("yesterday", False),
+        ("Tue, 99 Nov 99999 22:13:20 GMT", False),
+        (None, False),
+    ],
+)
+def test_a_date_is_compared_where_there_is_no_tag(date: str | None, met: bool) -> None:
+    assert Condition.parse((), date).is_met_by(RENDITION) is met
+
+
+def test_a_tag_goes_before_a_date() -> None:
+    assert not Condition.parse(['"other"'], "Wed, 25 Nov 2026 07:00:00 GMT").is_met_by(RENDITION)
+
+
+@pytest.mark.parametrize(
+    ("lines", "tag"),
+    [
+        ((OTHER_FORMAT,), OTHER_FORMAT),
+        ((f'"a", W/{OTHER_FORMAT}',), f"W/{OTHER_FORMAT}"),
+        ((f"{OTHER_PICTURE}, {OTHER_FORMAT}",), OTHER_FORMAT),
+        ((OTHER_PICTURE,), None),
+        (("*",), None),
+        (('"0123456789abcdef.2cea274d0bedc39e-gzip"',), None),
+        (('"0123456789ABCDEF.2cea274d0bedc39e"',), None),
+        ((), None),
+    ],
+)
+def test_a_tag_of_the_picture_in_any_rendition_is_known_as_it_was_sent(lines: Sequence[str], tag: str | None) -> None:
+    assert Condition.parse(lines).tag_of(KEY) == tag
+
+
+def test_who_has_nothing_is_always_sent_the_picture() -> None:
+    assert not NOTHING.is_met_by(RENDITION)
+    assert NOTHING.tag_of(KEY) is None
+
+
+@given(st.lists(st.text(max_size=60), max_size=3), st.text(max_size=40) | st.none())
+def test_no_text_breaks_a_condition(lines: list[str], date: str | None) -> None:
+    condition = Condition.parse(lines, date)
+
+    assert condition.is_met_by(RENDITION) in (True, False)
+    assert condition.tag_of(KEY) is None or '"' in "".join(lines)

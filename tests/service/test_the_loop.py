@@ -1,0 +1,99 @@
+"""The event loop answers hits: nothing that takes long may run on its thread."""
+
+import asyncio
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx2
+import pytest
+
+from proxy.app import create_app
+from proxy.service import opened
+from proxy.settings import load
+
+# Work by the file it is written in: whoever calls one of these functions is at it. The loop may only hand it over.
+DEEDS = {
+    "/proxy/pictures/": None,
+    "/proxy/generators/sketch/drawing.py": None,
+    "/proxy/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
+    "/proxy/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
+    "/proxy/budget.py": {"_spend", "_spent", "_unspend"},
+    "/PIL/": None,
+    "/botocore/": None,
+}
+CAMO = {"user-agent": "go-camo", "via": "go-camo"}
+BROWSER = {"accept": "image/avif,image/webp,*/*;q=0.8"}
+
+
+class Watch:
+    """Which deeds were done, on the loop's thread and on others."""
+
+    def __init__(self) -> None:
+        self.on_the_loop: set[str] = set()
+        self.elsewhere: set[str] = set()
+        self._loop = threading.get_ident()
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        if event != "call":
+            return
+        path, name = frame.f_code.co_filename, frame.f_code.co_name
+        for place, deeds in DEEDS.items():
+            if place in path and (deeds is None or name in deeds) and name != "<module>":
+                (self.on_the_loop if threading.get_ident() == self._loop else self.elsewhere).add(name)
+
+    def __enter__(self) -> "Watch":
+        threading.setprofile(self)
+        sys.setprofile(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+async def everything(client: httpx2.AsyncClient) -> None:
+    """A request of every kind that reads, draws, stores, encodes or counts."""
+    url = "/?prompt=a+lighthouse&seed=7"
+    for asked, head, status in (
+        (url, {}, 200),
+        (url + "&format=avif", {}, 200),
+        (url + "&format=jpeg&w=200", {}, 200),
+        (url + "&w=64&dpr=2", {}, 200),
+        ("/?prompt=a+pool", {}, 200),
+        ("/?prompt=a+pool", {}, 200),
+        ("/?prompt=a+day&seed=day", {}, 200),
+        ("/?prompt=slow&seed=7&wait=0", CAMO, 200),
+        ("/?prompt=a&sede=7", BROWSER, 400),
+        ("/info?prompt=a", {}, 200),
+        ("/readyz", {}, 200),
+        (f"/i/{'0' * 64}?w=64", {}, 404),
+    ):
+        answer = await client.get(asked, headers=head)
+        assert answer.status_code == status, (asked, answer.text[:200])
+
+
+def test_no_encode_no_store_call_and_no_drawing_runs_on_the_event_loops_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"SIZE": "256x256", "BUDGET": "1000/day", "MEMORY": "0"}.items():
+        monkeypatch.setenv(f"PROMPTCDN_{name}", value)
+
+    async def work() -> Watch:
+        # Threads are profiled from their start, so the service is opened under the watch.
+        with Watch() as watch:
+            service = opened(load())
+            transport = httpx2.ASGITransport(create_app(service))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://promptcdn") as client:
+                await everything(client)
+            await service.close()
+        return watch
+
+    watch = asyncio.run(work())
+
+    assert watch.on_the_loop == set()
+    # The watch does see these deeds where they belong.
+    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "_spend"} <= watch.elsewhere
