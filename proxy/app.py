@@ -111,15 +111,18 @@ async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """The problem document of a `Problem` (RFC 9457)."""
     assert isinstance(error, Problem)
     http.scope["outcome"] = error.kind.code
-    document = {**error.document(), "instance": http.url.path}
+    document = {**error.document(), "instance": http.scope["raw_path"].decode("ascii")}
     return JSONResponse(document, error.kind.status, caching.problem_headers(error))
 
 
 async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
     """The framework's own refusals, as problem documents like all others."""
     assert isinstance(error, HTTPException)
+    if (http.method, http.scope["path"]) == ("OPTIONS", "*"):
+        # Asked of the server as a whole (RFC 9110 section 9.3.7).
+        return Response(status_code=204, headers={"allow": "GET, HEAD, OPTIONS", "cache-control": problems.NO_STORE})
     if error.status_code != problems.METHOD_NOT_ALLOWED.status:
-        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.url.path}"))
+        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}"))
     # The framework's list has no order of its own.
     allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
     response = await on_problem(http, Problem(problems.METHOD_NOT_ALLOWED, f"allowed here: {allowed}"))
@@ -164,10 +167,7 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
     if status == 304:
         message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
         return
-    for name, value in caching.ALWAYS.items():
-        headers.setdefault(name, value)
-    headers["x-request-id"] = request_id
-    headers["server-timing"] = f"total;dur={milliseconds:.1f}"
+    headers.update(caching.on_every_answer(request_id, milliseconds))
 
 
 def _shown(http: HttpRequest, answer: Answer, delivery: Delivery) -> Response:

@@ -155,6 +155,11 @@ def problem_headers(problem: Problem) -> dict[str, str]:
     return checked(headers)
 
 
+def on_every_answer(request_id: str, milliseconds: float) -> dict[str, str]:
+    """`ALWAYS`, and what names one answer and says how long it took."""
+    return {**ALWAYS, "x-request-id": request_id, "server-timing": f"total;dur={milliseconds:.1f}"}
+
+
 def not_modified(if_none_match: str | None, etag: str | None) -> bool:
     """Whether a 304 is the answer: weak comparison over a list, or `*` (RFC 9110 section 13.1.2)."""
     if if_none_match is None or etag is None:
