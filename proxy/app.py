@@ -140,8 +140,10 @@ async def on_problem(http: HttpRequest, error: Exception) -> Response:
 async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
     """The framework's own refusals, as problems like all others; and the answer to OPTIONS, which it refuses too."""
     assert isinstance(error, HTTPException)
+    if (http.method, http.scope["path"]) == ("OPTIONS", "*"):
+        return responses.options("GET, HEAD, OPTIONS")  # of the server as a whole (RFC 9110 section 9.3.7)
     if error.status_code != problems.METHOD_NOT_ALLOWED.status:
-        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.url.path}"))
+        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}"))
     # The framework's list has no order of its own.
     allowed = ", ".join(sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"}))
     if http.method == "OPTIONS":
@@ -187,10 +189,7 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
     if status == 304:
         message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
         return
-    for name, value in caching.ALWAYS.items():
-        headers.setdefault(name, value)
-    headers["x-request-id"] = request_id
-    headers["server-timing"] = f"total;dur={milliseconds:.1f}"
+    headers.update(caching.on_every_answer(request_id, milliseconds))
 
 
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, asked: Delivery) -> Response:

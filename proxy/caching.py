@@ -29,7 +29,6 @@ ALWAYS: Mapping[str, str] = {
 }
 # RFC 9110 section 15.4.5: what a 304 carries, and all it carries.
 ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-location"})
-METHODS = ("GET", "HEAD", "OPTIONS")
 
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
@@ -206,6 +205,11 @@ def problem_headers(problem: Problem, media_type: str = "application/problem+jso
 def shown_headers(problem: Problem, media_type: str) -> dict[str, str]:
     """The headers of an error that an image proxy gets as a picture with 200, since it shows nothing else."""
     return {**problem_headers(problem, media_type), "promptcdn-status": str(problem.kind.status)}
+
+
+def on_every_answer(request_id: str, milliseconds: float) -> dict[str, str]:
+    """`ALWAYS`, and what names one answer and says how long it took."""
+    return {**ALWAYS, "x-request-id": request_id, "server-timing": f"total;dur={milliseconds:.1f}"}
 
 
 def checked(headers: dict[str, str]) -> dict[str, str]:

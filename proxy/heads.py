@@ -1,11 +1,16 @@
-"""Request heads, guarded: uvicorn's httptools protocol with a limit on their time and size.
+"""Request heads, guarded: uvicorn's httptools protocol with limits on their time, size and form.
 
-Without it a head may take for ever and be as large as memory (measured: 200 MB in one header). It leans on uvicorn's
-internals, so uvicorn is pinned to one minor version and tests/service/test_heads.py speaks to it over raw sockets.
+Without it a head may take for ever and be as large as memory (measured: 200 MB in one header), and may mean one thing
+here and another to the cache in front. It leans on uvicorn's internals, so uvicorn is pinned to one minor version, and
+tests/service/test_heads.py and test_raw_requests.py speak to it over raw sockets.
 """
 
 import asyncio
 import json
+import logging
+import re
+import secrets
+from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -15,14 +20,49 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy import caching, grammar, problems
 from proxy.problems import Problem
 
+log = logging.getLogger("promptcdn")
+
 HEAD_SECONDS = 5.0
 HEAD_MAX = 64 * 1024
 # The URL, a method and a version: what is longer is told so before the rest of it was read.
 LINE_MAX = grammar.URL_MAX + 64
+# How long clients have after the signal to stop, to read what they were answered before it.
+LAST_READ_SECONDS = 5.0
+# A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). Nothing here is made of it.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+_UNREADABLE = "this is no HTTP request that can be read"
+
+
+def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """Why a head that could be parsed is refused (RFC 9112 sections 2.3, 3.2 and 6.1), or `None`.
+
+    What two servers in a row may read in two ways is how a request is smuggled past the first.
+    """
+    if version not in ("1.0", "1.1"):
+        return "only HTTP/1.0 and HTTP/1.1 are spoken here"
+    hosts = _values(headers, b"host")
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        return "a request has one Host"
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        return "this Host is none"
+    encodings = _values(headers, b"transfer-encoding")
+    if encodings and (version == "1.0" or [encoding.lower() for encoding in encodings] != [b"chunked"]):
+        return "the only Transfer-Encoding of a request is chunked"
+    return None
+
+
+def has_body(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a body follows a head without a fault (RFC 9112 section 6.3)."""
+    return bool(_values(headers, b"transfer-encoding")) or _values(headers, b"content-length") not in ([], [b"0"])
+
+
+def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
+    return [value.strip(b" \t") for name, value in headers if name == wanted]
 
 
 class GuardedHeads(HttpToolsProtocol):
-    """A connection whose heads arrive in time, in bounds, and in the bytes that the parser takes."""
+    """A connection whose heads arrive in time, in bounds and in a form that has one meaning."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,6 +70,8 @@ class GuardedHeads(HttpToolsProtocol):
         self._head = 0
         self._in_head = True
         self._timer: asyncio.TimerHandle | None = None
+        self._began = self.loop.time()
+        self._fault = _UNREADABLE
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -51,21 +93,36 @@ class GuardedHeads(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._disarm()
         self._in_head = False
+        if found := fault(self.parser.get_http_version(), self.headers):
+            self._fault = found
+            raise ValueError(found)  # the parser stops, and `send_400_response` follows
         super().on_headers_complete()
+        if has_body(self.headers) or self.parser.should_upgrade():
+            # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
+            self.cycle.keep_alive = False
+        # The trailers of a chunked body come as headers do, after everybody who checks headers has looked at them.
+        self.headers = []
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head, self._head, self._line = True, 0, bytearray()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which name no part of it
-        self._refuse(Problem(problems.BAD_REQUEST, "this is no HTTP request that can be read"))
+        self._refuse(Problem(problems.BAD_REQUEST, self._fault))
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.get_write_buffer_size():
+            # Closing waits until all of it was read, and nobody knows whether it ever is.
+            self.loop.call_later(LAST_READ_SECONDS, self.transport.abort)
 
     def _with_line(self, data: bytes) -> bytes | None:
         """`data` once its request line is whole, in ASCII; `None` while there is nothing to hand on."""
         self._head += (data.find(b"\r\n\r\n") + 1) or len(data)
         line, newline, rest = b"", b"", data
         if self._line is not None:
-            self._line += data
+            # Empty lines before a request are passed over (RFC 9112 section 2.2).
+            self._line = (self._line + data).lstrip(b"\r\n")
             line, newline, rest = bytes(self._line).partition(b"\n")
         if len(line) > LINE_MAX:
             self._refuse(Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most"))
@@ -85,6 +142,7 @@ class GuardedHeads(HttpToolsProtocol):
 
     def _arm(self) -> None:
         if self._timer is None:
+            self._began = self.loop.time()
             self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
 
     def _disarm(self) -> None:
@@ -104,10 +162,17 @@ class GuardedHeads(HttpToolsProtocol):
         self._disarm()
         if self.transport.is_closing():
             return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # An answer in the middle of the one before would be read as part of it.
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        request_id = secrets.token_hex(8)
+        log.info("refused: %d %s %s", problem.kind.status, problem.kind.code, request_id)
         body = json.dumps(problem.document()).encode()
         headers = {
             **caching.problem_headers(problem),
-            **caching.ALWAYS,
+            **caching.on_every_answer(request_id, 1000 * (self.loop.time() - self._began)),
             "date": formatdate(usegmt=True),
             "content-length": str(len(body)),
             "connection": "close",

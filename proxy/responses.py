@@ -102,7 +102,7 @@ async def error(
                 return Response(picture, 200, {**caching.shown_headers(problem, MEDIA_TYPE), **(more or {})})
             headers = caching.problem_headers(problem, MEDIA_TYPE)
             return Response(picture, problem.kind.status, {**headers, **(more or {})})
-    document = {**problem.document(), "instance": http.url.path}
+    document = {**problem.document(), "instance": http.scope["raw_path"].decode("ascii")}
     return JSONResponse(document, problem.kind.status, {**caching.problem_headers(problem), **(more or {})})
 
 

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -14,6 +15,10 @@ from proxy.heads import GuardedHeads
 from proxy.settings import BadSettings
 
 _BACKLOG = 2048
+# How long a client may read nothing while an answer waits for it: a phone may go through a tunnel.
+READ_SECONDS = 30
+# How much of an answer the kernel takes ahead of the client: left to itself megabytes, for each that reads nothing.
+_UNSENT_MAX = 256 * 1024
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -21,6 +26,10 @@ def bound_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        # Connections have these from the socket that listens.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * READ_SECONDS)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_MAX)
     try:
         bound.bind((host, port))
         # Listening now, not when the application is ready: two servers can bind one address, only one can listen.
@@ -68,7 +77,8 @@ def run(
         date_header=False,
         access_log=False,
         log_config=None,
-        log_level=logging.WARNING,
+        # Its warnings are one a bad request: whoever sends a million would fill the log with them.
+        log_level=logging.ERROR,
         timeout_graceful_shutdown=max(1, int(grace)),
     )
     _Server(config, on_ready, on_stop).run([bound])
