@@ -135,7 +135,8 @@ def test_every_call_has_a_deadline() -> None:
         (arrived,) = upstream.ledger.calls()
 
         assert arrived.deadline is not None
-        assert 0 < arrived.deadline <= 9
+        # gRPC rounds what is left up when it writes it down: its wire format has few digits.
+        assert 0 < arrived.deadline <= 9.1
 
 
 @pytest.mark.parametrize("megabytes", [1.5, 4.3, 8])
