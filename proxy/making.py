@@ -90,7 +90,7 @@ class Making:
             )
 
     async def _generate(self, order: Bound) -> Made:
-        reservation = await self._budget.reserve(self._clock.utc())
+        reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         try:
             return await self._generator.generate(order.resolved, order.content_key)
         except UpstreamFailed as failure:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from proxy import limits
 from proxy.bindings import Bindings
 from proxy.budget import SqliteBudget, Unlimited
 from proxy.cdn import Cdn, Rules
@@ -20,6 +21,7 @@ from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.making import Clock, Making
 from proxy.notices import Notices
+from proxy.prices import Prices
 from proxy.problems import StoreUnknown
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
@@ -64,7 +66,7 @@ class Service:
             left = await self.budget.left(self.clock.utc())
         except StoreUnknown as unknown:
             return Finding("budget", False, unknown.detail)
-        return Finding("budget", True, "unlimited" if left is None else f"{left} pictures left")
+        return Finding("budget", True, "; ".join(filter(None, (limits.said(left), self.budget.forgets))))
 
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
@@ -140,12 +142,12 @@ def opened_store(url: str, setting: str) -> InspectedStore:
 
 
 def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Unlimited:
-    limit = settings.limit(paid=generator.paid)
-    if limit is None:
+    chosen = settings.limits(paid=generator.paid)
+    if not chosen.each:
         return Unlimited()
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return SqliteBudget(folder / "budget.sqlite3", limit)
+        return SqliteBudget(folder / "budget.sqlite3", chosen, Prices.parse(settings.prices))
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error

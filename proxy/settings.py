@@ -13,8 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from proxy import engines
 from proxy.access import Misses
-from proxy.budget import Limit
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
+from proxy.limits import Limits
+from proxy.prices import Prices
 from proxy.request import Defaults
 
 PREFIX = "PROMPTCDN_"
@@ -85,7 +86,13 @@ class Settings(BaseSettings):
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
     misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
     budget: str = Field(
-        "", description="How many pictures may be paid for, like 100/day, or unlimited. Empty: 100/day if they cost."
+        "",
+        description="What may be paid for, like 100/day or 100/day, 500 credits/month; or unlimited."
+        " Empty: 100/day if pictures cost.",
+    )
+    prices: str = Field(
+        "",
+        description="Credits for a picture by engine, like my-engine=1.5, other=0. Empty: the hosted service's prices.",
     )
     variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
     wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
@@ -106,9 +113,15 @@ class Settings(BaseSettings):
 
     @field_validator("budget")
     @classmethod
-    def _is_a_limit(cls, text: str) -> str:
+    def _are_limits(cls, text: str) -> str:
         if text:
-            Limit.parse(text)
+            Limits.parse(text)
+        return text
+
+    @field_validator("prices")
+    @classmethod
+    def _are_prices(cls, text: str) -> str:
+        Prices.parse(text)
         return text
 
     @field_validator("store")
@@ -164,9 +177,9 @@ class Settings(BaseSettings):
         """The name of the setting that says where pictures live."""
         return PREFIX + ("STORE" if self.store else "DATA_DIR")
 
-    def limit(self, *, paid: bool) -> Limit | None:
-        """The budget; `None` is unlimited, which must be said where pictures cost money."""
-        return Limit.parse(self.budget or ("100/day" if paid else "unlimited"))
+    def limits(self, *, paid: bool) -> Limits:
+        """The budget; unlimited must be said where pictures cost money."""
+        return Limits.parse(self.budget or ("100/day" if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:

@@ -14,6 +14,7 @@ from proxy.bindings import Bound, bound
 from proxy.budget import Reservation
 from proxy.generators import Made
 from proxy.making import Clock
+from proxy.prices import Cost
 from proxy.problems import StoreUnknown
 from proxy.request import Resolved
 from proxy.stores import Folder, Name, Record
@@ -122,10 +123,10 @@ class Purse:
         self.spent = 0
         self.down = False
 
-    async def reserve(self, now: datetime) -> Reservation:
+    async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
         self._require_up()
         self.spent += 1
-        return Reservation(now.isoformat())
+        return Reservation(now, Cost(resolved.engine, 1, 0))
 
     async def give_back(self, reservation: Reservation) -> None:
         del reservation

@@ -9,10 +9,12 @@ import pytest
 
 from proxy import problems
 from proxy.bindings import Bindings, Bound
-from proxy.budget import Budget, Limit, SqliteBudget
+from proxy.budget import Budget, SqliteBudget
 from proxy.generators import Made
+from proxy.limits import Limit, Limits
 from proxy.making import Making
 from proxy.pictures import master
+from proxy.prices import Prices
 from proxy.problems import Kind, Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
 from proxy.request import Delivery, Resolved
@@ -158,7 +160,7 @@ def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_sam
 
 def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) -> None:
     async def main() -> None:
-        budget = SqliteBudget(tmp_path / "budget.sqlite3", Limit(1, "day"))
+        budget = SqliteBudget(tmp_path / "budget.sqlite3", Limits((Limit(1, "day"),)), Prices())
         shop = Workshop([GOOD, GOOD], budget=budget)
         await shop.make()
         assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ from proxy.cli.ending import FINDINGS
 from proxy.findings import Finding
 
 if TYPE_CHECKING:
-    from proxy.settings import Settings
+    from proxy.service import Service
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
@@ -46,7 +45,7 @@ async def _findings() -> list[Finding]:
     try:
         found += await service.store.findings()
         found += await service.generator.findings(chosen.defaults.engines)
-        found += _budget(chosen, left=await service.budget.left(service.clock.utc()))
+        found.append(await _budget(service))
     finally:
         await service.close()
     return found
@@ -59,10 +58,17 @@ def _clock() -> Finding:
     return Finding("clock", not advice, f"{now:%Y-%m-%d %H:%M:%S} UTC", advice)
 
 
-def _budget(chosen: "Settings", left: int | None) -> Iterator[Finding]:
-    if left is None:
-        yield Finding("budget", True, "unlimited")
-    else:
-        advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if left == 0 else ""
-        limit = chosen.limit(paid=True)
-        yield Finding("budget", left > 0, f"{left} of {limit} left, counted in {chosen.data_dir}", advice)
+async def _budget(service: "Service") -> Finding:
+    from proxy import limits
+    from proxy.problems import StoreUnknown
+
+    try:
+        left = await service.budget.left(service.clock.utc())
+    except StoreUnknown as unknown:
+        return Finding("budget", False, unknown.detail)
+    if not left:
+        return Finding("budget", True, "unlimited")
+    spent = any(each.left == 0 for each in left)
+    where = f"{limits.said(left)}, counted in {service.settings.data_dir}"
+    advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if spent else ""
+    return Finding("budget", not spent, "; ".join(filter(None, (where, service.budget.forgets))), advice)

@@ -30,7 +30,8 @@ def serve(
         fail(str(wrong))
     here = chosen.address(bound.getsockname()[1])
     public_url = chosen.public_url or here
-    budget = chosen.limit(paid=service.generator.paid) or "unlimited"
+    forgets = f" ({service.budget.forgets})" if service.budget.forgets else ""
+    budget = f"{chosen.limits(paid=service.generator.paid)}{forgets}"
     misses = "" if chosen.misses == "open" else ", misses closed: no new pictures"
     what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{misses}"
 

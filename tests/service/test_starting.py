@@ -16,6 +16,8 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": Input should be greater than or equal to 1']),
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": say it like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
+    ({"PROMPTCDN_BUDGET": "1/day,2/day"}, ['PROMPTCDN_BUDGET="1/day,2/day": two limits in one period and currency']),
+    ({"PROMPTCDN_PRICES": "free"}, ['PROMPTCDN_PRICES="free": say once for each engine what a picture costs']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open' or 'closed'"]),
     (

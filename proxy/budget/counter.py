@@ -1,0 +1,136 @@
+"""The SQLite file in which the processes of one machine count together what they spend.
+
+All is counted by the hour whatever the limits are, so that changed limits count what was spent before.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from proxy import seeds
+from proxy.limits import Left, Limit
+from proxy.prices import Cost
+
+BUSY_SECONDS = 10.0
+
+_VERSION = 1
+_TABLE = """
+    CREATE TABLE spent (
+        hour TEXT NOT NULL,
+        engine TEXT NOT NULL,
+        pictures INTEGER NOT NULL,
+        millicredits INTEGER NOT NULL,
+        PRIMARY KEY (hour, engine)
+    )
+"""
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """The file at `path`, made or brought to the present form. Raises `sqlite3.Error`."""
+    database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        _use_wal(database)
+        # A paid picture's count must survive a power cut too.
+        database.execute("PRAGMA synchronous = FULL")
+        with _alone(database):
+            _bring_up_to_date(database)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def spend(database: sqlite3.Connection, cost: Cost, limits: Sequence[Limit], now: datetime) -> tuple[Left, ...]:
+    """Counts `cost` where all limits allow it; gives those that do not, and then nothing is counted."""
+    with _alone(database):
+        full = tuple(left for left in lefts(database, limits, now) if not left.allows(cost))
+        if not full:
+            database.execute(
+                "INSERT INTO spent VALUES (?, ?, ?, ?) ON CONFLICT (hour, engine) DO UPDATE SET"
+                " pictures = pictures + excluded.pictures, millicredits = millicredits + excluded.millicredits",
+                (_hour(now), cost.engine, cost.pictures, cost.millicredits),
+            )
+        return full
+
+
+def unspend(database: sqlite3.Connection, cost: Cost, at: datetime) -> None:
+    """Takes `cost` off the hour it was charged to; never more than is there."""
+    database.execute(
+        "UPDATE spent SET pictures = pictures - ?1, millicredits = max(0, millicredits - ?2)"
+        " WHERE hour = ?3 AND engine = ?4 AND pictures >= ?1",
+        (cost.pictures, cost.millicredits, _hour(at), cost.engine),
+    )
+
+
+def lefts(database: sqlite3.Connection, limits: Sequence[Limit], now: datetime) -> tuple[Left, ...]:
+    """What is left of each limit in the period that `now` lies in."""
+    return tuple(_left(database, limit, now) for limit in limits)
+
+
+def by_engine(database: sqlite3.Connection, since: datetime) -> tuple[Cost, ...]:
+    """What was spent on each engine from the UTC day of `since` on."""
+    query = "SELECT engine, sum(pictures), sum(millicredits) FROM spent WHERE hour >= ? GROUP BY engine ORDER BY engine"
+    rows = database.execute(query, (_hour(seeds.period_start("day", since)),))
+    return tuple(Cost(engine, pictures, amount) for engine, pictures, amount in rows if pictures)
+
+
+def _left(database: sqlite3.Connection, limit: Limit, now: datetime) -> Left:
+    until = seeds.period_end(limit.unit, now)
+    query = "SELECT coalesce(sum(pictures), 0), coalesce(sum(millicredits), 0) FROM spent WHERE hour >= ? AND hour < ?"
+    pictures, amount = database.execute(query, (_hour(seeds.period_start(limit.unit, now)), _hour(until))).fetchone()
+    return Left(limit, limit.of(Cost("", pictures, amount)), until)
+
+
+@contextmanager
+def _alone(database: sqlite3.Connection) -> Iterator[None]:
+    """A transaction with one writer at a time; what raises leaves nothing behind."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # A full disk may have ended it already.
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _use_wal(database: sqlite3.Connection) -> None:
+    """SQLite does not wait for its turn here: where processes start together, some are told that it is locked."""
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _bring_up_to_date(database: sqlite3.Connection) -> None:
+    """Version 0 is a new file, or one that counted pictures by the hour alone: their engine and price are not known.
+
+    The table keeps its name, so that an older process that is still running fails instead of counting apart.
+    """
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise sqlite3.DatabaseError("it was written by a newer version of promptcdn")
+    if version == _VERSION:
+        return
+    old = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'spent'").fetchone()
+    if old:
+        database.execute("ALTER TABLE spent RENAME TO spent_by_hour")
+    database.execute(_TABLE)
+    if old:
+        database.execute("INSERT INTO spent SELECT hour, '', pictures, 0 FROM spent_by_hour")
+        database.execute("DROP TABLE spent_by_hour")
+    database.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _hour(at: datetime) -> str:
+    return seeds.period_name("hour", at)
