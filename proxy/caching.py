@@ -147,7 +147,7 @@ def unmade_headers(media_type: str) -> dict[str, str]:
 
 def problem_headers(problem: Problem) -> dict[str, str]:
     """The headers of an error. What caches may keep varies by who asks, since what they are shown does."""
-    headers = {"content-type": "application/problem+json", "cache-control": problem.cache_control}
+    headers = {**problem.headers, "content-type": "application/problem+json", "cache-control": problem.cache_control}
     if problem.cache_control != NO_STORE:
         headers["vary"] = "Accept, User-Agent, Via"
     if problem.retry_after is not None:
