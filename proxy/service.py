@@ -5,6 +5,8 @@ import random
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from proxy.bindings import Bindings
 from proxy.budget import SqliteBudget, Unlimited
 from proxy.cdn import Cdn, Rules
+from proxy.clients import TrustedProxies
 from proxy.findings import Finding
 from proxy.flights import Flights
 from proxy.generators import Generator, InspectedGenerator
@@ -20,6 +23,7 @@ from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.making import Clock, Making
 from proxy.problems import StoreUnknown
+from proxy.rates import SqliteRates, Uncounted
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
 from proxy.stores import InspectedStore, Name
@@ -43,6 +47,8 @@ class Service:
     renditions: Renditions
     generator: InspectedGenerator
     budget: SqliteBudget | Unlimited
+    rates: SqliteRates | Uncounted
+    trusted: TrustedProxies
     store: InspectedStore
 
     async def readiness(self) -> tuple[Finding, ...]:
@@ -73,6 +79,7 @@ class Service:
         await self.renditions.close()
         await self.generator.close()
         await self.budget.close()
+        await self.rates.close()
         await self.store.close()
 
 
@@ -83,13 +90,15 @@ def opened(settings: Settings) -> Service:
     kept = opened_store(settings.store_url, settings.store_setting)
     store = RememberedAbsence(kept)
     budget = _budget(settings, generator)
+    rates = _rates(settings, generator)
     bindings = Bindings(store, generator.name)
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
     rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait)
     cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
-    return Service(settings, cdn, clock, flights, renditions, generator, budget, kept)
+    trusted = TrustedProxies.parse(settings.trusted_proxies)
+    return Service(settings, cdn, clock, flights, renditions, generator, budget, rates, trusted, kept)
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:
@@ -138,9 +147,24 @@ def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Unlimite
     limit = settings.limit(paid=generator.paid)
     if limit is None:
         return Unlimited()
+    with _data_folder(settings) as folder:
+        return SqliteBudget(folder / "budget.sqlite3", limit)
+
+
+def _rates(settings: Settings, generator: Generator) -> SqliteRates | Uncounted:
+    rate = settings.rate(paid=generator.paid)
+    if rate is None:
+        return Uncounted()
+    with _data_folder(settings) as folder:
+        return SqliteRates(folder / "rates.sqlite3", rate)
+
+
+@contextmanager
+def _data_folder(settings: Settings) -> Iterator[Path]:
+    """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return SqliteBudget(folder / "budget.sqlite3", limit)
+        yield folder
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error

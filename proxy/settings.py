@@ -14,7 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from proxy import engines
 from proxy.access import Misses
 from proxy.budget import Limit
+from proxy.clients import TrustedProxies
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
+from proxy.rates import Rate
 from proxy.request import Defaults
 
 PREFIX = "PROMPTCDN_"
@@ -24,8 +26,6 @@ STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 NOT_BUILT = (
     "REDIS_URL",
     "SIGNING_KEYS",
-    "CLIENT_RATE",
-    "TRUSTED_PROXIES",
     "DENY",
     "ADMIN_TOKEN",
     "PROXY_WAIT",
@@ -88,6 +88,15 @@ class Settings(BaseSettings):
     budget: str = Field(
         "", description="How many pictures may be paid for, like 100/day, or unlimited. Empty: 100/day if they cost."
     )
+    client_rate: str = Field(
+        "",
+        description="How many new pictures one client may start, like 60/minute, or unlimited. "
+        "Empty: 60/minute if they cost, else unlimited.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="The proxies whose word on client addresses counts, like 127.0.0.1, 10.0.0.0/8, ::1. Empty: none.",
+    )
     variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
     wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
     upstream_timeout: float = Field(
@@ -107,6 +116,19 @@ class Settings(BaseSettings):
     def _is_a_limit(cls, text: str) -> str:
         if text:
             Limit.parse(text)
+        return text
+
+    @field_validator("client_rate")
+    @classmethod
+    def _is_a_rate(cls, text: str) -> str:
+        if text:
+            Rate.parse(text)
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_proxies(cls, text: str) -> str:
+        TrustedProxies.parse(text)
         return text
 
     @field_validator("store")
@@ -165,6 +187,10 @@ class Settings(BaseSettings):
     def limit(self, *, paid: bool) -> Limit | None:
         """The budget; `None` is unlimited, which must be said where pictures cost money."""
         return Limit.parse(self.budget or ("100/day" if paid else "unlimited"))
+
+    def rate(self, *, paid: bool) -> Rate | None:
+        """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
+        return Rate.parse(self.client_rate or ("60/minute" if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:

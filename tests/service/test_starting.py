@@ -16,6 +16,8 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": Input should be greater than or equal to 1']),
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": say it like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
+    ({"PROMPTCDN_CLIENT_RATE": "1/week"}, ['PROMPTCDN_CLIENT_RATE="1/week": say how many new pictures (1 to 99999)']),
+    ({"PROMPTCDN_TRUSTED_PROXIES": "nginx"}, ['PROMPTCDN_TRUSTED_PROXIES="nginx": "nginx": neither an address nor']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open' or 'closed'"]),
     (
