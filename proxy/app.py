@@ -75,6 +75,8 @@ async def picture(http: HttpRequest) -> Response:
     who, settings = responses.asker(http), service.settings
     asker = Asker(
         until=began + audience.patience(who, request.control.wait, settings.wait, settings.proxy_wait),
+        client=responses.client(http, service.trusted),
+        image_proxy=who is Audience.IMAGE_PROXY,
         making=http.method != "HEAD" and who is not Audience.CRAWLER,
         has=responses.claim(http, asked.delivery),
     )

@@ -192,7 +192,7 @@ def problem_headers(problem: Problem, media_type: str = "application/problem+jso
 
     What caches may keep varies by who asks, since what they are shown does.
     """
-    headers = {"content-type": media_type, "cache-control": problem.cache_control}
+    headers = {**problem.headers, "content-type": media_type, "cache-control": problem.cache_control}
     if problem.cache_control != NO_STORE:
         headers["vary"] = _BY_ASKER
     if problem.retry_after is not None:

@@ -6,23 +6,27 @@
 Seedless and calendar URLs draw a seed first and *are* the seeded request from then on.
 """
 
+import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
+from weakref import WeakValueDictionary
 
 import cachetools
 
 from proxy import access, grammar, keys, problems, seeds, sizing
 from proxy.bindings import Bindings, Bound, bound
 from proxy.caching import CacheStatus, Outcome, Rendition
+from proxy.clients import Client
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size, engine
 from proxy.flights import Flight, Flights
 from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
+from proxy.rates import Rates
 from proxy.renditions import Found, Renditions
 from proxy.request import Defaults, Delivery, Request, Resolved, resolve
 
@@ -46,10 +50,12 @@ class Asker:
     """Who asks, as far as it changes what is done for them.
 
     `until` is how long they wait for a new picture (by the monotonic clock), `making` whether one may be made for
-    them, `has` what they have already.
+    them, `has` what they have already. What they start is charged to `client`; `image_proxy` is what it says it is.
     """
 
     until: float
+    client: Client
+    image_proxy: bool = False
     making: bool = True
     has: Condition = NOTHING
 
@@ -105,6 +111,7 @@ class Cdn:
         renditions: Renditions,
         flights: Flights[None],
         making: Making,
+        rates: Rates,
         clock: Clock,
         chance: random.Random,
     ) -> None:
@@ -113,8 +120,11 @@ class Cdn:
         self._renditions = renditions
         self._flights = flights
         self._making = making
+        self._rates = rates
         self._clock = clock
         self._chance = chance
+        # Locks live for as long as somebody holds or awaits them.
+        self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._behind: cachetools.LRUCache[str, Flight[None]] = cachetools.LRUCache(_POOLS_REMEMBERED)
         self._last_shown: cachetools.LRUCache[str, Request] = cachetools.LRUCache(_POOLS_REMEMBERED)
 
@@ -199,7 +209,7 @@ class Cdn:
         return None if tag is None else Unchanged(tag)
 
     async def _make(self, order: _Order, request: Request, asker: Asker) -> Answer:
-        flight, joined = self._begin(order)
+        flight, joined = await self._begin(order, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
         found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size)
@@ -207,10 +217,21 @@ class Cdn:
             raise StoreUnknown("the picture was made, and the store does not have it")
         return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
 
-    def _begin(self, order: _Order) -> tuple[Flight[None], bool]:
-        """The flight that makes the picture, and whether it was under way. Awaits nothing; raises `Problem`."""
+    async def _begin(self, order: _Order, asker: Asker) -> tuple[Flight[None], bool]:
+        """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.
+
+        One at a time for each key. 1: A sees no flight, and waits to be charged. 2: B sees none either. 3: both are
+        charged for the one flight, and of two hundred like B most would be over their rate. Raises `Problem`.
+        """
         access.require_making_allowed(self._rules.misses)
-        return self._flights.join(order.bound.content_key, lambda: self._making.make(order.as_asked_key, order.bound))
+        content_key = order.bound.content_key
+        async with self._one_at_a_time(content_key):
+            if self._flights.under_way(content_key) is None:
+                await self._rates.charge(asker.client, None, self._clock.utc(), image_proxy=asker.image_proxy)
+            return self._flights.join(content_key, lambda: self._making.make(order.as_asked_key, order.bound))
+
+    def _one_at_a_time(self, key: str) -> asyncio.Lock:
+        return self._beginning.setdefault(key, asyncio.Lock())
 
     async def _bind(self, order: _Order, answer: Answer, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """`answer`, once its URL is bound to it; the winner's picture where another process bound the URL first."""
@@ -243,7 +264,7 @@ class Cdn:
             if answer is not None:
                 self._last_shown[pool_key] = view
                 if absent and asker.making:
-                    await self._make_behind(pool_key, absent[0])
+                    await self._make_behind(pool_key, absent[0], asker)
                 return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
             absent.append(view)
         if unknown is not None:
@@ -275,15 +296,14 @@ class Cdn:
         assert not isinstance(answer, Unchanged)
         return answer and replace(answer, outcome=Outcome.AWAITED, location=_location(view))
 
-    async def _make_behind(self, pool_key: str, missing: Request) -> None:
+    async def _make_behind(self, pool_key: str, missing: Request, asker: Asker) -> None:
         """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent."""
-        try:
-            order = await self._order(missing)
-            under_way = self._behind.get(pool_key)
-            if under_way is None or under_way.landed:
-                self._behind[pool_key], _ = self._begin(order)
-        except Problem:
+        beginning, under_way = self._one_at_a_time(pool_key), self._behind.get(pool_key)
+        if beginning.locked() or (under_way is not None and not under_way.landed):
             return
+        async with beginning:
+            with contextlib.suppress(Problem):
+                self._behind[pool_key], _ = await self._begin(await self._order(missing), asker)
 
     async def _calendar(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """The present period's picture; for its first minute, while it is made, the last one's may stand in."""
@@ -296,7 +316,7 @@ class Cdn:
             answer = await self._seeded(current, replace(asker, making=False))
             if answer is None and asker.making:
                 since = now - seeds.period_start(calendar, now)
-                if since < STAND_IN_TIME and (stand_in := await self._stand_in(request, current, now - since)):
+                if since < STAND_IN_TIME and (stand_in := await self._stand_in(request, current, now - since, asker)):
                     return stand_in
                 answer = await self._seeded(current, asker)
         except Problem as problem:
@@ -306,7 +326,7 @@ class Cdn:
         outcome = Outcome.CALENDAR if answer.outcome is Outcome.SEEDED else answer.outcome
         return replace(answer, outcome=outcome, location=_location(current), until=end)
 
-    async def _stand_in(self, request: Request, current: Request, start: datetime) -> Answer | None:
+    async def _stand_in(self, request: Request, current: Request, start: datetime, asker: Asker) -> Answer | None:
         """The picture of the period before `start`, if it is stored; the present one's is begun behind it."""
         calendar = request.asked.seed
         assert isinstance(calendar, str)
@@ -319,12 +339,12 @@ class Cdn:
             return None
         order = await self._order(current)
         with contextlib.suppress(Problem):
-            self._begin(order)
+            await self._begin(order, asker)
         return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
 
 
 # For looks at what is stored: nothing is awaited.
-_LOOKING = Asker(until=0.0, making=False)
+_LOOKING = Asker(until=0.0, client=Client(None), making=False)
 
 
 def _hit(found: Found) -> Answer:

@@ -8,7 +8,9 @@
 everybody may be kept for as long as it stays true.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
 NO_STORE = "no-store"
@@ -42,6 +44,7 @@ NOT_FOUND = Kind("not_found", 404, "Nothing here")
 METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method does nothing here")
 REQUEST_TIMEOUT = Kind("request_timeout", 408, "The request took too long to arrive")
 URI_TOO_LONG = Kind("uri_too_long", 414, "The URL is too long")
+RATE_LIMITED = Kind("rate_limited", 429, "One client starts too many new pictures")
 HEAD_TOO_LARGE = Kind("head_too_large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "Something broke on our side")
 UPSTREAM_REFUSED = Kind("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
@@ -67,7 +70,10 @@ KINDS: tuple[Kind, ...] = tuple(value for value in list(globals().values()) if i
 
 
 class Problem(Exception):
-    """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change."""
+    """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change.
+
+    `headers` are those that only this one has, in lower case.
+    """
 
     def __init__(
         self,
@@ -79,6 +85,7 @@ class Problem(Exception):
         allowed: str | None = None,
         retry_after: int | None = None,
         cache_control: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -88,6 +95,7 @@ class Problem(Exception):
         self.allowed = allowed
         self.retry_after = kind.retry_after if retry_after is None else retry_after
         self.cache_control = kind.cache_control if cache_control is None else cache_control
+        self.headers = headers
 
     def document(self) -> dict[str, str | int]:
         """The members of a problem document (RFC 9457 section 3), ours after the standard ones."""

@@ -6,10 +6,11 @@ from email.utils import formatdate
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
-from proxy import caching, grammar, negotiation, problems
+from proxy import caching, clients, grammar, negotiation, problems
 from proxy.audience import Audience, audience
 from proxy.caching import Outcome
 from proxy.cdn import Answer, Unchanged
+from proxy.clients import Client, TrustedProxies
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size
 from proxy.notices import MEDIA_TYPE, Notices
@@ -21,6 +22,13 @@ from proxy.request import Delivery, Format
 def asker(http: HttpRequest) -> Audience:
     """Who sent this request."""
     return audience(http.headers)
+
+
+def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
+    """Whom new pictures are charged to."""
+    peer = http.client.host if http.client else None
+    forwarded, x_forwarded_for = (http.headers.getlist(name) for name in ("forwarded", "x-forwarded-for"))
+    return clients.client(peer, forwarded, x_forwarded_for, trusted)
 
 
 def delivered(http: HttpRequest, delivery: Delivery) -> Format:

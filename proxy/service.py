@@ -5,14 +5,17 @@ import random
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy import limits
 from proxy.bindings import Bindings
-from proxy.budget import SqliteBudget, Unlimited
+from proxy.budget import Free, SqliteBudget
 from proxy.cdn import Cdn, Rules
+from proxy.clients import TrustedProxies
 from proxy.findings import Finding
 from proxy.flights import Flights
 from proxy.generators import Generator, InspectedGenerator
@@ -23,6 +26,7 @@ from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
 from proxy.problems import StoreUnknown
+from proxy.rates import SqliteRates, Uncounted
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
 from proxy.stores import InspectedStore, Name
@@ -49,7 +53,9 @@ class Service:
     renditions: Renditions
     notices: Notices
     generator: InspectedGenerator
-    budget: SqliteBudget | Unlimited
+    budget: SqliteBudget | Free
+    rates: SqliteRates | Uncounted
+    trusted: TrustedProxies
     store: InspectedStore
 
     async def readiness(self) -> tuple[Finding, ...]:
@@ -81,6 +87,7 @@ class Service:
         await self.notices.close()
         await self.generator.close()
         await self.budget.close()
+        await self.rates.close()
         await self.store.close()
 
 
@@ -90,13 +97,15 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     kept = opened_store(settings.store_url, settings.store_setting)
     store = RememberedAbsence(kept)
     budget = _budget(settings, generator)
+    rates = _rates(settings, generator)
     bindings = Bindings(store, generator.name)
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
     rules = Rules(settings.defaults, settings.variants, settings.misses)
-    cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
-    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, kept)
+    cdn = Cdn(rules, bindings, renditions, flights, making, rates, clock, random.SystemRandom())
+    trusted = TrustedProxies.parse(settings.trusted_proxies)
+    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, rates, trusted, kept)
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:
@@ -141,13 +150,28 @@ def opened_store(url: str, setting: str) -> InspectedStore:
     return S3Store(bucket)
 
 
-def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Unlimited:
+def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Free:
     chosen = settings.limits(paid=generator.paid)
-    if not chosen.each:
-        return Unlimited()
+    if not chosen.each and not generator.paid:
+        return Free()
+    with _data_folder(settings) as folder:
+        return SqliteBudget(folder / "budget.sqlite3", chosen, Prices.parse(settings.prices))
+
+
+def _rates(settings: Settings, generator: Generator) -> SqliteRates | Uncounted:
+    rate = settings.rate(paid=generator.paid)
+    if rate is None:
+        return Uncounted()
+    with _data_folder(settings) as folder:
+        return SqliteRates(folder / "rates.sqlite3", rate)
+
+
+@contextmanager
+def _data_folder(settings: Settings) -> Iterator[Path]:
+    """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return SqliteBudget(folder / "budget.sqlite3", chosen, Prices.parse(settings.prices))
+        yield folder
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error

@@ -13,9 +13,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from proxy import engines
 from proxy.access import Misses
+from proxy.clients import TrustedProxies
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
 from proxy.limits import Limits
 from proxy.prices import Prices
+from proxy.rates import Rate
 from proxy.request import Defaults
 
 PREFIX = "PROMPTCDN_"
@@ -25,8 +27,6 @@ STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 NOT_BUILT = (
     "REDIS_URL",
     "SIGNING_KEYS",
-    "CLIENT_RATE",
-    "TRUSTED_PROXIES",
     "DENY",
     "ADMIN_TOKEN",
     "LOG",
@@ -94,6 +94,15 @@ class Settings(BaseSettings):
         "",
         description="Credits for a picture by engine, like my-engine=1.5, other=0. Empty: the hosted service's prices.",
     )
+    client_rate: str = Field(
+        "",
+        description="How many new pictures one client may start, like 60/minute, or unlimited. "
+        "Empty: 60/minute if they cost, else unlimited.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="The proxies whose word on client addresses counts, like 127.0.0.1, 10.0.0.0/8, ::1. Empty: none.",
+    )
     variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
     wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
     proxy_wait: float = Field(
@@ -122,6 +131,19 @@ class Settings(BaseSettings):
     @classmethod
     def _are_prices(cls, text: str) -> str:
         Prices.parse(text)
+        return text
+
+    @field_validator("client_rate")
+    @classmethod
+    def _is_a_rate(cls, text: str) -> str:
+        if text:
+            Rate.parse(text)
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_proxies(cls, text: str) -> str:
+        TrustedProxies.parse(text)
         return text
 
     @field_validator("store")
@@ -180,6 +202,10 @@ class Settings(BaseSettings):
     def limits(self, *, paid: bool) -> Limits:
         """The budget; unlimited must be said where pictures cost money."""
         return Limits.parse(self.budget or ("100/day" if paid else "unlimited"))
+
+    def rate(self, *, paid: bool) -> Rate | None:
+        """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
+        return Rate.parse(self.client_rate or ("60/minute" if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:

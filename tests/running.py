@@ -38,7 +38,8 @@ class Promptcdn:
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        self._settings = {"PROMPTCDN_DATA_DIR": folder / "data", **settings}
+        # A test is one client that starts more pictures than most.
+        self._settings = {"PROMPTCDN_DATA_DIR": folder / "data", "PROMPTCDN_CLIENT_RATE": "unlimited", **settings}
 
     def __enter__(self) -> Self:
         self.log = (self.folder / "log").open("ab")

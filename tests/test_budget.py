@@ -20,7 +20,7 @@ from typing import TypeVar
 import pytest
 
 from proxy import problems
-from proxy.budget import SqliteBudget, Unlimited, counter
+from proxy.budget import Free, SqliteBudget, counter
 from proxy.limits import Limits
 from proxy.prices import Cost, Prices
 from proxy.problems import Problem, StoreUnknown
@@ -124,7 +124,7 @@ def test_hours_of_the_same_day_add_up(tmp_path: Path) -> None:
 
 
 async def spend_unlimited() -> None:
-    budget = Unlimited()
+    budget = Free()
     for _ in range(1000):
         await budget.give_back(await budget.reserve(PICTURE, NOON))
     await budget.close()
@@ -510,10 +510,26 @@ def test_a_file_in_a_missing_folder_is_refused_at_the_start(tmp_path: Path) -> N
         SqliteBudget(tmp_path / "missing" / "budget.sqlite3", Limits.parse("1/day"), PRICES)
 
 
+def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.budget.BUSY_SECONDS", 0.05)
+
+    async def work(budget: SqliteBudget) -> None:
+        await budget.reserve(PICTURE, NOON)
+        with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await budget.reserve(PICTURE, NOON)
+        assert [spent.pictures for spent in await budget.by_engine(NOON)] == [1]
+        assert await budget.left(NOON) == ()
+
+    within(tmp_path, "unlimited", work)
+
+
 def test_a_locked_counter_is_unknown_and_works_again_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counter, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("proxy.budget.BUSY_SECONDS", 0.05)
 
     async def work(budget: SqliteBudget) -> None:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:

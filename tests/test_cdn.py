@@ -16,14 +16,16 @@ from PIL import Image
 from proxy import grammar, keys, problems, seeds
 from proxy.access import Misses
 from proxy.bindings import Bindings
-from proxy.budget import Unlimited
+from proxy.budget import Free
 from proxy.caching import Outcome
 from proxy.cdn import Answer, Asker, Cdn, Rules, Unchanged
+from proxy.clients import Client
 from proxy.conditions import NOTHING, Condition
 from proxy.flights import Flights
 from proxy.generators import Made
 from proxy.making import Clock, Making
 from proxy.problems import Problem
+from proxy.rates import Uncounted
 from proxy.renditions import Renditions
 from proxy.request import Defaults, Resolved
 from proxy.stores.absence import RememberedAbsence
@@ -82,9 +84,9 @@ class House:
         bindings = Bindings(store, name)
         self._renditions = Renditions(store, Memory(10**8))
         self._flights: Flights[None] = Flights(8, 64)
-        making = Making(self.painter, Unlimited(), bindings, self._renditions, clock)
+        making = Making(self.painter, Free(), bindings, self._renditions, clock)
         rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, misses)
-        self.cdn = Cdn(rules, bindings, self._renditions, self._flights, making, clock, random.Random(1))
+        self.cdn = Cdn(rules, bindings, self._renditions, self._flights, making, Uncounted(), clock, random.Random(1))
 
     def _seconds(self) -> float:
         return self.now.timestamp()
@@ -92,7 +94,7 @@ class House:
     async def ask(self, query: str, *, making: bool = True, has: Condition = NOTHING) -> Answer | Unchanged | None:
         request = grammar.parse(query.encode())
         wait = 20 if request.control.wait is None else request.control.wait
-        return await self.cdn.answer(request, Asker(self._seconds() + wait, making, has))
+        return await self.cdn.answer(request, Asker(self._seconds() + wait, Client(None), making=making, has=has))
 
     async def get(self, query: str) -> Answer:
         answer = await self.ask(query)

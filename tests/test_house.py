@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,8 @@ from proxy.grammar.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "proxy").rglob("*.py"))
-POLICY = (
-    "access",
-    "admission",
-    "caching",
-    "engines",
-    "grammar",
-    "keys",
-    "limits",
-    "prices",
-    "problems",
-    "request",
-    "resting",
-    "seeds",
-    "survival",
-)
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+POLICY = [name.removeprefix("proxy.") for name in CONTRACTS[1]["source_modules"]]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -6,10 +6,9 @@
 A reservation is spent until it is given back, so a crash between the two counts too much, never too little.
 """
 
-import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +17,15 @@ from typing import Protocol, TypeVar
 from proxy import limits as policy
 from proxy import problems
 from proxy.budget import counter, place
+from proxy.counting import CountingFile
 from proxy.limits import Left, Limits
 from proxy.prices import Cost, Prices
 from proxy.request import Resolved
+
+log = logging.getLogger(__name__)
+
+# How long the turn of another process is waited for.
+BUSY_SECONDS = 10.0
 
 _T = TypeVar("_T")
 
@@ -47,8 +52,8 @@ class Budget(Protocol):
     async def close(self) -> None: ...
 
 
-class Unlimited:
-    """No brake, and nothing counted: what the operator said in so many words, or a generator that costs nothing."""
+class Free:
+    """No brake, and nothing counted: for a generator that costs nothing."""
 
     forgets = ""
 
@@ -71,45 +76,52 @@ class Unlimited:
 
 
 class SqliteBudget:
-    """Limits counted in a SQLite file. `forgets` says why a restart forgets the count; empty where it does not."""
+    """Limits counted in a SQLite file; without a limit it counts only.
+
+    `forgets` says why a restart forgets the count; empty where it does not.
+    """
 
     def __init__(self, path: Path, limits: Limits, prices: Prices) -> None:
         """Opens or makes the file. Raises `OSError` where that cannot be done."""
         self._limits = limits.each
         self._prices = prices
-        # One thread and one connection: SQLite's are not for sharing.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="budget")
-        try:
-            self._database = self._thread.submit(counter.opened, path).result()
-        except sqlite3.Error as error:
-            self._thread.shutdown()
-            raise OSError(0, f"the budget's file cannot be used: {error}") from error
+        # A paid picture's count must survive a power cut too.
+        self._file = CountingFile(
+            path, counter.bring_up_to_date, whose="budget", synchronous="FULL", patience=BUSY_SECONDS
+        )
         self.forgets = place.forgets(path.parent)
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
         """Spends what this picture costs of every limit, or of none. Raises `Problem` that names those spent."""
         cost = self._prices.cost(resolved)
-        if spent := await self._run(lambda: counter.spend(self._database, cost, self._limits, now)):
+        try:
+            spent = await self._run(lambda database: counter.spend(database, cost, self._limits, now))
+        except problems.StoreUnknown as unknown:
+            if self._limits:
+                raise
+            # Without a limit the count is for the operator's eyes only.
+            log.warning("a picture is not counted: %s", unknown.detail)
+            spent = ()
+        if spent:
             raise policy.refusal(spent, cost, now)
         return Reservation(now, cost)
 
     async def give_back(self, reservation: Reservation) -> None:
-        await self._run(lambda: counter.unspend(self._database, reservation.cost, reservation.at))
+        await self._run(lambda database: counter.unspend(database, reservation.cost, reservation.at))
 
     async def left(self, now: datetime) -> tuple[Left, ...]:
         """What may be spent of each limit until its period ends."""
-        return await self._run(lambda: counter.lefts(self._database, self._limits, now))
+        return await self._run(lambda database: counter.lefts(database, self._limits, now))
 
     async def by_engine(self, since: datetime) -> tuple[Cost, ...]:
         """What was spent on each engine from the UTC day of `since` on; the engine `""` is what older files counted."""
-        return await self._run(lambda: counter.by_engine(self._database, since))
+        return await self._run(lambda database: counter.by_engine(database, since))
 
     async def close(self) -> None:
-        await self._run(self._database.close)
-        self._thread.shutdown()
+        await self._file.close()
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
+    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await self._file.run(work)
         except sqlite3.Error as error:
             raise problems.StoreUnknown("the budget's counter does not answer") from error

@@ -4,17 +4,13 @@ All is counted by the hour whatever the limits are, so that changed limits count
 """
 
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 from proxy import seeds
+from proxy.counting import alone
 from proxy.limits import Left, Limit
 from proxy.prices import Cost
-
-BUSY_SECONDS = 10.0
 
 _VERSION = 1
 _TABLE = """
@@ -28,24 +24,9 @@ _TABLE = """
 """
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    """The file at `path`, made or brought to the present form. Raises `sqlite3.Error`."""
-    database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    try:
-        _use_wal(database)
-        # A paid picture's count must survive a power cut too.
-        database.execute("PRAGMA synchronous = FULL")
-        with _alone(database):
-            _bring_up_to_date(database)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
 def spend(database: sqlite3.Connection, cost: Cost, limits: Sequence[Limit], now: datetime) -> tuple[Left, ...]:
     """Counts `cost` where all limits allow it; gives those that do not, and then nothing is counted."""
-    with _alone(database):
+    with alone(database):
         full = tuple(left for left in lefts(database, limits, now) if not left.allows(cost))
         if not full:
             database.execute(
@@ -84,35 +65,7 @@ def _left(database: sqlite3.Connection, limit: Limit, now: datetime) -> Left:
     return Left(limit, limit.of(Cost("", pictures, amount)), until)
 
 
-@contextmanager
-def _alone(database: sqlite3.Connection) -> Iterator[None]:
-    """A transaction with one writer at a time; what raises leaves nothing behind."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        # A full disk may have ended it already.
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-
-
-def _use_wal(database: sqlite3.Connection) -> None:
-    """SQLite does not wait for its turn here: where processes start together, some are told that it is locked."""
-    give_up = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _bring_up_to_date(database: sqlite3.Connection) -> None:
+def bring_up_to_date(database: sqlite3.Connection) -> None:
     """Version 0 is a new file, or one that counted pictures by the hour alone: their engine and price are not known.
 
     The table keeps its name, so that an older process that is still running fails instead of counting apart.

@@ -55,6 +55,18 @@ def test_a_period_that_is_over_still_gives_a_second() -> None:
     assert caching.cache_control(Outcome.CALENDAR, -3).startswith("public, max-age=1,")
 
 
+def test_an_error_has_its_own_headers_beside_those_of_all() -> None:
+    own = {"ratelimit": '"client";r=0;t=12', "cache-control": "public"}
+    problem = problems.Problem(problems.RATE_LIMITED, "too many", retry_after=12, headers=own)
+
+    assert caching.problem_headers(problem) == {
+        "content-type": "application/problem+json",
+        "cache-control": "no-store",
+        "retry-after": "12",
+        "ratelimit": '"client";r=0;t=12',
+    }
+
+
 @pytest.mark.parametrize(
     ("status", "text"),
     [

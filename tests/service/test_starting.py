@@ -18,6 +18,8 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
     ({"PROMPTCDN_BUDGET": "1/day,2/day"}, ['PROMPTCDN_BUDGET="1/day,2/day": two limits in one period and currency']),
     ({"PROMPTCDN_PRICES": "free"}, ['PROMPTCDN_PRICES="free": say once for each engine what a picture costs']),
+    ({"PROMPTCDN_CLIENT_RATE": "1/week"}, ['PROMPTCDN_CLIENT_RATE="1/week": say how many new pictures (1 to 99999)']),
+    ({"PROMPTCDN_TRUSTED_PROXIES": "nginx"}, ['PROMPTCDN_TRUSTED_PROXIES="nginx": "nginx": neither an address nor']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open' or 'closed'"]),
     (

@@ -20,7 +20,8 @@ DEEDS = {
     "/proxy/generators/sketch/drawing.py": None,
     "/proxy/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
     "/proxy/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
-    "/proxy/budget.py": {"_spend", "_spent", "_unspend"},
+    "/proxy/budget/counter.py": None,
+    "/proxy/rates.py": {"_paid", "_pay", "_decision"},
     "/PIL/": None,
     "/botocore/": None,
 }
@@ -96,4 +97,4 @@ def test_no_encode_no_store_call_and_no_drawing_runs_on_the_event_loops_thread(
 
     assert watch.on_the_loop == set()
     # The watch does see these deeds where they belong.
-    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "_spend"} <= watch.elsewhere
+    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "spend"} <= watch.elsewhere
