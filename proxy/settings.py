@@ -16,6 +16,7 @@ from proxy.access import Misses
 from proxy.budget import Limit
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
 from proxy.request import Defaults
+from proxy.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
@@ -23,7 +24,6 @@ STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
 NOT_BUILT = (
     "REDIS_URL",
-    "SIGNING_KEYS",
     "CLIENT_RATE",
     "TRUSTED_PROXIES",
     "DENY",
@@ -52,11 +52,20 @@ def _listed(text: object) -> object:
     return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
 
 
+def _signing_keys(text: object) -> object:
+    return SigningKeys.parse(text) if isinstance(text, str) else text
+
+
 class Settings(BaseSettings):
     """Every setting, what it is and what it means when empty."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     generator: Literal["auto", "sketch", "stability"] = Field(
@@ -85,6 +94,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
     misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
+    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(_signing_keys)] = Field(
+        SigningKeys(),
+        exclude=True,  # from every dump of the settings
+        description="The keys of signed URLs, like id:secret,id2:secret2; the first signs.",
+    )
     budget: str = Field(
         "", description="How many pictures may be paid for, like 100/day, or unlimited. Empty: 100/day if they cost."
     )

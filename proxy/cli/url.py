@@ -3,12 +3,16 @@
 import json
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 import typer
 
 from proxy.cli.ending import fail
+from proxy.cli.signatures import Expires, Key, signed_urls
+
+if TYPE_CHECKING:
+    from proxy.request import Request
 
 
 class Markup(StrEnum):
@@ -41,26 +45,39 @@ def url(
     ] = None,
     markup: Annotated[Markup, typer.Option("--as", help="What to print.")] = Markup.URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="With a signature that lets it be made.")] = False,
+    expires: Expires = None,
+    key: Key = None,
 ) -> None:
     """Print the URL of a picture, in its one spelling that survives Markdown and HTML."""
-    given: dict[str, str | None] = {**locals(), "format": format_}
+    request = _request({**locals(), "format": format_})
+    from proxy.grammar import canonical_url
+    from proxy.snippets import snippets
+
+    address = _base(base) + canonical_url(request.asked, request.delivery)
+    if sign:
+        (address,) = signed_urls([address], expires, key)
+    elif expires or key:
+        fail("--expires and --key go with --sign")
+    printed = {"url": address, **snippets(address, request.asked.prompt)}
+    typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+
+
+def _request(given: dict[str, str | None]) -> "Request":
     from proxy import grammar, problems
     from proxy.grammar.parameters import CALENDARS
-    from proxy.snippets import snippets
 
     try:
         request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
         grammar.require_built(request.asked, request.delivery)
     except problems.Problem as problem:
         fail(problem.detail)
+    seed = given["seed"]
     if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
-    canonical = grammar.canonical_url(request.asked, request.delivery)
-    if len(canonical) > grammar.URL_MAX:
+    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
         fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
-    address = _base(base) + canonical
-    printed = {"url": address, **snippets(address, request.asked.prompt)}
-    typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+    return request
 
 
 def _query(said: dict[str, str | None]) -> bytes:
