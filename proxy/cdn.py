@@ -23,6 +23,7 @@ from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
 from proxy.renditions import Found, Renditions
 from proxy.request import Defaults, Delivery, Request, Resolved, resolve
+from proxy.signing import SigningKeys
 
 STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
@@ -38,6 +39,7 @@ class Rules:
     variants: int = 8
     misses: access.Misses = "open"
     wait: float = 30.0
+    signing_keys: SigningKeys = SigningKeys()
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Cdn:
     def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""
         drawn = seeds.pool(keys.as_asked_form(request.asked), self._rules.variants)
-        return tuple(replace(request, asked=request.asked.seeded(seed)) for seed in drawn)
+        return tuple(request.view(seed) for seed in drawn)
 
     async def _state(self, content_key: str) -> State:
         if self._flights.under_way(content_key):
@@ -156,7 +158,7 @@ class Cdn:
         return None
 
     async def _make(self, order: _Order, request: Request) -> Answer:
-        flight, joined = self._begin(order)
+        flight, joined = self._begin(order, request)
         wait = request.control.wait
         await flight.outcome(self._rules.wait if wait is None else wait)
         found = await self._renditions.find(order.bound.content_key, request.delivery.format)
@@ -164,9 +166,10 @@ class Cdn:
             raise StoreUnknown("the picture was made, and the store does not have it")
         return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
 
-    def _begin(self, order: _Order) -> tuple[Flight[None], bool]:
+    def _begin(self, order: _Order, request: Request) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Awaits nothing; raises `Problem`."""
-        access.require_making_allowed(self._rules.misses)
+        rules, now = self._rules, self._clock.utc().timestamp()
+        access.require_making_allowed(rules.misses, request.signed_for, request.control, rules.signing_keys, now)
         return self._flights.join(order.bound.content_key, lambda: self._making.make(order.as_asked_key, order.bound))
 
     async def _bind(self, order: _Order, answer: Answer, request: Request) -> Answer:
@@ -230,7 +233,7 @@ class Cdn:
             order = await self._order(missing)
             under_way = self._behind.get(pool_key)
             if under_way is None or under_way.landed:
-                self._behind[pool_key], _ = self._begin(order)
+                self._behind[pool_key], _ = self._begin(order, missing)
         except Problem:
             return
 
@@ -268,7 +271,7 @@ class Cdn:
             return None
         order = await self._order(current)
         with contextlib.suppress(Problem):
-            self._begin(order)
+            self._begin(order, current)
         return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
 
 
@@ -281,7 +284,7 @@ def _answer(rendition: Rendition, status: CacheStatus) -> Answer:
 
 
 def _at(request: Request, period: str) -> Request:
-    return replace(request, asked=request.asked.seeded(seeds.of_period(period)))
+    return request.view(seeds.of_period(period))
 
 
 def _location(view: Request) -> str:

@@ -87,7 +87,7 @@ def opened(settings: Settings) -> Service:
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
-    rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait)
+    rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait, settings.signing_keys)
     cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
     return Service(settings, cdn, clock, flights, renditions, generator, budget, kept)
 

@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
-    misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
+    misses: Misses = Field(
+        "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
+    )
     signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(_signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
@@ -141,6 +143,8 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if self.generator == "stability" and not (self.stability_key or self.stability_host):
             raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
+        if self.misses == "signed" and not self.signing_keys.ids:
+            raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
         drawer = engines.engine(self.defaults.engine)
         if self.size and not drawer.allows(self.size):
             nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))

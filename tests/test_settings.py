@@ -12,6 +12,7 @@ from tests.running import environment
 GOOD = {
     "STABILITY_KEY": "canary-stability-key",
     "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-9876543210",
+    "PROMPTCDN_MISSES": "signed",
 }
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from proxy import access, problems
 from proxy.admission import Seen, objection
-from proxy.request import Resolved
+from proxy.request import Asked, Control, Resolved
 from proxy.resting import next_rest
+from proxy.signing import SigningKeys, signed
 from proxy.snippets import snippets
 
 ORDER = Resolved("stability", "e", "a", 7, 1024, 768, 30, 7.0)
@@ -46,12 +47,32 @@ def test_a_rest_is_over_at_its_end() -> None:
     assert rest.left(105.0) == 0.0
 
 
-def test_where_misses_are_closed_nobody_causes_a_picture() -> None:
-    access.require_making_allowed("open")
-    with pytest.raises(problems.Problem) as caught:
-        access.require_making_allowed("closed")
+SIGNING_KEYS = SigningKeys.parse("k1:0123456789abcdef")
+ASKED = Asked("a lighthouse", seed=7)
+UNSIGNED, SIGNED = Control(), signed(ASKED, SIGNING_KEYS)
 
-    assert caught.value.kind is problems.MISSES_CLOSED
+
+@pytest.mark.parametrize(
+    ("misses", "control", "refusal"),
+    [
+        ("open", UNSIGNED, None),
+        ("open", Control(sig="forged", kid="k1"), None),
+        ("signed", SIGNED, None),
+        ("signed", UNSIGNED, problems.SIGNATURE_REQUIRED),
+        ("closed", UNSIGNED, problems.MISSES_CLOSED),
+        ("closed", SIGNED, problems.MISSES_CLOSED),
+    ],
+)
+def test_who_may_cause_a_picture_is_for_the_operator_to_say(
+    misses: access.Misses, control: Control, refusal: problems.Kind | None
+) -> None:
+    found = None
+    try:
+        access.require_making_allowed(misses, ASKED, control, SIGNING_KEYS, 0)
+    except problems.Problem as problem:
+        found = problem.kind
+
+    assert found is refusal
 
 
 def test_snippets_survive_their_markup() -> None:

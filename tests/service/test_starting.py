@@ -17,7 +17,8 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": say it like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
-    ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open' or 'closed'"]),
+    ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open', 'signed' or 'closed'"]),
+    ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: say it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
