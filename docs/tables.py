@@ -11,6 +11,7 @@ from proxy.caching import TABLE, Outcome, cache_control
 from proxy.grammar import PARAMETERS
 from proxy.grammar.parameters import Group
 from proxy.settings import NOT_BUILT, PREFIX, Settings
+from proxy.signing import SigningKeys
 
 FOLDER = Path(__file__).parent
 
@@ -43,7 +44,7 @@ def settings() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         shown = PREFIX + name.upper() if field.validation_alias is None else name.upper()
-        default = "" if field.default in (None, "", ()) else f"`{field.default}`"
+        default = "" if field.default in (None, "", (), SigningKeys()) else f"`{field.default}`"
         rows.append((f"`{shown}`", default, field.description))
     return table(("setting", "default", "what it is"), rows)
 

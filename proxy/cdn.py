@@ -10,14 +10,15 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from weakref import WeakValueDictionary
 
 import cachetools
 
-from proxy import access, grammar, keys, problems, seeds, sizing
+from proxy import grammar, keys, problems, seeds, sizing
+from proxy.access import Access
 from proxy.bindings import Bindings, Bound, bound
 from proxy.caching import CacheStatus, Outcome, Rendition
 from proxy.clients import Client
@@ -42,7 +43,7 @@ class Rules:
 
     defaults: Defaults
     variants: int = 8
-    misses: access.Misses = "open"
+    access: Access = field(default_factory=Access)
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Cdn:
     def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""
         drawn = seeds.pool(keys.as_asked_form(request.asked), self._rules.variants)
-        return tuple(replace(request, asked=request.asked.seeded(seed)) for seed in drawn)
+        return tuple(request.view(seed) for seed in drawn)
 
     async def _state(self, content_key: str) -> State:
         if self._flights.under_way(content_key):
@@ -209,7 +210,7 @@ class Cdn:
         return None if tag is None else Unchanged(tag)
 
     async def _make(self, order: _Order, request: Request, asker: Asker) -> Answer:
-        flight, joined = await self._begin(order, asker)
+        flight, joined = await self._begin(order, request, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
         found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size)
@@ -217,17 +218,17 @@ class Cdn:
             raise StoreUnknown("the picture was made, and the store does not have it")
         return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
 
-    async def _begin(self, order: _Order, asker: Asker) -> tuple[Flight[None], bool]:
+    async def _begin(self, order: _Order, request: Request, asker: Asker) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.
 
         One at a time for each key. 1: A sees no flight, and waits to be charged. 2: B sees none either. 3: both are
         charged for the one flight, and of two hundred like B most would be over their rate. Raises `Problem`.
         """
-        access.require_making_allowed(self._rules.misses)
-        content_key = order.bound.content_key
+        now, content_key = self._clock.utc(), order.bound.content_key
+        kid = self._rules.access.require_allowed(request.signed_for, request.control, now.timestamp())
         async with self._one_at_a_time(content_key):
             if self._flights.under_way(content_key) is None:
-                await self._rates.charge(asker.client, None, self._clock.utc(), image_proxy=asker.image_proxy)
+                await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
             return self._flights.join(content_key, lambda: self._making.make(order.as_asked_key, order.bound))
 
     def _one_at_a_time(self, key: str) -> asyncio.Lock:
@@ -303,7 +304,7 @@ class Cdn:
             return
         async with beginning:
             with contextlib.suppress(Problem):
-                self._behind[pool_key], _ = await self._begin(await self._order(missing), asker)
+                self._behind[pool_key], _ = await self._begin(await self._order(missing), missing, asker)
 
     async def _calendar(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """The present period's picture; for its first minute, while it is made, the last one's may stand in."""
@@ -339,7 +340,7 @@ class Cdn:
             return None
         order = await self._order(current)
         with contextlib.suppress(Problem):
-            await self._begin(order, asker)
+            await self._begin(order, current, asker)
         return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
 
 
@@ -356,7 +357,7 @@ def _answer(rendition: Rendition, status: CacheStatus) -> Answer:
 
 
 def _at(request: Request, period: str) -> Request:
-    return replace(request, asked=request.asked.seeded(seeds.of_period(period)))
+    return request.view(seeds.of_period(period))
 
 
 def _location(view: Request) -> str:

@@ -84,13 +84,26 @@ class Control:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything one URL says. `nearest` is for faces that promise a picture where others name what is allowed."""
+    """Everything one URL says. `nearest` is for faces that promise a picture where others name what is allowed.
+
+    `written` is what the URL says where `asked` has had its seed drawn since; see `view`.
+    """
 
     asked: Asked
     delivery: Delivery = Delivery()
     control: Control = Control()
     nearest: bool = False
     notes: tuple[str, ...] = ()
+    written: Asked | None = None
+
+    def view(self, seed: int) -> Self:
+        """The seeded request that one look at this one is. It remembers what the URL says: that is what is signed."""
+        return replace(self, asked=self.asked.seeded(seed), written=self.signed_for)
+
+    @property
+    def signed_for(self) -> Asked:
+        """What the signature in `control` is about: what the URL says, before a seed was drawn."""
+        return self.written or self.asked
 
 
 @dataclass(frozen=True)

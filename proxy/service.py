@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy import limits
+from proxy.access import Access
 from proxy.bindings import Bindings
 from proxy.budget import Free, SqliteBudget
 from proxy.cdn import Cdn, Rules
@@ -102,7 +103,7 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
-    rules = Rules(settings.defaults, settings.variants, settings.misses)
+    rules = Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys))
     cdn = Cdn(rules, bindings, renditions, flights, making, rates, clock, random.SystemRandom())
     trusted = TrustedProxies.parse(settings.trusted_proxies)
     return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, rates, trusted, kept)

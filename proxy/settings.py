@@ -19,6 +19,7 @@ from proxy.limits import Limits
 from proxy.prices import Prices
 from proxy.rates import Rate
 from proxy.request import Defaults
+from proxy.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
@@ -26,7 +27,6 @@ STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
 NOT_BUILT = (
     "REDIS_URL",
-    "SIGNING_KEYS",
     "DENY",
     "ADMIN_TOKEN",
     "LOG",
@@ -52,11 +52,20 @@ def _listed(text: object) -> object:
     return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
 
 
+def _signing_keys(text: object) -> object:
+    return SigningKeys.parse(text) if isinstance(text, str) else text
+
+
 class Settings(BaseSettings):
     """Every setting, what it is and what it means when empty."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     generator: Literal["auto", "sketch", "stability"] = Field(
@@ -84,7 +93,14 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
-    misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
+    misses: Misses = Field(
+        "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
+    )
+    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(_signing_keys)] = Field(
+        SigningKeys(),
+        exclude=True,  # from every dump of the settings
+        description="The keys of signed URLs, like id:secret,id2:secret2; the first signs.",
+    )
     budget: str = Field(
         "",
         description="What may be paid for, like 100/day or 100/day, 500 credits/month; or unlimited."
@@ -164,6 +180,8 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if self.generator == "stability" and not (self.stability_key or self.stability_host):
             raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
+        if self.misses == "signed" and not self.signing_keys.ids:
+            raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
         drawer = engines.engine(self.defaults.engine)
         if self.size and not drawer.allows(self.size):
             nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))

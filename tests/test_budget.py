@@ -20,7 +20,7 @@ from typing import TypeVar
 import pytest
 
 from proxy import problems
-from proxy.budget import Free, SqliteBudget, counter
+from proxy.budget import Free, SqliteBudget
 from proxy.limits import Limits
 from proxy.prices import Cost, Prices
 from proxy.problems import Problem, StoreUnknown

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from proxy import grammar, keys, problems, seeds
-from proxy.access import Misses
+from proxy.access import Access, Misses
 from proxy.bindings import Bindings
 from proxy.budget import Free
 from proxy.caching import Outcome
@@ -85,7 +85,7 @@ class House:
         self._renditions = Renditions(store, Memory(10**8))
         self._flights: Flights[None] = Flights(8, 64)
         making = Making(self.painter, Free(), bindings, self._renditions, clock)
-        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, misses)
+        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
         self.cdn = Cdn(rules, bindings, self._renditions, self._flights, making, Uncounted(), clock, random.Random(1))
 
     def _seconds(self) -> float:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from proxy.cli import given
 from proxy.cli.ending import fail
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def info(
     from proxy import problems, settings
 
     try:
-        known = asyncio.run(_known(_asked(url), settings.load()))
+        known = asyncio.run(_known(given.request(given.parts(url)), settings.load()))
     except settings.BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
@@ -40,15 +41,6 @@ def info(
         typer.echo(f"{'pool':12} {variant['state']:10} {variant['url']}")
     for note in known["notes"]:
         typer.echo(f"{'note':12} {note}")
-
-
-def _asked(url: str) -> "Request":
-    from urllib.parse import urlsplit
-
-    from proxy import grammar
-
-    parts = urlsplit(url)
-    return grammar.parse_url(parts.path.encode(), parts.query.encode())
 
 
 async def _known(request: "Request", chosen: "Settings") -> dict[str, Any]:

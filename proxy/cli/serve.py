@@ -8,6 +8,13 @@ import typer
 
 from proxy import __version__
 from proxy.cli.ending import fail
+from proxy.cli.signatures import signed_url
+
+_MISSES = {
+    "open": "",
+    "signed": ", misses signed: new pictures for signed URLs only",
+    "closed": ", misses closed: no new pictures",
+}
 
 
 def serve(
@@ -32,11 +39,13 @@ def serve(
     public_url = chosen.public_url or here
     forgets = f" ({service.budget.forgets})" if service.budget.forgets else ""
     budget = f"{chosen.limits(paid=service.generator.paid)}{forgets}"
-    misses = "" if chosen.misses == "open" else ", misses closed: no new pictures"
-    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{misses}"
+    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    example = f"{here}/?prompt=a+lighthouse&seed=7"
+    if chosen.misses == "signed":
+        example = signed_url(example, chosen.signing_keys)
 
     def announce() -> None:
         typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
-        typer.echo(f"{here}/?prompt=a+lighthouse&seed=7")
+        typer.echo(example)
 
     server.run(create_app(service, public_url), bound, chosen.grace, announce, service.stop)

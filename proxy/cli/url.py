@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import typer
 
 from proxy.cli.ending import fail
+from proxy.cli.signatures import Expires, Key, signed_urls
 
 if TYPE_CHECKING:
     from proxy.request import Request
@@ -49,14 +50,26 @@ def url(
     ] = None,
     markup: Annotated[Markup, typer.Option("--as", help="What to print.")] = Markup.URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="With a signature that lets it be made.")] = False,
+    expires: Expires = None,
+    key: Key = None,
 ) -> None:
     """Print the URL of a picture, in its one spelling that survives Markdown and HTML."""
     request = _request({**locals(), "format": format_})
     from proxy.grammar import canonical_url
-    from proxy.snippets import snippets
 
     address = _base(base) + canonical_url(request.asked, request.delivery)
-    printed = {"url": address, **snippets(address, request.asked.prompt)}
+    if sign:
+        (address,) = signed_urls([address], expires, key)
+    elif expires or key:
+        fail("--expires and --key go with --sign")
+    _print(address, request.asked.prompt, markup, as_json=as_json)
+
+
+def _print(address: str, prompt: str, markup: Markup, *, as_json: bool) -> None:
+    from proxy.snippets import snippets
+
+    printed = {"url": address, **snippets(address, prompt)}
     typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
 
 

@@ -12,6 +12,7 @@ from proxy import seeds
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
 from proxy.grammar import text
 from proxy.request import Value
+from proxy.signing import KEY_ID
 
 Group = Literal["generation", "delivery", "control"]
 Reader = Callable[[str], Value | None]
@@ -262,17 +263,15 @@ PARAMETERS: tuple[Parameter, ...] = (
         _matching(r"[A-Za-z0-9_-]{1,128}"),
         "unpadded base64url",
         "the operator's signature",
-        built=False,
     ),
     Parameter(
         "kid",
         "control",
-        _matching(r"[A-Za-z0-9._-]{1,64}"),
+        _matching(KEY_ID),
         "letters, digits, dot, dash, underscore",
         "which key signed",
-        built=False,
     ),
-    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature ends", built=False),
+    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature ends"),
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}

@@ -2,10 +2,12 @@
 
 import pytest
 
-from proxy import access, problems
+from proxy import problems
+from proxy.access import Access, Misses
 from proxy.admission import Seen, objection
-from proxy.request import Resolved
+from proxy.request import Asked, Control, Resolved
 from proxy.resting import next_rest
+from proxy.signing import SigningKeys, signed
 from proxy.snippets import snippets
 
 ORDER = Resolved("stability", "e", "a", 7, 1024, 768, 30, 7.0)
@@ -46,12 +48,34 @@ def test_a_rest_is_over_at_its_end() -> None:
     assert rest.left(105.0) == 0.0
 
 
-def test_where_misses_are_closed_nobody_causes_a_picture() -> None:
-    access.require_making_allowed("open")
-    with pytest.raises(problems.Problem) as caught:
-        access.require_making_allowed("closed")
+SIGNING_KEYS = SigningKeys.parse("k1:0123456789abcdef")
+ASKED = Asked("a lighthouse", seed=7)
+UNSIGNED, SIGNED = Control(), signed(ASKED, SIGNING_KEYS)
 
-    assert caught.value.kind is problems.MISSES_CLOSED
+
+@pytest.mark.parametrize(
+    ("misses", "control", "outcome"),
+    [
+        ("open", UNSIGNED, None),
+        ("open", Control(sig="forged", kid="k1"), None),
+        ("open", SIGNED, "k1"),
+        ("signed", SIGNED, "k1"),
+        ("signed", UNSIGNED, problems.SIGNATURE_REQUIRED),
+        ("signed", Control(sig="forged", kid="k1"), problems.BAD_SIGNATURE),
+        ("closed", UNSIGNED, problems.MISSES_CLOSED),
+        ("closed", SIGNED, problems.MISSES_CLOSED),
+    ],
+)
+def test_who_may_cause_a_picture_is_for_the_operator_to_say(
+    misses: Misses, control: Control, outcome: problems.Kind | str | None
+) -> None:
+    found: problems.Kind | str | None
+    try:
+        found = Access(misses, SIGNING_KEYS).require_allowed(ASKED, control, 0)
+    except problems.Problem as problem:
+        found = problem.kind
+
+    assert found == outcome
 
 
 def test_snippets_survive_their_markup() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy import engines, grammar, problems
-from proxy.request import Defaults, resolve
+from proxy.request import Control, Defaults, resolve
 
 SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
 SKETCH = Defaults("sketch", "sketch", ("sketch",))
@@ -104,3 +104,14 @@ def test_older_families_have_their_own_sizes(name: str) -> None:
 
 def test_a_name_that_nobody_knows_draws_every_size() -> None:
     assert engines.engine("my/model").allows((256, 1536))
+
+
+@pytest.mark.parametrize("seed", ["", "&seed=day"])
+def test_a_view_of_a_request_has_a_seed_and_remembers_what_was_signed(seed: str) -> None:
+    request = grammar.parse(f"prompt=a{seed}&kid=k1&sig=s".encode())
+
+    view = request.view(7).view(8)
+
+    assert view.asked == request.asked.seeded(8)
+    assert view.signed_for == request.asked == request.signed_for
+    assert view.control == Control(sig="s", kid="k1")
