@@ -15,7 +15,19 @@ from proxy.grammar.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "proxy").rglob("*.py"))
-POLICY = ("access", "admission", "caching", "engines", "grammar", "keys", "problems", "request", "resting", "seeds")
+POLICY = (
+    "access",
+    "admission",
+    "caching",
+    "denylist",
+    "engines",
+    "grammar",
+    "keys",
+    "problems",
+    "request",
+    "resting",
+    "seeds",
+)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
