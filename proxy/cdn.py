@@ -9,7 +9,7 @@ Seedless and calendar URLs draw a seed first and *are* the seeded request from t
 import contextlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -18,6 +18,7 @@ import cachetools
 from proxy import access, grammar, keys, problems, seeds
 from proxy.bindings import Bindings, Bound, bound
 from proxy.caching import CacheStatus, Outcome, Rendition
+from proxy.denylist import DenyList
 from proxy.flights import Flight, Flights
 from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
@@ -32,12 +33,14 @@ State = Literal["stored", "generating", "absent", "blocked"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What the operator decided: the defaults, the size of a pool, who may cause new pictures, the usual patience."""
+    """What the operator decided: the defaults, the size of a pool, who may cause new pictures, the usual patience,
+    and what is not to be made."""
 
     defaults: Defaults
     variants: int = 8
     misses: access.Misses = "open"
     wait: float = 30.0
+    deny: access.Denies = field(default_factory=DenyList)
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ class Cdn:
     def _begin(self, order: _Order) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Awaits nothing; raises `Problem`."""
         access.require_making_allowed(self._rules.misses)
+        access.require_prompt_allowed(self._rules.deny, order.bound.resolved.prompt)
         return self._flights.join(order.bound.content_key, lambda: self._making.make(order.as_asked_key, order.bound))
 
     async def _bind(self, order: _Order, answer: Answer, request: Request) -> Answer:

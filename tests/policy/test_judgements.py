@@ -4,6 +4,7 @@ import pytest
 
 from proxy import access, problems
 from proxy.admission import Seen, objection
+from proxy.denylist import DenyList
 from proxy.request import Resolved
 from proxy.resting import next_rest
 from proxy.snippets import snippets
@@ -52,6 +53,16 @@ def test_where_misses_are_closed_nobody_causes_a_picture() -> None:
         access.require_making_allowed("closed")
 
     assert caught.value.kind is problems.MISSES_CLOSED
+
+
+def test_a_denied_prompt_is_refused_without_saying_why() -> None:
+    rules = DenyList.parse("/secret(ly)?/")
+    access.require_prompt_allowed(rules, "a cat")
+    with pytest.raises(problems.Problem) as caught:
+        access.require_prompt_allowed(rules, "secretly a cat")
+
+    assert caught.value.kind is problems.DENIED
+    assert "secret" not in str(caught.value.document())
 
 
 def test_snippets_survive_their_markup() -> None:
