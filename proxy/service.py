@@ -1,9 +1,11 @@
 """Settings → a running service: the rooms put together. A new generator or store has its one line here."""
 
+import asyncio
 import logging
 import random
 import re
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from pathlib import Path
 from proxy.bindings import Bindings
 from proxy.budget import SqliteBudget, Unlimited
 from proxy.cdn import Cdn, Rules
+from proxy.denylist import DenyList
 from proxy.findings import Finding
 from proxy.flights import Flights
 from proxy.generators import Generator, InspectedGenerator
@@ -32,6 +35,45 @@ from proxy.stores.s3 import S3Store
 log = logging.getLogger("promptcdn")
 
 
+class DenyFile:
+    """The list in the operator's file, as it was when it was last read without fault."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `BadSettings` where the file cannot be read, or has a line that is no rule."""
+        self._path = path
+        self._one_reader = threading.Lock()
+        self._list = self._read()
+
+    def denied(self, *texts: str) -> str | None:
+        """The rule that one of the texts breaks; it is logged, and the texts are not."""
+        rule = self._list.denied(*texts)
+        if rule is not None:
+            log.info("denied by the rule %s", rule)
+        return rule
+
+    def read_again(self) -> None:
+        """Takes the file's list as it is now. Blocks; any thread may call it. A broken file changes nothing."""
+        with self._one_reader:
+            try:
+                self._list = self._read()
+            except BadSettings as wrong:
+                # One line: the file is at fault, and a traceback would be of our code.
+                log.error("%s; the rules of before stay", wrong)  # noqa: TRY400
+            else:
+                log.info("%s: read again, rules: %d", self._path, self._list.rules)
+
+    def _read(self) -> DenyList:
+        setting = f'PROMPTCDN_DENY="{self._path}"'
+        try:
+            return DenyList.parse(self._path.read_text("utf-8-sig"))
+        except OSError as error:
+            raise BadSettings(f"{setting}: the file cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise BadSettings(f"{setting}: the file is not UTF-8") from error
+        except ValueError as wrong:
+            raise BadSettings(f"{setting}: {wrong}") from wrong
+
+
 @dataclass(frozen=True)
 class Service:
     """Everything that is open while the service runs."""
@@ -44,6 +86,7 @@ class Service:
     generator: InspectedGenerator
     budget: SqliteBudget | Unlimited
     store: InspectedStore
+    deny: DenyFile | None
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -67,6 +110,11 @@ class Service:
             log.info("stopping: %d pictures are waiting or being made", self.flights.count)
         self.flights.stop()
 
+    def read_again(self) -> None:
+        """The signal came to take the deny-list's file as it is now. Returns at once; requests go on meanwhile."""
+        if self.deny is not None:
+            asyncio.get_running_loop().run_in_executor(None, self.deny.read_again)
+
     async def close(self) -> None:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
@@ -78,6 +126,7 @@ class Service:
 
 def opened(settings: Settings) -> Service:
     """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
+    deny = DenyFile(settings.deny) if settings.deny else None
     clock = Clock(lambda: datetime.now(UTC), time.monotonic)
     generator = _generator(settings)
     kept = opened_store(settings.store_url, settings.store_setting)
@@ -87,9 +136,9 @@ def opened(settings: Settings) -> Service:
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
-    rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait)
+    rules = Rules(settings.defaults, settings.variants, settings.misses, settings.wait, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, making, clock, random.SystemRandom())
-    return Service(settings, cdn, clock, flights, renditions, generator, budget, kept)
+    return Service(settings, cdn, clock, flights, renditions, generator, budget, kept, deny)
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:

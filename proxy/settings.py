@@ -26,7 +26,6 @@ NOT_BUILT = (
     "SIGNING_KEYS",
     "CLIENT_RATE",
     "TRUSTED_PROXIES",
-    "DENY",
     "ADMIN_TOKEN",
     "PROXY_WAIT",
     "LOG",
@@ -85,6 +84,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
     misses: Misses = Field("open", description="Who may cause new pictures: open (everybody) or closed (nobody).")
+    deny: Path | None = Field(
+        None, description="A file of words and patterns that new pictures' prompts must not have. Empty: none."
+    )
     budget: str = Field(
         "", description="How many pictures may be paid for, like 100/day, or unlimited. Empty: 100/day if they cost."
     )
