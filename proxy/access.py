@@ -1,31 +1,44 @@
-"""Who may cause a new picture. What is stored is everybody's, always."""
+"""Who may cause a new picture, and of what. What is stored is everybody's, always."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from proxy import signing
-from proxy.problems import MISSES_CLOSED, Problem
+from proxy.denylist import DenyList
+from proxy.problems import DENIED, MISSES_CLOSED, Problem
 from proxy.request import Asked, Control
 from proxy.signing import SigningKeys
 
 Misses = Literal["open", "signed", "closed"]
 
 
+class Denies(Protocol):
+    """The operator's list of what is not to be made."""
+
+    def denied(self, *texts: str) -> str | None:
+        """The rule that one of the texts breaks."""
+
+
 @dataclass(frozen=True)
 class Access:
-    """What the operator decided: who may cause new pictures, and by which keys URLs are signed."""
+    """What the operator decided: who may cause new pictures, by which keys URLs are signed, and what is never made."""
 
     misses: Misses = "open"
     signing_keys: SigningKeys = SigningKeys()
+    deny: Denies = field(default_factory=DenyList)
 
-    def require_allowed(self, asked: Asked, control: Control, now: float) -> str | None:
+    def require_allowed(self, asked: Asked, control: Control, prompt: str, now: float) -> str | None:
         """The id of the key that signed the URL, where one did. Raises `Problem` (403) where it may cause no picture.
 
-        `asked` is what the URL says, before a seed was drawn for it: that is what was signed. `now` is in Unix seconds.
+        `asked` is what the URL says, before a seed was drawn for it: that is what was signed. `prompt` is what would
+        be drawn. `now` is in Unix seconds.
         """
         if self.misses == "closed":
             raise Problem(MISSES_CLOSED, "this picture is not made yet, and this service makes no new ones")
         objection = signing.objection(asked, control, self.signing_keys, now)
         if self.misses == "signed" and objection:
             raise objection
+        if self.deny.denied(prompt) is not None:
+            # By which rule is not the client's to know.
+            raise Problem(DENIED, "the operator of this service does not allow this prompt", parameter="prompt")
         return control.kid if objection is None else None

@@ -225,7 +225,8 @@ class Cdn:
         charged for the one flight, and of two hundred like B most would be over their rate. Raises `Problem`.
         """
         now, content_key = self._clock.utc(), order.bound.content_key
-        kid = self._rules.access.require_allowed(request.signed_for, request.control, now.timestamp())
+        prompt = order.bound.resolved.prompt
+        kid = self._rules.access.require_allowed(request.signed_for, request.control, prompt, now.timestamp())
         async with self._one_at_a_time(content_key):
             if self._flights.under_way(content_key) is None:
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -46,14 +47,23 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
+        on_hangup: Callable[[], None] | None,
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._on_hangup = on_hangup
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
+        if self._on_hangup is not None and hasattr(signal, "SIGHUP"):  # Windows has none
+            self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -63,10 +73,16 @@ class _Server(uvicorn.Server):
 
 
 def run(
-    app: ASGIApp, bound: socket.socket, grace: float, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    app: ASGIApp,
+    bound: socket.socket,
+    grace: float,
+    on_ready: Callable[[], None],
+    on_stop: Callable[[], None],
+    on_hangup: Callable[[], None] | None = None,
 ) -> None:
-    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. Both calls are in the
-    event loop: `on_ready` once it answers, `on_stop` as soon as a signal came."""
+    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the
+    event loop: `on_ready` once it answers, `on_stop` as soon as a signal came, `on_hangup` at each SIGHUP, which ends
+    the service where there is no such call."""
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -81,4 +97,4 @@ def run(
         log_level=logging.ERROR,
         timeout_graceful_shutdown=max(1, int(grace)),
     )
-    _Server(config, on_ready, on_stop).run([bound])
+    _Server(config, on_ready, on_stop, on_hangup).run([bound])

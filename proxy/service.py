@@ -1,5 +1,6 @@
 """Settings → a running service: the rooms put together. A new generator or store has its one line here."""
 
+import asyncio
 import logging
 import random
 import re
@@ -17,6 +18,8 @@ from proxy.bindings import Bindings
 from proxy.budget import Free, SqliteBudget
 from proxy.cdn import Cdn, Rules
 from proxy.clients import TrustedProxies
+from proxy.deny_file import DenyFile
+from proxy.denylist import DenyList
 from proxy.findings import Finding
 from proxy.flights import Flights
 from proxy.generators import Generator, InspectedGenerator
@@ -58,6 +61,7 @@ class Service:
     rates: SqliteRates | Uncounted
     trusted: TrustedProxies
     store: InspectedStore
+    deny: DenyFile | None
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -81,6 +85,11 @@ class Service:
             log.info("stopping: %d pictures are waiting or being made", self.flights.count)
         self.flights.stop()
 
+    def read_again(self) -> None:
+        """The signal came to take the deny-list's file as it is now. Returns at once; requests go on meanwhile."""
+        if self.deny is not None:
+            asyncio.get_running_loop().run_in_executor(None, self.deny.read_again)
+
     async def close(self) -> None:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
@@ -94,6 +103,7 @@ class Service:
 
 def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
+    deny = DenyFile(settings.deny) if settings.deny else None
     generator = _generator(settings)
     kept = opened_store(settings.store_url, settings.store_setting)
     store = RememberedAbsence(kept)
@@ -103,10 +113,11 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     renditions = Renditions(store, Memory(settings.memory))
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
-    rules = Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys))
+    access = Access(settings.misses, settings.signing_keys, deny or DenyList())
+    rules = Rules(settings.defaults, settings.variants, access)
     cdn = Cdn(rules, bindings, renditions, flights, making, rates, clock, random.SystemRandom())
     trusted = TrustedProxies.parse(settings.trusted_proxies)
-    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, rates, trusted, kept)
+    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, rates, trusted, kept, deny)
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:

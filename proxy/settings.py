@@ -27,7 +27,6 @@ STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
 NOT_BUILT = (
     "REDIS_URL",
-    "DENY",
     "ADMIN_TOKEN",
     "LOG",
     "LOG_HITS",
@@ -100,6 +99,9 @@ class Settings(BaseSettings):
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs, like id:secret,id2:secret2; the first signs.",
+    )
+    deny: Path | None = Field(
+        None, description="A file of words and patterns that new pictures' prompts must not have. Empty: none."
     )
     budget: str = Field(
         "",

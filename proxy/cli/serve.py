@@ -48,4 +48,6 @@ def serve(
         typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
         typer.echo(example)
 
-    server.run(create_app(service, public_url), bound, chosen.grace, announce, service.stop)
+    # Without a file to read again, SIGHUP stays what it is: the terminal is gone, and so is the service.
+    on_hangup = service.read_again if chosen.deny else None
+    server.run(create_app(service, public_url), bound, chosen.grace, announce, service.stop, on_hangup)

@@ -5,6 +5,7 @@ import pytest
 from proxy import problems
 from proxy.access import Access, Misses
 from proxy.admission import Seen, objection
+from proxy.denylist import DenyList
 from proxy.request import Asked, Control, Resolved
 from proxy.resting import next_rest
 from proxy.signing import SigningKeys, signed
@@ -71,11 +72,21 @@ def test_who_may_cause_a_picture_is_for_the_operator_to_say(
 ) -> None:
     found: problems.Kind | str | None
     try:
-        found = Access(misses, SIGNING_KEYS).require_allowed(ASKED, control, 0)
+        found = Access(misses, SIGNING_KEYS).require_allowed(ASKED, control, "a lighthouse", 0)
     except problems.Problem as problem:
         found = problem.kind
 
     assert found == outcome
+
+
+def test_a_denied_prompt_is_refused_without_saying_why() -> None:
+    access = Access(deny=DenyList.parse("/secret(ly)?/"))
+    access.require_allowed(ASKED, UNSIGNED, "a cat", 0)
+    with pytest.raises(problems.Problem) as caught:
+        access.require_allowed(ASKED, UNSIGNED, "secretly a cat", 0)
+
+    assert caught.value.kind is problems.DENIED
+    assert "secret" not in str(caught.value.document())
 
 
 def test_snippets_survive_their_markup() -> None:

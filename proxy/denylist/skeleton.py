@@ -1,0 +1,132 @@
+"""What a text looks like to a person who reads past its tricks.
+
+`foldings` take away what the eye does not see or does not mind: invisible characters, width and fancy letters (NFKC),
+accents, look-alikes of other scripts, case. `readings` then splits it into words, in every way that people close up
+spaced-out letters in their heads. A rule and a prompt go the same way, so that like meets like in every script.
+
+Marks are dropped where a word stays itself without them (Latin, Greek, Cyrillic, Hebrew points, Arabic vowels), and
+kept where they are letters (Indic vowels, Thai tones, the voicing of kana).
+"""
+
+import re
+from collections.abc import Iterator
+
+import unicodedata2 as unicode
+
+# Default_Ignorable_Code_Point (Unicode DerivedCoreProperties), and the interlinear annotations behind it.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Marks of no script, and those of Cyrillic, Hebrew and Arabic; with them the stroke that only lengthens Arabic words.
+_MARKS = re.compile(
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u0483-\u0489"
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
+)
+# Thai, Lao, Burmese, Khmer, kana and Han put no blanks between words.
+_WITHOUT_BLANKS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+# After UTS #39 (confusables.txt), for texts without case: Cyrillic, Greek, Armenian, Coptic, Cherokee, Lisu, phonetic
+# and struck-through letters. What NFKC maps to Latin is left out.
+_LOOK_ALIKES = {
+    "a": "αаɑᴀɐᎪꓮ", "b": "βвьƅʙɓƀꞵᏴꓐ", "c": "сⲥᴄᏟꓚ", "d": "ԁᴅđðɖɗᎠꓓ", "e": "εеєҽəɛᴇǝꬲᎬꓰ", "f": "ꜰƒքϝꞙꓝ",
+    "g": "ɡɢցᶃԍᏀᏳꓖ", "h": "һհнʜħɦⲏᎻꓧ", "i": "ιіıɩɪӏⲓ", "j": "јյᴊȷϳᎫꓙ", "k": "κкᴋⲕᏦꓗ", "l": "ʟłɫǀוᏞⳑꓡ", "m": "мᴍɱϻⲙᎷꓟ",
+    "n": "ηոռпɴŋɲᴎⲛꓠ", "o": "οоօσᴏøθѳⲟꓳ", "p": "ρрᴘⲣᏢꓑ", "q": "ԛզգ", "r": "гʀɾɹⲅᴦᎡᏒꓣ", "s": "ѕꜱƽտᏕᏚꓢ", "t": "τтᴛŧʇⲧᎢꓔ",
+    "u": "υսᴜʋʉμꓴ", "v": "νѵᴠᏙꓦ", "w": "ωшաѡԝᴡɯᎳᏔꓪ", "x": "χх×ⲭꓫ", "y": "γуүʏɣⲩꓬ", "z": "ᴢƶʐζᏃꓜ",
+}  # fmt: skip
+# White letters on black rounds and squares, and regional indicators (what flags are spelled with), have no NFKC form.
+_BADGES = {start + i: chr(ord("a") + i) for start in (0x1F150, 0x1F170, 0x1F1E6) for i in range(26)}
+_AS_LATIN = {ord(twin): letter for letter, twins in _LOOK_ALIKES.items() for twin in twins} | _BADGES
+# What looks like another letter than the small one that case folding makes of it: `Η` like H, and `η` like n.
+_CAPITALS_AS_LATIN = str.maketrans("ΗΝΥΜΣΛԱς", "HNYMEAUc")
+
+_SYMBOLS = "@$€+!|"
+_STANDS_FOR_A_LETTER = re.compile(f"[0-9{re.escape(_SYMBOLS)}]")
+# 1 may be i or l, so the two are one here.
+_SHAPES = str.maketrans("0123456789@$€+!|i", "olzeasgtbgasetlll")
+
+# Single letters in a row; and the same behind the article, whose `a` is not one of them.
+_ROW = re.compile(r"(?<!\S)(\S(?: \S)+)(?!\S)")
+_ROW_AFTER_ARTICLE = re.compile(r"(?<=\ba )(\S(?: \S)+)(?!\S)")
+_DRAWN_OUT = re.compile(r"(.)\1{2,}")
+
+
+def visible(text: str) -> str:
+    """`text` without what cannot be seen: joiners, direction marks, variation selectors, tags, fillers. In NFC."""
+    seen: str = unicode.normalize("NFC", _INVISIBLE.sub("", text))
+    return seen
+
+
+def foldings(text: str) -> tuple[str, ...]:
+    """`text` with one spelling for what looks the same: by its letters, then by its capitals' looks where they differ.
+
+    Lengths change; blanks and punctuation stay.
+    """
+    bare = _MARKS.sub("", unicode.normalize("NFKD", visible(text)))
+    cases = dict.fromkeys((bare.casefold(), bare.translate(_CAPITALS_AS_LATIN).casefold()))
+    return tuple(unicode.normalize("NFC", case.translate(_AS_LATIN)) for case in cases)
+
+
+def in_words(letter: str) -> bool:
+    """Whether words are made of it: letters, marks, digits."""
+    return unicode.category(letter)[0] in "LMN"
+
+
+def words(text: str) -> list[str]:
+    """The words of a folded text; of scripts that put no blanks between words, each letter."""
+    return _spaced(text).split()
+
+
+def readings(text: str) -> tuple[list[str], ...]:
+    """The words of a folded text in every way to read it, without doubles:
+
+    as it stands; with symbols for letters and single letters in a row closed up (`n u d e`, `n.u.d.e`), with and
+    without an article before them; with everything between two blanks closed up (`nu-de`).
+    """
+    with_symbols = " ".join(_trimmed(_spaced(text, _SYMBOLS).split()))
+    chunks = (_spaced(chunk, _SYMBOLS).replace(" ", "") for chunk in text.split())
+    ways = (
+        words(text),
+        _ROW.sub(_closed_up, with_symbols).split(),
+        _ROW_AFTER_ARTICLE.sub(_closed_up, with_symbols).split(),
+        list(_trimmed(chunks)),
+    )
+    return tuple(way for i, way in enumerate(ways) if way not in ways[:i])
+
+
+def undrawn(word: str) -> tuple[str, ...]:
+    """A word whose letters are drawn out (`nuuude`), with three or more of a kind as one, and as two."""
+    if _DRAWN_OUT.search(word) is None:
+        return ()
+    return _DRAWN_OUT.sub(r"\1", word), _DRAWN_OUT.sub(r"\1\1", word)
+
+
+def shape(word: str) -> str:
+    """What a word looks like with its digits and symbols as letters; words with one shape may be each other."""
+    return word.translate(_SHAPES)
+
+
+def is_disguised(word: str) -> bool:
+    """Whether digits or symbols stand for letters in it. Numbers, `4k` and names of models (`A55`, `T17`) are none."""
+    digits = sum(letter.isdecimal() for letter in word)
+    if len(word) < 3 or digits == len(word) or (len(word) == 3 and digits > 1):
+        return False
+    return _STANDS_FOR_A_LETTER.search(word) is not None
+
+
+def _spaced(text: str, also: str = "") -> str:
+    """`text` with a blank for all but letters, marks, digits and `also`."""
+    kept = "".join(letter if letter in also or in_words(letter) else " " for letter in text)
+    return _WITHOUT_BLANKS.sub(r" \g<0> ", kept)
+
+
+def _closed_up(row: re.Match[str]) -> str:
+    return row[1].replace(" ", "")
+
+
+def _trimmed(words: Iterator[str] | list[str]) -> Iterator[str]:
+    """A mark of exclamation is a letter only within a word."""
+    return (trimmed for word in words if (trimmed := word.strip("!|")))
