@@ -1,5 +1,6 @@
 """Who may cause a new picture, and of what. What is stored is everybody's, always."""
 
+import hmac
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -42,3 +43,10 @@ class Access:
             # By which rule is not the client's to know.
             raise Problem(DENIED, "the operator of this service does not allow this prompt", parameter="prompt")
         return control.kid if objection is None else None
+
+
+def is_operator(authorization: str | None, token: str) -> bool:
+    """Whether a request shows the operator's token (RFC 6750 section 2.1); takes as long whatever is wrong with it."""
+    scheme, _, shown = (authorization or "").partition(" ")
+    same = hmac.compare_digest(shown.strip().encode(), token.encode())
+    return scheme.lower() == "bearer" and same

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy import audience, caching, grammar, problems, responses
 from proxy import info as info_room
+from proxy.access import is_operator
 from proxy.audience import Audience
 from proxy.cdn import Answer, Asker, Cdn, Unchanged
 from proxy.problems import Problem
@@ -39,6 +40,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await service.start()
         yield
         await service.close()
 
@@ -47,7 +49,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
             Route("/", picture),
             *(Route(f"/i{extension}", picture) for extension in grammar.EXTENSIONS),
             Route("/prompt/{prompt:path}", picture),
-            Route("/i/{name}", permalink),
+            Route("/i/{name}", permalink, methods=["GET", "DELETE"] if service.settings.admin_token else ["GET"]),
             Route("/info", info),
             Route("/info/prompt/{prompt:path}", info),
             Route("/healthz", healthz),
@@ -97,11 +99,13 @@ async def picture(http: HttpRequest) -> Response:
 
 
 async def permalink(http: HttpRequest) -> Response:
-    """A stored picture by its content key."""
+    """A stored picture by its content key; DELETE takes it down."""
     content_key, format_ = grammar.split_extension(http.path_params["name"])
     if _CONTENT_KEY.fullmatch(content_key) is None:
         detail = "a permalink is /i/, 64 hex digits in lower case, and .webp, .png, .jpg or .avif if you like"
         raise Problem(problems.NOT_FOUND, detail)
+    if http.method == "DELETE":
+        return await _take_down(http, content_key)
     asked = grammar.parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, asked)
     return _shown(http, await _cdn(http).stored(content_key, delivery, responses.claim(http, asked)), delivery, asked)
@@ -123,7 +127,9 @@ async def readyz(http: HttpRequest) -> Response:
     """Whether each part that pictures need answers, by name."""
     parts = await _service(http).readiness()
     ready = all(part.good for part in parts)
-    document = {"ready": ready, "parts": {part.part: {"ready": part.good, "detail": part.detail} for part in parts}}
+    document: dict[str, object] = {"ready": ready}
+    if _may_see_details(http):
+        document["parts"] = {part.part: {"ready": part.good, "detail": part.detail} for part in parts}
     return JSONResponse(document, 200 if ready else 503, {"cache-control": problems.NO_STORE})
 
 
@@ -192,6 +198,26 @@ def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
         message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
         return
     headers.update(caching.on_every_answer(request_id, milliseconds))
+
+
+async def _take_down(http: HttpRequest, content_key: str) -> Response:
+    if not _is_operator(http):
+        raise problems.unauthorized()
+    service = _service(http)
+    who = responses.client(http, service.trusted)
+    now = int(service.clock.utc().timestamp())
+    await service.removals.take_down(content_key, f"asked for over HTTP by {who}", now)
+    return Response(status_code=204, headers={"cache-control": problems.NO_STORE})
+
+
+def _is_operator(http: HttpRequest) -> bool:
+    token = _service(http).settings.admin_token
+    return token is not None and is_operator(http.headers.get("authorization"), token.get_secret_value())
+
+
+def _may_see_details(http: HttpRequest) -> bool:
+    """Everybody may where no token is set."""
+    return _service(http).settings.admin_token is None or _is_operator(http)
 
 
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, asked: Delivery) -> Response:

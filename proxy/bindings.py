@@ -77,6 +77,16 @@ class Bindings:
         self._remembered[as_asked_key] = known
         return known
 
+    def forget(self, key: str) -> None:
+        """Drops what memory has of a binding or a verdict: its object was deleted."""
+        self._remembered.pop(key, None)
+        self._verdicts.pop(key, None)
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """Where bindings are looked for."""
+        return self._folders
+
 
 def _written(wanted: Bound, made_at: int) -> Record:
     body = json.dumps({"content_key": wanted.content_key}).encode()

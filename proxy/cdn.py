@@ -1,7 +1,7 @@
 """The one way of a request: from what a URL asks to the picture that answers it.
 
-    binding → resolve → content key → memory → store (rendition, master, verdict) → access → flight (`making`)
-    → rendition
+    binding → resolve → content key → tombstone → memory → store (rendition, master, verdict) → access
+    → flight (`making`) → rendition
 
 Seedless and calendar URLs draw a seed first and *are* the seeded request from then on.
 """
@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from weakref import WeakValueDictionary
 
 import cachetools
@@ -34,7 +34,7 @@ from proxy.request import Defaults, Delivery, Request, Resolved, resolve
 STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
 
-State = Literal["stored", "generating", "absent", "blocked"]
+State = Literal["stored", "generating", "absent", "blocked", "removed"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,13 @@ class _Order:
     new: bool
 
 
+class Removed(Protocol):
+    """What the operator took down."""
+
+    def removed(self, content_key: str) -> bool:
+        """Whether this picture may be neither shown nor made. Raises `StoreUnknown` while that is not known."""
+
+
 class Cdn:
     """Answers requests with pictures. Decisions are the policy's, deeds those of the rooms given here."""
 
@@ -111,6 +118,7 @@ class Cdn:
         bindings: Bindings,
         renditions: Renditions,
         flights: Flights[None],
+        removals: Removed,
         making: Making,
         rates: Rates,
         clock: Clock,
@@ -120,6 +128,7 @@ class Cdn:
         self._bindings = bindings
         self._renditions = renditions
         self._flights = flights
+        self._removals = removals
         self._making = making
         self._rates = rates
         self._clock = clock
@@ -170,6 +179,8 @@ class Cdn:
         return tuple(request.view(seed) for seed in drawn)
 
     async def _state(self, content_key: str) -> State:
+        if self._removals.removed(content_key):
+            return "removed"
         if self._flights.under_way(content_key):
             return "generating"
         if await self._renditions.has(content_key):
@@ -203,16 +214,22 @@ class Cdn:
         self, content_key: str, delivery: Delivery, master: Size | None, has: Condition
     ) -> Answer | Unchanged | None:
         """What can be answered with what is stored. Who says to have the picture gets no rendition made for it."""
+        self._require_not_removed(content_key)
         tag = has.tag_of(content_key)
         found = await self._renditions.find(content_key, delivery, master, encode=tag is None)
         if found is not None:
             return _hit(found)
         return None if tag is None else Unchanged(tag)
 
+    def _require_not_removed(self, content_key: str) -> None:
+        if self._removals.removed(content_key):
+            raise problems.removed()
+
     async def _make(self, order: _Order, request: Request, asker: Asker) -> Answer:
         flight, joined = await self._begin(order, request, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
+        self._require_not_removed(bound.content_key)  # while it was made
         found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size)
         if found is None:
             raise StoreUnknown("the picture was made, and the store does not have it")
@@ -252,16 +269,20 @@ class Cdn:
     async def _seedless(self, request: Request, asker: Asker) -> Answer | None:
         """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first.
 
-        Seeds with a verdict are skipped; a store that does not answer is an error only where memory has no picture.
+        Pictures that were refused or taken down are skipped; a store that does not answer is an error only where
+        memory has no picture.
         """
         pool, pool_key = self.pool(request), keys.as_asked_key(request.asked)
         absent: list[Request] = []
-        unknown: Problem | None = None
+        gone = unknown = None
         for view in self._drawn(pool, self._last_shown.get(pool_key)):
             try:
                 answer = await self._look(view)
             except Problem as problem:
-                unknown = unknown if _is_filtered(problem) else problem
+                if problem.kind in (problems.FILTERED, problems.REMOVED):
+                    gone = problem
+                else:
+                    unknown = problem
                 continue
             if answer is not None:
                 self._last_shown[pool_key] = view
@@ -272,7 +293,8 @@ class Cdn:
         if unknown is not None:
             raise unknown
         if not absent:
-            raise Problem(problems.FILTERED, "the upstream's filter refused every picture of this prompt")
+            assert gone is not None, "a pool has a picture"
+            raise Problem(gone.kind, f"every picture of this URL is gone; the last one: {gone.detail}")
         return await self._first(next(view for view in pool if view in absent), asker) if asker.making else None
 
     def _drawn(self, pool: Sequence[Request], last: Request | None) -> list[Request]:

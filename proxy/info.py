@@ -8,7 +8,7 @@ from proxy.request import Request, departures
 from proxy.snippets import snippets
 
 # What a pool is as a whole: the first of these that any of its pictures is.
-_STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked")
+_STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "removed")
 
 
 async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:

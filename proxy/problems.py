@@ -44,8 +44,10 @@ BAD_SIGNATURE = Kind("bad_signature", 403, "The signature does not hold")
 SIGNATURE_EXPIRED = Kind("signature_expired", 403, "The signature has expired")
 DENIED = Kind("denied", 403, "The operator does not allow this prompt")
 FILTERED = Kind("filtered", 403, "The upstream's filter refused this picture", kept(86400))
+UNAUTHORIZED = Kind("unauthorized", 401, "This is for the operator")
 NOT_FOUND = Kind("not_found", 404, "Nothing here")
 METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method does nothing here")
+REMOVED = Kind("removed", 410, "This picture was taken down", "public, max-age=300")
 REQUEST_TIMEOUT = Kind("request_timeout", 408, "The request took too long to arrive")
 URI_TOO_LONG = Kind("uri_too_long", 414, "The URL is too long")
 RATE_LIMITED = Kind("rate_limited", 429, "One client starts too many new pictures")
@@ -148,6 +150,17 @@ def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Proble
 def too_slow() -> Problem:
     """The 503 for whoever waited as long as they can."""
     return Problem(TOO_SLOW, "the picture is being made: the same URL has it in a moment")
+
+
+def removed() -> Problem:
+    """The 410 for what the operator took down."""
+    return Problem(REMOVED, "the operator of this service took this picture down")
+
+
+def unauthorized() -> Problem:
+    """The 401 for whoever has not shown the operator's token (RFC 6750 section 3)."""
+    detail = "say Authorization: Bearer and the token of the operator"
+    return Problem(UNAUTHORIZED, detail, headers={"www-authenticate": "Bearer"})
 
 
 def filtered() -> Problem:

@@ -107,6 +107,11 @@ class Renditions:
             return False
         return True
 
+    def forget(self, content_key: str) -> None:
+        """Drops what memory has of a picture: its objects were deleted."""
+        self._memory.drop(content_key)
+        self._sizes.pop(content_key, None)
+
     async def examine(self, data: bytes) -> Seen | None:
         """What decoding `data` shows, off the event loop."""
         return await self._in_thread(lambda: pictures.seen(data))

@@ -31,6 +31,7 @@ from proxy.notices import Notices
 from proxy.prices import Prices
 from proxy.problems import StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
+from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
 from proxy.stores import InspectedStore, Name
@@ -54,7 +55,9 @@ class Service:
     cdn: Cdn
     clock: Clock
     flights: Flights[None]
+    bindings: Bindings
     renditions: Renditions
+    removals: Removals
     notices: Notices
     generator: InspectedGenerator
     budget: SqliteBudget | Free
@@ -79,6 +82,10 @@ class Service:
             return Finding("budget", False, unknown.detail)
         return Finding("budget", True, "; ".join(filter(None, (limits.said(left), self.budget.forgets))))
 
+    async def start(self) -> None:
+        """Begins what goes on beside requests."""
+        await self.removals.start()
+
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
         if not self.flights.draining and self.flights.count:
@@ -98,6 +105,7 @@ class Service:
         await self.generator.close()
         await self.budget.close()
         await self.rates.close()
+        await self.removals.close()
         await self.store.close()
 
 
@@ -111,13 +119,34 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     rates = _rates(settings, generator)
     bindings = Bindings(store, generator.name)
     renditions = Renditions(store, Memory(settings.memory))
+
+    def forget(key: str) -> None:
+        renditions.forget(key)
+        bindings.forget(key)
+
+    removals = Removals(kept, forget)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
     making = Making(generator, budget, bindings, renditions, clock)
     access = Access(settings.misses, settings.signing_keys, deny or DenyList())
     rules = Rules(settings.defaults, settings.variants, access)
-    cdn = Cdn(rules, bindings, renditions, flights, making, rates, clock, random.SystemRandom())
+    cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
     trusted = TrustedProxies.parse(settings.trusted_proxies)
-    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, rates, trusted, kept, deny)
+    return Service(
+        settings,
+        cdn,
+        clock,
+        flights,
+        bindings,
+        renditions,
+        removals,
+        Notices(),
+        generator,
+        budget,
+        rates,
+        trusted,
+        kept,
+        deny,
+    )
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:

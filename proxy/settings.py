@@ -27,7 +27,6 @@ STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
 NOT_BUILT = (
     "REDIS_URL",
-    "ADMIN_TOKEN",
     "LOG",
     "LOG_HITS",
 )
@@ -102,6 +101,11 @@ class Settings(BaseSettings):
     )
     deny: Path | None = Field(
         None, description="A file of words and patterns that new pictures' prompts must not have. Empty: none."
+    )
+    admin_token: SecretStr | None = Field(
+        None,
+        description="Whoever shows it may take pictures down, and see the details of readiness and metrics."
+        " Empty: nobody may, and everybody sees them.",
     )
     budget: str = Field(
         "",
@@ -264,5 +268,5 @@ def _line(detail: Any) -> str:
     name = str(detail["loc"][0])
     field = Settings.model_fields.get(name)
     shown = PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
-    secret = "KEY" in shown
+    secret = "KEY" in shown or "TOKEN" in shown
     return f"{shown}: {message}" if secret else f'{shown}="{detail["input"]}": {message}'

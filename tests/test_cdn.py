@@ -76,6 +76,7 @@ class House:
         defaults: Defaults | None = None,
     ) -> None:
         self.now = at
+        self.taken_down: set[str] = set()
         self.painter = painter or Painter()
         name = self.painter.name
         self._disk = DiskStore(folder)
@@ -86,7 +87,12 @@ class House:
         self._flights: Flights[None] = Flights(8, 64)
         making = Making(self.painter, Free(), bindings, self._renditions, clock)
         rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
-        self.cdn = Cdn(rules, bindings, self._renditions, self._flights, making, Uncounted(), clock, random.Random(1))
+        self.cdn = Cdn(
+            rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock, random.Random(1)
+        )
+
+    def removed(self, content_key: str) -> bool:
+        return content_key in self.taken_down
 
     def _seconds(self) -> float:
         return self.now.timestamp()

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, Self, cast, get_args
 
 from proxy.findings import Finding
 
-Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts"]
+Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts", "tombstones", "purges"]
 
 FORMAT_VERSION = 1
 _LEAF = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
@@ -82,8 +82,18 @@ class Store(Protocol):
 class InspectedStore(Store, Protocol):
     """A store as its operator's tools see it."""
 
-    def listed(self) -> Iterator[tuple[Name, int]]:
-        """Every object's name with its size in bytes. Blocking; raises `StoreUnknown`."""
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        """Every object's name with its size in bytes: of one folder, and there of the names that begin with `leaf`.
+
+        Blocking; raises `StoreUnknown`.
+        """
+        ...
+
+    async def delete(self, name: Name) -> None:
+        """Takes the object away, where there is one. The only way that anything ever leaves a store.
+
+        Raises `StoreUnknown`.
+        """
         ...
 
     async def findings(self) -> tuple[Finding, ...]:

@@ -103,11 +103,18 @@ class Bucket:
             client.copy_object(Bucket=self._name, Key=self._prefix + to, CopySource=source)
             client.delete_object(Bucket=self._name, Key=self._prefix + key)
 
-    def listed(self) -> Iterator[tuple[str, int]]:
-        """All keys, without the prefix, each with its size in bytes."""
+    def delete(self, key: str) -> None:
+        """Takes an object away, where there is one."""
         client, _ = self._opened()
         with _as_unknown():
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=self._prefix):
+            client.delete_object(Bucket=self._name, Key=self._prefix + key)
+
+    def listed(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """All keys that begin with `below`, without the bucket's own prefix, each with its size in bytes."""
+        client, _ = self._opened()
+        with _as_unknown():
+            pages = client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + below):
                 for entry in page.get("Contents", ()):
                     yield entry["Key"].removeprefix(self._prefix), entry["Size"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, Name, Record, decoded, encoded
+from proxy.stores import Corrupt, Folder, Name, Record, decoded, encoded
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ THREADS = 8
 _LEFT_OVER_SECONDS = 3600
 _LITTLE_ROOM = 500_000_000
 _TRIES = 3
+# Leaves of so many letters lie in a folder that is known.
+_SHARDED = 4
 
 
 class DiskStore:
@@ -47,11 +49,18 @@ class DiskStore:
     async def put(self, name: Name, record: Record) -> Record:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
 
-    def listed(self) -> Iterator[tuple[Name, int]]:
-        for path in sorted(self._root.glob("*/??/??/*")):
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        shards = f"{leaf[:2]}/{leaf[2:4]}" if len(leaf) >= _SHARDED else "??/??"
+        self._require_folder()
+        for path in sorted(self._root.glob(f"{folder or '*'}/{shards}/{leaf}*")):
             name = Name.parse(path.relative_to(self._root).as_posix())
-            if name is not None:
-                yield name, path.stat().st_size
+            # Gone since it was listed: somebody deleted it, or set it aside.
+            with contextlib.suppress(FileNotFoundError):
+                if name is not None:
+                    yield name, path.stat().st_size
+
+    async def delete(self, name: Name) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._unlink, name)
 
     async def findings(self) -> tuple[Finding, ...]:
         free = shutil.disk_usage(self._root).free
@@ -66,12 +75,21 @@ class DiskStore:
         try:
             return self._checked(path)
         except FileNotFoundError:
-            # A folder that was unmounted or moved away has no pictures either, and says nothing about them.
-            if not self._temporary.exists():
-                raise StoreUnknown("the disk store's folder is gone") from None
+            self._require_folder()
             return None
         except OSError as error:
             raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _require_folder(self) -> None:
+        """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
+        if not self._temporary.exists():
+            raise StoreUnknown("the disk store's folder is gone")
+
+    def _unlink(self, name: Name) -> None:
+        try:
+            (self._root / name.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
 
     def _write(self, name: Name, record: Record) -> Record:
         path = self._root / name.path

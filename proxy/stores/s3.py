@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, Name, Record, decoded, encoded
+from proxy.stores import Corrupt, Folder, Name, Record, decoded, encoded
 from proxy.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
 
 log = logging.getLogger(__name__)
 
 _TRIES = 3
+# Leaves of so many letters lie below a prefix that is known.
+_SHARDED = 4
 
 _T = TypeVar("_T")
 
@@ -37,10 +39,14 @@ class S3Store:
         self._threads.shutdown(wait=True)
         self._bucket.close()
 
-    def listed(self) -> Iterator[tuple[Name, int]]:
-        for key, size in self._bucket.listed():
-            if (name := Name.parse(key)) is not None:
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        shards = f"{leaf[:2]}/{leaf[2:4]}/{leaf}" if len(leaf) >= _SHARDED else ""
+        for key, size in self._bucket.listed(f"{folder}/{shards}" if folder else ""):
+            if (name := Name.parse(key)) is not None and name.leaf.startswith(leaf):
                 yield name, size
+
+    async def delete(self, name: Name) -> None:
+        await self._run(lambda: self._bucket.delete(name.path))
 
     async def findings(self) -> tuple[Finding, ...]:
         try:

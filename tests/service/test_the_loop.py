@@ -87,6 +87,7 @@ def test_no_encode_no_store_call_and_no_drawing_runs_on_the_event_loops_thread(
         # Threads are profiled from their start, so the service is opened under the watch.
         with Watch() as watch:
             service = opened(load())
+            await service.start()
             transport = httpx2.ASGITransport(create_app(service))
             async with httpx2.AsyncClient(transport=transport, base_url="http://promptcdn") as client:
                 await everything(client)

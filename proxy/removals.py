@@ -1,0 +1,135 @@
+"""Removals over a store: what the operator took down or purged, and how every process on the store hears of it.
+
+A tombstone is an object beside the picture's: while it is there the picture is neither shown nor made. Each process
+lists the tombstones every two seconds and answers from that list, so that a hit waits for nobody and a store that is
+down changes nothing. A purge leaves a note under its own name, by which processes learn what to forget.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from proxy.problems import StoreUnknown
+from proxy.stores import Folder, InspectedStore, Name, Record
+
+log = logging.getLogger("promptcdn")
+
+REFRESH_SECONDS = 2.0
+# Long after every process has heard of it.
+_NOTE_SECONDS = 24 * 3600
+
+
+class Removals:
+    """`forget` is called with a content key whose objects were deleted by whichever process on the store."""
+
+    def __init__(self, store: InspectedStore, forget: Callable[[str], None]) -> None:
+        self._store = store
+        self._forget = forget
+        self._removed: frozenset[str] | None = None
+        self._notes: frozenset[str] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        # Listing blocks: not in the threads that look-ups need.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
+
+    def removed(self, content_key: str) -> bool:
+        """Whether the picture was taken down. Raises `StoreUnknown` before the first list was read."""
+        if self._removed is None:
+            raise StoreUnknown("it is not known yet what was taken down")
+        return content_key in self._removed
+
+    async def start(self) -> None:
+        """Reads the list, and keeps reading it until `close`. A store that does not answer is asked again."""
+        await self._refresh()
+        self._watch = asyncio.create_task(self._keep_watching())
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        self._thread.shutdown()
+
+    async def take_down(self, content_key: str, reason: str, now: int) -> tuple[Name, ...]:
+        """Leaves a tombstone with `reason`, and purges the picture; gives the names of what was deleted."""
+        note = json.dumps({"reason": reason}).encode()
+        # The tombstone first: who looks in between finds a picture that may not be shown.
+        await self._store.put(Name("tombstones", content_key), Record(note, "application/json", now, {}))
+        self._removed = (self._removed or frozenset()) | {content_key}
+        log.warning("taken down: %s: %s", content_key, reason)
+        return await self.purge(content_key, now)
+
+    async def put_back(self, content_key: str) -> bool:
+        """Takes the tombstone away: the picture may be made again as it was. False where there was none."""
+        tombstone = Name("tombstones", content_key)
+        if await self._store.get(tombstone) is None:
+            return False
+        await self._store.delete(tombstone)
+        self._removed = (self._removed or frozenset()) - {content_key}
+        log.warning("put back: %s", content_key)
+        return True
+
+    async def purge(self, content_key: str, now: int) -> tuple[Name, ...]:
+        """Deletes master, renditions and verdict; every process on the store forgets them. The binding stays.
+
+        Gives the names of what was deleted.
+        """
+        names = await self.of(content_key)
+        for name in names:
+            await self._store.delete(name)
+        await self._note(content_key, now)
+        self._forget(content_key)
+        log.warning("purged: %s: %d objects", content_key, len(names))
+        return names
+
+    async def unbind(self, as_asked_key: str, folders: tuple[Folder, ...], now: int) -> tuple[Name, ...]:
+        """Deletes a URL's binding: the next one to ask for it is bound anew, by today's defaults."""
+        names = tuple(Name(folder, as_asked_key) for folder in folders)
+        there = tuple([name for name in names if await self._store.get(name) is not None])
+        for name in there:
+            await self._store.delete(name)
+        await self._note(as_asked_key, now)
+        self._forget(as_asked_key)
+        return there
+
+    async def of(self, content_key: str) -> tuple[Name, ...]:
+        """Every object of a picture but its bindings and its tombstone."""
+        folders: tuple[Folder, ...] = ("masters", "renditions", "verdicts")
+        return tuple([name for folder in folders for name in await self._names(folder, content_key)])
+
+    async def _note(self, key: str, now: int) -> None:
+        for old in await self._names("purges"):
+            if now - int(old.leaf.rpartition(".")[2]) // 10**9 > _NOTE_SECONDS:
+                await self._store.delete(old)
+        note = Name("purges", f"{key}.{now * 10**9 + time.time_ns() % 10**9}")
+        await self._store.put(note, Record(b"{}", "application/json", now, {}))
+        if self._notes is not None:
+            self._notes |= {note.leaf}
+
+    async def _keep_watching(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        try:
+            removed, notes = await self._names("tombstones"), await self._names("purges")
+        except StoreUnknown:
+            return  # what was known holds
+        self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
+
+    def _hear(self, removed: frozenset[str], notes: frozenset[str]) -> None:
+        """At the first time there is nothing to forget: memory is empty."""
+        if self._removed is not None:
+            for content_key in removed - self._removed:
+                log.warning("taken down by another process: %s", content_key)
+        for leaf in notes - self._notes if self._notes is not None else ():
+            self._forget(leaf.partition(".")[0])
+        self._removed, self._notes = removed, notes
+
+    async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:
+        def listed() -> tuple[Name, ...]:
+            return tuple(name for name, _ in self._store.listed(folder, leaf))
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, listed)

@@ -1,0 +1,168 @@
+"""What was taken down is heard of by every process on the store, and comes back only when its operator says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from proxy.problems import StoreUnknown
+from proxy.removals import Removals
+from proxy.stores import Folder, Name
+from proxy.stores.disk import DiskStore
+from tests.doubles import KEY, name, record
+
+_T = TypeVar("_T")
+
+OTHER = "f" * 64
+NOW = 1_795_435_200
+RENDITION = Name("renditions", f"{KEY}.512x512.webp")
+VERDICT = name(folder="verdicts")
+
+
+class Peer:
+    """One process on a store: what it was told to forget, and its own view of what was taken down."""
+
+    def __init__(self, store: DiskStore) -> None:
+        self.forgotten: list[str] = []
+        self.removals = Removals(store, self.forgotten.append)
+
+    async def hears(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 - of another process, which tells nobody
+                await asyncio.sleep(0.02)
+
+
+def within(folder: Path, work: Callable[[DiskStore, Peer, Peer], Awaitable[_T]]) -> _T:
+    """What `work` gives with two processes on one store."""
+
+    async def lived() -> _T:
+        store = DiskStore(folder)
+        one, other = Peer(store), Peer(store)
+        await one.removals.start()
+        await other.removals.start()
+        try:
+            return await work(store, one, other)
+        finally:
+            await one.removals.close()
+            await other.removals.close()
+            await store.close()
+
+    return asyncio.run(lived())
+
+
+async def fill(store: DiskStore) -> None:
+    for object_ in (name(), RENDITION, VERDICT, name(OTHER), name(folder="bindings")):
+        await store.put(object_, record())
+
+
+def left(store: DiskStore) -> set[str]:
+    return {object_.path.partition("/")[0] + " " + object_.leaf[:1] for object_, _ in store.listed()}
+
+
+def test_a_takedown_deletes_the_picture_and_keeps_its_binding_and_all_others(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        del other
+        await fill(store)
+        deleted = await one.removals.take_down(KEY, "because", NOW)
+        assert set(deleted) == {name(), RENDITION, VERDICT}
+        assert one.removals.removed(KEY)
+        assert not one.removals.removed(OTHER)
+        assert left(store) == {"masters f", "bindings 0", "tombstones 0", "purges 0"}
+
+    within(tmp_path, work)
+
+
+def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: Path) -> None:
+    async def work(_: DiskStore, one: Peer, other: Peer) -> None:
+        await one.removals.take_down(KEY, "because", NOW)
+        await other.hears(lambda: other.removals.removed(KEY))
+        await other.hears(lambda: other.forgotten == [KEY])
+        assert one.forgotten == [KEY]
+
+    within(tmp_path, work)
+
+
+def test_what_is_put_back_is_put_back_for_all(tmp_path: Path) -> None:
+    async def work(_: DiskStore, one: Peer, other: Peer) -> None:
+        await one.removals.take_down(KEY, "because", NOW)
+        await other.hears(lambda: other.removals.removed(KEY))
+        assert await one.removals.put_back(KEY)
+        assert not one.removals.removed(KEY)
+        await other.hears(lambda: not other.removals.removed(KEY))
+        assert not await one.removals.put_back(KEY)
+
+    within(tmp_path, work)
+
+
+def test_a_purge_leaves_no_tombstone_and_is_heard_of_each_time(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await fill(store)
+        assert set(await one.removals.purge(KEY, NOW)) == {name(), RENDITION, VERDICT}
+        await other.hears(lambda: other.forgotten == [KEY])
+        assert await one.removals.purge(KEY, NOW + 1) == ()
+        await other.hears(lambda: other.forgotten == [KEY, KEY])
+        assert not other.removals.removed(KEY)
+
+    within(tmp_path, work)
+
+
+def test_unbinding_deletes_a_binding_and_nothing_else(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await fill(store)
+        assert await one.removals.unbind(KEY, ("bindings", "sketch-bindings"), NOW) == (name(folder="bindings"),)
+        await other.hears(lambda: other.forgotten == [KEY])
+        assert left(store) == {"masters 0", "renditions 0", "verdicts 0", "masters f", "purges 0"}
+
+    within(tmp_path, work)
+
+
+def test_notes_that_everybody_has_heard_of_are_swept(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, _: Peer) -> None:
+        await one.removals.purge(KEY, NOW)
+        await one.removals.purge(OTHER, NOW + 2 * 24 * 3600)
+        assert [object_.leaf[:64] for object_, _ in store.listed("purges")] == [OTHER]
+
+    within(tmp_path, work)
+
+
+def test_before_the_list_was_read_nothing_is_known(tmp_path: Path) -> None:
+    async def work() -> None:
+        store = DiskStore(tmp_path)
+        removals = Removals(store, lambda _: None)
+        with pytest.raises(StoreUnknown):
+            removals.removed(KEY)
+        await removals.start()
+        assert not removals.removed(KEY)
+        await removals.close()
+        await store.close()
+
+    asyncio.run(work())
+
+
+class Lame(DiskStore):
+    """A store that stops listing."""
+
+    lame = False
+
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        if self.lame:
+            raise StoreUnknown("the store is lame")
+        return super().listed(folder, leaf)
+
+
+def test_what_was_known_holds_while_the_store_does_not_answer(tmp_path: Path) -> None:
+    async def work() -> None:
+        store = Lame(tmp_path)
+        removals = Removals(store, lambda _: None)
+        await removals.take_down(KEY, "because", NOW)
+        await removals.start()
+        store.lame = True
+        await removals._refresh()
+        assert removals.removed(KEY)
+        assert not removals.removed(OTHER)
+        await removals.close()
+        await store.close()
+
+    asyncio.run(work())
