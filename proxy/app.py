@@ -88,7 +88,7 @@ async def picture(http: HttpRequest) -> Response:
             answer = await service.cdn.answer(request, asker)
     except (Problem, TimeoutError) as late:
         problem = late if isinstance(late, Problem) else problems.too_slow()
-        if problem.kind is problems.TOO_SLOW and who is Audience.IMAGE_PROXY:
+        if problem.kind is problems.TOO_SLOW:
             return await responses.placeholder(http, problem, service.cdn.size(request), service.notices)
         raise problem from None
     if answer is not None:

@@ -31,11 +31,11 @@ class Condition:
             return cls(tags, anything=any(line.strip() == "*" for line in if_none_match))
         return cls(since=_seconds(if_modified_since))
 
-    def is_met_by(self, rendition: Rendition) -> bool:
-        """Whether 304 says it all about a picture that is here."""
-        if self.since is not None:
+    def is_met_by(self, rendition: Rendition, *, was_there: bool) -> bool:
+        """Whether 304 says it all about a picture. What was made for this very request, nobody but its tag can know."""
+        if was_there and self.since is not None:
             return rendition.made_at <= self.since
-        return self.anything or rendition.etag in (tag.removeprefix("W/") for tag in self.tags)
+        return (was_there and self.anything) or rendition.etag in (tag.removeprefix("W/") for tag in self.tags)
 
     def tag_of(self, content_key: str) -> str | None:
         """The tag by which the client says that it has some rendition of this picture.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from proxy import grammar
 from proxy.cdn import Cdn, Look, State
-from proxy.request import Request, departures
+from proxy.request import Asked, Delivery, Request, as_drawn, departures
 from proxy.snippets import snippets
 
 # What a pool is as a whole: the first of these that any of its pictures is.
@@ -16,7 +16,9 @@ async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object
     asked, delivery = request.asked, request.delivery
     looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
     one = None if asked.seed is None else looks[0]
-    url = grammar.canonical_url(asked, delivery)
+    # What is offered for pasting must be drawn there too, where nothing goes to the nearest that is offered.
+    pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
+    url = grammar.canonical_url(pasted, delivery)
     return {
         "content_key": one and one.content_key,
         "state": one.state if one else _whole(look.state for look in looks),
@@ -24,7 +26,7 @@ async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object
         "url": url,
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
-        "pool": None if one else [_variant(request, look) for look in looks],
+        "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "snippets": snippets(public_url + url, asked.prompt),
         "notes": [*request.notes, *departures(asked, looks[0].resolved)],
     }
@@ -35,10 +37,10 @@ def _whole(states: Iterable[State]) -> State:
     return next(state for state in _STATES if state in there)
 
 
-def _variant(request: Request, look: Look) -> dict[str, object]:
+def _variant(pasted: Asked, delivery: Delivery, look: Look) -> dict[str, object]:
     return {
         "seed": look.seed,
         "state": look.state,
         "content_key": look.content_key,
-        "url": grammar.canonical_url(request.asked.seeded(look.seed), request.delivery),
+        "url": grammar.canonical_url(pasted.seeded(look.seed), delivery),
     }

@@ -189,6 +189,14 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
     return tuple(said)
 
 
+def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
+    """`asked` in the words of a face that takes everything at its word: what is not offered as it is drawn instead."""
+    engine = asked.engine if asked.engine == resolved.engine else None
+    if asked.width is None and asked.height is None:
+        return replace(asked, engine=engine)
+    return replace(asked, engine=engine, width=resolved.width, height=resolved.height)
+
+
 def _engine(name: str, defaults: Defaults, *, nearest: bool) -> Engine:
     if name in defaults.engines:
         return engine(name)

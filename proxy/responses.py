@@ -71,7 +71,8 @@ def picture(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, a
         permalink=grammar.permalink(rendition.content_key, delivery),
         negotiated=asked.format == "auto",
     )
-    if caching.TABLE[answer.outcome].validators and condition(http).is_met_by(rendition):
+    was_there = answer.status.hit is not None
+    if caching.TABLE[answer.outcome].validators and condition(http).is_met_by(rendition, was_there=was_there):
         return _dated(Response(status_code=304, headers=headers), now)
     return _dated(Response(rendition.body, headers=headers), now)
 
@@ -86,9 +87,12 @@ def unmade(http: HttpRequest, delivery: Delivery) -> Response:
 
 
 async def placeholder(http: HttpRequest, problem: Problem, size: Size, notices: Notices) -> Response:
-    """What an image proxy gets, in the picture's own size, while the picture is being made."""
+    """What is seen, in the picture's own size, while the picture is being made; a document where none is wanted."""
+    who = asker(http)
+    if not negotiation.wants_picture(_accept(http), who):
+        return await error(http, problem, None)
     _note(http, Outcome.PLACEHOLDER.name.lower())
-    return Response(await notices.placeholder(size), headers=caching.shown_headers(problem, MEDIA_TYPE))
+    return _notice(await notices.placeholder(size), problem, who)
 
 
 async def error(
@@ -106,12 +110,16 @@ async def error(
         except Problem:
             pass  # too many are being drawn: the document says the same
         else:
-            if who is Audience.IMAGE_PROXY:
-                return Response(picture, 200, {**caching.shown_headers(problem, MEDIA_TYPE), **(more or {})})
-            headers = caching.problem_headers(problem, MEDIA_TYPE)
-            return Response(picture, problem.kind.status, {**headers, **(more or {})})
+            return _notice(picture, problem, who)
     document = {**problem.document(), "instance": http.scope["raw_path"].decode("ascii")}
     return JSONResponse(document, problem.kind.status, {**caching.problem_headers(problem), **(more or {})})
+
+
+def _notice(picture: bytes, problem: Problem, who: Audience) -> Response:
+    """A picture that says `problem`: with its status, but for an image proxy, which shows nothing but 200."""
+    if who is Audience.IMAGE_PROXY:
+        return Response(picture, 200, caching.shown_headers(problem, MEDIA_TYPE))
+    return Response(picture, problem.kind.status, caching.problem_headers(problem, MEDIA_TYPE))
 
 
 def options(allowed: str) -> Response:

@@ -216,7 +216,7 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """Where pictures live, `disk:PATH` or `s3://bucket/prefix`."""
-        return self.store or f"disk:{self.data_dir / 'store'}"
+        return self.store or f"disk:{self.data_dir.absolute() / 'store'}"
 
     @property
     def store_setting(self) -> str:

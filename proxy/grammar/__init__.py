@@ -139,10 +139,21 @@ def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:
     row = BY_NAME.get(name)
     if row is not None and row.group in groups:
         return row
-    known = [known for known, row in BY_NAME.items() if row.group in groups]
-    close = difflib.get_close_matches(name[:50].lower(), known, n=1)
-    hint = f"unknown parameter, did you mean {close[0]}?" if close else "unknown parameter"
+    known = [known for known, row in BY_NAME.items() if row.group in groups and row.built]
+    close = _meant(name[:50].lower(), known)
+    hint = f"unknown parameter (did you mean {close}?)" if close else "unknown parameter"
     raise problems.bad_parameter(_printable(name), _shown(raw_value), ", ".join(known), hint)
+
+
+def _meant(name: str, known: list[str]) -> str | None:
+    """The one parameter that begins with `name` or has it in it, else the one spelled most like it."""
+    for found in (
+        [one for one in known if one.startswith(name)],
+        [one for one in known if len(name) > 2 and name in one],
+    ):
+        if len(found) == 1:
+            return found[0]
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 def _text(row: Parameter, name: str, raw: bytes) -> str:

@@ -32,7 +32,7 @@ TAGS = [
 
 @pytest.mark.parametrize(("lines", "met"), TAGS)
 def test_tags_are_compared_weakly_over_lists_and_lines(lines: Sequence[str], met: bool) -> None:
-    assert Condition.parse(lines).is_met_by(RENDITION) is met
+    assert Condition.parse(lines).is_met_by(RENDITION, was_there=True) is met
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_tags_are_compared_weakly_over_lists_and_lines(lines: Sequence[str], met
     ],
 )
 def test_a_date_is_compared_where_there_is_no_tag(date: str | None, met: bool) -> None:
-    assert Condition.parse((), date).is_met_by(RENDITION) is met
+    assert Condition.parse((), date).is_met_by(RENDITION, was_there=True) is met
 
 
 def test_a_tag_goes_before_a_date() -> None:
-    assert not Condition.parse(['"other"'], "Wed, 25 Nov 2026 07:00:00 GMT").is_met_by(RENDITION)
+    assert not Condition.parse(['"other"'], "Wed, 25 Nov 2026 07:00:00 GMT").is_met_by(RENDITION, was_there=True)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,20 @@ def test_a_tag_of_the_picture_in_any_rendition_is_known_as_it_was_sent(lines: Se
     assert Condition.parse(lines).tag_of(KEY) == tag
 
 
+@pytest.mark.parametrize(
+    ("condition", "met"),
+    [
+        (Condition.parse([ETAG]), True),
+        (Condition.parse(["*"]), False),
+        (Condition.parse([], "Wed, 25 Nov 2099 07:00:00 GMT"), False),
+    ],
+)
+def test_what_was_made_for_this_very_request_is_had_by_its_tag_only(condition: Condition, met: bool) -> None:
+    assert condition.is_met_by(RENDITION, was_there=False) is met
+
+
 def test_who_has_nothing_is_always_sent_the_picture() -> None:
-    assert not NOTHING.is_met_by(RENDITION)
+    assert not NOTHING.is_met_by(RENDITION, was_there=True)
     assert NOTHING.tag_of(KEY) is None
 
 
@@ -81,5 +93,5 @@ def test_who_has_nothing_is_always_sent_the_picture() -> None:
 def test_no_text_breaks_a_condition(lines: list[str], date: str | None) -> None:
     condition = Condition.parse(lines, date)
 
-    assert condition.is_met_by(RENDITION) in (True, False)
+    assert condition.is_met_by(RENDITION, was_there=True) in (True, False)
     assert condition.tag_of(KEY) is None or '"' in "".join(lines)

@@ -72,6 +72,18 @@ def test_what_was_not_taken_at_its_word_is_said_in_info(service: Promptcdn) -> N
     assert "the engine flux is not offered here, sketch draws" in known["notes"]
 
 
+def test_what_info_offers_for_pasting_is_drawn_also_before_anybody_asked(service: Promptcdn) -> None:
+    for query in (
+        "width=333&height=777&model=flux&seed=5",
+        "width=50&model=flux",
+        "aspectRatio=3:1&model=flux&seed=day",
+    ):
+        known = service.get(f"/info/prompt/never%20asked?{query}").json()
+        assert known["content_key"] == service.get("/info" + known["url"][1:]).json()["content_key"]
+        for url in (known["url"], *(variant["url"] for variant in known["pool"] or ())):
+            assert service.get(url).status_code == 200, url
+
+
 def test_a_path_without_a_prompt_is_told_so(service: Promptcdn) -> None:
     answer = service.get("/prompt/")
 

@@ -1,5 +1,6 @@
 """The design's table of outcomes, row by row: the status, every header that is there, and none that is not."""
 
+import io
 import json
 import re
 import resource
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from PIL import Image
 
 from tests.linting import complaints
 from tests.running import Promptcdn
@@ -479,6 +481,20 @@ def test_a_program_that_calls_itself_chrome_waits_and_gets_the_truth(stage: Stag
     refusal = Refusal("too_slow", met(""), 503, TOO_SLOW, retry_after=True)
     matches(answer, 503, shown_as(refusal, document=True, promptcdn_status=False))
     assert complaints(answer) == []
+
+
+def test_a_browser_that_waited_long_enough_sees_that_its_picture_is_being_made(stage: Stage) -> None:
+    answer = stage.held(CHROME, "&wait=0.5&w=320&h=200&fit=cover")
+
+    refusal = Refusal("too_slow", met(""), 503, TOO_SLOW, retry_after=True)
+    matches(answer, 503, shown_as(refusal, document=False, promptcdn_status=False))
+    assert Image.open(io.BytesIO(answer.content)).size == (320, 200)
+
+
+def test_any_tag_is_no_tag_of_what_was_not_there(stage: Stage) -> None:
+    answer = stage.have("*", stage.new())
+
+    assert (answer.status_code, answer.headers["cache-status"]) == (200, f"{MISS}; stored")
 
 
 def test_a_method_that_does_nothing_is_told_which_do(stage: Stage) -> None:
