@@ -16,6 +16,7 @@ from proxy.grammar.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "proxy").rglob("*.py"))
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 POLICY = [name.removeprefix("proxy.") for name in CONTRACTS[1]["source_modules"]]
 
@@ -76,8 +77,7 @@ def test_every_room_is_on_the_map() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    for page in pages:
+    for page in PAGES:
         for target in re.findall(
             r"\]\((?!http)([^)#]+)[^)]*\)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
         ):
@@ -94,8 +94,6 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 
 def test_every_test_that_the_docs_name_exists() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    named = {
-        name for page in (ROOT / "docs").rglob("*.md") for name in re.findall(r"`(test_[a-z_]+)`", page.read_text())
-    }
+    named = {name for page in PAGES for name in re.findall(r"`(test_[a-z_]+)`", page.read_text())}
 
     assert [name for name in sorted(named) if f"def {name}(" not in tests] == []
