@@ -66,7 +66,7 @@ def outcomes() -> str:
 
 def image_proxies() -> str:
     """Who shows pictures to others, by what their User-Agent says."""
-    return table(("User-Agent", "who"), ((f"`{token}`", who) for token, who in IMAGE_PROXIES.items()))
+    return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in IMAGE_PROXIES))
 
 
 TABLES = {

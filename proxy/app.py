@@ -1,6 +1,5 @@
 """The HTTP face: routes, and the lifespan that owns what is open."""
 
-import asyncio
 import contextlib
 import logging
 import re
@@ -21,8 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from proxy import audience, caching, grammar, problems, responses
 from proxy import info as info_room
 from proxy.access import is_operator
+from proxy.answers import Answer, Asker, Unchanged
 from proxy.audience import Audience
-from proxy.cdn import Answer, Asker, Cdn, Unchanged
+from proxy.cdn import Cdn
 from proxy.problems import Problem
 from proxy.request import Delivery, Request
 from proxy.service import Service
@@ -70,31 +70,28 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
 async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
     service = _service(http)
-    began = service.clock.monotonic()
-    asked = _request(http)
-    grammar.require_built(asked.asked, asked.control)
-    request = replace(asked, delivery=_delivered(http, asked.delivery))
-    who, settings = responses.asker(http), service.settings
+    as_written = _request(http)
+    grammar.require_built(as_written.asked, as_written.control)
+    request = replace(as_written, delivery=_delivered(http, as_written.delivery))
+    who = responses.audience_of(http)
+    patience = _patience(http, who, request.control.wait)
     asker = Asker(
-        until=began + audience.patience(who, request.control.wait, settings.wait, settings.proxy_wait),
+        until=service.clock.monotonic() + patience,
         client=responses.client(http, service.trusted),
         image_proxy=who is Audience.IMAGE_PROXY,
         making=http.method != "HEAD" and who is not Audience.CRAWLER,
-        has=responses.claim(http, asked.delivery),
+        has=responses.claim(http, as_written.delivery),
     )
     try:
-        # A store that hangs must not hold up an image proxy either: it has left by then.
-        async with asyncio.timeout(settings.proxy_wait if who is Audience.IMAGE_PROXY and asker.making else None):
-            answer = await service.cdn.answer(request, asker)
-    except (Problem, TimeoutError) as late:
-        problem = late if isinstance(late, Problem) else problems.too_slow()
+        answer = await service.errands.run(service.cdn.answer(request, asker), audience.attention(patience))
+    except Problem as problem:
         if problem.kind is problems.TOO_SLOW:
             return await responses.placeholder(http, problem, service.cdn.size(request), service.notices)
-        raise problem from None
+        raise
     if answer is not None:
-        return _shown(http, answer, request.delivery, asked.delivery)
+        return _shown(http, answer, request.delivery, as_written.delivery)
     if http.method == "HEAD":
-        return responses.unmade(http, asked.delivery)
+        return responses.unmade(http, as_written.delivery)
     raise Problem(problems.HITS_ONLY, "this picture is not made yet, and is made when a person asks for it")
 
 
@@ -106,9 +103,12 @@ async def permalink(http: HttpRequest) -> Response:
         raise Problem(problems.NOT_FOUND, detail)
     if http.method == "DELETE":
         return await _take_down(http, content_key)
-    asked = grammar.parse_delivery(_raw_query(http), format_)
-    delivery = _delivered(http, asked)
-    return _shown(http, await _cdn(http).stored(content_key, delivery, responses.claim(http, asked)), delivery, asked)
+    as_written = grammar.parse_delivery(_raw_query(http), format_)
+    delivery = _delivered(http, as_written)
+    looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
+    patience = _patience(http, responses.audience_of(http), None)
+    answer = await _service(http).errands.run(looked_up, audience.attention(patience))
+    return _shown(http, answer, delivery, as_written)
 
 
 async def info(http: HttpRequest) -> Response:
@@ -220,8 +220,14 @@ def _may_see_details(http: HttpRequest) -> bool:
     return _service(http).settings.admin_token is None or _is_operator(http)
 
 
-def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, asked: Delivery) -> Response:
-    return responses.picture(http, answer, delivery, asked, int(_service(http).clock.utc().timestamp()))
+def _patience(http: HttpRequest, who: Audience, asked: float | None) -> float:
+    settings = _service(http).settings
+    return audience.patience(who, asked, settings.wait, settings.proxy_wait)
+
+
+def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:
+    now = int(_service(http).clock.utc().timestamp())
+    return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
 
 
 def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:

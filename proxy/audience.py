@@ -8,6 +8,10 @@ never gets a placeholder, which would be built into its site for ever.
 import re
 from collections.abc import Mapping
 from enum import Enum
+from typing import NamedTuple
+
+# What go-camo, the most impatient, leaves time for.
+LOOK_SECONDS = 3.0
 
 
 class Audience(Enum):
@@ -20,36 +24,47 @@ class Audience(Enum):
     PROGRAM = "a program"
 
 
-# Letters of a User-Agent, in lower case, and who sends them. Sources: the sources of go-camo and atmos/camo, and the
-# pages on which the others publish how they call themselves.
-IMAGE_PROXIES: Mapping[str, str] = {
-    "github-camo": "GitHub, in READMEs and issues",
-    "go-camo": "go-camo: forums, PyPI, Gitea and the like",
-    "camo asset proxy": "atmos/camo",
-    "slack-imgproxy": "Slack, pictures",
-    "slackbot": "Slack, previews of links",
-    "discordbot": "Discord, previews of links",
-    "rv:38.0) gecko/20100101 firefox/38.0": "Discord, pictures: nobody browses with a Firefox of 2015",
-    "googleimageproxy": "Gmail",
-    "yahoomailproxy": "Yahoo Mail",
-    "ms-office": "Outlook",
-    "microsoft outlook": "Outlook",
-    "twitterbot": "X",
-    "facebookexternalhit": "Facebook",
-    "linkedinbot": "LinkedIn",
-    "telegrambot": "Telegram",
-    "whatsapp": "WhatsApp",
-    "mattermost": "Mattermost",
-    "synapse": "Matrix",
-    "zulip": "Zulip",
-    "iframely": "Iframely",
-    "embedly": "Embedly",
-    "notion": "Notion",
-    "applebot": "iMessage",
-}
+class Known(NamedTuple):
+    """An image proxy: letters of its User-Agent in lower case, who sends them, and where they say so."""
+
+    token: str
+    who: str
+    source: str
+
+
+IMAGE_PROXIES = (
+    Known(
+        "github-camo",
+        "GitHub, in READMEs and issues",
+        "seen in the logs of many sites; GitHub's docs on anonymized URLs",
+    ),
+    Known("go-camo", "go-camo: forums, PyPI, Gitea and the like", "its source, pkg/camo/proxy"),
+    Known("camo asset proxy", "atmos/camo", "its source, server.coffee"),
+    Known("slack-imgproxy", "Slack, pictures", "api.slack.com/robots"),
+    Known("slackbot", "Slack, previews of links", "api.slack.com/robots"),
+    Known("discordbot", "Discord, previews of links", "the address in its User-Agent"),
+    Known(
+        "intel mac os x 10.10; rv:38.0) gecko/20100101 firefox/38.0",
+        "Discord, pictures",
+        "seen in the logs of many sites; nobody browses with a Firefox of 2015",
+    ),
+    Known("googleimageproxy", "Gmail", "Google's help on images in Gmail"),
+    Known("yahoomailproxy", "Yahoo Mail", "the address in its User-Agent"),
+    Known("ms-office", "Outlook", "its User-Agent, as Microsoft documents it"),
+    Known("twitterbot", "X", "X's docs on cards"),
+    Known("facebookexternalhit", "Facebook", "Meta's docs on web crawlers"),
+    Known("linkedinbot", "LinkedIn", "the address in its User-Agent"),
+    Known("telegrambot", "Telegram", "its User-Agent: TelegramBot (like TwitterBot)"),
+    Known("whatsapp/", "WhatsApp", "Meta's docs on web crawlers"),
+    Known("mattermost-bot", "Mattermost", "its source, the HTTP service"),
+    Known("synapse (bot", "Matrix", "its source, the URL previews"),
+    Known("zulipurlpreview", "Zulip", "its source, the URL previews"),
+    Known("iframely", "Iframely", "iframely.com/docs/about"),
+    Known("embedly", "Embedly", "docs.embed.ly"),
+)
 # Whatever calls itself a bot; a CUBOT is a telephone.
 _CRAWLER = re.compile(
-    r"(?<!cu)bot\b|crawler|spider|slurp|googleother|google-inspectiontool|bingpreview|ia_archiver|feedfetcher|yandeximages"
+    r"(?<!cu)bot\b|crawler|spider|slurp|mediapartners-google|googleother|google-inspectiontool|bingpreview|ia_archiver|feedfetcher|yandeximages"
 )
 # Fetched before anybody wants to see it: the Fetch standard's `Sec-Purpose`, and its elders.
 _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
@@ -58,14 +73,21 @@ _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 def audience(headers: Mapping[str, str]) -> Audience:
     """Who sent `headers` (names in lower case)."""
     agent = headers.get("user-agent", "").lower()
-    # CDNs name themselves in `Via` too: only a camo is meant.
-    if any(token in agent for token in IMAGE_PROXIES) or "camo" in headers.get("via", "").lower():
+    if _is_image_proxy(headers, agent):
         return Audience.IMAGE_PROXY
     if any(re.search("prefetch|preview", headers.get(name, "").lower()) for name in _PREFETCHED):
         return Audience.CRAWLER
     if _CRAWLER.search(agent):
         return Audience.CRAWLER
     return _reader(headers, agent)
+
+
+def _is_image_proxy(headers: Mapping[str, str], agent: str) -> bool:
+    # Chats have desktop programs too, which name themselves and are browsers inside: those say what they fetch for.
+    if any(name.startswith("sec-fetch-") for name in headers):
+        return False
+    # CDNs name themselves in `Via` too: only a camo is meant.
+    return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in headers.get("via", "").lower()
 
 
 def _reader(headers: Mapping[str, str], agent: str) -> Audience:
@@ -90,3 +112,8 @@ def patience(who: Audience, asked: float | None, usual: float, proxys: float) ->
     """
     wait = usual if asked is None else asked
     return min(wait, proxys) if who is Audience.IMAGE_PROXY else wait
+
+
+def attention(patience: float) -> float:
+    """How many seconds somebody who waits `patience` for a new picture waits for what is stored: three at the least."""
+    return max(patience, LOOK_SECONDS)

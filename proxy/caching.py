@@ -59,28 +59,34 @@ class Row:
     """What one outcome tells caches. `{left}` is the seconds to the end of a calendar period.
 
     `validators`: it has `ETag` and `Last-Modified`, and may be answered with 304 (RFC 9110 sections 8.8, 13.1).
+    `located`: `Content-Location` names the seeded URL of what is shown (RFC 9110 section 8.7).
     """
 
     cache_control: str
     validators: bool = False
+    located: bool = False
 
 
-# The table of pictures. `stale-while-revalidate=0` is for Varnish: see `problems.kept`.
+# The table of pictures; that of errors is in `problems`. Unless a row says otherwise its rule is RFC 9111 section
+# 5.2.2.1, `max-age`; `stale-while-revalidate` and `stale-if-error` are RFC 5861's.
 TABLE: Mapping[Outcome, Row] = {
-    # RFC 9111 section 5.2.2.1 (max-age), RFC 8246 (immutable): the bytes of a seeded URL never change.
+    # RFC 8246, `immutable`: the bytes of a seeded URL never change.
     Outcome.SEEDED: Row(f"public, max-age={YEAR}, immutable", validators=True),
-    # Its binding is not safe yet, so no cache may hold the service to it.
-    Outcome.UNSTORED: Row(kept(60)),
-    # RFC 5861: a reload goes on in the background, and yesterday's picture is better than none.
-    Outcome.CALENDAR: Row("public, max-age={left}, stale-while-revalidate=600, stale-if-error=86400", validators=True),
-    Outcome.STAND_IN: Row(kept(5)),
-    # RFC 9111 section 5.2.2.5: the next view is another picture.
-    Outcome.SEEDLESS: Row(NO_STORE),
+    # Its binding is not safe yet, so no cache may hold the service to it: no validator to renew it by either.
+    Outcome.UNSTORED: Row(kept(60), located=True),
+    # RFC 5861 sections 3 and 4: a reload goes on in the background, and yesterday's picture is better than none.
+    Outcome.CALENDAR: Row(
+        "public, max-age={left}, stale-while-revalidate=600, stale-if-error=86400", validators=True, located=True
+    ),
+    # It is not the picture that the URL names: nothing to hold on to.
+    Outcome.STAND_IN: Row(kept(5), located=True),
+    # RFC 9111 section 5.2.2.5, `no-store`: the next view is another picture.
+    Outcome.SEEDLESS: Row(NO_STORE, located=True),
     # Uncacheable and slow makes collapsing caches queue their clients one by one.
-    Outcome.AWAITED: Row(kept(2)),
+    Outcome.AWAITED: Row(kept(2), located=True),
     # RFC 9110 section 8.6: what is not there has no length, tag or date.
     Outcome.UNMADE: Row(kept(60)),
-    # RFC 9111 section 5.2.2.2 (must-revalidate): never shown once the picture may be there.
+    # RFC 9111 section 5.2.2.2, `must-revalidate`: never shown once the picture may be there.
     Outcome.PLACEHOLDER: Row(TOO_SLOW.cache_control),
 }
 
@@ -133,20 +139,33 @@ def cache_control(outcome: Outcome, seconds_left: int = 0) -> str:
     return TABLE[outcome].cache_control.format(left=max(1, seconds_left))
 
 
+@dataclass(frozen=True)
+class Where:
+    """Where a picture is found again: its seeded URL, if the URL asked has no seed of its own, and its permalink."""
+
+    seeded_url: str | None
+    permalink: str
+
+    @property
+    def location(self) -> str | None:
+        """The shorter one of the two where the seeded URL is long."""
+        return self.permalink if self.seeded_url and len(self.seeded_url) > LOCATION_MAX else self.seeded_url
+
+
 def picture_headers(
     rendition: Rendition,
     outcome: Outcome,
     status: CacheStatus,
-    *,
+    where: Where,
     seconds_left: int = 0,
-    location: str | None = None,
-    permalink: str,
+    *,
     negotiated: bool = False,
 ) -> dict[str, str]:
-    """Every header of a picture but `ALWAYS` and those of the moment. `location` is its seeded URL.
+    """Every header of a picture but `ALWAYS` and those of the moment.
 
-    `negotiated`: its format is what `Accept` made of `auto` (RFC 9110 section 12.5.5).
+    `negotiated`: its format is what `Accept` made of `auto`.
     """
+    row = TABLE[outcome]
     headers = {
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
@@ -154,11 +173,11 @@ def picture_headers(
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
         "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
-        "link": f'<{permalink}>; rel="canonical"',  # RFC 6596
+        "link": f'<{where.permalink}>; rel="canonical"',  # RFC 6596
     }
-    if location is not None:
-        headers["content-location"] = location if len(location) <= LOCATION_MAX else permalink
-    if TABLE[outcome].validators:
+    if row.located and where.location is not None:
+        headers["content-location"] = where.location
+    if row.validators:
         headers["etag"] = rendition.etag
         headers["last-modified"] = formatdate(rendition.made_at, usegmt=True)
     if negotiated:
@@ -166,13 +185,11 @@ def picture_headers(
     return checked(headers)
 
 
-def unchanged_headers(
-    tag: str, outcome: Outcome, *, seconds_left: int = 0, location: str | None = None
-) -> dict[str, str]:
+def unchanged_headers(tag: str, outcome: Outcome, where: Where, seconds_left: int = 0) -> dict[str, str]:
     """The headers of a 304 for a picture that is not here, to a client whose `tag` says that it has it."""
     headers = {"etag": tag, "cache-control": cache_control(outcome, seconds_left)}
-    if location is not None and len(location) <= LOCATION_MAX:
-        headers["content-location"] = location
+    if TABLE[outcome].located and where.location is not None:
+        headers["content-location"] = where.location
     return checked(headers)
 
 

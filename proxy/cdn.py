@@ -12,13 +12,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 import cachetools
 
 from proxy import grammar, keys, problems, seeds, sizing
 from proxy.access import Access
+from proxy.answers import Answer, Asker, Look, State, Unchanged
 from proxy.bindings import Bindings, Bound, bound
 from proxy.caching import CacheStatus, Outcome, Rendition
 from proxy.clients import Client
@@ -29,12 +30,10 @@ from proxy.making import Clock, Making
 from proxy.problems import Problem, StoreUnknown
 from proxy.rates import Rates
 from proxy.renditions import Found, Renditions
-from proxy.request import Defaults, Delivery, Request, Resolved, resolve
+from proxy.request import Defaults, Delivery, Request, resolve
 
 STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
-
-State = Literal["stored", "generating", "absent", "blocked", "removed"]
 
 
 @dataclass(frozen=True)
@@ -44,53 +43,6 @@ class Rules:
     defaults: Defaults
     variants: int = 8
     access: Access = field(default_factory=Access)
-
-
-@dataclass(frozen=True)
-class Asker:
-    """Who asks, as far as it changes what is done for them.
-
-    `until` is how long they wait for a new picture (by the monotonic clock), `making` whether one may be made for
-    them, `has` what they have already. What they start is charged to `client`; `image_proxy` is what it says it is.
-    """
-
-    until: float
-    client: Client
-    image_proxy: bool = False
-    making: bool = True
-    has: Condition = NOTHING
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A picture and how it came to be the answer. `location` is its seeded URL where the URL asked has no seed of its
-    own, `until` the end of its calendar period."""
-
-    rendition: Rendition
-    outcome: Outcome
-    status: CacheStatus
-    location: str | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Unchanged:
-    """The picture is not here as delivered, and the asker has it: `tag` says so. Members as those of `Answer`."""
-
-    tag: str
-    outcome: Outcome = Outcome.SEEDED
-    location: str | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is known of a seeded request without making anything."""
-
-    seed: int
-    resolved: Resolved
-    content_key: str
-    state: State
 
 
 @dataclass(frozen=True)
@@ -219,7 +171,7 @@ class Cdn:
         found = await self._renditions.find(content_key, delivery, master, encode=tag is None)
         if found is not None:
             return _hit(found)
-        return None if tag is None else Unchanged(tag)
+        return None if tag is None else Unchanged(content_key, tag)
 
     def _require_not_removed(self, content_key: str) -> None:
         if self._removals.removed(content_key):

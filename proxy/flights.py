@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from proxy import problems
@@ -125,6 +125,34 @@ class Flights(Generic[_T]):
         finally:
             # The outcome is in the store and in memory by now: whoever comes after this line finds it there.
             del self._flights[key]
+
+
+class Errands:
+    """Work for one asker that goes on when they have left, so that what it found or began is there the next time."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Coroutine[Any, Any, _T], patience: float) -> _T:
+        """What `work` gives or raises. `Problem` (503) where it takes longer than `patience` seconds."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait({task}, timeout=patience)
+        if not task.done():
+            raise problems.too_slow()
+        return task.result()
+
+    async def close(self) -> None:
+        """Gives up what is under way: whoever wanted it has left."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be left to ask for it, and then the loop complains
 
 
 def _draining() -> Problem:

@@ -31,6 +31,7 @@ LAST_READ_SECONDS = 5.0
 # A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). Nothing here is made of it.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
+_END_OF_HEAD = b"\r\n\r\n"
 _UNREADABLE = "this is no HTTP request that can be read"
 
 
@@ -72,6 +73,8 @@ class GuardedHeads(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._began = self.loop.time()
         self._fault = _UNREADABLE
+        self._tail = b""
+        self._for_head = self._refused = self._gone = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -79,16 +82,30 @@ class GuardedHeads(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        self._gone = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._arm()
-            whole = self._with_line(data)
-            if whole is None:
+        """Hands heads on one at a time: several may come in one piece, and one in many."""
+        while data and not self._refused and not self.transport.is_closing():
+            if not self._in_head:
+                super().data_received(data)
                 return
-            data = whole
-        super().data_received(data)
+            self._arm()
+            piece, data = self._to_its_end(data)
+            if (whole := self._with_line(piece)) is not None:
+                super().data_received(whole)
+
+    def _to_its_end(self, data: bytes) -> tuple[bytes, bytes]:
+        """What of `data` belongs to the head that is coming in, and the rest. Its end may lie across two pieces."""
+        seen = self._tail + data
+        end = seen.find(_END_OF_HEAD)
+        if end < 0:
+            self._tail = seen[1 - len(_END_OF_HEAD) :]
+            return data, b""
+        cut = end + len(_END_OF_HEAD) - len(self._tail)
+        self._tail = b""
+        return data[:cut], data[cut:]
 
     def on_headers_complete(self) -> None:
         self._disarm()
@@ -112,18 +129,30 @@ class GuardedHeads(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         super().shutdown()
+        self._cut_off_later()
+
+    def _cut_off_later(self) -> None:
+        """Closing waits until all of an answer was read, which may begin later, and nobody knows whether it ever is."""
+        if self._gone:
+            return
+        unread = self.transport.get_write_buffer_size() > 0
+        self.loop.call_later(LAST_READ_SECONDS, self._cut_off if unread else self._cut_off_later)
+
+    def _cut_off(self) -> None:
         if self.transport.get_write_buffer_size():
-            # Closing waits until all of it was read, and nobody knows whether it ever is.
-            self.loop.call_later(LAST_READ_SECONDS, self.transport.abort)
+            self.transport.abort()
+        else:
+            self._cut_off_later()
 
     def _with_line(self, data: bytes) -> bytes | None:
         """`data` once its request line is whole, in ASCII; `None` while there is nothing to hand on."""
-        self._head += (data.find(b"\r\n\r\n") + 1) or len(data)
+        self._head += len(data)
         line, newline, rest = b"", b"", data
         if self._line is not None:
             # Empty lines before a request are passed over (RFC 9112 section 2.2).
             self._line = (self._line + data).lstrip(b"\r\n")
             line, newline, rest = bytes(self._line).partition(b"\n")
+            self._for_head = line.startswith(b"HEAD ")
         if len(line) > LINE_MAX:
             self._refuse(Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most"))
             return None
@@ -162,6 +191,7 @@ class GuardedHeads(HttpToolsProtocol):
         self._disarm()
         if self.transport.is_closing():
             return
+        self._refused = True
         if self.cycle is not None and not self.cycle.response_complete:
             # An answer in the middle of the one before would be read as part of it.
             self.cycle.keep_alive = False
@@ -179,5 +209,7 @@ class GuardedHeads(HttpToolsProtocol):
         }
         status = HTTPStatus(problem.kind.status)
         head = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        self.transport.write("\r\n".join([*head, "", ""]).encode("ascii") + body)
+        self.transport.write("\r\n".join([*head, "", ""]).encode("ascii"))
+        if not self._for_head:
+            self.transport.write(body)
         self.transport.close()

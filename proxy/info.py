@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from proxy import grammar
-from proxy.cdn import Cdn, Look, State
+from proxy.answers import Look, State
+from proxy.cdn import Cdn
 from proxy.request import Asked, Delivery, Request, as_drawn, departures
 from proxy.snippets import snippets
 

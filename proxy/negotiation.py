@@ -8,7 +8,6 @@ from proxy.request import Format
 # Of formats that a client likes equally, the smallest file first. PNG is what everybody shows.
 _FORMATS: tuple[Format, ...] = ("avif", "webp", "jpeg", "png")
 _WEIGHT = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
-_DOCUMENTS = ("application/problem+json", "application/json")
 
 
 def picture_format(accept: str, who: Audience) -> Format:
@@ -20,23 +19,20 @@ def picture_format(accept: str, who: Audience) -> Format:
     if who is Audience.IMAGE_PROXY:
         return "webp"
     weights = _weights(accept)
-    # A wildcard says nothing of AVIF, which is younger than many who send `image/*`.
-    wild = max(weights.get("*/*", 0.0), weights.get("image/*", 0.0))
+    # The most specific range goes first. Only its own speaks for AVIF: it is younger than many who send `image/*`.
+    wild = weights.get("image/*", weights.get("*/*", 0.0))
     liked = {format_: weights.get(f"image/{format_}", wild if format_ != "avif" else 0.0) for format_ in _FORMATS}
     best = max(liked.values())
     return next(format_ for format_ in _FORMATS if liked[format_] == best) if best else "webp"
 
 
 def wants_picture(accept: str, who: Audience) -> bool:
-    """Whether an error is to be a picture: where `Accept` names `image/`, and no problem document before it.
+    """Whether an error is to be a picture: where `Accept` names `image/`.
 
     An image proxy shows nothing else, whatever it accepts.
     """
-    if who is Audience.IMAGE_PROXY:
-        return True
-    weights = _weights(accept)
-    picture = max((weight for name, weight in weights.items() if name.startswith("image/")), default=0.0)
-    return picture > max(weights.get(name, 0.0) for name in _DOCUMENTS)
+    named = any(name.startswith("image/") and weight for name, weight in _weights(accept).items())
+    return named or who is Audience.IMAGE_PROXY
 
 
 def _weights(accept: str) -> dict[str, float]:

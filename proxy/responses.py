@@ -6,10 +6,10 @@ from email.utils import formatdate
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
-from proxy import caching, clients, grammar, negotiation, problems
+from proxy import caching, clients, grammar, negotiation, problems, sizing
+from proxy.answers import Answer, Unchanged
 from proxy.audience import Audience, audience
-from proxy.caching import Outcome
-from proxy.cdn import Answer, Unchanged
+from proxy.caching import Outcome, Where
 from proxy.clients import Client, TrustedProxies
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size
@@ -19,7 +19,7 @@ from proxy.problems import Problem
 from proxy.request import Delivery, Format
 
 
-def asker(http: HttpRequest) -> Audience:
+def audience_of(http: HttpRequest) -> Audience:
     """Who sent this request."""
     return audience(http.headers)
 
@@ -34,7 +34,7 @@ def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
 def delivered(http: HttpRequest, delivery: Delivery) -> Format:
     """The format as delivered: what `Accept` makes of `auto`."""
     if delivery.format == "auto":
-        return negotiation.picture_format(_accept(http), asker(http))
+        return negotiation.picture_format(_accept(http), audience_of(http))
     return delivery.format
 
 
@@ -48,33 +48,26 @@ def claim(http: HttpRequest, asked: Delivery) -> Condition:
     return NOTHING if asked.format == "auto" else condition(http)
 
 
-def picture(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, asked: Delivery, now: int) -> Response:
-    """A picture as `delivery` says, or 304 where the client has it. `asked` may leave its format to `Accept`.
+def picture(
+    http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, now: int, *, negotiated: bool
+) -> Response:
+    """A picture as `delivery` says, or 304 where the client has it. `negotiated`: its format is what `Accept` chose.
 
     `now` in Unix seconds: `max-age` of a calendar picture runs from this very moment.
     """
+    _note(http, f"{answer.outcome.name.lower()} {answer.content_key[:16]}")
+    where = Where(answer.location, grammar.permalink(answer.content_key, sizing.in_effect(delivery)))
     seconds_left = int(answer.until.timestamp()) - now if answer.until else 0
     if isinstance(answer, Unchanged):
-        _note(http, f"{answer.outcome.name.lower()} unchanged")
-        headers = caching.unchanged_headers(
-            answer.tag, answer.outcome, seconds_left=seconds_left, location=answer.location
-        )
+        headers = caching.unchanged_headers(answer.tag, answer.outcome, where, seconds_left)
         return _dated(Response(status_code=304, headers=headers), now)
-    rendition = answer.rendition
-    _note(http, f"{answer.outcome.name.lower()} {rendition.content_key[:16]}")
     headers = caching.picture_headers(
-        rendition,
-        answer.outcome,
-        answer.status,
-        seconds_left=seconds_left,
-        location=answer.location,
-        permalink=grammar.permalink(rendition.content_key, delivery),
-        negotiated=asked.format == "auto",
+        answer.rendition, answer.outcome, answer.status, where, seconds_left, negotiated=negotiated
     )
     was_there = answer.status.hit is not None
-    if caching.TABLE[answer.outcome].validators and condition(http).is_met_by(rendition, was_there=was_there):
+    if caching.TABLE[answer.outcome].validators and condition(http).is_met_by(answer.rendition, was_there=was_there):
         return _dated(Response(status_code=304, headers=headers), now)
-    return _dated(Response(rendition.body, headers=headers), now)
+    return _dated(Response(answer.rendition.body, headers=headers), now)
 
 
 def unmade(http: HttpRequest, delivery: Delivery) -> Response:
@@ -88,7 +81,7 @@ def unmade(http: HttpRequest, delivery: Delivery) -> Response:
 
 async def placeholder(http: HttpRequest, problem: Problem, size: Size, notices: Notices) -> Response:
     """What is seen, in the picture's own size, while the picture is being made; a document where none is wanted."""
-    who = asker(http)
+    who = audience_of(http)
     if not negotiation.wants_picture(_accept(http), who):
         return await error(http, problem, None)
     _note(http, Outcome.PLACEHOLDER.name.lower())
@@ -103,14 +96,13 @@ async def error(
     Without `notices` always as a document. `more` are headers that this problem alone has.
     """
     _note(http, problem.kind.code)
-    who = asker(http)
+    who = audience_of(http)
     if notices is not None and negotiation.wants_picture(_accept(http), who):
         try:
-            picture = await notices.error(problem)
-        except Problem:
-            pass  # too many are being drawn: the document says the same
-        else:
-            return _notice(picture, problem, who)
+            return _notice(await notices.error(problem), problem, who)
+        except Problem:  # too many are being drawn
+            if who is Audience.IMAGE_PROXY:
+                return _notice(await notices.brief(problem), problem, who)
     document = {**problem.document(), "instance": http.scope["raw_path"].decode("ascii")}
     return JSONResponse(document, problem.kind.status, {**caching.problem_headers(problem), **(more or {})})
 

@@ -21,7 +21,7 @@ from proxy.clients import TrustedProxies
 from proxy.deny_file import DenyFile
 from proxy.denylist import DenyList
 from proxy.findings import Finding
-from proxy.flights import Flights
+from proxy.flights import Errands, Flights
 from proxy.generators import Generator, InspectedGenerator
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
@@ -54,6 +54,7 @@ class Service:
     settings: Settings
     cdn: Cdn
     clock: Clock
+    errands: Errands
     flights: Flights[None]
     bindings: Bindings
     renditions: Renditions
@@ -100,6 +101,7 @@ class Service:
     async def close(self) -> None:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
+        await self.errands.close()
         await self.renditions.close()
         await self.notices.close()
         await self.generator.close()
@@ -135,6 +137,7 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
         settings,
         cdn,
         clock,
+        Errands(),
         flights,
         bindings,
         renditions,

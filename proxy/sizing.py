@@ -4,7 +4,7 @@ One paid master has many renditions. The whole picture and a fixed ladder of wid
 any other is encoded for its answer and held in memory only: free sizes would be an attack on storage.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from proxy.engines import Size
@@ -74,7 +74,9 @@ def cut(made: Variant, master: Size) -> Box:
     if made.size is None or not made.cropped:
         return Box(0, 0, *master)
     scale = min(master[0] / made.size[0], master[1] / made.size[1])
-    across, down = (master[0] - made.size[0] * scale) / 2, (master[1] - made.size[1] * scale) / 2
+    # Where nothing is cut the difference may come out below nought by a rounding of floats, and Pillow refuses that.
+    across = max(0.0, (master[0] - made.size[0] * scale) / 2)
+    down = max(0.0, (master[1] - made.size[1] * scale) / 2)
     return Box(across, down, master[0] - across, master[1] - down)
 
 
@@ -94,3 +96,15 @@ def _size(delivery: Delivery, master: Size) -> tuple[Size, bool]:
 
 def _scaled(size: Size, scale: float) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def in_effect(delivery: Delivery) -> Delivery:
+    """`delivery` without what changes nothing of it whatever the master: one file has one permalink."""
+    usual = QUALITIES.get(delivery.format) if delivery.format != "auto" else None
+    sized = needs_size(delivery)
+    return replace(
+        delivery,
+        dpr=delivery.dpr if sized and delivery.dpr != 1 else None,
+        fit=delivery.fit if delivery.w and delivery.h and delivery.fit != "inside" else None,
+        q=None if delivery.q == usual or delivery.format == "png" else delivery.q,
+    )

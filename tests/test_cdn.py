@@ -15,19 +15,21 @@ from PIL import Image
 
 from proxy import grammar, keys, problems, seeds
 from proxy.access import Access, Misses
+from proxy.answers import Answer, Asker, Unchanged
 from proxy.bindings import Bindings
 from proxy.budget import Free
 from proxy.caching import Outcome
-from proxy.cdn import Answer, Asker, Cdn, Rules, Unchanged
+from proxy.cdn import Cdn, Rules
 from proxy.clients import Client
 from proxy.conditions import NOTHING, Condition
-from proxy.flights import Flights
+from proxy.flights import Errands, Flights
 from proxy.generators import Made
 from proxy.making import Clock, Making
 from proxy.problems import Problem
 from proxy.rates import Uncounted
 from proxy.renditions import Renditions
 from proxy.request import Defaults, Resolved
+from proxy.stores import Name, Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.disk import DiskStore
 from proxy.stores.memory import Memory
@@ -64,6 +66,21 @@ class Painter:
         """Nothing is open."""
 
 
+class Slow(DiskStore):
+    """A store that takes its time, and says how many look-ups are under way."""
+
+    delay = 0.0
+    reading = 0
+
+    async def get(self, name: Name) -> Record | None:
+        self.reading += 1
+        try:
+            await asyncio.sleep(self.delay)
+            return await super().get(name)
+        finally:
+            self.reading -= 1
+
+
 class House:
     """A service without its faces, on a folder that outlives it."""
 
@@ -79,8 +96,8 @@ class House:
         self.taken_down: set[str] = set()
         self.painter = painter or Painter()
         name = self.painter.name
-        self._disk = DiskStore(folder)
-        store = RememberedAbsence(self._disk)
+        self.store = Slow(folder)
+        store = RememberedAbsence(self.store)
         clock = Clock(lambda: self.now, self._seconds)
         bindings = Bindings(store, name)
         self._renditions = Renditions(store, Memory(10**8))
@@ -107,6 +124,11 @@ class House:
         assert isinstance(answer, Answer)
         return answer
 
+    @property
+    def looking(self) -> bool:
+        """Whether anybody reads the store."""
+        return self.store.reading > 0
+
     async def landed(self) -> None:
         """Waits until nothing is being made."""
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -116,7 +138,7 @@ class House:
         self.painter.open.set()
         await self._flights.drain(20)
         await self._renditions.close()
-        await self._disk.close()
+        await self.store.close()
 
 
 def run(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
@@ -271,11 +293,23 @@ def test_where_misses_are_closed_hits_are_served(tmp_path: Path) -> None:
 
 
 def test_all_viewers_of_a_cold_pool_share_its_first_flight(tmp_path: Path) -> None:
+    first = pool_of("prompt=pool")[0]
+
     async def work(house: House) -> None:
-        views = await asyncio.gather(*(house.get("prompt=pool") for _ in range(50)))
+        house.painter.open.clear()
+        viewers = [asyncio.create_task(house.get("prompt=pool")) for _ in range(50)]
+        await house.painter.called.wait()
+        # All of them have looked, and wait for what is being made: nobody reads for a while, between two looks either.
+        quiet = 0
+        async with asyncio.timeout(20):
+            while quiet < 20:
+                await asyncio.sleep(0.02)
+                quiet = 0 if house.looking else quiet + 1
+        house.painter.open.set()
+        views = await asyncio.gather(*viewers)
         assert {view.outcome for view in views} == {Outcome.AWAITED}
         assert len({view.rendition.body for view in views}) == 1
-        assert len(house.painter.calls) == 1
+        assert [call.seed for call in house.painter.calls] == [first]
 
     within(tmp_path, work)
 
@@ -473,6 +507,21 @@ def test_a_view_of_a_pool_is_never_told_that_it_has_it(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "masters")
         shutil.rmtree(tmp_path / "renditions")
         assert isinstance(await house.ask("prompt=pool&format=png", has=Condition.parse([tag])), Answer)
+
+    within(tmp_path, work)
+
+
+def test_who_has_less_patience_than_the_store_leaves_and_the_picture_is_made_all_the_same(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        errands = Errands()
+        house.store.delay = 0.05
+        with pytest.raises(Problem) as caught:
+            await errands.run(house.ask("prompt=a&seed=1"), 0.01)
+        assert caught.value.kind is problems.TOO_SLOW
+        assert house.painter.calls == []
+        await house.landed()
+        assert len(house.painter.calls) == 1
+        await errands.close()
 
     within(tmp_path, work)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from proxy import pictures
+from proxy import pictures, sizing
 from proxy.admission import Seen
-from proxy.request import Format
+from proxy.request import Delivery, Format
 from proxy.sizing import Variant
 from tests.doubles import picture
 
@@ -326,3 +326,10 @@ def test_what_is_transparent_is_white_where_the_format_knows_no_transparency() -
 
     assert opened(pictures.encoded(master, Variant("jpeg"), "painter")).getpixel((9, 9)) == (255, 255, 255)
     assert opened(pictures.encoded(master, Variant("webp"), "painter")).mode == "RGBA"
+
+
+def test_a_thumbnail_that_needs_no_cut_to_a_rounding_is_encoded() -> None:
+    master = pictures.master(file_of(Image.new("RGB", (1152, 896), "teal")), "painter")
+    made = sizing.variant(Delivery(w=200, h=200, fit="cover"), (1152, 896))
+
+    assert opened(pictures.encoded(master, made, "painter")).size == (200, 200)

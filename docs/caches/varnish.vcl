@@ -20,15 +20,22 @@ sub vcl_recv {
     if (req.method == "HEAD") {
         return (pass);
     }
+    # Image proxies (the table in docs/caching.md) give up after a few seconds: they must not wait behind a browser that
+    # has time. Other caches write into Via too, so it is looked through for camo only by its name.
+    if (req.http.User-Agent + " " + req.http.Via ~ "(?i)(camo|slack-imgproxy|slackbot|discordbot|rv:38\.0\) gecko|googleimageproxy|yahoomailproxy|ms-office|twitterbot|facebookexternalhit|linkedinbot|telegrambot|whatsapp/|mattermost-bot|synapse \(bot|zulipurlpreview|iframely|embedly)") {
+        set req.http.Promptcdn-Image-Proxy = "yes";
+        set req.hash_ignore_busy = true;
+    } else {
+        unset req.http.Promptcdn-Image-Proxy;
+    }
 }
 
 sub vcl_hash {
     # No host: whatever name a client makes up, it is the same picture.
     hash_data(req.url);
     # camo forwards its reader's Accept, drops Vary, and refuses AVIF: with `format=auto` it needs answers of its own.
-    # Other caches write into Via too, so look for its name alone.
-    if (req.http.User-Agent ~ "(?i)camo" || req.http.Via ~ "(?i)camo") {
-        hash_data("camo");
+    if (req.http.Promptcdn-Image-Proxy) {
+        hash_data("image proxy");
     }
     return (lookup);
 }

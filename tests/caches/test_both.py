@@ -1,16 +1,19 @@
 """What nginx and Varnish make of our headers, with the files of docs/caches."""
 
 import itertools
+import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, quote_plus
 
 import httpx2
 import pytest
 
+from proxy.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
-from tests.fronts import Front, Nginx, Varnish
+from tests.fronts import CACHES, Front, Nginx, Varnish
 from tests.origin import Origin
 from tests.running import Promptcdn
 from tests.upstream import Upstream
@@ -168,7 +171,10 @@ def test_no_audience_is_shown_an_error_meant_for_another(front: Front, behind: B
     assert len(behind.origin.asked_for(url)) == 2
 
 
-def test_camo_has_answers_of_its_own(front: Front, behind: Behind) -> None:
+SLACK = {"accept": "*/*", "user-agent": "Slack-ImgProxy 0.19 (+https://api.slack.com/robots)"}
+
+
+def test_image_proxies_have_answers_of_their_own(front: Front, behind: Behind) -> None:
     url = url_of(front, "a lighthouse")
 
     for _ in range(2):
@@ -176,4 +182,32 @@ def test_camo_has_answers_of_its_own(front: Front, behind: Behind) -> None:
             assert front.get(url, **AUDIENCES[audience]).status_code == 200
 
     askers = [asked.headers["user-agent"] for asked in behind.origin.asked_for(url)]
-    assert askers == [BROWSER["user-agent"], "go-camo"]
+    # Past nginx they go each time; Varnish keeps what they were shown for them.
+    theirs = ["go-camo", AUDIENCES["GitHub's camo"]["user-agent"]]
+    assert askers == [BROWSER["user-agent"], *(theirs * 2 if isinstance(front, Nginx) else theirs[:1])]
+
+
+def test_no_image_proxy_waits_behind_a_browser_or_behind_another(front: Front, behind: Behind) -> None:
+    url = url_of(front, "fault:slow=6 for all")
+    before = len(behind.upstream.ledger.calls())
+    proxies = [AUDIENCES["go-camo"], AUDIENCES["GitHub's camo"], SLACK]
+    with ThreadPoolExecutor(4) as clients:
+        browser = clients.submit(front.get, url, **BROWSER)
+        behind.upstream.wait_for_calls(before + 1)
+        shown = list(clients.map(lambda head: front.get(url, **head), proxies))
+
+        # Each has its placeholder, long before there is a picture.
+        assert not browser.done()
+        assert [answer.headers["content-type"] for answer in shown] == ["image/png"] * 3
+        assert {answer.status_code for answer in shown} == {200}
+        assert browser.result().headers["content-type"] == "image/webp"
+    assert paid(behind.upstream, url) == 1
+
+
+@pytest.mark.parametrize("file", ["nginx.conf", "varnish.vcl"])
+def test_the_files_know_every_image_proxy_that_the_service_knows(file: str) -> None:
+    listed = re.search(r"\((camo\|.*embedly)\)", (CACHES / file).read_text())
+    assert listed is not None
+
+    unknown = [known.token for known in IMAGE_PROXIES if not re.search(listed[1], known.token)]
+    assert unknown == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.audience import IMAGE_PROXIES, Audience, audience, patience
+from proxy.audience import IMAGE_PROXIES, Audience, Known, attention, audience, patience
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0"
@@ -33,7 +33,7 @@ HEADS: list[tuple[Audience, dict[str, str]]] = [
     (PROXY, {"user-agent": "TelegramBot (like TwitterBot)"}),
     (PROXY, {"user-agent": "WhatsApp/2.23.20.0"}),
     (PROXY, {"user-agent": "Synapse (bot; +https://github.com/matrix-org/synapse)"}),
-    (PROXY, {"user-agent": "Mozilla/5.0 (compatible; Zulip URLPreview/9.0)"}),
+    (PROXY, {"user-agent": "Mozilla/5.0 (compatible; ZulipURLPreview/9.0; +https://zulip.example)"}),
     (IMG, {"user-agent": CHROME, "accept": PICTURE, "sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"}),
     (IMG, {"user-agent": FIREFOX, "accept": "image/avif,image/webp,image/png,*/*;q=0.5"}),
     (IMG, {"user-agent": SAFARI, "accept": "image/webp,image/avif,video/*;q=0.8,*/*;q=0.5"}),
@@ -44,6 +44,8 @@ HEADS: list[tuple[Audience, dict[str, str]]] = [
     (NAVIGATION, {"user-agent": "Mozilla/5.0 (Linux; Android 10; CUBOT X30) AppleWebKit/537.36", "accept": PAGE}),
     (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}),
     (CRAWLER, {"user-agent": "Googlebot-Image/1.0"}),
+    (CRAWLER, {"user-agent": "Mediapartners-Google"}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) (Applebot/0.1)"}),
     (
         CRAWLER,
         {"user-agent": "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "accept": "*/*"},
@@ -55,6 +57,9 @@ HEADS: list[tuple[Audience, dict[str, str]]] = [
     (CRAWLER, {"user-agent": CHROME, "accept": PAGE, "sec-purpose": "prefetch;prerender", "purpose": "prefetch"}),
     (CRAWLER, {"user-agent": FIREFOX, "x-moz": "prefetch"}),
     (CRAWLER, {"user-agent": SAFARI, "x-purpose": "preview"}),
+    (IMG, {"user-agent": "Mozilla/5.0 Chrome/124.0 WhatsApp/2.3 Electron/30", "sec-fetch-dest": "image"}),
+    (PROGRAM, {"user-agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/124.0 Electron/30.0 Notion/3.1", "accept": "*/*"}),
+    (PROGRAM, {"user-agent": "vite-plugin-notion/1.0", "accept": "*/*"}),
     (PROGRAM, {"user-agent": CHROME, "accept": "*/*"}),
     (PROGRAM, {"user-agent": CHROME}),
     (PROGRAM, {"user-agent": CHROME, "accept": "*/*", "sec-fetch-dest": "empty", "sec-fetch-mode": "cors"}),
@@ -73,9 +78,9 @@ def test_a_head_tells_who_asks(who: Audience, head: dict[str, str]) -> None:
     assert audience(head) is who
 
 
-@pytest.mark.parametrize("token", IMAGE_PROXIES)
-def test_every_known_image_proxy_is_one_also_in_other_letters(token: str) -> None:
-    assert audience({"user-agent": f"Mozilla/5.0 (compatible; {token.upper()}; bot)"}) is Audience.IMAGE_PROXY
+@pytest.mark.parametrize("known", IMAGE_PROXIES, ids=lambda known: known.token)
+def test_every_known_image_proxy_is_one_also_in_other_letters(known: Known) -> None:
+    assert audience({"user-agent": f"Mozilla/5.0 (compatible; {known.token.upper()}; bot)"}) is Audience.IMAGE_PROXY
 
 
 def test_no_browser_and_no_program_is_taken_for_an_image_proxy() -> None:
@@ -100,3 +105,7 @@ def test_an_image_proxy_waits_three_seconds_and_everybody_else_as_long_as_they_s
     who: Audience, asked: float | None, seconds: float
 ) -> None:
     assert patience(who, asked, 30, 3) == seconds
+
+
+def test_what_is_stored_is_awaited_for_three_seconds_at_the_least() -> None:
+    assert (attention(0), attention(3), attention(30)) == (3, 3, 30)

@@ -5,7 +5,7 @@ from email.utils import formatdate
 import pytest
 
 from proxy import caching, problems
-from proxy.caching import CacheStatus, Outcome, Rendition
+from proxy.caching import CacheStatus, Outcome, Rendition, Where
 
 KEY = "0123456789abcdef" * 4
 RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)
@@ -24,11 +24,12 @@ TABLE = [
 
 @pytest.mark.parametrize(("outcome", "cache_control", "tagged"), TABLE, ids=[row[0].name for row in TABLE])
 def test_an_outcome_decides_how_long_a_picture_is_kept(outcome: Outcome, cache_control: str, tagged: bool) -> None:
-    headers = caching.picture_headers(RENDITION, outcome, CacheStatus("memory"), seconds_left=3600, permalink="/i/x")
+    headers = caching.picture_headers(RENDITION, outcome, CacheStatus("memory"), Where("/?a", "/i/x"), 3600)
 
     assert headers["cache-control"] == cache_control
     assert ("etag" in headers) == tagged
     assert ("last-modified" in headers) == tagged
+    assert ("content-location" in headers) == (outcome not in (Outcome.SEEDED, Outcome.UNMADE, Outcome.PLACEHOLDER))
 
 
 def test_every_outcome_has_its_row() -> None:
@@ -36,7 +37,7 @@ def test_every_outcome_has_its_row() -> None:
 
 
 def test_a_picture_says_what_it_is() -> None:
-    headers = caching.picture_headers(RENDITION, Outcome.SEEDED, CacheStatus("store"), permalink=f"/i/{KEY}")
+    headers = caching.picture_headers(RENDITION, Outcome.SEEDED, CacheStatus("store"), Where(None, f"/i/{KEY}"))
 
     assert headers == {
         "content-type": "image/webp",
@@ -84,7 +85,7 @@ def test_cache_status_says_what_our_cache_did(status: CacheStatus, text: str) ->
 
 def test_a_content_location_too_long_for_a_head_is_the_permalink() -> None:
     headers = caching.picture_headers(
-        RENDITION, Outcome.SEEDLESS, CacheStatus("memory"), location="/?prompt=" + "a" * 2000, permalink="/i/x"
+        RENDITION, Outcome.SEEDLESS, CacheStatus("memory"), Where("/?prompt=" + "a" * 2000, "/i/x")
     )
 
     assert headers["content-location"] == "/i/x"

@@ -4,13 +4,13 @@ from itertools import product
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy import engines
 from proxy.engines import Size
 from proxy.request import Delivery, Format
-from proxy.sizing import LADDER, Variant, cut, needs_size, variant
+from proxy.sizing import LADDER, Variant, cut, in_effect, needs_size, variant
 
 SQUARE, WIDE = (1024, 1024), (1344, 768)
 
@@ -62,6 +62,7 @@ masters = st.sampled_from(engines.engine(engines.DEFAULT_ENGINE).sizes + engines
 
 
 @given(deliveries, masters)
+@example(Delivery(w=200, h=200, fit="cover"), (1152, 896))
 def test_nothing_is_enlarged_or_stretched(delivery: Delivery, master: Size) -> None:
     made = variant(delivery, master)
     size, box = made.size or master, cut(made, master)
@@ -100,6 +101,28 @@ def test_what_is_stored_of_one_master_is_bounded_whatever_is_asked_for(master: S
     kept = {one.label for one in made if one.kept}
 
     assert len(kept) <= len(get_args(Format)) * (len(LADDER) + 1)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "left"),
+    [
+        (Delivery("png", q=50, dpr=2, fit="cover"), Delivery("png")),
+        (Delivery(q=80, w=64, dpr=1), Delivery(w=64)),
+        (Delivery(w=64, h=64, fit="inside"), Delivery(w=64, h=64)),
+        (
+            Delivery("avif", w=64, h=64, fit="cover", dpr=2, q=50),
+            Delivery("avif", w=64, h=64, fit="cover", dpr=2, q=50),
+        ),
+        (Delivery("avif", q=60), Delivery("avif")),
+    ],
+)
+def test_what_changes_nothing_of_a_file_is_left_out_of_its_name(delivery: Delivery, left: Delivery) -> None:
+    assert in_effect(delivery) == left
+
+
+@given(deliveries, masters)
+def test_what_is_left_out_changes_nothing(delivery: Delivery, master: Size) -> None:
+    assert variant(in_effect(delivery), master) == variant(delivery, master)
 
 
 def test_only_sides_need_the_masters_size() -> None:

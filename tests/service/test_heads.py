@@ -1,9 +1,11 @@
 """Request heads over raw sockets: late ones, large ones, broken ones, and those in plain UTF-8."""
 
+import contextlib
 import json
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import quote
 
 import pytest
@@ -108,3 +110,55 @@ def test_one_connection_carries_many_requests_also_in_one_piece(service: Promptc
         raw = b"".join(iter(lambda: connection.recv(65536), b""))
 
     assert raw.count(b"HTTP/1.1 200 OK") == 23
+
+
+@pytest.mark.parametrize("between", [0.0, 0.05])
+def test_heads_are_read_apart_wherever_the_network_cuts_them(service: Promptcdn, between: float) -> None:
+    """Two requests in three pieces, cut at every place of the second one that means something."""
+    one = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    cuts = [
+        1,
+        4,
+        last.index(b"\r\n"),
+        last.index(b"\n") + 1,
+        last.index(b"\r\nConn"),
+        *(len(last) - n for n in (4, 3, 2, 1)),
+    ]
+    for cut in cuts:
+        with connected(service) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(one + last[:cut])
+            time.sleep(between)
+            connection.sendall(last[cut:])
+            raw = b"".join(iter(partial(connection.recv, 65536), b""))
+        assert raw.count(b"HTTP/1.1 200 OK") == 2, cut
+
+
+def test_the_second_head_in_a_piece_is_guarded_like_the_first(service: Promptcdn) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+    large = b"GET /healthz HTTP/1.1\r\nHost: h\r\nX: " + b"a" * (HEAD_MAX + 10) + b"\r\n\r\n"
+    plain = "GET /info?prompt=灯台&seed=7 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode()
+    with connected(service) as connection:
+        connection.sendall(one + plain)
+        raw = b"".join(iter(partial(connection.recv, 65536), b""))
+    assert raw.count(b"HTTP/1.1 200 OK") == 2
+    with connected(service) as connection:
+        connection.sendall(one)
+        assert b"200 OK" in connection.recv(65536)
+        connection.sendall(one + large)
+        raw = b""
+        with contextlib.suppress(ConnectionResetError):
+            raw = b"".join(iter(partial(connection.recv, 65536), b""))
+    assert raw.count(b"200 OK") <= 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [(b"HEAD /?prompt=" + b"a" * 9000, 414), (b"HEAD / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 2 * HEAD_MAX, 431)],
+)
+def test_head_is_refused_without_a_body(service: Promptcdn, raw: bytes, status: int) -> None:
+    got, headers, body = sent(service, raw)
+
+    assert (got, body) == (status, b"")
+    assert int(headers["content-length"]) > 0

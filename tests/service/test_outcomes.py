@@ -7,6 +7,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -39,7 +40,7 @@ def kept(seconds: int) -> str:
 
 DATE = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
 SECONDS = re.compile("[1-9][0-9]*")
-SEEDED_URL = re.compile(r"/\?prompt=[^ ]+&seed=[0-9]+")
+SEEDED_URL = re.compile(r"/\?prompt=[^ ]+&seed=[0-9]+(&w=64)?")
 SANDBOX = {"content-security-policy": "default-src 'none'; sandbox"}
 MISS = "promptcdn; fwd=uri-miss"
 
@@ -100,14 +101,19 @@ class Stage:
     def have(self, tag: str, url: str) -> httpx2.Response:
         return self.get(url, {**PROGRAM, "if-none-match": tag})
 
-    def lost(self) -> tuple[str, str]:
+    def lost(self, seed: str = "&seed=7") -> tuple[str, str]:
         """The tag and the URL of a picture that is neither in the store nor in memory any more."""
-        url = self.made() + "&q=30"
-        tag = self.get(url).headers["etag"]
-        for path in (self.service.folder / "data" / "store").glob(f"*/??/??/{self.key(url)}*"):
+        url = self.made(seed)
+        tag, key = self.get(url).headers["etag"], self.key(url)
+        gone = [path for folder in ("masters", "renditions") for path in self.store(folder).rglob(f"{key}*")]
+        assert len(gone) == 2
+        for path in gone:
             path.unlink()
-        # Not the quality that memory holds: the same picture as far as its pixels were paid for.
-        return tag, url.replace("q=30", "q=35")
+        # A size that was stored at no time, and that memory does not hold.
+        return tag, f"{url}&w=64"
+
+    def store(self, folder: str) -> Path:
+        return self.service.folder / "data" / "store" / folder
 
     def unstored(self) -> httpx2.Response:
         """The answer to a miss while no file may grow: the store refuses what it is given."""
@@ -323,6 +329,11 @@ NOT_MODIFIED = [
     ),
     Row("the tag of what was lost", lambda stage: stage.have(*stage.lost()), UNCHANGED),
     Row(
+        "the tag of a calendar seed's picture that was lost",
+        lambda stage: stage.have(*stage.lost("&seed=month")),
+        {**UNCHANGED, "cache-control": re.compile("public, max-age=.*"), "content-location": SEEDED_URL},
+    ),
+    Row(
         "a calendar seed's",
         lambda stage: stage.have("*", stage.made(seed="&seed=week")),
         {**UNCHANGED, "cache-control": re.compile("public, max-age=.*"), "content-location": SEEDED_URL},
@@ -462,6 +473,36 @@ def test_an_image_proxy_gets_an_error_as_a_picture_with_200(stage: Stage, refusa
     matches(answer, 200, shown_as(refusal, document=False, promptcdn_status=True))
     assert len(answer.content) < 10_000
     assert complaints(answer) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "refusal"),
+    [
+        ("/?prompt=a&sede=7", Refusal("bad_parameter", to(""), 400)),
+        (f"/i/{'0' * 64}", Refusal("not_found", to(""), 404)),
+        ("/nothing", Refusal("not_found", to(""), 404)),
+        (f"/?prompt={'a' * 8190}", Refusal("uri_too_long", to(""), 414)),
+    ],
+)
+def test_head_of_an_error_is_get_without_its_body(stage: Stage, path: str, refusal: Refusal) -> None:
+    answer = stage.head(path)
+
+    matches(answer, refusal.status, shown_as(refusal, document=True, promptcdn_status=False))
+    assert answer.content == b""
+    assert answer.headers["content-length"] == stage.get(path).headers["content-length"]
+
+
+def test_a_tag_says_nothing_of_a_format_that_accept_chose(stage: Stage) -> None:
+    tag, url = stage.lost()
+    before = len(stage.upstream.ledger.calls())
+    answer = stage.get(f"{url}&format=auto", {**CHROME, "if-none-match": tag})
+
+    assert answer.status_code == 200
+    assert len(stage.upstream.ledger.calls()) == before + 1
+
+
+def test_head_of_what_is_not_made_says_that_its_format_varies(stage: Stage) -> None:
+    assert stage.head(stage.new() + "&format=auto").headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize("head", [CRAWLER, PREFETCH], ids=["a crawler", "a prefetch"])
