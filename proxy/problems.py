@@ -8,6 +8,7 @@
 everybody may be kept for as long as it stays true.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -55,8 +56,10 @@ HEAD_TOO_LARGE = Kind("head_too_large", 431, "The request's head is too large")
 INTERNAL = Kind("internal", 500, "Something broke on our side")
 UPSTREAM_REFUSED = Kind("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
 UPSTREAM_GARBLED = Kind("upstream_garbled", 502, "The upstream sent no usable picture", kept(5), 5)
+UPSTREAM_UNAUTHORIZED = Kind("upstream_unauthorized", 502, "The upstream does not let this service in", kept(5), 300)
 UPSTREAM_UNREACHABLE = Kind("upstream_unreachable", 503, "The upstream cannot be reached", kept(5), 5)
 UPSTREAM_BUSY = Kind("upstream_busy", 503, "The upstream takes no more requests now", kept(5), 5)
+UPSTREAM_UNPAID = Kind("upstream_unpaid", 503, "The upstream account cannot pay", kept(5), 300)
 UPSTREAM_TIMEOUT = Kind("upstream_timeout", 504, "The upstream took too long", kept(5), 5)
 STORE_UNKNOWN = Kind("store_unknown", 503, "The store does not answer", kept(5), 5)
 GENERATOR_MISSING = Kind("generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5)
@@ -126,11 +129,17 @@ class Problem(Exception):
 
 
 class UpstreamFailed(Problem):
-    """The generator gave no picture. `charged` is false only where it surely charged nothing."""
+    """The generator gave no picture. `charged` is false only where it surely charged nothing.
 
-    def __init__(self, kind: Kind, detail: str, *, charged: bool) -> None:
-        super().__init__(kind, detail)
+    `pause` is how many seconds it asks to be left alone: infinite where the same call will never do, `None` where it
+    says nothing.
+    """
+
+    def __init__(self, kind: Kind, detail: str, *, charged: bool, pause: float | None = None) -> None:
+        named = None if pause is None or math.isinf(pause) else max(1, math.ceil(pause))
+        super().__init__(kind, detail, retry_after=named)
         self.charged = charged
+        self.pause = pause
 
 
 class StoreUnknown(Problem):

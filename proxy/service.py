@@ -23,6 +23,7 @@ from proxy.denylist import DenyList
 from proxy.findings import Finding
 from proxy.flights import Errands, Flights
 from proxy.generators import Generator, InspectedGenerator
+from proxy.generators.guarded import Guarded
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
@@ -72,9 +73,14 @@ class Service:
         return (
             Finding("service", not self.flights.draining, "stopping" if self.flights.draining else "answers"),
             await _store_part(self.store, self.settings.store_url),
-            Finding("generator", True, f"{self.generator.name}, engine {self.settings.defaults.engine}"),
+            self._generator_part(),
             await self._budget_finding(),
         )
+
+    def _generator_part(self) -> Finding:
+        detail = f"{self.generator.name}, engine {self.settings.defaults.engine}"
+        refuses = self.generator.refuses
+        return Finding("generator", not refuses, "; ".join(filter(None, (detail, refuses))))
 
     async def _budget_finding(self) -> Finding:
         try:
@@ -166,7 +172,7 @@ def _generator(settings: Settings) -> InspectedGenerator:
         return Sketch()
     key = settings.stability_key.get_secret_value() if settings.stability_key else None
     try:
-        return Stability(settings.stability_host or DEFAULT_HOST, key, settings.upstream_timeout)
+        return Guarded(Stability(settings.stability_host or DEFAULT_HOST, key), settings.upstream_timeout)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 

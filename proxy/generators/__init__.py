@@ -43,3 +43,16 @@ class InspectedGenerator(Generator, Protocol):
     async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
         """Whether it could make pictures with `engines`; looks only, and spends nothing."""
         ...
+
+    @property
+    def refuses(self) -> str:
+        """Why no new picture is made now; empty where they are."""
+        ...
+
+
+class Upstream(InspectedGenerator, Protocol):
+    """A generator that is somebody else's service, and may fail as services do: `guarded` takes care of it."""
+
+    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+        """One picture within `seconds`. Raises `UpstreamFailed`."""
+        ...

@@ -22,7 +22,7 @@ from proxy.grammar.parameters import GUIDANCE_PRESETS, SAMPLERS, STYLE_PRESETS
 from proxy.problems import Kind, UpstreamFailed
 from proxy.request import Resolved
 from tests.upstream import Call, Upstream
-from tests.upstream.faults import BREAKS, OTHERS, REFUSALS
+from tests.upstream.faults import BREAKS, OTHERS, PAUSES, REFUSALS
 
 ORDER = Resolved("stability", "stable-diffusion-xl-1024-v1-0", "a lighthouse", 7, 1024, 1024, 30, 7.0)
 KEY = "c0ffee" + "0" * 58
@@ -178,8 +178,10 @@ def test_what_the_filter_refused_is_no_picture(fault: str) -> None:
 FAILURES: list[tuple[str, Kind, bool]] = [
     ("unavailable", problems.UPSTREAM_UNREACHABLE, True),
     ("resource_exhausted", problems.UPSTREAM_BUSY, False),
-    ("unauthenticated", problems.UPSTREAM_REFUSED, False),
-    ("permission_denied", problems.UPSTREAM_REFUSED, False),
+    ("rate_limited", problems.UPSTREAM_BUSY, False),
+    ("out_of_credits", problems.UPSTREAM_UNPAID, False),
+    ("unauthenticated", problems.UPSTREAM_UNAUTHORIZED, False),
+    ("permission_denied", problems.UPSTREAM_UNAUTHORIZED, False),
     ("not_found", problems.UPSTREAM_REFUSED, False),
     ("invalid_argument", problems.UPSTREAM_REFUSED, False),
     ("unimplemented", problems.UPSTREAM_REFUSED, False),
@@ -213,7 +215,7 @@ def test_every_fault_of_the_upstream_is_met_somewhere_in_these_tests() -> None:
     text = "".join(path.read_text() for path in Path(__file__).parent.parent.rglob("test_*.py"))
 
     assert [
-        fault for fault in (*REFUSALS, *BREAKS, *OTHERS) if f'"{fault}' not in text and f":{fault}" not in text
+        fault for fault in (*REFUSALS, *BREAKS, *OTHERS, *PAUSES) if f'"{fault}' not in text and f":{fault}" not in text
     ] == []
 
 

@@ -102,9 +102,9 @@ def keepalive(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]
 
 FAILURES: dict[str, tuple[Stream, Kind, bool]] = {
     "bytes that are no message": (junk, problems.UPSTREAM_GARBLED, True),
-    "a refusal without artifacts costs nothing": (of(then=OUT_OF_CREDITS), problems.UPSTREAM_BUSY, False),
-    "a refusal after artifacts is charged": (of(CHATTER, then=OUT_OF_CREDITS), problems.UPSTREAM_BUSY, True),
-    "a keepalive is no artifact": (keepalive, problems.UPSTREAM_BUSY, False),
+    "a refusal without artifacts costs nothing": (of(then=OUT_OF_CREDITS), problems.UPSTREAM_UNPAID, False),
+    "a refusal after artifacts is charged": (of(CHATTER, then=OUT_OF_CREDITS), problems.UPSTREAM_UNPAID, True),
+    "a keepalive is no artifact": (keepalive, problems.UPSTREAM_UNPAID, False),
     "chatter alone is no picture": (of(CHATTER), problems.UPSTREAM_GARBLED, True),
 }
 

@@ -142,7 +142,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("outcomes")
-    small: dict[str, object] = {"PROMPTCDN_SIZE": "512x512", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_PROXY_WAIT": "0.4"}
+    small: dict[str, object] = {"PROMPTCDN_SIZE": "512x512", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_PROXY_WAIT": "2"}
     with Upstream() as upstream:
         paid: dict[str, object] = {**small, "STABILITY_HOST": upstream.url}
         with (
@@ -364,8 +364,13 @@ class Refusal:
 
 
 def met(fault: str) -> Callable[[Stage, Mapping[str, str]], httpx2.Response]:
-    """A miss whose call meets a fault of the upstream."""
-    return lambda stage, head: stage.get(stage.new(f"fault:{fault}"), head)
+    """A miss whose call meets a fault of the upstream, after one that met none: failures in a row open the breaker."""
+
+    def ask(stage: Stage, head: Mapping[str, str]) -> httpx2.Response:
+        stage.made()
+        return stage.get(stage.new(f"fault:{fault}"), head)
+
+    return ask
 
 
 def to(path: str) -> Callable[[Stage, Mapping[str, str]], httpx2.Response]:
@@ -383,7 +388,9 @@ REFUSALS = [
     Refusal("filtered", met("filter"), 403, kept(86400)),
     Refusal("upstream_unreachable", met("unavailable"), 503, kept(5), retry_after=True),
     Refusal("upstream_busy", met("resource_exhausted"), 503, kept(5), retry_after=True),
-    Refusal("upstream_refused", met("unauthenticated"), 502, kept(5), retry_after=True),
+    Refusal("upstream_unpaid", met("out_of_credits"), 503, kept(5), retry_after=True),
+    Refusal("upstream_unauthorized", met("unauthenticated"), 502, kept(5), retry_after=True),
+    Refusal("upstream_refused", met("not_found"), 502, kept(5), retry_after=True),
     Refusal("upstream_garbled", met("html"), 502, kept(5), retry_after=True),
     Refusal("upstream_garbled", met("wrong_size"), 502, kept(5), retry_after=True),
     Refusal("upstream_garbled", lambda stage, head: stage.resting(head), 502, kept(5), retry_after=True),

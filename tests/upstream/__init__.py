@@ -3,6 +3,7 @@
 with Upstream() as upstream:
     upstream.url                      # grpc://127.0.0.1:PORT, for STABILITY_HOST
     upstream.ledger.calls()           # what was paid for, in order
+    upstream.seen                     # the seconds to the deadline of every call, also of those refused
     upstream.script("slow=1", "html")     # the next calls take these in turn
     upstream.always("slow=0.2")           # every call without a fault of its own takes these
     upstream.clear()

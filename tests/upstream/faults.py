@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from typing import Self
 
 import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 # Refused before any work: a real service charges nothing, so the ledger has no line.
 REFUSALS = {
     "unavailable": (grpc.StatusCode.UNAVAILABLE, "no healthy upstream"),
-    "resource_exhausted": (grpc.StatusCode.RESOURCE_EXHAUSTED, "your organization is out of credits"),
+    "resource_exhausted": (grpc.StatusCode.RESOURCE_EXHAUSTED, "resource exhausted"),
+    "rate_limited": (grpc.StatusCode.RESOURCE_EXHAUSTED, "rate limit exceeded, too many requests"),
+    # As users of the hosted service quote it.
+    "out_of_credits": (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "Your organization does not have enough balance to request this action (need $0.0033, have $0.0028-canary).",
+    ),
     "unauthenticated": (grpc.StatusCode.UNAUTHENTICATED, "Incorrect API key provided: sk-canary"),
     "permission_denied": (grpc.StatusCode.PERMISSION_DENIED, "no right to this engine"),
     "not_found": (grpc.StatusCode.NOT_FOUND, "Engine not found"),
@@ -28,6 +38,8 @@ OTHERS = (
     *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),
     *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
 )
+# Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
+PAUSES = ("pushback", "retry_after", "retry_info")
 _IN_A_PROMPT = re.compile(r"fault:([a-z_]+(?:=[0-9.]+)?)")
 
 
@@ -42,7 +54,7 @@ class Faults:
         """`slow=2` and the like. A name that is none is an error in the test."""
         pairs = (text.partition("=") for text in texts)
         arguments = {name: float(argument or 0) for name, _, argument in pairs}
-        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS}:
+        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *PAUSES}:
             raise ValueError(f"no such fault: {strange}")
         return cls(arguments)
 
@@ -58,3 +70,22 @@ class Faults:
 
     def one_of(self, table: dict[str, tuple[grpc.StatusCode, str]]) -> tuple[grpc.StatusCode, str] | None:
         return next((status for name, status in table.items() if name in self), None)
+
+    def trailing(self) -> tuple[tuple[str, str | bytes], ...]:
+        """The metadata behind a refusal."""
+        said: list[tuple[str, str | bytes]] = []
+        if "pushback" in self:
+            said.append(("grpc-retry-pushback-ms", str(int(self["pushback"]))))
+        if "retry_after" in self:
+            said.append(("retry-after", str(int(self["retry_after"]))))
+        if "retry_info" in self:
+            said.append(("grpc-status-details-bin", _details(self["retry_info"])))
+        return tuple(said)
+
+
+def _details(seconds: float) -> bytes:
+    """`google.rpc.Status` with a `RetryInfo`, as gRPC's richer error model has it."""
+    delay, detail = Duration(), Any()
+    delay.FromMilliseconds(int(seconds * 1000))
+    detail.Pack(RetryInfo(retry_delay=delay))
+    return bytes(Status(code=8, details=[detail]).SerializeToString())

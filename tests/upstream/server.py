@@ -54,6 +54,7 @@ class Upstream:
         self._scripted: deque[str] = deque()
         self._standing: tuple[str, ...] = ()
         self._begun = self._under_way = 0
+        self.seen: list[float | None] = []
         self._held = False
 
     def __enter__(self) -> Self:
@@ -103,9 +104,9 @@ class Upstream:
             assert self._changed.wait_for(is_so, WAIT_SECONDS), "the upstream waited in vain"
 
     def faults(self, request: Any) -> Faults:
-        """What this call meets."""
+        """What this call meets. One text of a script may hold several, with spaces between."""
         scripted = [self._scripted.popleft()] if self._scripted else []
-        texts = [text for text in (*self._standing, *scripted) if text]
+        texts = [text for said in (*self._standing, *scripted) for text in said.split()]
         in_prompt = Faults.in_prompt(request.prompt[0].text).arguments
         return Faults({**Faults.parse(*texts).arguments, **in_prompt})
 
@@ -132,7 +133,9 @@ class _Generation(services.GenerationServiceServicer):  # type: ignore[misc]
 
     def Generate(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
         faults = self._upstream.faults(request)
+        self._upstream.seen.append(context.time_remaining())
         if refusal := faults.one_of(REFUSALS):
+            context.set_trailing_metadata(faults.trailing())
             context.abort(*refusal)
         gone = threading.Event()
         context.add_callback(gone.set)

@@ -25,6 +25,7 @@ class Sketch:
 
     name: Final = "sketch"
     paid: Final = False
+    refuses: Final = ""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sketch")

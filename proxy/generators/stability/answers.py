@@ -1,13 +1,14 @@
 """The stream of answers to one call, and what it comes to."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from proxy.generators import Made
-from proxy.generators.stability import statuses
+from proxy.generators.stability import pauses, statuses
 from proxy.generators.stability.stubs import messages
 from proxy.problems import UPSTREAM_GARBLED, UpstreamFailed
 
@@ -17,6 +18,15 @@ Artifact = Any  # gooseai.Artifact
 # Seconds that the upstream has to close its stream once the outcome is known. Servers do it in milliseconds; one that
 # never does must not cost us the picture.
 LINGER = 1.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a stream ended: its status, the upstream's text, and how long that asks to be left alone."""
+
+    code: StatusCode = StatusCode.OK
+    text: str = ""
+    pause: float | None = None
 
 
 class Reading:
@@ -63,21 +73,21 @@ async def read(call: Any, *, seed: int, engine: str) -> Made:
     A picture that has come is kept, however the stream ends. Raises `UpstreamFailed`.
     """
     reading = Reading()
-    code, text = await _drain(call, reading)
-    if reading.filtered or statuses.is_filter(code, text):
+    ending = await _drain(call, reading)
+    if reading.filtered or statuses.is_filter(ending.code, ending.text):
         return Made(b"", seed_sent=seed, filtered=True)
     if reading.picture:
         return Made(reading.picture, seed_sent=seed, seed_echo=reading.seed_echo)
     # Raised here and not where the status was caught: that one's text would be in the traceback, and may quote the key.
     if reading.broken:
         raise UpstreamFailed(UPSTREAM_GARBLED, f"the upstream broke off for engine {engine}", charged=True)
-    if code is StatusCode.OK:
+    if ending.code is StatusCode.OK:
         raise UpstreamFailed(UPSTREAM_GARBLED, f"the upstream sent no picture for engine {engine}", charged=True)
-    raise statuses.failure(code, text, engine, artifacts=reading.artifacts)
+    raise statuses.failure(ending.code, ending.text, engine, artifacts=reading.artifacts, pause=ending.pause)
 
 
-async def _drain(call: Any, reading: Reading) -> tuple[StatusCode, str]:
-    """Reads to the end, and gives the status with the upstream's text."""
+async def _drain(call: Any, reading: Reading) -> Ending:
+    """Reads to the end, and says how that was."""
     try:
         async with asyncio.timeout(None) as patience:
             async for answer in call:
@@ -87,5 +97,5 @@ async def _drain(call: Any, reading: Reading) -> tuple[StatusCode, str]:
     except TimeoutError:
         pass  # settled, and the upstream keeps its stream open: the cancelled read has hung up
     except AioRpcError as error:
-        return error.code(), error.details() or ""
-    return StatusCode.OK, ""
+        return Ending(error.code(), error.details() or "", pauses.named(error.trailing_metadata()))
+    return Ending()

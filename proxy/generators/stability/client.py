@@ -15,18 +15,20 @@ from proxy.request import Resolved
 
 
 class Client:
-    """Orders pictures at one upstream. `timeout` is the seconds one picture may take, connecting included."""
+    """Orders pictures at one upstream."""
 
-    def __init__(self, where: Address, key: str | None, timeout: float) -> None:
+    def __init__(self, where: Address, key: str | None) -> None:
         self._lines = Lines(where)
-        self._timeout = timeout
         self._metadata = _metadata(key)
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
-        """One picture, or the word that it was filtered. Raises `UpstreamFailed`."""
-        ends = time.monotonic() + self._timeout
+    async def generate(self, resolved: Resolved, content_key: str, seconds: float) -> Made:
+        """One picture, or the word that it was filtered, in so many seconds, connecting included.
+
+        Raises `UpstreamFailed`.
+        """
+        ends = time.monotonic() + seconds
         request = wire.generation_request(resolved, content_key)
-        async with self._lines.connected(min(CONNECT_SECONDS, self._timeout / 2)) as channel:
+        async with self._lines.connected(min(CONNECT_SECONDS, seconds / 2)) as channel:
             stub = GenerationServiceStub(channel)
             call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
             return await answers.read(call, seed=request.image.seed[0], engine=resolved.engine)
