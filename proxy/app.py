@@ -39,6 +39,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        service.start()
         yield
         await service.close()
 

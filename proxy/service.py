@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from proxy.generators import Generator, InspectedGenerator
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
+from proxy.leftovers import Leftovers
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
@@ -33,6 +34,7 @@ from proxy.problems import StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
+from proxy.spool import Spool
 from proxy.stores import InspectedStore, Name
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
@@ -62,6 +64,12 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     deny: DenyFile | None
+    spool: Spool
+    leftovers: Leftovers
+
+    def start(self) -> None:
+        """Begins, in the running event loop, to store what an earlier process was paid for and could not store."""
+        self.leftovers.start()
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -70,7 +78,13 @@ class Service:
             await _store_part(self.store, self.settings.store_url),
             Finding("generator", True, f"{self.generator.name}, engine {self.settings.defaults.engine}"),
             await self._budget_finding(),
+            self.spool_finding(),
         )
+
+    def spool_finding(self) -> Finding:
+        """What waits for the store; not good where what is paid for could be lost."""
+        found = self.spool.finding(self.clock.utc().timestamp())
+        return found if self.generator.paid else replace(found, good=True)
 
     async def _budget_finding(self) -> Finding:
         try:
@@ -93,11 +107,13 @@ class Service:
     async def close(self) -> None:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
+        await self.leftovers.close()
         await self.renditions.close()
         await self.notices.close()
         await self.generator.close()
         await self.budget.close()
         await self.rates.close()
+        await self.spool.close()
         await self.store.close()
 
 
@@ -109,15 +125,31 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     store = RememberedAbsence(kept)
     budget = _budget(settings, generator)
     rates = _rates(settings, generator)
-    bindings = Bindings(store, generator.name)
-    renditions = Renditions(store, Memory(settings.memory))
+    spool = Spool(settings.data_dir / "spool")
+    bindings = Bindings(store, generator.name, spool)
+    renditions = Renditions(store, Memory(settings.memory), spool)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
-    making = Making(generator, budget, bindings, renditions, clock)
+    making = Making(generator, budget, spool, bindings, renditions, clock)
     access = Access(settings.misses, settings.signing_keys, deny or DenyList())
     rules = Rules(settings.defaults, settings.variants, access)
     cdn = Cdn(rules, bindings, renditions, flights, making, rates, clock, random.SystemRandom())
     trusted = TrustedProxies.parse(settings.trusted_proxies)
-    return Service(settings, cdn, clock, flights, renditions, Notices(), generator, budget, rates, trusted, kept, deny)
+    return Service(
+        settings=settings,
+        cdn=cdn,
+        clock=clock,
+        flights=flights,
+        renditions=renditions,
+        notices=Notices(),
+        generator=generator,
+        budget=budget,
+        rates=rates,
+        trusted=trusted,
+        store=kept,
+        deny=deny,
+        spool=spool,
+        leftovers=Leftovers(spool, making),
+    )
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:

@@ -20,6 +20,7 @@ DEEDS = {
     "/proxy/generators/sketch/drawing.py": None,
     "/proxy/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
     "/proxy/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
+    "/proxy/spool/folder.py": {"_files", "_probe", "_move_aside"},
     "/proxy/budget/counter.py": None,
     "/proxy/rates.py": {"_paid", "_pay", "_decision"},
     "/PIL/": None,
