@@ -8,6 +8,7 @@ import cachetools
 from proxy import keys
 from proxy.problems import StoreUnknown
 from proxy.request import Resolved
+from proxy.spool import Spool
 from proxy.stores import Folder, Name, Record, Store
 
 REMEMBERED_BYTES = 32 * 1024 * 1024
@@ -35,8 +36,10 @@ class Bindings:
     demo's URLs become real pictures, and pictures that were paid for stay theirs when it is taken away again.
     """
 
-    def __init__(self, store: Store, generator: str) -> None:
+    def __init__(self, store: Store, generator: str, spool: Spool | None = None) -> None:
+        """What waits in `spool` is bound already as far as its URL can tell, and refused if it was refused."""
         self._store = store
+        self._spool = spool
         self._folders: tuple[Folder, ...] = ("bindings", "sketch-bindings") if generator == _SKETCH else ("bindings",)
         self._remembered: cachetools.LRUCache[str, Bound] = cachetools.LRUCache(REMEMBERED_BYTES, _weight)
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
@@ -45,23 +48,27 @@ class Bindings:
         """What the URL is bound to. Raises `StoreUnknown`: what cannot be read must not be bound anew."""
         if (known := self._remembered.get(as_asked_key)) is not None:
             return known
-        for folder in self._folders:
-            record = await self._store.get(Name(folder, as_asked_key))
-            if record is not None:
-                return self._remember(as_asked_key, _read(record))
-        return None
+        if (waiting := self._waiting(as_asked_key)) is not None:
+            return waiting
+        try:
+            return await self._stored(as_asked_key)
+        except StoreUnknown:
+            if self._spool is not None:
+                await self._spool.refresh()
+            if (waiting := self._waiting(as_asked_key)) is None:
+                raise
+            return waiting
 
     async def bind(self, as_asked_key: str, wanted: Bound, made_at: int) -> Bound:
         """What the URL is bound to from now on: `wanted`, or what another was faster to write."""
         if (known := self._remembered.get(as_asked_key)) is not None:
             return known
-        folder: Folder = "sketch-bindings" if wanted.resolved.generator == _SKETCH else "bindings"
-        winner = await self._store.put(Name(folder, as_asked_key), _written(wanted, made_at))
+        winner = await self._store.put(Name(_folder(wanted.resolved), as_asked_key), _written(wanted, made_at))
         return self._remember(as_asked_key, _read(winner))
 
     async def filtered(self, content_key: str) -> bool:
         """Whether the upstream's filter refused this picture."""
-        if content_key in self._verdicts:
+        if content_key in self._verdicts or (self._spool is not None and self._spool.refuses(content_key)):
             return True
         if await self._store.get(Name("verdicts", content_key)) is None:
             return False
@@ -72,6 +79,20 @@ class Bindings:
         """Keeps the verdict: not paid for again, never shown."""
         self._verdicts[refused.content_key] = True
         await self._store.put(Name("verdicts", refused.content_key), _written(refused, made_at))
+
+    async def _stored(self, as_asked_key: str) -> Bound | None:
+        for folder in self._folders:
+            record = await self._store.get(Name(folder, as_asked_key))
+            if record is not None:
+                return self._remember(as_asked_key, _read(record))
+        return None
+
+    def _waiting(self, as_asked_key: str) -> Bound | None:
+        """Not remembered: it is not written, and another may be faster to write."""
+        order = self._spool.ordered(as_asked_key) if self._spool is not None else None
+        if order is None or _folder(order.resolved) not in self._folders:
+            return None
+        return Bound(order.resolved, order.content_key)
 
     def _remember(self, as_asked_key: str, known: Bound) -> Bound:
         self._remembered[as_asked_key] = known
@@ -86,6 +107,10 @@ class Bindings:
     def folders(self) -> tuple[Folder, ...]:
         """Where bindings are looked for."""
         return self._folders
+
+
+def _folder(resolved: Resolved) -> Folder:
+    return "sketch-bindings" if resolved.generator == _SKETCH else "bindings"
 
 
 def _written(wanted: Bound, made_at: int) -> Record:

@@ -57,7 +57,7 @@ class _Order:
 class Removed(Protocol):
     """What the operator took down."""
 
-    def removed(self, content_key: str) -> bool:
+    async def removed(self, content_key: str) -> bool:
         """Whether this picture may be neither shown nor made. Raises `StoreUnknown` while that is not known."""
 
 
@@ -131,7 +131,7 @@ class Cdn:
         return tuple(request.view(seed) for seed in drawn)
 
     async def _state(self, content_key: str) -> State:
-        if self._removals.removed(content_key):
+        if await self._removals.removed(content_key):
             return "removed"
         if self._flights.under_way(content_key):
             return "generating"
@@ -166,22 +166,22 @@ class Cdn:
         self, content_key: str, delivery: Delivery, master: Size | None, has: Condition
     ) -> Answer | Unchanged | None:
         """What can be answered with what is stored. Who says to have the picture gets no rendition made for it."""
-        self._require_not_removed(content_key)
+        await self._require_not_removed(content_key)
         tag = has.tag_of(content_key)
         found = await self._renditions.find(content_key, delivery, master, encode=tag is None)
         if found is not None:
             return _hit(found)
         return None if tag is None else Unchanged(content_key, tag)
 
-    def _require_not_removed(self, content_key: str) -> None:
-        if self._removals.removed(content_key):
+    async def _require_not_removed(self, content_key: str) -> None:
+        if await self._removals.removed(content_key):
             raise problems.removed()
 
     async def _make(self, order: _Order, request: Request, asker: Asker) -> Answer:
         flight, joined = await self._begin(order, request, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
-        self._require_not_removed(bound.content_key)  # while it was made
+        await self._require_not_removed(bound.content_key)  # while it was made
         found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size)
         if found is None:
             raise StoreUnknown("the picture was made, and the store does not have it")

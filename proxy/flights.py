@@ -49,6 +49,7 @@ class Flights(Generic[_T]):
     """At most one flight a key, so many at once, so many in the queue behind them; more are refused."""
 
     def __init__(self, concurrency: int, queue: int) -> None:
+        self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
@@ -65,6 +66,11 @@ class Flights(Generic[_T]):
     def count(self) -> int:
         """How many are under way or waiting."""
         return len(self._flights)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next one would have to wait for its turn."""
+        return self.count >= self._concurrency
 
     def under_way(self, key: str) -> Flight[_T] | None:
         """The flight of that key that has not landed."""

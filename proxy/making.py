@@ -1,8 +1,9 @@
 """One paid picture: what happens inside a flight, once, whoever waits for it.
 
-look again → resting → budget → generator → admission → store → binding
+look again → resting → budget → generator → spool → settle (admission → store → binding)
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,18 +11,21 @@ from datetime import datetime
 
 import cachetools
 
-from proxy import admission, problems
+from proxy import problems
 from proxy.bindings import Bindings, Bound
 from proxy.budget import Budget, Reservation
-from proxy.generators import Generator, Made
+from proxy.generators import Generator
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
 from proxy.resting import Rest, next_rest
+from proxy.spool import Order, Paid, Spool
 from proxy.stores import Record
 
 log = logging.getLogger(__name__)
 
 _RESTS_REMEMBERED = 100_000
+# How long a new picture is kept back for the store to take it: it is safe in the spool, and can be shown from there.
+PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,43 +40,108 @@ class Making:
     """Makes, pays for and keeps pictures. A key whose paid answer was no good rests before it is tried again."""
 
     def __init__(
-        self, generator: Generator, budget: Budget, bindings: Bindings, renditions: Renditions, clock: Clock
+        self,
+        generator: Generator,
+        budget: Budget,
+        spool: Spool,
+        bindings: Bindings,
+        renditions: Renditions,
+        clock: Clock,
+        patience: float = PATIENCE,
     ) -> None:
         self._generator = generator
         self._budget = budget
+        self._spool = spool
         self._bindings = bindings
         self._renditions = renditions
         self._clock = clock
+        self._patience = patience
         self._rests: cachetools.LRUCache[str, Rest] = cachetools.LRUCache(_RESTS_REMEMBERED)
 
     async def make(self, as_asked_key: str, order: Bound) -> None:
-        """Leaves the picture of `order` in the store, and the URL bound to it. Raises `Problem`."""
+        """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
+        spool. Raises `Problem`."""
         # Look again. 1: A finds nothing. 2: the flight before lands, stores and goes. 3: A starts this one.
         # Without the look, the picture of step 2 would be paid for a second time.
-        if not await self._renditions.has(order.content_key):
-            await self._require_unfiltered(order.content_key)
-            self._require_generator(order)
-            self._require_rested(order.content_key)
-            await self._renditions.keep(order.content_key, await self._master(order))
-            self._rests.pop(order.content_key, None)
-        await self._bind(as_asked_key, order)
+        key = order.content_key
+        if not await self._renditions.has(key):
+            paid = await self._spool.get(key) or await self._pay(Order(as_asked_key, order.resolved, key))
+            await self.settle(paid, self._patience)
+        if not self._spool.holds(key):
+            await self._bind(as_asked_key, order)
 
-    async def _master(self, order: Bound) -> Record:
-        """The picture, paid for. Whatever breaks between paying and having it, the key rests: it may cost again."""
+    async def settle(self, paid: Paid, patience: float) -> None:
+        """Brings what a generator answered to where it stays, and drops it from the spool. Done twice, also by two
+        processes at once, it comes to the same. Raises `Problem` for what is no picture to be shown.
+
+        A store that does not take it within `patience` seconds is no problem: it waits in the spool.
+        """
+        master = None if paid.made.filtered else await self._admitted(paid)
         try:
-            made = await self._generate(order)
-            if made.filtered:
-                await self._refuse(order)
-            return await self._admitted(order, made)
-        except Problem:
+            async with asyncio.timeout(patience):
+                await self._keep(paid, master)
+        except StoreUnknown as unknown:
+            self._spool.wait(paid, unknown.detail)
+        except TimeoutError:
+            self._spool.wait(paid, f"the store took longer than {patience:g} s")
+        else:
+            await self._drop(paid.order.content_key)
+        if master is None:
+            raise problems.filtered()
+
+    async def _pay(self, order: Order) -> Paid:
+        """What the generator answers, safe in the spool. Whatever breaks before it is there, the key rests."""
+        await self._require_unfiltered(order.content_key)
+        self._require_generator(order.resolved.generator)
+        self._require_rested(order.content_key)
+        await self._spool.secure()
+        reservation = await self._budget.reserve(order.resolved, self._clock.utc())
+        try:
+            made = await self._generator.generate(order.resolved, order.content_key)
+            return await self._spool.put(Paid(order, made, self._now()))
+        except UpstreamFailed as failure:
+            if failure.charged:
+                self._rest(order.content_key, failure)
+            else:
+                await self._give_back(reservation)
+            log.warning("no picture for %s: %s: %s", order.content_key, failure.kind.code, failure.detail)
             raise
         except Exception:
-            broken = UpstreamFailed(problems.UPSTREAM_GARBLED, "the upstream's answer broke this service", charged=True)
-            self._rest(order.content_key, broken)
+            self._rest(order.content_key, _broken())
             raise
 
-    def _require_generator(self, order: Bound) -> None:
-        needed = order.resolved.generator
+    async def _admitted(self, paid: Paid) -> Record:
+        """The master to store. What is no good is given up, and rests before it may cost again."""
+        key = paid.order.content_key
+        try:
+            return await self._renditions.admitted(paid)
+        except UpstreamFailed as failure:
+            self._rest(key, failure)
+            log.warning("a paid picture for %s was refused: %s", key, failure.detail)
+            await self._spool.drop(key)
+            raise
+        except Exception:
+            self._rest(key, _broken())
+            await self._spool.set_aside(key)
+            raise
+
+    async def _keep(self, paid: Paid, master: Record | None) -> None:
+        """In the store for ever: the master and then the binding, or the verdict. Raises `StoreUnknown`."""
+        order = paid.order
+        wanted = Bound(order.resolved, order.content_key)
+        if master is None:
+            await self._bindings.filter(wanted, paid.made_at)
+            return
+        await self._renditions.keep(order.content_key, master)
+        await self._bindings.bind(order.as_asked_key, wanted, paid.made_at)
+
+    async def _drop(self, content_key: str) -> None:
+        """It is settled: from now on it is read from the store."""
+        self._rests.pop(content_key, None)
+        await self._spool.drop(content_key)
+        self._renditions.settled(content_key)
+
+    def _require_generator(self, needed: str) -> None:
         if needed != self._generator.name:
             detail = f"this URL is bound to a picture of the generator {needed}, which is not set up here"
             raise Problem(problems.GENERATOR_MISSING, detail)
@@ -89,40 +158,11 @@ class Making:
                 rest.cause, f"{rest.detail}; the next try may cost again, so it waits", retry_after=int(left) + 1
             )
 
-    async def _generate(self, order: Bound) -> Made:
-        reservation = await self._budget.reserve(order.resolved, self._clock.utc())
-        try:
-            return await self._generator.generate(order.resolved, order.content_key)
-        except UpstreamFailed as failure:
-            if failure.charged:
-                self._rest(order.content_key, failure)
-            else:
-                await self._give_back(reservation)
-            log.warning("no picture for %s: %s: %s", order.content_key, failure.kind.code, failure.detail)
-            raise
-
     async def _give_back(self, reservation: Reservation) -> None:
         try:
             await self._budget.give_back(reservation)
         except StoreUnknown as unknown:
             log.warning("a picture that was not made stays counted: %s", unknown.detail)
-
-    async def _refuse(self, order: Bound) -> None:
-        try:
-            await self._bindings.filter(order, self._now())
-        except StoreUnknown as unknown:
-            log.error("the verdict on %s is in memory only: %s", order.content_key, unknown.detail)  # noqa: TRY400
-        raise problems.filtered()
-
-    async def _admitted(self, order: Bound, made: Made) -> Record:
-        seen = await self._renditions.examine(made.picture)
-        if objection := admission.objection(order.resolved, seen, made.seed_sent, made.seed_echo):
-            failure = UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
-            self._rest(order.content_key, failure)
-            log.warning("a paid picture for %s was refused: %s", order.content_key, objection)
-            raise failure
-        clean = await self._renditions.clean(made.picture, order.resolved.generator)
-        return Record(clean, "image/png", self._now(), order.resolved.parameters())
 
     async def _bind(self, as_asked_key: str, order: Bound) -> None:
         try:
@@ -136,3 +176,7 @@ class Making:
 
     def _now(self) -> int:
         return int(self._clock.utc().timestamp())
+
+
+def _broken() -> UpstreamFailed:
+    return UpstreamFailed(problems.UPSTREAM_GARBLED, "the upstream's answer broke this service", charged=True)

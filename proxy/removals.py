@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from proxy.problems import StoreUnknown
@@ -18,37 +18,54 @@ from proxy.stores import Folder, InspectedStore, Name, Record
 log = logging.getLogger("promptcdn")
 
 REFRESH_SECONDS = 2.0
+_PATIENCE = 1.0
 # Long after every process has heard of it.
 _NOTE_SECONDS = 24 * 3600
 
 
 class Removals:
-    """`forget` is called with a content key whose objects were deleted by whichever process on the store."""
+    """`forget` is called with a key whose objects were deleted by whichever process on the store.
 
-    def __init__(self, store: InspectedStore, forget: Callable[[str], None]) -> None:
+    `holds` says of a picture that it waits here for the store: it was made after the store was last seen, so that
+    nobody has taken it down.
+    """
+
+    def __init__(
+        self,
+        store: InspectedStore,
+        forget: Callable[[str], Awaitable[None]],
+        holds: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._store = store
         self._forget = forget
+        self._holds = holds
         self._removed: frozenset[str] | None = None
         self._notes: frozenset[str] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         # Listing blocks: not in the threads that look-ups need.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
 
-    def removed(self, content_key: str) -> bool:
-        """Whether the picture was taken down. Raises `StoreUnknown` before the first list was read."""
+    async def removed(self, content_key: str) -> bool:
+        """Whether the picture was taken down. Raises `StoreUnknown` before a first list could be read."""
+        if self._removed is None:
+            if self._holds(content_key):
+                return False
+            await self._read_together()
         if self._removed is None:
             raise StoreUnknown("it is not known yet what was taken down")
         return content_key in self._removed
 
     async def start(self) -> None:
         """Reads the list, and keeps reading it until `close`. A store that does not answer is asked again."""
-        await self._refresh()
         self._watch = asyncio.create_task(self._keep_watching())
+        await self._read_together()
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        tasks = [task for task in (self._watch, self._reading) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._thread.shutdown()
 
     async def take_down(self, content_key: str, reason: str, now: int) -> tuple[Name, ...]:
@@ -79,7 +96,7 @@ class Removals:
         for name in names:
             await self._store.delete(name)
         await self._note(content_key, now)
-        self._forget(content_key)
+        await self._forget(content_key)
         log.warning("purged: %s: %d objects", content_key, len(names))
         return names
 
@@ -90,7 +107,7 @@ class Removals:
         for name in there:
             await self._store.delete(name)
         await self._note(as_asked_key, now)
-        self._forget(as_asked_key)
+        await self._forget(as_asked_key)
         return there
 
     async def of(self, content_key: str) -> tuple[Name, ...]:
@@ -112,20 +129,26 @@ class Removals:
             await asyncio.sleep(REFRESH_SECONDS)
             await self._refresh()
 
+    async def _read_together(self) -> None:
+        """Waits a second for the one reading that all share who need to know; it goes on if it takes longer."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._refresh())
+        await asyncio.wait({self._reading}, timeout=_PATIENCE)
+
     async def _refresh(self) -> None:
         try:
             removed, notes = await self._names("tombstones"), await self._names("purges")
         except StoreUnknown:
             return  # what was known holds
-        self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
+        await self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
 
-    def _hear(self, removed: frozenset[str], notes: frozenset[str]) -> None:
+    async def _hear(self, removed: frozenset[str], notes: frozenset[str]) -> None:
         """At the first time there is nothing to forget: memory is empty."""
         if self._removed is not None:
             for content_key in removed - self._removed:
                 log.warning("taken down by another process: %s", content_key)
         for leaf in notes - self._notes if self._notes is not None else ():
-            self._forget(leaf.partition(".")[0])
+            await self._forget(leaf.partition(".")[0])
         self._removed, self._notes = removed, notes
 
     async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:

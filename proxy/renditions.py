@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,24 +10,24 @@ from typing import Literal, TypeVar
 
 import cachetools
 
-from proxy import pictures, sizing
-from proxy.admission import Seen
+from proxy import admission, pictures, problems, sizing
 from proxy.caching import Rendition
 from proxy.engines import Size
 from proxy.flights import Flights
-from proxy.problems import Problem, StoreUnknown
+from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.request import Delivery
 from proxy.sizing import Variant
+from proxy.spool import Paid, Spool
 from proxy.stores import Name, Record, Store
 from proxy.stores.memory import Memory
 
-log = logging.getLogger(__name__)
-
 _READS, _READS_WAITING = 64, 4096
-_ENCODES_WAITING = 256
+_ENCODES_WAITING, _ODD_ENCODES_WAITING = 256, 64
 _PATIENCE = 30.0
 _SIZES_REMEMBERED = 100_000
-_UNSTORED_BYTES = 64 * 1024 * 1024
+_WAITING_BYTES = 64 * 1024 * 1024
+# How often a rendition that the store did not take is tried again, while people look at it.
+_TRIES_APART = 2.0
 
 # The stored PNG is its own whole rendition.
 _MASTER = Variant("png")
@@ -56,19 +55,23 @@ class _Source:
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
-    def __init__(self, store: Store, memory: Memory) -> None:
+    def __init__(self, store: Store, memory: Memory, spool: Spool) -> None:
         self._store = store
         self._memory = memory
-        # Paid pictures that the store did not take yet.
-        self._unstored: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_UNSTORED_BYTES, _weight)
+        self._spool = spool
+        # Masters of what waits in the spool, where it lies as it came from the upstream.
+        self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _weight)
+        self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_SIZES_REMEMBERED, _TRIES_APART)
         # A permalink names no size, and a master is large to read for it.
         self._sizes: cachetools.LRUCache[str, Size] = cachetools.LRUCache(_SIZES_REMEMBERED)
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
         self._encodes: Flights[Rendition] = Flights(cores, _ENCODES_WAITING)
+        # Free sizes have a line of their own, so that a flood of them does not hold up what is stored once and for all.
+        self._odd_encodes: Flights[Rendition] = Flights(1, _ODD_ENCODES_WAITING)
         self._reads: Flights[_Source | None] = Flights(_READS, _READS_WAITING)
-        self._keeps: Flights[None] = Flights(1, _READS_WAITING)
+        self._looks: Flights[None] = Flights(1, _READS_WAITING)
 
     async def find(
         self, content_key: str, delivery: Delivery, master: Size | None = None, *, encode: bool = True
@@ -82,62 +85,69 @@ class Renditions:
         made = sizing.variant(delivery, master or _ANY_SIZE)
         if (remembered := self._memory.get(content_key, made.label)) is not None:
             if not remembered.stored:
-                self._store_again(content_key)
+                self._look_again(content_key, made)
             return Found(remembered, "memory")
-        source = await self._read_together(content_key, made, encode=encode)
-        if source is None:
-            return None
-        rendition = await self._rendition(content_key, source, made)
-        self._memory.put(made.label, rendition)
-        if not rendition.stored:
-            self._store_again(content_key)
-        return Found(rendition, "store")
+        rendition = await self._looked_up(content_key, made, encode=encode)
+        return None if rendition is None else Found(rendition, "store")
 
     async def has(self, content_key: str) -> bool:
         """Whether the picture was ever made. Raises `StoreUnknown`."""
-        return await self._master(content_key) is not None
+        return await self._read(content_key, _MASTER, encode=True) is not None
 
-    async def keep(self, content_key: str, master: Record) -> bool:
-        """Stores a master for ever; whether the store took it. If not, memory holds it for as long as it can."""
-        try:
-            await self._store.put(Name("masters", content_key), master)
-        except StoreUnknown as unknown:
-            log.error("the paid picture %s is in memory only: %s", content_key, unknown.detail)  # noqa: TRY400
-            self._unstored[content_key] = master
-            return False
-        return True
+    async def admitted(self, paid: Paid) -> Record:
+        """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
+        made, resolved = paid.made, paid.order.resolved
+        seen = await self._in_thread(lambda: pictures.seen(made.picture))
+        if objection := admission.objection(resolved, seen, made.seed_sent, made.seed_echo):
+            raise UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
+        clean = await self._in_thread(lambda: pictures.master(made.picture, resolved.generator))
+        return Record(clean, "image/png", paid.made_at, resolved.parameters())
+
+    async def keep(self, content_key: str, master: Record) -> None:
+        """Stores a master for ever. Raises `StoreUnknown`."""
+        winner = await self._store.put(Name("masters", content_key), master)
+        if winner.sha256 != master.sha256:
+            # Another machine was first, and if the binding is still missing this is what is shown until then.
+            self._remember(content_key, winner)
 
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture: its objects were deleted."""
         self._memory.drop(content_key)
         self._sizes.pop(content_key, None)
+        self._masters.pop(content_key, None)
 
-    async def examine(self, data: bytes) -> Seen | None:
-        """What decoding `data` shows, off the event loop."""
-        return await self._in_thread(lambda: pictures.seen(data))
-
-    async def clean(self, data: bytes, generator: str) -> bytes:
-        """The PNG to store for a picture that was examined, off the event loop."""
-        return await self._in_thread(lambda: pictures.master(data, generator))
+    def settled(self, content_key: str) -> None:
+        """It is in the store, and does not wait any more: what is remembered of the waiting is not looked at again."""
+        if self._masters.pop(content_key, None) is not None:
+            self._memory.drop(content_key)
 
     async def close(self) -> None:
         await self._reads.drain(_PATIENCE)
         await self._encodes.drain(_PATIENCE)
-        await self._keeps.drain(_PATIENCE)
+        await self._odd_encodes.drain(_PATIENCE)
+        await self._looks.drain(_PATIENCE)
         self._threads.shutdown()
 
-    def _store_again(self, content_key: str) -> None:
-        """Begins another try to store a paid picture that is in memory only; then it is read from the store."""
+    async def _looked_up(self, content_key: str, made: Variant, *, encode: bool = True) -> Rendition | None:
+        """From the store or the spool, made if need be; remembered."""
+        source = await self._read_together(content_key, made, encode=encode)
+        if source is None:
+            return None
+        rendition = await self._rendition(content_key, source, made)
+        self._memory.put(made.label, rendition)
+        return rendition
 
-        async def again() -> None:
-            master = self._unstored.get(content_key)
-            if master is not None and await self.keep(content_key, master):
-                self._unstored.pop(content_key, None)
-                self._memory.drop(content_key)
+    def _look_again(self, content_key: str, made: Variant) -> None:
+        """Begins another look for a rendition that memory has and the store had not, unless its master waits."""
 
-        if content_key in self._unstored:
+        async def look() -> None:
+            await self._looked_up(content_key, made)
+
+        what = f"{content_key}.{made.label}"
+        if what not in self._tried and not self._spool.holds(content_key):
+            self._tried[what] = None
             with contextlib.suppress(Problem):
-                self._keeps.join(content_key, again)
+                self._looks.join(what, look)
 
     async def _size(self, content_key: str) -> Size | None:
         """Of the master, in pixels."""
@@ -164,11 +174,20 @@ class Renditions:
         return source
 
     async def _read(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
-        """What is stored as that variant, else the master."""
+        """What is stored as that variant, else the master. Unknown is not absent: then the spool may have it."""
+        try:
+            return await self._read_once(content_key, made, encode=encode)
+        except StoreUnknown:
+            await self._spool.refresh()
+            if not self._spool.holds(content_key):
+                raise
+            return await self._read_once(content_key, made, encode=encode)
+
+    async def _read_once(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
         if made == _MASTER:
             return _source(await self._master(content_key), ready=True)
         # A store that did not take the master need not be asked for what was made of it.
-        if made.kept and content_key not in self._unstored:
+        if made.kept and not self._spool.holds(content_key):
             record = await self._store.get(_rendition_name(content_key, made))
             if record is not None:
                 return _Source(record, ready=True)
@@ -177,22 +196,42 @@ class Renditions:
     async def _rendition(self, content_key: str, source: _Source, made: Variant) -> Rendition:
         """`source` as that variant. Encodes have a queue of their own: no look-up waits behind them."""
         if source.ready:
-            return _rendition(content_key, source.record, stored=content_key not in self._unstored)
-        flight, _ = self._encodes.join(
-            f"{content_key}.{made.label}", lambda: self._encode(content_key, source.record, made)
-        )
+            return _rendition(content_key, source.record, stored=not self._spool.holds(content_key))
+        encodes = self._encodes if made.kept else self._odd_encodes
+        # A line of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
+        master = None if encodes.busy else source.record
+        flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master))
         return await flight.outcome(_PATIENCE)
 
     async def _master(self, content_key: str) -> Record | None:
-        unstored = self._unstored.get(content_key)
-        return unstored or await self._store.get(Name("masters", content_key))
+        """The master that waits in the spool, else the one in the store."""
+        if self._spool.holds(content_key):
+            if (master := self._masters.get(content_key)) is not None:
+                return master
+            if (paid := await self._spool.get(content_key)) is not None:
+                return await self._waiting(paid)
+        return await self._store.get(Name("masters", content_key))
 
-    async def _encode(self, content_key: str, master: Record, made: Variant) -> Rendition:
+    async def _waiting(self, paid: Paid) -> Record | None:
+        if paid.made.filtered:
+            return None
+        try:
+            master = await self.admitted(paid)
+        except UpstreamFailed:
+            return None
+        self._remember(paid.order.content_key, master)
+        return master
+
+    async def _encode(self, content_key: str, made: Variant, master: Record | None) -> Rendition:
         """A variant of a master; if it is kept, what another encoder stored before is what is served."""
+        master = master or await self._master(content_key)
+        if master is None:
+            raise StoreUnknown("the picture was there a moment ago")
         generator = str(master.resolved["generator"])
-        body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
+        png = master.body
+        body = await self._in_thread(lambda: pictures.encoded(png, made, generator))
         record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved)
-        if content_key in self._unstored:
+        if self._spool.holds(content_key):
             return _rendition(content_key, record, stored=False)
         if not made.kept:
             return _rendition(content_key, record)
@@ -201,6 +240,10 @@ class Renditions:
         except StoreUnknown:
             return _rendition(content_key, record, stored=False)
         return _rendition(content_key, winner)
+
+    def _remember(self, content_key: str, master: Record) -> None:
+        if _weight(master) <= self._masters.maxsize:
+            self._masters[content_key] = master
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -6,14 +6,14 @@ import random
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy import limits
-from proxy.access import Access
+from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.budget import Free, SqliteBudget
 from proxy.cdn import Cdn, Rules
@@ -27,6 +27,7 @@ from proxy.generators.guarded import Guarded
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
+from proxy.leftovers import Leftovers
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
@@ -35,6 +36,7 @@ from proxy.rates import SqliteRates, Uncounted
 from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
+from proxy.spool import Spool
 from proxy.stores import InspectedStore, Name
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
@@ -67,6 +69,8 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     deny: DenyFile | None
+    spool: Spool
+    leftovers: Leftovers
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -75,12 +79,18 @@ class Service:
             await _store_part(self.store, self.settings.store_url),
             self._generator_part(),
             await self._budget_finding(),
+            self.spool_finding(),
         )
 
     def _generator_part(self) -> Finding:
         detail = f"{self.generator.name}, engine {self.settings.defaults.engine}"
         refuses = self.generator.refuses
         return Finding("generator", not refuses, "; ".join(filter(None, (detail, refuses))))
+
+    def spool_finding(self) -> Finding:
+        """What waits for the store; not good where what is paid for could be lost."""
+        found = self.spool.finding(self.clock.utc().timestamp())
+        return found if self.generator.paid else replace(found, good=True)
 
     async def _budget_finding(self) -> Finding:
         try:
@@ -90,8 +100,9 @@ class Service:
         return Finding("budget", True, "; ".join(filter(None, (limits.said(left), self.budget.forgets))))
 
     async def start(self) -> None:
-        """Begins what goes on beside requests."""
+        """Begins what goes on beside requests: hearing what is removed, storing what an earlier process could not."""
         await self.removals.start()
+        self.leftovers.start()
 
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
@@ -108,12 +119,14 @@ class Service:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
         await self.errands.close()
+        await self.leftovers.close()
         await self.renditions.close()
         await self.notices.close()
         await self.generator.close()
         await self.budget.close()
         await self.rates.close()
         await self.removals.close()
+        await self.spool.close()
         await self.store.close()
 
 
@@ -125,37 +138,49 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
     store = RememberedAbsence(kept)
     budget = _budget(settings, generator)
     rates = _rates(settings, generator)
-    bindings = Bindings(store, generator.name)
-    renditions = Renditions(store, Memory(settings.memory))
-
-    def forget(key: str) -> None:
-        renditions.forget(key)
-        bindings.forget(key)
-
-    removals = Removals(kept, forget)
+    spool = Spool(settings.data_dir / "spool")
+    bindings = Bindings(store, generator.name, spool)
+    renditions = Renditions(store, Memory(settings.memory), spool)
+    removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
-    making = Making(generator, budget, bindings, renditions, clock)
-    access = Access(settings.misses, settings.signing_keys, deny or DenyList())
-    rules = Rules(settings.defaults, settings.variants, access)
+    making = Making(generator, budget, spool, bindings, renditions, clock)
+    rules = _rules(settings, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
     trusted = TrustedProxies.parse(settings.trusted_proxies)
     return Service(
-        settings,
-        cdn,
-        clock,
-        Errands(),
-        flights,
-        bindings,
-        renditions,
-        removals,
-        Notices(),
-        generator,
-        budget,
-        rates,
-        trusted,
-        kept,
-        deny,
+        settings=settings,
+        cdn=cdn,
+        clock=clock,
+        errands=Errands(),
+        flights=flights,
+        bindings=bindings,
+        renditions=renditions,
+        removals=removals,
+        notices=Notices(),
+        generator=generator,
+        budget=budget,
+        rates=rates,
+        trusted=trusted,
+        store=kept,
+        deny=deny,
+        spool=spool,
+        leftovers=Leftovers(spool, making),
     )
+
+
+def _rules(settings: Settings, deny: Denies) -> Rules:
+    return Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys, deny))
+
+
+def _forgetting(bindings: Bindings, renditions: Renditions, spool: Spool) -> Callable[[str], Awaitable[None]]:
+    """What is to be done when a picture's objects, or a URL's binding, were deleted."""
+
+    async def forget(key: str) -> None:
+        renditions.forget(key)
+        bindings.forget(key)
+        await spool.drop(key)
+
+    return forget
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:

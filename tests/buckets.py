@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import trustme
+
+from proxy.stores.buckets import Bucket
 
 MOTO = str(Path(sys.executable).with_name("moto_server"))
 BUCKET = "pictures"
@@ -42,9 +45,9 @@ def environment(endpoint: str, authority: Path | None = None) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def moto(folder: Path, *, tls: bool = False) -> Iterator[Service]:
-    """A moto server with the bucket `pictures`."""
-    port = _free_port()
+def moto(folder: Path, *, tls: bool = False, port: int = 0) -> Iterator[Service]:
+    """A moto server with the bucket `pictures`, which is empty whatever was there before; on a free port by default."""
+    port = port or _free_port()
     command = [MOTO, "-H", "127.0.0.1", "-p", str(port)]
     authority = None
     if tls:
@@ -97,6 +100,15 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def stored(service: Service, prefix: str) -> Counter[str]:
+    """How many objects each folder of a store in the bucket has."""
+    with reached(service.environment):
+        bucket = Bucket.parse(f"s3://{BUCKET}/{prefix}")
+        counted = Counter(key.partition("/")[0] for key, _ in bucket.listed())
+        bucket.close()
+    return counted
 
 
 class Unconditional(ThreadingHTTPServer):

@@ -17,6 +17,7 @@ from proxy.making import Clock
 from proxy.prices import Cost
 from proxy.problems import StoreUnknown
 from proxy.request import Resolved
+from proxy.spool import Order, Paid
 from proxy.stores import Folder, Name, Record
 from proxy.stores.disk import DiskStore
 
@@ -39,6 +40,13 @@ def order(**changes: Any) -> Bound:
     return bound(replace(Resolved("painter", "e", "a lighthouse", 7, 64, 64, 30, 7.0), **changes))
 
 
+def paid(body: bytes | None = None, as_asked_key: str = KEY, seed: int = 7, **answer: Any) -> Paid:
+    """A generator's answer to the order with that seed, a good one by default."""
+    wanted = order(seed=seed)
+    made = Made(picture() if body is None else body, seed, **answer)
+    return Paid(Order(as_asked_key, wanted.resolved, wanted.content_key), made, 1_795_435_200)
+
+
 def picture(size: tuple[int, int] = (64, 64), format_: str = "PNG", colour: str = "teal", **options: Any) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, format_, **options)
@@ -59,7 +67,10 @@ def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
 
 
 class Shelf:
-    """A store in a dict: says what it was asked, may be down or full, and may keep its callers waiting."""
+    """A store in a dict: says what it was asked, may be down or full, and may keep its callers waiting.
+
+    `fails_at` is the call (1 is the first) that alone finds it down.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[Name, Record] = {}
@@ -67,6 +78,7 @@ class Shelf:
         self.written: list[Name] = []
         self.down = False
         self.full = False
+        self.fails_at = 0
         self.open = asyncio.Event()
         self.open.set()
         self.asked = asyncio.Event()
@@ -89,8 +101,13 @@ class Shelf:
     async def close(self) -> None:
         """Nothing is open."""
 
+    @property
+    def calls(self) -> int:
+        """How often it was asked for anything."""
+        return len(self.got) + len(self.written)
+
     def _require_up(self) -> None:
-        if self.down:
+        if self.down or self.calls == self.fails_at:
             raise StoreUnknown("the shelf is down")
 
 

@@ -1,12 +1,15 @@
 """What a URL was found to mean is written once, and what the upstream refused is not asked for again."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from proxy.bindings import Bindings
+from proxy.generators import Made
 from proxy.problems import StoreUnknown
+from proxy.spool import Order, Paid, Spool
 from proxy.stores import Folder, Record
 from proxy.stores.disk import DiskStore
 from tests.doubles import KEY, Shelf, name, order, within
@@ -214,3 +217,52 @@ def test_without_the_stores_word_nothing_is_known_to_be_unfiltered() -> None:
             await Bindings(shelf, "painter").filtered(KEY)
 
     asyncio.run(work())
+
+
+# What waits in the spool
+
+
+def with_waiting(folder: Path, generator: str, work: Callable[[Bindings, Shelf], Awaitable[None]]) -> None:
+    """Runs `work` where this generator's answer to the URL `KEY` waits for the store, which is down."""
+
+    async def lived() -> None:
+        shelf, spool = Shelf(), Spool(folder)
+        wanted = order(generator=generator)
+        spool.wait(Paid(Order(KEY, wanted.resolved, wanted.content_key), Made(b"", 7), 1), "the shelf is down")
+        await work(Bindings(shelf, "painter", spool), shelf)
+        await spool.close()
+
+    asyncio.run(lived())
+
+
+def test_a_url_whose_picture_waits_is_bound_without_asking_the_store(tmp_path: Path) -> None:
+    async def work(bindings: Bindings, shelf: Shelf) -> None:
+        assert await bindings.of(KEY) == REAL
+        assert shelf.got == []
+
+    with_waiting(tmp_path, "painter", work)
+
+
+def test_what_waits_is_written_all_the_same_and_a_winner_wins(tmp_path: Path) -> None:
+    async def work(bindings: Bindings, shelf: Shelf) -> None:
+        await bindings.of(KEY)
+        await Bindings(shelf, "painter").bind(KEY, order(steps=40), 1)
+        assert await bindings.bind(KEY, REAL, 1) == order(steps=40)
+
+    with_waiting(tmp_path, "painter", work)
+
+
+def test_a_sketch_that_waits_binds_nothing_once_there_is_a_real_generator(tmp_path: Path) -> None:
+    async def work(bindings: Bindings, _: Shelf) -> None:
+        assert await bindings.of(KEY) is None
+
+    with_waiting(tmp_path, "sketch", work)
+
+
+def test_a_url_that_nothing_waits_for_stays_unknown(tmp_path: Path) -> None:
+    async def work(bindings: Bindings, shelf: Shelf) -> None:
+        shelf.down = True
+        with pytest.raises(StoreUnknown):
+            await bindings.of("f" * 64)
+
+    with_waiting(tmp_path, "painter", work)

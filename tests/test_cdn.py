@@ -29,6 +29,7 @@ from proxy.problems import Problem
 from proxy.rates import Uncounted
 from proxy.renditions import Renditions
 from proxy.request import Defaults, Resolved
+from proxy.spool import Spool
 from proxy.stores import Name, Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.disk import DiskStore
@@ -99,16 +100,17 @@ class House:
         self.store = Slow(folder)
         store = RememberedAbsence(self.store)
         clock = Clock(lambda: self.now, self._seconds)
-        bindings = Bindings(store, name)
-        self._renditions = Renditions(store, Memory(10**8))
+        self._spool = Spool(folder / "spool")
+        bindings = Bindings(store, name, self._spool)
+        self._renditions = Renditions(store, Memory(10**8), self._spool)
         self._flights: Flights[None] = Flights(8, 64)
-        making = Making(self.painter, Free(), bindings, self._renditions, clock)
+        making = Making(self.painter, Free(), self._spool, bindings, self._renditions, clock)
         rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
         self.cdn = Cdn(
             rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock, random.Random(1)
         )
 
-    def removed(self, content_key: str) -> bool:
+    async def removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
 
     def _seconds(self) -> float:
@@ -138,6 +140,7 @@ class House:
         self.painter.open.set()
         await self._flights.drain(20)
         await self._renditions.close()
+        await self._spool.close()
         await self.store.close()
 
 

@@ -27,7 +27,7 @@ def test_doctor_finds_a_service_without_settings_well(tmp_path: Path) -> None:
 
     assert ended.returncode == 0
     assert "BAD" not in ended.stdout
-    assert set(findings(tmp_path)) == {"python", "clock", "settings", "store", "generator", "budget"}
+    assert set(findings(tmp_path)) == {"python", "clock", "settings", "store", "generator", "budget", "spool"}
 
 
 def test_doctor_asks_the_upstream_for_engines_and_balance_and_spends_nothing(tmp_path: Path) -> None:

@@ -1,74 +1,44 @@
 """One paid picture: what is spent, what is kept, and what rests before it may cost again."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from proxy import problems
-from proxy.bindings import Bindings, Bound
-from proxy.budget import Budget, SqliteBudget
+from proxy.bindings import Bindings
+from proxy.budget import SqliteBudget
 from proxy.generators import Made
 from proxy.limits import Limit, Limits
 from proxy.making import Making
 from proxy.pictures import master
 from proxy.prices import Prices
-from proxy.problems import Kind, Problem, StoreUnknown, UpstreamFailed
+from proxy.problems import Kind, StoreUnknown
 from proxy.renditions import Renditions
 from proxy.request import Delivery, Resolved
+from proxy.spool import Spool
 from proxy.stores import Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.memory import Memory
-from tests.doubles import KEY, NOON, Hands, Purse, Scripted, Shelf, name, order, picture
-
-ORDER = order()
-MASTER, BINDING, VERDICT = name(ORDER.content_key), name(folder="bindings"), name(ORDER.content_key, "verdicts")
-
-GOOD = Made(picture(), seed_sent=7)
-FILTERED = Made(b"", seed_sent=7, filtered=True)
-HTML = Made(b"<html>", seed_sent=7)
-TIMEOUT = UpstreamFailed(problems.UPSTREAM_TIMEOUT, "no answer in 120 s", charged=True)
-UNREACHABLE = UpstreamFailed(problems.UPSTREAM_UNREACHABLE, "no route", charged=False)
-
-
-class Workshop:
-    """All that is needed to make pictures; a second one on the same shelf is the process after a restart."""
-
-    def __init__(
-        self,
-        answers: Sequence[Made | Exception] = (),
-        shelf: Shelf | None = None,
-        budget: Budget | None = None,
-        generator: Scripted | None = None,
-    ) -> None:
-        self.generator = generator or Scripted(answers)
-        self.shelf = shelf or Shelf()
-        self.purse = Purse()
-        self.hands = Hands()
-        self.bindings = Bindings(self.shelf, self.generator.name)
-        self.renditions = Renditions(self.shelf, Memory(10**6))
-        self.making = Making(self.generator, budget or self.purse, self.bindings, self.renditions, self.hands.clock)
-
-    async def make(self, wanted: Bound = ORDER) -> None:
-        await self.making.make(KEY, wanted)
-
-    async def refused(self, wanted: Bound = ORDER) -> Problem:
-        """Why no picture is made."""
-        with pytest.raises(Problem) as problem:
-            await self.make(wanted)
-        return problem.value
+from tests.doubles import KEY, NOON, Hands, Purse, Scripted, Shelf, order, picture
+from tests.workshop import (
+    BINDING,
+    FILTERED,
+    GOOD,
+    HTML,
+    MASTER,
+    ORDER,
+    TIMEOUT,
+    UNREACHABLE,
+    VERDICT,
+    Workshop,
+    within,
+)
 
 
-def within(shop: Workshop, work: Callable[[Workshop], Awaitable[None]]) -> None:
-    async def lived() -> None:
-        try:
-            await work(shop)
-        finally:
-            await shop.renditions.close()
-
-    asyncio.run(lived())
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 # What is kept
@@ -112,6 +82,7 @@ def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
         other = Workshop(shelf=shop.shelf)
         await other.make()
         assert (other.generator.calls, other.purse.spent) == (0, 0)
+        await other.close()
         assert shop.shelf.written == [MASTER, BINDING, BINDING]
 
     within(Workshop([GOOD]), work)
@@ -165,7 +136,7 @@ def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) ->
         await shop.make()
         assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT
         assert shop.generator.calls == 1
-        await shop.renditions.close()
+        await shop.close()
         await budget.close()
 
     asyncio.run(main())
@@ -359,79 +330,25 @@ def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None
         for same in (shop, later):
             assert (await same.refused()).kind is problems.FILTERED
         assert (shop.generator.calls, later.generator.calls) == (1, 0)
+        await later.close()
 
     within(Workshop([FILTERED, GOOD]), work)
 
 
-class Toppler(Scripted):
-    """A generator during whose work the store goes down."""
-
-    def __init__(self, shelf: Shelf, answer: Made) -> None:
-        super().__init__([answer])
-        self._shelf = shelf
-
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
-        made = await super().generate(resolved, content_key)
-        self._shelf.down = True
-        return made
-
-
-def test_a_verdict_that_cannot_be_stored_is_told_and_remembered(caplog: pytest.LogCaptureFixture) -> None:
-    async def work(shop: Workshop) -> None:
-        assert (await shop.refused()).kind is problems.FILTERED
-        shop.shelf.down = False
-        assert (await shop.refused()).kind is problems.FILTERED
-        assert shop.generator.calls == 1
-
-    shelf = Shelf()
-    with caplog.at_level(logging.ERROR):
-        within(Workshop(shelf=shelf, generator=Toppler(shelf, FILTERED)), work)
-    assert "in memory only" in caplog.text
-
-
-# A store that goes down after paying
-
-
-def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_memory(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def work(shop: Workshop) -> None:
-        await shop.make()
-        assert shop.shelf.objects == {}
-        for format_ in ("png", "webp"):
-            found = await shop.renditions.find(ORDER.content_key, Delivery(format_))
-            assert found is not None
-            assert not found.rendition.stored
-        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
-
-    shelf = Shelf()
-    with caplog.at_level(logging.ERROR):
-        within(Workshop(shelf=shelf, generator=Toppler(shelf, GOOD)), work)
-    assert ORDER.content_key in caplog.text
-
-
-def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
-    async def work(shop: Workshop) -> None:
-        await shop.make()
-        await shop.make()
-        shop.shelf.down = False
-        await shop.make()
-        assert (shop.generator.calls, shop.purse.spent) == (1, 1)
-        assert BINDING in shop.shelf.objects
-
-    shelf = Shelf()
-    within(Workshop(shelf=shelf, generator=Toppler(shelf, GOOD)), work)
+# Looking
 
 
 def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
     async def main() -> None:
         shelf = Shelf()
         store = RememberedAbsence(shelf)
-        bindings, renditions, generator = Bindings(store, "painter"), Renditions(store, Memory(0)), Scripted([GOOD])
-        making = Making(generator, Purse(), bindings, renditions, Hands().clock)
+        spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), Scripted([GOOD])
+        renditions = Renditions(store, Memory(0), spool)
+        making = Making(generator, Purse(), spool, bindings, renditions, Hands().clock)
         assert await renditions.find(ORDER.content_key, Delivery()) is None
         await making.make(KEY, ORDER)
         assert await renditions.find(ORDER.content_key, Delivery()) is not None
         await renditions.close()
+        await spool.close()
 
     asyncio.run(main())

@@ -26,12 +26,38 @@ class Peer:
 
     def __init__(self, store: DiskStore) -> None:
         self.forgotten: list[str] = []
-        self.removals = Removals(store, self.forgotten.append)
+        self.removals = Removals(store, self._forget)
 
-    async def hears(self, condition: Callable[[], bool]) -> None:
+    async def _forget(self, key: str) -> None:
+        self.forgotten.append(key)
+
+    async def knows(self, key: str) -> None:
+        """Waits until it has heard of a takedown."""
+        await self._waited(lambda: self.removals.removed(key))
+
+    async def forgets(self, *keys: str) -> None:
+        """Waits until it has forgotten these, and no others."""
+
+        async def forgot() -> bool:
+            return self.forgotten == list(keys)
+
+        await self._waited(forgot)
+
+    async def _waited(self, condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110 - of another process, which tells nobody
+            while not await condition():  # noqa: ASYNC110 - of another process, which tells nobody
                 await asyncio.sleep(0.02)
+
+
+class Lame(DiskStore):
+    """A store that stops listing."""
+
+    lame = False
+
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        if self.lame:
+            raise StoreUnknown("the store is lame")
+        return super().listed(folder, leaf)
 
 
 def within(folder: Path, work: Callable[[DiskStore, Peer, Peer], Awaitable[_T]]) -> _T:
@@ -67,8 +93,8 @@ def test_a_takedown_deletes_the_picture_and_keeps_its_binding_and_all_others(tmp
         await fill(store)
         deleted = await one.removals.take_down(KEY, "because", NOW)
         assert set(deleted) == {name(), RENDITION, VERDICT}
-        assert one.removals.removed(KEY)
-        assert not one.removals.removed(OTHER)
+        assert await one.removals.removed(KEY)
+        assert not await one.removals.removed(OTHER)
         assert left(store) == {"masters f", "bindings 0", "tombstones 0", "purges 0"}
 
     within(tmp_path, work)
@@ -77,8 +103,8 @@ def test_a_takedown_deletes_the_picture_and_keeps_its_binding_and_all_others(tmp
 def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: Path) -> None:
     async def work(_: DiskStore, one: Peer, other: Peer) -> None:
         await one.removals.take_down(KEY, "because", NOW)
-        await other.hears(lambda: other.removals.removed(KEY))
-        await other.hears(lambda: other.forgotten == [KEY])
+        await other.knows(KEY)
+        await other.forgets(KEY)
         assert one.forgotten == [KEY]
 
     within(tmp_path, work)
@@ -87,10 +113,11 @@ def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: P
 def test_what_is_put_back_is_put_back_for_all(tmp_path: Path) -> None:
     async def work(_: DiskStore, one: Peer, other: Peer) -> None:
         await one.removals.take_down(KEY, "because", NOW)
-        await other.hears(lambda: other.removals.removed(KEY))
+        await other.knows(KEY)
         assert await one.removals.put_back(KEY)
-        assert not one.removals.removed(KEY)
-        await other.hears(lambda: not other.removals.removed(KEY))
+        assert not await one.removals.removed(KEY)
+        while await other.removals.removed(KEY):  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.02)
         assert not await one.removals.put_back(KEY)
 
     within(tmp_path, work)
@@ -100,10 +127,10 @@ def test_a_purge_leaves_no_tombstone_and_is_heard_of_each_time(tmp_path: Path) -
     async def work(store: DiskStore, one: Peer, other: Peer) -> None:
         await fill(store)
         assert set(await one.removals.purge(KEY, NOW)) == {name(), RENDITION, VERDICT}
-        await other.hears(lambda: other.forgotten == [KEY])
+        await other.forgets(KEY)
         assert await one.removals.purge(KEY, NOW + 1) == ()
-        await other.hears(lambda: other.forgotten == [KEY, KEY])
-        assert not other.removals.removed(KEY)
+        await other.forgets(KEY, KEY)
+        assert not await other.removals.removed(KEY)
 
     within(tmp_path, work)
 
@@ -112,7 +139,7 @@ def test_unbinding_deletes_a_binding_and_nothing_else(tmp_path: Path) -> None:
     async def work(store: DiskStore, one: Peer, other: Peer) -> None:
         await fill(store)
         assert await one.removals.unbind(KEY, ("bindings", "sketch-bindings"), NOW) == (name(folder="bindings"),)
-        await other.hears(lambda: other.forgotten == [KEY])
+        await other.forgets(KEY)
         assert left(store) == {"masters 0", "renditions 0", "verdicts 0", "masters f", "purges 0"}
 
     within(tmp_path, work)
@@ -129,39 +156,48 @@ def test_notes_that_everybody_has_heard_of_are_swept(tmp_path: Path) -> None:
 
 def test_before_the_list_was_read_nothing_is_known(tmp_path: Path) -> None:
     async def work() -> None:
-        store = DiskStore(tmp_path)
-        removals = Removals(store, lambda _: None)
-        with pytest.raises(StoreUnknown):
-            removals.removed(KEY)
+        store = Lame(tmp_path)
+        store.lame = True
+        removals = Peer(store).removals
         await removals.start()
-        assert not removals.removed(KEY)
+        with pytest.raises(StoreUnknown):
+            await removals.removed(KEY)
+        store.lame = False
+        assert not await removals.removed(KEY)
         await removals.close()
         await store.close()
 
     asyncio.run(work())
 
 
-class Lame(DiskStore):
-    """A store that stops listing."""
+def test_what_waits_for_the_store_was_taken_down_by_nobody(tmp_path: Path) -> None:
+    async def work() -> None:
+        store = Lame(tmp_path)
+        store.lame = True
 
-    lame = False
+        async def forget(_: str) -> None:
+            """Nothing is remembered."""
 
-    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
-        if self.lame:
-            raise StoreUnknown("the store is lame")
-        return super().listed(folder, leaf)
+        removals = Removals(store, forget, lambda key: key == KEY)
+        assert not await removals.removed(KEY)
+        with pytest.raises(StoreUnknown):
+            await removals.removed(OTHER)
+        await removals.close()
+        await store.close()
+
+    asyncio.run(work())
 
 
 def test_what_was_known_holds_while_the_store_does_not_answer(tmp_path: Path) -> None:
     async def work() -> None:
         store = Lame(tmp_path)
-        removals = Removals(store, lambda _: None)
+        removals = Peer(store).removals
         await removals.take_down(KEY, "because", NOW)
         await removals.start()
         store.lame = True
         await removals._refresh()
-        assert removals.removed(KEY)
-        assert not removals.removed(OTHER)
+        assert await removals.removed(KEY)
+        assert not await removals.removed(OTHER)
         await removals.close()
         await store.close()
 

@@ -3,18 +3,22 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar, get_args
 
 import pytest
 from PIL import Image
 
 from proxy import pictures
+from proxy.caching import Rendition
 from proxy.problems import StoreUnknown
 from proxy.renditions import Found, Renditions
 from proxy.request import Delivery, Format
+from proxy.sizing import Variant
+from proxy.spool import Paid, Spool
 from proxy.stores import Name, Record
 from proxy.stores.memory import Memory
-from tests.doubles import KEY, Shelf, name, picture
+from tests.doubles import KEY, Shelf, name, paid, picture
 
 _T = TypeVar("_T")
 
@@ -28,13 +32,20 @@ FORMATS = sorted(get_args(Format))
 def within(work: Callable[[Renditions, Shelf], Awaitable[_T]], shelf: Shelf | None = None, memory: int = 10**6) -> _T:
     async def lived() -> _T:
         store = shelf or Shelf()
-        renditions = Renditions(store, Memory(memory))
+        spool = Spool(Path("spool"))
+        renditions = Renditions(store, Memory(memory), spool)
         try:
             return await work(renditions, store)
         finally:
             await renditions.close()
+            await spool.close()
 
     return asyncio.run(lived())
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 async def found(renditions: Renditions, format_: Format = "webp") -> Found:
@@ -44,12 +55,21 @@ async def found(renditions: Renditions, format_: Format = "webp") -> Found:
     return there
 
 
+async def seen_stored(look: Callable[[], Awaitable[Found | None]]) -> Rendition:
+    """What `look` shows once it is a stored picture, which happens behind the looks."""
+    async with asyncio.timeout(20):
+        while True:
+            if (seen := await look()) is not None and seen.rendition.stored:
+                return seen.rendition
+            await asyncio.sleep(0)
+
+
 # From the store
 
 
 def test_the_png_is_the_master_itself_byte_for_byte() -> None:
     async def work(renditions: Renditions, shelf: Shelf) -> None:
-        assert await renditions.keep(KEY, MASTER)
+        await renditions.keep(KEY, MASTER)
         png = (await found(renditions, "png")).rendition
         assert (png.body, png.media_type, png.made_at, png.stored) == (MASTER.body, "image/png", MASTER.made_at, True)
         assert shelf.written == [name()]
@@ -253,35 +273,6 @@ def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Form
     within(work)
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-def test_a_paid_picture_that_the_store_refused_is_answered_and_says_so(format_: Format) -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
-        shelf.down = True
-        assert not await renditions.keep(KEY, MASTER)
-        assert await renditions.has(KEY)
-        first, second = await found(renditions, format_), await found(renditions, format_)
-        assert (first.rendition.stored, second.rendition.stored) == (False, False)
-        assert first.rendition.body == second.rendition.body
-
-    within(work)
-
-
-def test_a_paid_picture_is_stored_when_the_store_is_back() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
-        shelf.down = True
-        await renditions.keep(KEY, MASTER)
-        await found(renditions, "png")
-        shelf.down = False
-        for _ in range(1000):
-            if (await found(renditions, "png")).rendition.stored:
-                break
-            await asyncio.sleep(0)
-        assert (await found(renditions, "png")).rendition.stored
-        assert shelf.objects == {name(): MASTER}
-
-    within(work)
-
-
 def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_so() -> None:
     async def work(renditions: Renditions, shelf: Shelf) -> None:
         await renditions.keep(KEY, MASTER)
@@ -292,11 +283,149 @@ def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_so() ->
     within(work)
 
 
+def test_a_rendition_that_the_store_had_no_room_for_is_stored_when_it_has() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, MASTER)
+        shelf.full = True
+        first = (await found(renditions)).rendition
+        shelf.full = False
+        again = await seen_stored(lambda: found(renditions))
+        assert again.body == first.body
+        assert shelf.objects[WEBP].body == first.body
+
+    within(work)
+
+
+# What waits in the spool
+
+WAITING = paid()
+WAITING_KEY = WAITING.order.content_key
+
+
+def with_waiting(
+    work: Callable[[Renditions, Shelf, Spool], Awaitable[None]], *answers: Paid, down: bool = True, memory: int = 10**6
+) -> None:
+    """Runs `work` where `answers` were spooled by another process, which does not know yet of this one."""
+
+    async def lived() -> None:
+        shelf, other, spool = Shelf(), Spool(Path("spool")), Spool(Path("spool"))
+        shelf.down = down
+        for answer in answers or (WAITING,):
+            await other.put(answer)
+        renditions = Renditions(shelf, Memory(memory), spool)
+        await work(renditions, shelf, spool)
+        await renditions.close()
+        await spool.close()
+        await other.close()
+
+    asyncio.run(lived())
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: Format) -> None:
+    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+        assert await renditions.has(WAITING_KEY)
+        looks = [await renditions.find(WAITING_KEY, Delivery(format_)) for _ in range(3)]
+        assert [look.rendition.stored for look in looks if look] == [False] * 3
+        assert len({look.rendition.body for look in looks if look}) == 1
+
+    with_waiting(work)
+
+
+def test_what_waits_is_answered_without_asking_the_store() -> None:
+    async def work(renditions: Renditions, shelf: Shelf, spool: Spool) -> None:
+        await spool.refresh()
+        for format_ in FORMATS:
+            assert await renditions.find(WAITING_KEY, Delivery(format_)) is not None
+        assert (shelf.got, shelf.written) == ([], [])
+
+    with_waiting(work, memory=0)
+
+
+def test_what_waits_is_encoded_once_however_often_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    encodes = []
+    encoded = pictures.encoded
+
+    def counted(master_png: bytes, made: Variant, generator: str) -> bytes:
+        encodes.append(made)
+        return encoded(master_png, made, generator)
+
+    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+        for look in range(10):
+            found = await renditions.find(WAITING_KEY, Delivery())
+            assert found is not None
+            assert found.place == ("memory" if look else "store")
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+    monkeypatch.setattr(pictures, "encoded", counted)
+    with_waiting(work)
+    assert len(encodes) == 1
+
+
+def test_the_spool_gives_the_bytes_that_the_store_will_have() -> None:
+    async def work(renditions: Renditions, shelf: Shelf, _: Spool) -> None:
+        waiting = await renditions.find(WAITING_KEY, Delivery("png"))
+        shelf.down = False
+        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        assert waiting is not None
+        assert waiting.rendition.body == shelf.objects[name(WAITING_KEY)].body
+
+    with_waiting(work)
+
+
+def test_once_settled_it_is_read_from_the_store() -> None:
+    async def work(renditions: Renditions, shelf: Shelf, spool: Spool) -> None:
+        await renditions.find(WAITING_KEY, Delivery("png"))
+        shelf.down = False
+        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await spool.drop(WAITING_KEY)
+        renditions.settled(WAITING_KEY)
+        look = await renditions.find(WAITING_KEY, Delivery("png"))
+        assert look is not None
+        assert (look.rendition.stored, look.place) == (True, "store")
+
+    with_waiting(work)
+
+
+def test_what_another_process_settled_is_read_from_the_store() -> None:
+    async def work(renditions: Renditions, shelf: Shelf, spool: Spool) -> None:
+        await renditions.find(WAITING_KEY, Delivery("png"))
+        shelf.down = False
+        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        other = Spool(Path("spool"))
+        await other.drop(WAITING_KEY)
+        await other.close()
+        await spool.refresh(60)
+        await seen_stored(lambda: renditions.find(WAITING_KEY, Delivery("png")))
+
+    with_waiting(work)
+
+
+@pytest.mark.parametrize("answer", [paid(b"<html>"), paid(filtered=True)], ids=["no picture", "a refusal"])
+def test_what_waits_and_is_no_picture_is_none(answer: Paid) -> None:
+    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+        assert await renditions.find(answer.order.content_key, Delivery()) is None
+        assert not await renditions.has(answer.order.content_key)
+
+    with_waiting(work, answer)
+
+
+def test_what_is_in_no_spool_stays_unknown() -> None:
+    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+        with pytest.raises(StoreUnknown):
+            await renditions.find(KEY, Delivery())
+
+    with_waiting(work)
+
+
+# Once
+
+
 def test_a_master_is_kept_once() -> None:
     async def work(renditions: Renditions, shelf: Shelf) -> None:
         other = Record(pictures.master(picture(colour="red"), "painter"), "image/png", 0, {"generator": "painter"})
-        assert await renditions.keep(KEY, MASTER)
-        assert await renditions.keep(KEY, other)
+        await renditions.keep(KEY, MASTER)
+        await renditions.keep(KEY, other)
         assert (await found(renditions, "png")).rendition.body == MASTER.body
         assert shelf.objects == {name(): MASTER}
 

@@ -46,6 +46,8 @@ async def _findings() -> list[Finding]:
         found += await service.store.findings()
         found += await service.generator.findings(chosen.defaults.engines)
         found.append(await _budget(service))
+        await service.spool.refresh()
+        found.append(service.spool_finding())
     finally:
         await service.close()
     return found

@@ -49,7 +49,7 @@ async def _known(request: "Request", chosen: "Settings") -> dict[str, Any]:
 
     service = opened(chosen)
     try:
-        await service.start()
+        await service.removals.start()
         return dict(await room.known(service.cdn, request, chosen.public_url))
     finally:
         await service.close()

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, Self, cast, get_args
 
 from proxy.findings import Finding
 
-Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts", "tombstones", "purges"]
+Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts", "tombstones", "purges", "paid"]
 
 FORMAT_VERSION = 1
 _LEAF = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
@@ -32,7 +32,12 @@ class Name:
 
     @property
     def path(self) -> str:
-        """The path below a store's root: two levels of two hex digits keep folders small."""
+        """The path below a store's root: two levels of two hex digits keep folders small.
+
+        What is paid for and not stored yet has no levels: it comes and goes, and would leave them empty behind it.
+        """
+        if self.folder == "paid":
+            return f"{self.folder}/{self.leaf}"
         return f"{self.folder}/{self.leaf[:2]}/{self.leaf[2:4]}/{self.leaf}"
 
     @classmethod

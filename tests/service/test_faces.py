@@ -117,5 +117,5 @@ def test_readiness_names_every_part(service: Promptcdn) -> None:
 
     assert answer.status_code == 200
     assert document["ready"] is True
-    assert set(document["parts"]) == {"service", "store", "generator", "budget"}
+    assert set(document["parts"]) == {"service", "store", "generator", "budget", "spool"}
     assert answer.headers["cache-control"] == "no-store"

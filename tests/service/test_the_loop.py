@@ -20,11 +20,14 @@ DEEDS = {
     "/proxy/generators/sketch/drawing.py": None,
     "/proxy/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
     "/proxy/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
+    "/proxy/spool/folder.py": {"_files", "_probe", "_move_aside"},
     "/proxy/budget/counter.py": None,
     "/proxy/rates.py": {"_paid", "_pay", "_decision"},
     "/PIL/": None,
     "/botocore/": None,
 }
+# Pillow has a say in the imports of whoever imports anything.
+IMPORTING = ("<module>", "find_spec")
 CAMO = {"user-agent": "go-camo", "via": "go-camo"}
 BROWSER = {"accept": "image/avif,image/webp,*/*;q=0.8"}
 
@@ -42,7 +45,7 @@ class Watch:
             return
         path, name = frame.f_code.co_filename, frame.f_code.co_name
         for place, deeds in DEEDS.items():
-            if place in path and (deeds is None or name in deeds) and name != "<module>":
+            if place in path and (deeds is None or name in deeds) and name not in IMPORTING:
                 (self.on_the_loop if threading.get_ident() == self._loop else self.elsewhere).add(name)
 
     def __enter__(self) -> "Watch":

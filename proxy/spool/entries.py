@@ -1,0 +1,50 @@
+"""Entries of the spool, and the objects that they are on disk: the order in the header, the picture as the body."""
+
+from dataclasses import dataclass
+
+from proxy.generators import Made
+from proxy.request import Resolved
+from proxy.stores import Record
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was ordered: the whole request, the key of its picture, and that of the URL which asked for it."""
+
+    as_asked_key: str
+    resolved: Resolved
+    content_key: str
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What a generator answered to an order, and when (Unix seconds): all that is needed to settle it."""
+
+    order: Order
+    made: Made
+    made_at: int
+
+
+def written(paid: Paid) -> Record:
+    """The entry as an object. Its body is the picture as it came: no check and no cleaning has seen it yet."""
+    order, made = paid.order, paid.made
+    said = {
+        "as_asked_key": order.as_asked_key,
+        "content_key": order.content_key,
+        "resolved": order.resolved.parameters(),
+        "seed_sent": made.seed_sent,
+        "seed_echo": made.seed_echo,
+        "filtered": made.filtered,
+    }
+    return Record(made.picture, "application/octet-stream", paid.made_at, said)
+
+
+def read(record: Record) -> Paid:
+    """The inverse of `written`. Raises `ValueError` where another version wrote it."""
+    said = record.resolved
+    try:
+        order = Order(said["as_asked_key"], Resolved.from_parameters(said["resolved"]), said["content_key"])
+        made = Made(record.body, said["seed_sent"], said["seed_echo"], said["filtered"])
+    except (TypeError, KeyError) as error:
+        raise ValueError("an entry that this version does not know") from error
+    return Paid(order, made, record.made_at)

@@ -1,0 +1,280 @@
+"""What is paid for is never lost: the bucket stops and dies, the service stops and dies, and the ledger adds up."""
+
+import json
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.buckets import BUCKET, Service, moto, stored
+from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.upstream import Upstream
+
+URLS = [f"/?prompt=spooled&seed={seed}" for seed in range(30)]
+UNSTORED = "public, max-age=60, stale-while-revalidate=0"
+SMALL: dict[str, object] = {
+    "PROMPTCDN_ENGINE": "any",
+    "PROMPTCDN_SIZE": "256x256",
+    "PROMPTCDN_CONCURRENCY": 30,
+    "PROMPTCDN_BUDGET": "unlimited",
+}
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        yield running
+
+
+def on_bucket(folder: Path, bucket: Service, upstream: Upstream, **settings: object) -> Promptcdn:
+    store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/store", "STABILITY_HOST": upstream.url}
+    return Promptcdn(folder, **{**SMALL, **store, **bucket.environment, **settings})
+
+
+def paid(upstream: Upstream) -> Counter[str]:
+    """How often each picture was paid for."""
+    return Counter(call.request_id for call in upstream.ledger.calls())
+
+
+def spooled(folder: Path) -> int:
+    """How many entries the spool has on its disk."""
+    return len(list((folder / "data" / "spool" / "paid").glob("*")))
+
+
+def made_while_away(service: Promptcdn, upstream: Upstream, go_away: "signal.Signals", bucket: Service) -> list[bytes]:
+    """The answers to 30 misses, of which each was paid for just before the bucket went away."""
+    upstream.hold()
+    with ThreadPoolExecutor(1) as beside:
+        asked: Future[list[httpx2.Response]] = beside.submit(service.get_together, *URLS)
+        upstream.wait_for_calls(30)
+        assert bucket.process is not None
+        bucket.process.send_signal(go_away)
+        upstream.release()
+        return unstored(asked.result())
+
+
+def unstored(answers: list[httpx2.Response]) -> list[bytes]:
+    """What all were answered with: pictures that no cache may hold for long."""
+    assert Counter((one.status_code, one.headers["cache-control"]) for one in answers) == {
+        (200, UNSTORED): len(answers)
+    }
+    assert not any("etag" in answer.headers for answer in answers)
+    return [answer.content for answer in answers]
+
+
+def require_refused(service: Promptcdn) -> None:
+    """New pictures are not paid for while it is not known what is stored."""
+    refused = service.get("/?prompt=another&seed=1")
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unknown")
+    assert int(refused.headers["retry-after"]) > 0
+
+
+def require_stored_within(seconds: float, service: Promptcdn, pictures: list[bytes]) -> None:
+    """Every picture is what it was, and may be kept for ever, at the latest after so many seconds."""
+    deadline = time.monotonic() + seconds
+    left = dict(zip(URLS, pictures, strict=False))
+    while left:
+        assert time.monotonic() < deadline, f"{len(left)} are not stored yet"
+        for url in list(left):
+            answer = service.get(url)
+            assert answer.status_code == 200
+            assert answer.content == left[url]
+            if "immutable" in answer.headers["cache-control"]:
+                del left[url]
+
+
+def test_a_bucket_that_hangs_loses_no_paid_picture_also_over_a_restart(tmp_path: Path, upstream: Upstream) -> None:
+    with moto(tmp_path) as bucket:
+        assert bucket.process is not None
+        with on_bucket(tmp_path / "one", bucket, upstream) as service:
+            pictures = made_while_away(service, upstream, signal.SIGSTOP, bucket)
+            assert unstored([service.get(url) for url in URLS]) == pictures
+        assert spooled(tmp_path / "one") == 30
+
+        with on_bucket(tmp_path / "one", bucket, upstream) as service:
+            assert unstored(service.get_together(*URLS)) == pictures
+            require_refused(service)
+            assert service.get("/readyz").json()["parts"]["spool"]["ready"] is True
+            bucket.process.send_signal(signal.SIGCONT)
+            require_stored_within(5, service, pictures)
+            assert service.get("/readyz").json()["parts"]["spool"] == {"ready": True, "detail": "empty"}
+
+        assert spooled(tmp_path / "one") == 0
+        kept = stored(bucket, "store")
+        assert (kept["masters"], kept["bindings"]) == (30, 30)
+        assert (len(paid(upstream)), paid(upstream).total()) == (30, 30)
+    log = (tmp_path / "one" / "log").read_text()
+    assert log.count("waits in the spool: ") == 2  # once in each process
+    assert log.count("nothing waits in the spool any more") == 1
+
+
+def test_a_bucket_that_dies_and_a_service_that_is_killed_lose_no_paid_picture(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    with moto(tmp_path) as bucket:
+        with on_bucket(tmp_path / "one", bucket, upstream) as service:
+            pictures = made_while_away(service, upstream, signal.SIGKILL, bucket)
+            service.stop(signal.SIGKILL)
+        assert spooled(tmp_path / "one") == 30
+
+    with on_bucket(tmp_path / "one", bucket, upstream) as service:
+        assert unstored(service.get_together(*URLS)) == pictures
+        with moto(tmp_path, port=bucket.port) as again:
+            require_stored_within(5, service, pictures)
+            kept = stored(again, "store")
+    assert (kept["masters"], kept["bindings"], spooled(tmp_path / "one")) == (30, 30, 0)
+    assert (len(paid(upstream)), paid(upstream).total()) == (30, 30)
+
+
+def test_a_service_that_is_stopped_while_pictures_are_on_their_way_to_the_bucket_loses_none(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    with moto(tmp_path) as bucket:
+        assert bucket.process is not None
+        with (
+            on_bucket(tmp_path / "one", bucket, upstream, PROMPTCDN_GRACE=1) as service,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            upstream.hold()
+            asked = beside.submit(service.get_together, *URLS)
+            upstream.wait_for_calls(30)
+            bucket.process.send_signal(signal.SIGSTOP)
+            service.process.send_signal(signal.SIGTERM)
+            upstream.release()
+            answers = asked.result()
+            assert {answer.status_code for answer in answers} <= {200, 503}
+            assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 503)
+            service.process.wait(60)
+        assert spooled(tmp_path / "one") == paid(upstream).total() == 30
+
+        bucket.process.send_signal(signal.SIGCONT)
+        with on_bucket(tmp_path / "one", bucket, upstream) as service:
+            answers = service.get_together(*URLS)
+            require_stored_within(5, service, [answer.content for answer in answers])
+        assert (stored(bucket, "store")["masters"], paid(upstream).total()) == (30, 30)
+
+
+def test_another_process_on_the_same_folder_shows_what_waits_and_pays_nothing(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    shared = {"PROMPTCDN_DATA_DIR": tmp_path / "one" / "data"}
+    with (
+        moto(tmp_path) as bucket,
+        on_bucket(tmp_path / "one", bucket, upstream) as one,
+        on_bucket(tmp_path / "two", bucket, upstream, **shared) as two,
+    ):
+        assert bucket.process is not None
+        pictures = made_while_away(one, upstream, signal.SIGSTOP, bucket)
+        assert unstored(two.get_together(*URLS)) == pictures
+        bucket.process.send_signal(signal.SIGCONT)
+        for service in (one, two):
+            require_stored_within(10, service, pictures)
+        assert stored(bucket, "store")["masters"] == 30
+        assert (spooled(tmp_path / "one"), paid(upstream).total()) == (0, 30)
+
+
+def test_memory_hits_wait_for_no_bucket(tmp_path: Path, upstream: Upstream) -> None:
+    with moto(tmp_path) as bucket, on_bucket(tmp_path / "one", bucket, upstream) as service:
+        assert bucket.process is not None
+        first = service.get("/?prompt=a&seed=1")
+        bucket.process.send_signal(signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as beside:
+            misses = beside.submit(service.get_together, *URLS)
+            hits = 0
+            while not misses.done():
+                began = time.monotonic()
+                hit = service.get("/?prompt=a&seed=1")
+                assert (hit.content, time.monotonic() - began < 1) == (first.content, True)
+                hits += 1
+            assert {answer.status_code for answer in misses.result()} == {503}
+        assert hits > 100
+        assert paid(upstream).total() == 1
+        bucket.process.send_signal(signal.SIGCONT)
+
+
+def test_renditions_and_permalinks_of_a_spooled_picture_are_answered(tmp_path: Path, upstream: Upstream) -> None:
+    with moto(tmp_path) as bucket:
+        assert bucket.process is not None
+        with on_bucket(tmp_path / "one", bucket, upstream) as service:
+            made_while_away(service, upstream, signal.SIGSTOP, bucket)
+            key = service.get(URLS[0]).headers["link"][4:68]
+            views = [URLS[0] + "&w=64", URLS[0] + "&format=avif", f"/i/{key}.png", f"/i/{key}.jpg?w=128"]
+            first = unstored([service.get(view) for view in views])
+            service.stop(signal.SIGKILL)
+        with on_bucket(tmp_path / "one", bucket, upstream, PROMPTCDN_MEMORY=0) as service:
+            assert unstored([service.get(view) for view in views]) == first
+            bucket.process.send_signal(signal.SIGCONT)
+
+
+def test_a_kill_at_any_moment_costs_no_picture_that_was_answered_or_spooled(tmp_path: Path, upstream: Upstream) -> None:
+    settings = {**SMALL, "STABILITY_HOST": upstream.url, "PROMPTCDN_CONCURRENCY": 4}
+    upstream.always("slow=0.02")
+    for kill in range(6):
+        urls = [f"/?prompt=kill+{kill}&seed={seed}" for seed in range(40)]
+        with Promptcdn(tmp_path, **settings) as service, ThreadPoolExecutor(8) as clients:
+            answers = [clients.submit(body_or_nothing, service.url + url) for url in urls]
+            upstream.wait_for_calls(paid(upstream).total() + 3 * kill + 1)
+            service.stop(signal.SIGKILL)
+            answered = dict(zip(urls, [answer.result() for answer in answers], strict=True))
+        upstream.wait_until_idle()
+        safe = keys_in(tmp_path)
+        before = paid(upstream)
+        assert safe <= set(before)
+        with Promptcdn(tmp_path, **settings) as service:
+            for url, answer in zip(urls, service.get_together(*urls), strict=True):
+                assert answer.status_code == 200
+                if answered[url] is not None:
+                    assert answer.content == answered[url]
+                    assert answer.headers["link"][4:68] in safe
+        after = paid(upstream)
+        assert {key for key in safe if after[key] > before[key]} == set()
+        assert keys_in(tmp_path) == set(after)
+        assert spooled(tmp_path) == 0
+
+
+def body_or_nothing(url: str) -> bytes | None:
+    """What a client got before the service was killed."""
+    try:
+        return httpx2.get(url, timeout=60).raise_for_status().content
+    except httpx2.HTTPError:
+        return None
+
+
+def keys_in(folder: Path) -> set[str]:
+    """The content keys of all that is stored or spooled."""
+    data = folder / "data"
+    places = (*data.glob("spool/paid/*"), *data.glob("store/masters/*/*/*"))
+    return {path.name for path in places}
+
+
+def test_doctor_and_readyz_say_what_waits(tmp_path: Path, upstream: Upstream) -> None:
+    with moto(tmp_path) as bucket, on_bucket(tmp_path / "one", bucket, upstream) as service:
+        made_while_away(service, upstream, signal.SIGKILL, bucket)
+        part = service.get("/readyz").json()["parts"]["spool"]
+        variables = environment(PROMPTCDN_DATA_DIR="data", STABILITY_HOST=upstream.url)
+        ended = subprocess.run(
+            [PROMPTCDN, "doctor", "--json"], cwd=tmp_path / "one", env=variables, capture_output=True, text=True
+        )
+    found = {finding["part"]: finding for finding in json.loads(ended.stdout)}
+    assert part["ready"] is True
+    for said in (part["detail"], found["spool"]["detail"]):
+        assert said.startswith("30 waiting for the store, the oldest for ")
+    assert found["spool"]["good"] is True
+
+
+def test_a_folder_that_cannot_be_written_is_red_and_pictures_are_made(tmp_path: Path, upstream: Upstream) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "spool").touch()
+    with Promptcdn(tmp_path, **SMALL, STABILITY_HOST=upstream.url) as service:
+        answer, ready = service.get(URLS[0]), service.get("/readyz")
+
+    assert (answer.status_code, "immutable" in answer.headers["cache-control"]) == (200, True)
+    assert ready.status_code == 503
+    assert "spool takes nothing: " in ready.json()["parts"]["spool"]["detail"]
+    assert paid(upstream).total() == 1
