@@ -130,7 +130,7 @@ def test_a_rendition_that_was_refused_once_is_kept_when_the_store_takes_it_again
         first = service.get(url)
         assert (first.status_code, first.headers["cache-control"]) == (200, A_MINUTE)
         in_the_way.unlink()
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 10
         while (answer := service.get(url)).headers["cache-control"] != YEAR:
             assert time.monotonic() < give_up, "the store is back, and the picture is still called unstored"
             time.sleep(0.1)
