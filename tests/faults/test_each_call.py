@@ -26,8 +26,9 @@ from proxy.generators.stability import Stability
 from proxy.making import Clock
 from proxy.problems import StoreUnknown, UpstreamFailed
 from proxy.rates import SqliteRates
-from proxy.service import opened
+from proxy.service import CLOCK, opened
 from proxy.settings import load
+from proxy.stores import Name, Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.disk import DiskStore
 from tests.doubles import picture
@@ -238,3 +239,35 @@ def test_a_miss_survives_a_hang_of_each_call_of_store_budget_and_generator(each:
 )
 def test_a_miss_survives_nonsense_from_the_generator(each: Callable[..., None], made: Made) -> None:
     each(lambda failure, _: failing_methods(failure, {GENERATE: answering_late(made)}))
+
+
+def test_a_rendition_that_was_refused_once_is_stored_when_the_store_takes_it_again(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**SMALL, "PROMPTCDN_DATA_DIR": str(tmp_path), "STABILITY_HOST": upstream.url}.items():
+        monkeypatch.setenv(name, value)
+    put = DiskStore.put
+    refused: list[Name] = []
+
+    async def refusing(store: DiskStore, name: Name, record: Record) -> Record:
+        if name.folder == "renditions" and not refused:
+            refused.append(name)
+            raise DOWN
+        return await put(store, name, record)
+
+    async def work() -> None:
+        async with Running(CLOCK) as service:
+            first = await service.get()
+            assert first.status_code == 200
+            assert refused
+            for _ in range(200):
+                if "immutable" in (answer := await service.get()).headers["cache-control"]:
+                    break
+                # Hits in memory leave the event loop no time for anything else.
+                await asyncio.sleep(0.05)
+            assert "immutable" in answer.headers["cache-control"]
+            assert answer.content == first.content
+
+    monkeypatch.setattr(DiskStore, "put", refusing)
+    asyncio.run(work())
+    assert paid(upstream).total() == 1
