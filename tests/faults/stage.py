@@ -1,0 +1,42 @@
+"""What the tests under faults share: a service whose pictures are small, and what was paid for and kept."""
+
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+
+from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.upstream import Upstream
+
+# An engine of which nothing is known draws any size.
+SMALL = {"PROMPTCDN_SIZE": "256x256", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_BUDGET": "unlimited"}
+
+
+def small(folder: Path, upstream: Upstream, **settings: object) -> Promptcdn:
+    """A service of `upstream`, its pictures small and its budget without a limit."""
+    return Promptcdn(folder, **{"STABILITY_HOST": upstream.url, **SMALL, **settings})
+
+
+def paid(upstream: Upstream) -> Counter[str]:
+    """How often each picture was paid for, by content key."""
+    return Counter(call.request_id for call in upstream.ledger.calls())
+
+
+def counted(folder: Path) -> int:
+    """How many pictures the budget's counter says were paid for."""
+    with closing(connect(folder / "data" / "budget.sqlite3")) as database:
+        return int(database.execute("SELECT coalesce(sum(pictures), 0) FROM spent").fetchone()[0])
+
+
+def verified(store: str, **variables: str) -> tuple[int, str]:
+    """What `promptcdn store verify` says of a store: its exit code and its words."""
+    command = [PROMPTCDN, "store", "verify", "--store", store]
+    ended = subprocess.run(command, env=environment(**variables), capture_output=True, text=True)
+    return ended.returncode, ended.stdout
+
+
+def key(headers: Mapping[str, str]) -> str:
+    """The content key in an answer's permalink."""
+    return headers["link"].partition("/i/")[2][:64]

@@ -1,0 +1,65 @@
+"""More than can be made: bounded queues, then a clear refusal, and hits go on."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.crowd import Crowd, Reply
+from tests.faults.conftest import Figures
+from tests.faults.stage import paid, small
+from tests.rounds import rounds
+from tests.running import Promptcdn
+from tests.upstream import Upstream
+
+MISSES = 2000
+MADE = 8 + 64
+
+
+def resident(service: Promptcdn) -> int:
+    """The process's memory in kB."""
+    with open(f"/proc/{service.process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_of_two_thousand_misses_at_once_as_many_are_made_as_the_queue_holds_and_hits_go_on(
+    tmp_path: Path, upstream: Upstream, figures: Figures
+) -> None:
+    times = 1 + rounds(1)
+    memory = []
+    settings = {"PROMPTCDN_CONCURRENCY": 8, "PROMPTCDN_QUEUE": 64}
+    with small(tmp_path, upstream, **settings) as service, ThreadPoolExecutor(1) as others:
+        crowd = Crowd(service.url)
+        hit = service.get("/?prompt=a+hit&seed=1")
+        memory.append(resident(service))
+        for number in range(times):
+            upstream.hold()
+            flood = others.submit(crowd.answers, [f"/?prompt=flood+{number}&seed={seed}" for seed in range(MISSES)])
+            upstream.wait_for_calls(1 + MADE * number + 8)
+            hits = [service.get("/?prompt=a+hit&seed=1") for _ in range(200)]
+            crowd.wait_for_answers(MISSES * (number + 1) - MADE)
+            upstream.release()
+            require_bounded(flood.result())
+
+            assert {answer.content for answer in hits} == {hit.content}
+            assert sorted(paid(upstream).values()) == [1] * (1 + MADE * (number + 1))
+            memory.append(resident(service))
+    before, once, *_, often = memory
+    # The first one opens two thousand connections and fills what is reused by the next.
+    assert once < 3 * before
+    assert often < 1.3 * once
+    figures(
+        rounds=times,
+        requests=times * MISSES,
+        paid=times * MADE,
+        refused=times * (MISSES - MADE),
+        hits_meanwhile=times * 200,
+        memory_in_MB=" → ".join(str(kilobytes // 1000) for kilobytes in memory),
+    )
+
+
+def require_bounded(replies: list[Reply]) -> None:
+    made = [reply for reply in replies if reply.status == 200]
+    refused = [reply for reply in replies if reply.status != 200]
+    assert len(made) == MADE
+    assert len({reply.body for reply in made}) == MADE
+    assert {(reply.status, reply.code) for reply in refused} == {(503, "overloaded")}
+    assert all(int(reply.headers["retry-after"]) > 0 for reply in refused)

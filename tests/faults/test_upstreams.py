@@ -1,0 +1,136 @@
+"""Fifteen faults of the upstream, and five audiences that look at each."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import pytest
+
+from tests.chaos import Chaos, Name
+from tests.crowd import PROGRAM, Crowd, Reply
+from tests.faults.conftest import Figures
+from tests.faults.stage import paid, small
+from tests.running import Promptcdn
+from tests.upstream import Upstream
+
+_CHROME = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/143.0.0.0 Safari/537.36"}
+CAMO = {"User-Agent": "github-camo (1a2b3c4d)", "Via": "1.1 github-camo (1a2b3c4d)", "Accept": "image/*"}
+AUDIENCES: Mapping[str, Mapping[str, str]] = {
+    "an image proxy": CAMO,
+    "an img": {**_CHROME, "Accept": "image/avif,image/webp,*/*;q=0.8", "Sec-Fetch-Dest": "image"},
+    "a navigation": {**_CHROME, "Accept": "text/html,image/webp,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"},
+    "a crawler": {"User-Agent": "Googlebot/2.1", "Accept": "*/*"},
+    "a program": PROGRAM,
+}
+# All but the crawler.
+PAYING = len(AUDIENCES) - 1
+SHORT, A_DAY = (f"public, max-age={seconds}, stale-while-revalidate=0" for seconds in (5, 86400))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a fault is answered with, and whether each try of it is in the ledger."""
+
+    fault: str
+    status: int
+    code: str
+    charged: bool = True
+
+
+# The last three are faults of the way to an upstream that is well.
+ROWS = [
+    Row("hang", 504, "upstream_timeout"),
+    Row("hang_mid", 504, "upstream_timeout"),
+    Row("reset", 503, "upstream_unreachable"),
+    Row("internal", 502, "upstream_garbled"),
+    Row("no_picture", 502, "upstream_garbled"),
+    Row("empty", 502, "upstream_garbled"),
+    Row("html", 502, "upstream_garbled"),
+    Row("truncated", 502, "upstream_garbled"),
+    Row("wrong_size", 502, "upstream_garbled"),
+    Row("filter", 403, "filtered"),
+    Row("unauthenticated", 502, "upstream_refused", charged=False),
+    Row("resource_exhausted", 503, "upstream_busy", charged=False),
+    Row("refused connection", 503, "upstream_unreachable", charged=False),
+    Row("silent connection", 503, "upstream_unreachable", charged=False),
+    Row("cut in mid-picture", 503, "upstream_unreachable"),
+]
+
+
+WAYS: Mapping[str, tuple[Name, float]] = {
+    "refused connection": ("refuse", 0),
+    "silent connection": ("stall", 0),
+    "cut in mid-picture": ("reset", 200_000),
+}
+
+
+@contextmanager
+def faulty(folder: Path, upstream: Upstream, row: Row) -> Iterator[Promptcdn]:
+    """A service that meets the fault of `row`; the fault has happened when it ends."""
+    short = {"PROMPTCDN_UPSTREAM_TIMEOUT": 1, "PROMPTCDN_PROXY_WAIT": 10, "STABILITY_KEY": "canary"}
+    with Chaos(int(upstream.host.partition(":")[2])) as chaos:
+        with small(folder, upstream, **short, STABILITY_HOST=f"grpc://127.0.0.1:{chaos.port}") as service:
+            if way := WAYS.get(row.fault):
+                chaos.commit(*way)
+            yield service
+        assert chaos.committed[way[0]] if way else not chaos.committed
+
+
+def url(row: Row, who: str) -> str:
+    fault = "fault:big=1" if row.fault == "cut in mid-picture" else "" if row.fault in WAYS else f"fault:{row.fault}"
+    return f"/?prompt={quote_plus(f'for {who} {fault}')}&seed=1"
+
+
+def asked(service: Promptcdn, row: Row, upstream: Upstream) -> dict[str, Reply]:
+    """What each audience is told of a new picture of its own, all at once: none of them is the first to fail."""
+    crowd = Crowd(service.url)
+    upstream.hold()
+    with ThreadPoolExecutor(len(AUDIENCES)) as clients:
+        asked = {who: clients.submit(crowd.answers, [url(row, who)], head) for who, head in AUDIENCES.items()}
+        upstream.wait_for_calls(PAYING if row.charged else 0)
+        upstream.release()
+        return {who: reply.result()[0] for who, reply in asked.items()}
+
+
+def require_told(row: Row, who: str, reply: Reply) -> None:
+    """The row of the table of outcomes, as this audience sees it."""
+    headers, picture = reply.headers, "image/" in AUDIENCES[who]["Accept"]
+    if who == "a crawler":
+        assert (reply.status, reply.code, headers["cache-control"]) == (503, "hits_only", "no-store")
+        return
+    assert reply.status == (200 if who == "an image proxy" else row.status)
+    assert headers.get("promptcdn-status") == (str(row.status) if who == "an image proxy" else None)
+    assert headers["content-type"] == ("image/png" if picture else "application/problem+json")
+    assert picture or reply.code == row.code
+    assert headers["cache-control"] == (A_DAY if row.code == "filtered" else SHORT)
+    assert headers["vary"] == "Accept, User-Agent, Via"
+    assert ("retry-after" in headers) == (row.status >= 500)
+    assert headers["x-content-type-options"] == "nosniff"
+    assert ("content-security-policy" in headers) == picture
+    assert not headers.keys() & {"etag", "last-modified", "repr-digest", "content-location", "link", "set-cookie"}
+    assert b"canary" not in reply.body
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+def test_a_fault_of_the_upstream_is_told_to_each_audience_in_its_own_way_and_stores_nothing(
+    tmp_path: Path, upstream: Upstream, figures: Figures, row: Row
+) -> None:
+    with faulty(tmp_path, upstream, row) as service:
+        for who, reply in asked(service, row, upstream).items():
+            require_told(row, who, reply)
+        upstream.wait_until_idle()
+        calls = paid(upstream)
+        assert list(calls.values()) == [1] * (PAYING if row.charged else 0)
+
+        if row.charged:
+            again = asked(service, row, upstream)["a program"]
+            assert (again.status, again.code) == (row.status, row.code)
+            assert paid(upstream) == calls
+        state = service.get("/info" + url(row, "a program")[1:]).json()["state"]
+        assert state == ("blocked" if row.code == "filtered" else "absent")
+    assert not list((tmp_path / "data" / "store").glob("masters/*/*/*"))
+    assert "canary" not in (tmp_path / "log").read_text()
+    figures(answers=len(AUDIENCES), paid=calls.total(), stored=0)
