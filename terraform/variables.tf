@@ -1,0 +1,51 @@
+variable "name" {
+  description = "The name of the service, its account and its secrets."
+  type        = string
+  default     = "promptcdn"
+}
+
+variable "region" {
+  description = "Where the service and the bucket are, like europe-west1."
+  type        = string
+}
+
+variable "image" {
+  description = "The container, by its digest, in a registry that Cloud Run can read."
+  type        = string
+}
+
+variable "bucket" {
+  description = "The name of the bucket that is made for the pictures."
+  type        = string
+}
+
+variable "signing_keys" {
+  description = "The keys of signed URLs, like id:secret. New pictures are for signed URLs only."
+  type        = string
+  sensitive   = true
+}
+
+variable "stability_key" {
+  description = "The hosted upstream's key. Without it and without a host pictures are sketches."
+  type        = string
+  default     = ""
+  sensitive   = true
+}
+
+variable "stability_host" {
+  description = "A server of your own, like grpcs://gpu.example.org:443."
+  type        = string
+  default     = ""
+}
+
+variable "budget" {
+  description = "What an instance may pay for."
+  type        = string
+  default     = "100/day"
+}
+
+variable "public_url" {
+  description = "Where people reach the service, for snippets. Empty: as they asked."
+  type        = string
+  default     = ""
+}

@@ -1,0 +1,153 @@
+"""compose.yaml without containers: what its services run, as processes on loopback, set up by its own values."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import yaml
+
+from proxy.settings import NOT_BUILT, PREFIX
+from tests import buckets
+from tests.fronts import Nginx
+from tests.running import PROMPTCDN, Promptcdn
+
+ROOT = Path(__file__).parent.parent
+REPLICAS = ("promptcdn-a", "promptcdn-b")
+READY_SECONDS = 30
+# The store that compose.yaml names; ./scripts/compose-test installs it. Without it moto is the bucket.
+WEED = shutil.which("weed", path=f"{Path(PROMPTCDN).parent}:{os.environ['PATH']}")
+
+Mapping = dict[str, Any]
+
+
+def compose(**said: str) -> Mapping:
+    """The file with what `.env` would say, the one needed secret at least."""
+    secret = {"S3_SECRET": "canary-aws"}
+    filled: Mapping = _filled(yaml.safe_load((ROOT / "compose.yaml").read_text()), secret | said)
+    return filled
+
+
+def _filled(part: Any, said: dict[str, str]) -> Any:
+    """`${NAME:-default}` and `${NAME:?complaint}` as docker compose fills them in: after the file was read."""
+    if isinstance(part, dict):
+        return {name: _filled(value, said) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_filled(value, said) for value in part]
+    if not isinstance(part, str):
+        return part
+
+    def value(match: re.Match[str]) -> str:
+        name, operator, text = match.groups()
+        assert said.get(name) or operator == ":-", f"{name}: {text}"
+        return said.get(name) or text
+
+    return re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, part)
+
+
+@contextlib.contextmanager
+def running(folder: Path, **said: str) -> Iterator[tuple[Nginx, list[Promptcdn]]]:
+    """nginx, and the replicas behind it. The names by which they find each other are places on loopback."""
+    services = compose(**said)["services"]
+    with contextlib.ExitStack() as stack:
+        places = {
+            services["promptcdn-a"]["environment"]["AWS_ENDPOINT_URL_S3"]: stack.enter_context(
+                _store(folder, services["seaweedfs"])
+            ),
+            "172.28.0.0/24": "127.0.0.1",
+        }
+        if "REDIS_URL" not in NOT_BUILT:
+            places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
+        replicas = [
+            stack.enter_context(Promptcdn(folder / name, **_environment(services[name], places, folder)))
+            for name in REPLICAS
+        ]
+        site = _site(folder, [replica.url.removeprefix("http://") for replica in replicas])
+        yield stack.enter_context(Nginx(folder / "nginx", "ORIGIN", site=site)), replicas
+
+
+def _environment(service: Mapping, places: dict[str, str], folder: Path) -> Mapping:
+    values = {name: str(value) for name, value in service["environment"].items()}
+    for place, ours in places.items():
+        values = {name: value.replace(place, ours) for name, value in values.items()}
+    not_built = {PREFIX + name for name in NOT_BUILT}
+    kept = {name: value for name, value in values.items() if name not in not_built}
+    return kept | {"PROMPTCDN_DATA_DIR": folder / "data"}
+
+
+def shipped_site() -> str:
+    """What nginx reads in the container: its command is run on the file that is mounted."""
+    script = compose()["services"]["nginx"]["command"][2]
+    sed, _, _ = script.replace("/etc/promptcdn/nginx.conf", "docs/caches/nginx.conf").partition(">")
+    return subprocess.run(["sh", "-c", sed], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def _site(folder: Path, origins: list[str]) -> str:
+    real_ip = compose()["configs"]["real-ip"]["content"].replace("172.28.0.1", "127.0.0.1")
+    site = shipped_site().replace("listen 80;", "listen LISTEN;").replace("/var/cache/promptcdn", f"{folder}/cache")
+    for name, origin in zip(REPLICAS, origins, strict=True):
+        site = site.replace(f"{name}:8080", origin)
+    return f"# ORIGIN\n{real_ip}{site}"
+
+
+@contextlib.contextmanager
+def _store(folder: Path, service: Mapping) -> Iterator[str]:
+    if WEED is None:
+        with buckets.moto(folder) as bucket:
+            yield bucket.environment["AWS_ENDPOINT_URL_S3"]
+        return
+    ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
+    grpc = {f"{name}.port.grpc": _free_port() for name in ports}
+    ours = [f"-{name}.port={port}" for name, port in ports.items()] + [f"-{name}={port}" for name, port in grpc.items()]
+    (folder / "weed").mkdir()
+    places = {"-dir=/data": f"-dir={folder}/weed", "-ip.bind=0.0.0.0": "-ip.bind=127.0.0.1"}
+    command = [WEED, *(places.get(part, part) for part in service["command"]), *ours]
+    healthy = service["healthcheck"]["test"][-1].replace(":8888/", f":{ports['filer']}/")
+    with _process(folder / "weed.log", command, service["environment"]):
+        _wait_until(lambda: _listens(ports["filer"]) and httpx2.get(healthy).status_code == 200)
+        yield f"http://127.0.0.1:{ports['s3']}"
+
+
+@contextlib.contextmanager
+def _redis(folder: Path, service: Mapping) -> Iterator[str]:
+    port = _free_port()
+    with _process(folder / "redis.log", [*service["command"], "--port", str(port), "--dir", str(folder)], {}):
+        _wait_until(lambda: _listens(port))
+        yield f"redis://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def _process(log: Path, command: list[str], variables: Mapping) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=os.environ | variables, stdout=output, stderr=output)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(READY_SECONDS)
+
+
+def _wait_until(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
