@@ -14,6 +14,7 @@ from proxy import admission, problems
 from proxy.bindings import Bindings, Bound
 from proxy.budget import Budget, Reservation
 from proxy.generators import Generator, Made
+from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
 from proxy.resting import Rest, next_rest
@@ -36,14 +37,27 @@ class Making:
     """Makes, pays for and keeps pictures. A key whose paid answer was no good rests before it is tried again."""
 
     def __init__(
-        self, generator: Generator, budget: Budget, bindings: Bindings, renditions: Renditions, clock: Clock
+        self,
+        generator: Generator,
+        budget: Budget,
+        bindings: Bindings,
+        renditions: Renditions,
+        clock: Clock,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._generator = generator
         self._budget = budget
         self._bindings = bindings
         self._renditions = renditions
         self._clock = clock
+        self._observer = observer
         self._rests: cachetools.LRUCache[str, Rest] = cachetools.LRUCache(_RESTS_REMEMBERED)
+
+    @property
+    def resting(self) -> int:
+        """How many keys rest now."""
+        now = self._clock.monotonic()
+        return sum(1 for rest in self._rests.values() if rest.left(now))
 
     async def make(self, as_asked_key: str, order: Bound) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it. Raises `Problem`."""
@@ -91,15 +105,20 @@ class Making:
 
     async def _generate(self, order: Bound) -> Made:
         reservation = await self._budget.reserve(order.resolved, self._clock.utc())
+        charged = self._generator.paid
         try:
             return await self._generator.generate(order.resolved, order.content_key)
         except UpstreamFailed as failure:
-            if failure.charged:
+            charged = failure.charged
+            if charged:
                 self._rest(order.content_key, failure)
             else:
                 await self._give_back(reservation)
             log.warning("no picture for %s: %s: %s", order.content_key, failure.kind.code, failure.detail)
             raise
+        finally:
+            if charged:
+                self._observer.paid(reservation.cost)
 
     async def _give_back(self, reservation: Reservation) -> None:
         try:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import cachetools
 
@@ -16,6 +16,7 @@ from proxy.admission import Seen
 from proxy.caching import Rendition
 from proxy.engines import Size
 from proxy.flights import Flights
+from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown
 from proxy.request import Delivery
 from proxy.sizing import Variant
@@ -56,9 +57,10 @@ class _Source:
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
-    def __init__(self, store: Store, memory: Memory) -> None:
+    def __init__(self, store: Store, memory: Memory, observer: Observer = UNOBSERVED) -> None:
         self._store = store
         self._memory = memory
+        self._observer = observer
         # Paid pictures that the store did not take yet.
         self._unstored: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_UNSTORED_BYTES, _weight)
         # A permalink names no size, and a master is large to read for it.
@@ -106,6 +108,11 @@ class Renditions:
             self._unstored[content_key] = master
             return False
         return True
+
+    @property
+    def shared(self) -> tuple[Flights[Any], ...]:
+        """The flights in which reads and encodes are shared."""
+        return self._reads, self._encodes
 
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture: its objects were deleted."""
@@ -192,6 +199,7 @@ class Renditions:
         generator = str(master.resolved["generator"])
         body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
         record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved)
+        self._observer.encoded(record.media_type)
         if content_key in self._unstored:
             return _rendition(content_key, record, stored=False)
         if not made.kept:

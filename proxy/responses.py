@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from email.utils import formatdate
+from typing import NamedTuple
 
+from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from proxy import caching, clients, grammar, negotiation, problems
 from proxy.audience import Audience, audience
@@ -14,14 +17,36 @@ from proxy.clients import Client, TrustedProxies
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size
 from proxy.notices import MEDIA_TYPE, Notices
+from proxy.observer import Source
 from proxy.pictures import MEDIA_TYPES
 from proxy.problems import Problem
 from proxy.request import Delivery, Format
 
 
-def asker(http: HttpRequest) -> Audience:
-    """Who sent this request."""
-    return audience(http.headers)
+class Note(NamedTuple):
+    """What the log and the metrics are told of an answer; `outcome` is a code where there is a `problem`."""
+
+    outcome: str = "other"
+    source: Source = "none"
+    content_key: str | None = None
+    problem: Problem | None = None
+
+
+_NOTHING_NOTED = Note()
+
+
+def noted(scope: Scope) -> Note:
+    """What there is to tell of the answer to a request."""
+    note: Note = scope.get("promptcdn.note", _NOTHING_NOTED)
+    return note
+
+
+def asker(scope: Scope) -> Audience:
+    """Who sent this request. Several want to know, and finding it out takes a while."""
+    who: Audience | None = scope.get("promptcdn.audience")
+    if who is None:
+        who = scope["promptcdn.audience"] = audience(Headers(scope=scope))
+    return who
 
 
 def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
@@ -34,7 +59,7 @@ def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
 def delivered(http: HttpRequest, delivery: Delivery) -> Format:
     """The format as delivered: what `Accept` makes of `auto`."""
     if delivery.format == "auto":
-        return negotiation.picture_format(_accept(http), asker(http))
+        return negotiation.picture_format(_accept(http), asker(http.scope))
     return delivery.format
 
 
@@ -55,13 +80,13 @@ def picture(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, a
     """
     seconds_left = int(answer.until.timestamp()) - now if answer.until else 0
     if isinstance(answer, Unchanged):
-        _note(http, f"{answer.outcome.name.lower()} unchanged")
+        _note(http, Note(_name(answer.outcome), "store"))
         headers = caching.unchanged_headers(
             answer.tag, answer.outcome, seconds_left=seconds_left, location=answer.location
         )
         return _dated(Response(status_code=304, headers=headers), now)
     rendition = answer.rendition
-    _note(http, f"{answer.outcome.name.lower()} {rendition.content_key[:16]}")
+    _note(http, Note(_name(answer.outcome), answer.status.hit or "made", rendition.content_key))
     headers = caching.picture_headers(
         rendition,
         answer.outcome,
@@ -78,6 +103,7 @@ def picture(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, a
 
 def unmade(http: HttpRequest, delivery: Delivery) -> Response:
     """The answer to HEAD for what nobody made yet."""
+    _note(http, Note(_name(Outcome.UNMADE)))
     headers = caching.unmade_headers(MEDIA_TYPES[delivered(http, delivery)], negotiated=delivery.format == "auto")
     response = Response(headers=headers)
     # The framework's 0 would be a lie: GET has a body.
@@ -87,7 +113,7 @@ def unmade(http: HttpRequest, delivery: Delivery) -> Response:
 
 async def placeholder(http: HttpRequest, problem: Problem, size: Size, notices: Notices) -> Response:
     """What an image proxy gets, in the picture's own size, while the picture is being made."""
-    _note(http, Outcome.PLACEHOLDER.name.lower())
+    _note(http, Note(_name(Outcome.PLACEHOLDER)))
     return Response(await notices.placeholder(size), headers=caching.shown_headers(problem, MEDIA_TYPE))
 
 
@@ -98,8 +124,8 @@ async def error(
 
     Without `notices` always as a document. `more` are headers that this problem alone has.
     """
-    _note(http, problem.kind.code)
-    who = asker(http)
+    _note(http, Note(problem.kind.code, problem=problem))
+    who = asker(http.scope)
     if notices is not None and negotiation.wants_picture(_accept(http), who):
         try:
             picture = await notices.error(problem)
@@ -131,9 +157,12 @@ def _accept(http: HttpRequest) -> str:
     return ",".join(http.headers.getlist("accept"))
 
 
-def _note(http: HttpRequest, outcome: str) -> None:
-    """For the log's line."""
-    http.scope["outcome"] = outcome
+def _note(http: HttpRequest, note: Note) -> None:
+    http.scope["promptcdn.note"] = note
+
+
+def _name(outcome: Outcome) -> str:
+    return outcome.name.lower()
 
 
 def _dated(response: Response, now: int) -> Response:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy import limits
+from proxy import __version__, limits
 from proxy.access import Access
 from proxy.bindings import Bindings
 from proxy.budget import Free, SqliteBudget
@@ -40,6 +40,9 @@ from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
 from proxy.stores.memory import Memory
 from proxy.stores.s3 import S3Store
+from proxy.telemetry import Telemetry, metrics, money
+from proxy.telemetry.observed import ObservedGenerator, ObservedStore
+from proxy.telemetry.tracing import Tracing
 
 log = logging.getLogger("promptcdn")
 
@@ -65,6 +68,8 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     deny: DenyFile | None
+    telemetry: Telemetry
+    tracing: Tracing
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -107,31 +112,27 @@ class Service:
         await self.rates.close()
         await self.removals.close()
         await self.store.close()
+        await self.tracing.close()
 
 
-def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
-    """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
+def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
+    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    generator = _generator(settings)
-    kept = opened_store(settings.store_url, settings.store_setting)
+    telemetry = Telemetry()
+    generator = ObservedGenerator(_generator(settings), telemetry)
+    kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store = RememberedAbsence(kept)
     budget = _budget(settings, generator)
     rates = _rates(settings, generator)
     bindings = Bindings(store, generator.name)
-    renditions = Renditions(store, Memory(settings.memory))
-
-    def forget(key: str) -> None:
-        renditions.forget(key)
-        bindings.forget(key)
-
-    removals = Removals(kept, forget)
+    memory = Memory(settings.memory)
+    renditions = Renditions(store, memory, telemetry)
+    removals = _removals(kept, renditions, bindings)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
-    making = Making(generator, budget, bindings, renditions, clock)
-    access = Access(settings.misses, settings.signing_keys, deny or DenyList())
-    rules = Rules(settings.defaults, settings.variants, access)
+    making = Making(generator, budget, bindings, renditions, clock, telemetry)
+    rules = _rules(settings, deny)
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
-    trusted = TrustedProxies.parse(settings.trusted_proxies)
-    return Service(
+    service = Service(
         settings,
         cdn,
         clock,
@@ -143,10 +144,64 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
         generator,
         budget,
         rates,
-        trusted,
+        TrustedProxies.parse(settings.trusted_proxies),
         kept,
         deny,
+        telemetry,
+        tracing or Tracing(),
     )
+    _watch(service, making, memory)
+    _trace(service, making, memory)
+    return service
+
+
+def _removals(kept: InspectedStore, renditions: Renditions, bindings: Bindings) -> Removals:
+    def forget(key: str) -> None:
+        renditions.forget(key)
+        bindings.forget(key)
+
+    return Removals(kept, forget)
+
+
+def _rules(settings: Settings, deny: DenyFile | None) -> Rules:
+    access = Access(settings.misses, settings.signing_keys, deny or DenyList())
+    return Rules(settings.defaults, settings.variants, access)
+
+
+def _watch(service: Service, making: Making, memory: Memory) -> None:
+    """What has a value of its own has its one line here."""
+    flights, watch = service.flights, service.telemetry.watch
+    watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
+    watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
+    watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
+    watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
+    watch(metrics.RESTING, lambda: making.resting)
+    watch(metrics.MEMORY, lambda: memory.bytes)
+    watch(metrics.EVICTIONS, lambda: memory.evictions)
+    watch(metrics.CORRUPT, lambda: service.store.corrupt)
+    money.watch(service.telemetry, service.budget, service.clock)
+
+
+def _trace(service: Service, making: Making, memory: Memory) -> None:
+    """The rooms in the order in which a new picture's request passes them; `app` has the first and the last."""
+    follow, carry = service.tracing.follow, service.tracing.carry
+    follow(service.bindings, "of", "binding")
+    follow(service.removals, "removed", "tombstone")
+    follow(memory, "get", "memory")
+    follow(service.store, "get", "store")
+    follow(service.cdn, "_begin", "access")
+    carry(service.flights, "flight")
+    follow(service.renditions, "has", "look again")
+    follow(making, "_require_rested", "resting")
+    follow(service.budget, "reserve", "budget")
+    follow(service.generator, "generate", "generator")
+    follow(making, "_admitted", "admission")
+    follow(service.store, "put", "store")
+    follow(service.bindings, "bind", "binding")
+    follow(service.renditions, "_rendition", "rendition")
+    for shared in service.renditions.shared:
+        carry(shared)
 
 
 async def _store_part(store: InspectedStore, url: str) -> Finding:
