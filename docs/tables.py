@@ -12,6 +12,7 @@ from proxy.grammar import PARAMETERS
 from proxy.grammar.parameters import Group
 from proxy.settings import NOT_BUILT, PREFIX, Settings
 from proxy.signing import SigningKeys
+from proxy.telemetry.metrics import METRICS
 
 FOLDER = Path(__file__).parent
 
@@ -69,6 +70,15 @@ def image_proxies() -> str:
     return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in IMAGE_PROXIES))
 
 
+def metrics() -> str:
+    """What is counted and measured."""
+    rows = (
+        (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.meaning)
+        for metric in METRICS
+    )
+    return table(("metric", "kind", "labels", "what it says"), rows)
+
+
 TABLES = {
     "generation": parameters("generation"),
     "delivery": parameters("delivery"),
@@ -78,6 +88,7 @@ TABLES = {
     "problems": codes(),
     "outcomes": outcomes(),
     "image proxies": image_proxies(),
+    "metrics": metrics(),
 }
 
 

@@ -1,36 +1,28 @@
 """The HTTP face: routes, and the lifespan that owns what is open."""
 
 import contextlib
-import logging
 import re
-import secrets
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from email.utils import formatdate
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from proxy import audience, caching, grammar, problems, responses
+from proxy import audience, grammar, problems, responses
 from proxy import info as info_room
 from proxy.access import is_operator
+from proxy.answering import EveryAnswer
 from proxy.answers import Answer, Asker, Unchanged
 from proxy.audience import Audience
 from proxy.cdn import Cdn
 from proxy.problems import Problem
 from proxy.request import Delivery, Request
 from proxy.service import Service
-
-log = logging.getLogger("promptcdn")
-
-# Asked every few seconds by whoever runs the service: not worth a line each.
-_PROBES = ("/healthz", "/readyz")
+from proxy.telemetry import CONTENT_TYPE
 
 _CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -54,6 +46,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
             Route("/info/prompt/{prompt:path}", info),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
             Route("/robots.txt", robots),
         ],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
@@ -64,7 +57,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.state.service = service
     app.state.public_url = public_url
     # Around everything: what the framework answers when a route breaks is an answer too.
-    return EveryAnswer(app)
+    return service.tracing.around(EveryAnswer(app, service.telemetry, log_hits=service.settings.log_hits))
 
 
 async def picture(http: HttpRequest) -> Response:
@@ -73,7 +66,7 @@ async def picture(http: HttpRequest) -> Response:
     as_written = _request(http)
     grammar.require_built(as_written.asked, as_written.control)
     request = replace(as_written, delivery=_delivered(http, as_written.delivery))
-    who = responses.audience_of(http)
+    who = responses.audience_of(http.scope)
     patience = _patience(http, who, request.control.wait)
     asker = Asker(
         until=service.clock.monotonic() + patience,
@@ -106,7 +99,7 @@ async def permalink(http: HttpRequest) -> Response:
     as_written = grammar.parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, as_written)
     looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
-    patience = _patience(http, responses.audience_of(http), None)
+    patience = _patience(http, responses.audience_of(http.scope), None)
     answer = await _service(http).errands.run(looked_up, audience.attention(patience))
     return _shown(http, answer, delivery, as_written)
 
@@ -138,6 +131,14 @@ async def healthz(_http: HttpRequest) -> Response:
     return PlainTextResponse("ok\n", headers={"cache-control": problems.NO_STORE})
 
 
+async def metrics(http: HttpRequest) -> Response:
+    """What was counted, for Prometheus."""
+    if not _may_see_details(http):
+        raise problems.unauthorized()
+    exposition = await _service(http).telemetry.exposition()
+    return Response(exposition, headers={"content-type": CONTENT_TYPE, "cache-control": problems.NO_STORE})
+
+
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """A `Problem` as its asker can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
@@ -163,41 +164,6 @@ async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
 async def on_exception(http: HttpRequest, _error: Exception) -> Response:
     """What nobody foresaw: the log has it, the client learns nothing of our insides."""
     return await on_problem(http, Problem(problems.INTERNAL, "the log of the service says more"))
-
-
-class EveryAnswer:
-    """Puts on every answer what all share, stamps it when it starts, and logs it; memory hits are not logged."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began = time.perf_counter()
-
-        async def stamped(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _stamp(message, scope, 1000 * (time.perf_counter() - began))
-            await send(message)
-
-        await self._app(scope, receive, stamped)
-
-
-def _stamp(message: Message, scope: Scope, milliseconds: float) -> None:
-    headers = MutableHeaders(raw=message["headers"])
-    request_id = secrets.token_hex(8)
-    status = message["status"]
-    if "detail=memory" not in headers.get("cache-status", "") and scope["path"] not in _PROBES:
-        what = scope.get("outcome", "-")
-        path = _loggable(scope["path"])
-        log.info("%s %s %d %s %.0f ms %s", scope["method"], path, status, what, milliseconds, request_id)
-    headers.setdefault("date", formatdate(usegmt=True))
-    if status == 304:
-        message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
-        return
-    headers.update(caching.on_every_answer(request_id, milliseconds))
 
 
 async def _take_down(http: HttpRequest, content_key: str) -> Response:
@@ -226,8 +192,10 @@ def _patience(http: HttpRequest, who: Audience, asked: float | None) -> float:
 
 
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:
-    now = int(_service(http).clock.utc().timestamp())
-    return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
+    service = _service(http)
+    now = int(service.clock.utc().timestamp())
+    with service.tracing.room("headers"):
+        return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
 
 
 def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
@@ -236,7 +204,8 @@ def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
 
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
-    return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
+    with _service(http).tracing.room("grammar"):
+        return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
 
 
 def _raw_query(http: HttpRequest) -> bytes:
@@ -245,10 +214,6 @@ def _raw_query(http: HttpRequest) -> bytes:
     if len(http.scope["raw_path"]) + 1 + len(query) > grammar.URL_MAX:
         raise Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most")
     return query
-
-
-def _loggable(path: str) -> str:
-    return path[:100].encode("unicode_escape").decode()
 
 
 def _service(http: HttpRequest) -> Service:

@@ -51,6 +51,8 @@ class Flights(Generic[_T]):
     def __init__(self, concurrency: int, queue: int) -> None:
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
+        # So far.
+        self.begun = self.joined = 0
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
@@ -72,6 +74,11 @@ class Flights(Generic[_T]):
         """Whether the next one would have to wait for its turn."""
         return self.count >= self._concurrency
 
+    @property
+    def waiting(self) -> int:
+        """How many of them wait for their turn."""
+        return max(0, self.count - self._concurrency)
+
     def under_way(self, key: str) -> Flight[_T] | None:
         """The flight of that key that has not landed."""
         return self._flights.get(key)
@@ -83,6 +90,7 @@ class Flights(Generic[_T]):
         Raises `Problem` (503) where too many are under way, or the service is stopping.
         """
         if (flight := self._flights.get(key)) is not None:
+            self.joined += 1
             return flight, True
         if self.draining:
             raise _draining()
@@ -94,6 +102,7 @@ class Flights(Generic[_T]):
         task.add_done_callback(self._tasks.discard)
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_future()
+        self.begun += 1
         flight = self._flights[key] = Flight(task, self._stopped)
         return flight, False
 

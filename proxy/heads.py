@@ -18,6 +18,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy import caching, grammar, problems
+from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem
 
 log = logging.getLogger("promptcdn")
@@ -65,8 +66,9 @@ def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes
 class GuardedHeads(HttpToolsProtocol):
     """A connection whose heads arrive in time, in bounds and in a form that has one meaning."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, observer: Observer = UNOBSERVED, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._observer = observer
         self._line: bytearray | None = bytearray()
         self._head = 0
         self._in_head = True
@@ -198,7 +200,9 @@ class GuardedHeads(HttpToolsProtocol):
             self.flow.pause_reading()
             return
         request_id = secrets.token_hex(8)
-        log.info("refused: %d %s %s", problem.kind.status, problem.kind.code, request_id)
+        self._observer.refused(problem.kind.code)
+        fields = {"request_id": request_id, "status": problem.kind.status, "outcome": problem.kind.code}
+        log.info("refused", extra={"fields": fields})
         body = json.dumps(problem.document()).encode()
         headers = {
             **caching.problem_headers(problem),

@@ -15,6 +15,7 @@ from proxy import problems
 from proxy.bindings import Bindings, Bound
 from proxy.budget import Budget, Reservation
 from proxy.generators import Generator
+from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
 from proxy.resting import Rest, next_rest
@@ -47,6 +48,7 @@ class Making:
         bindings: Bindings,
         renditions: Renditions,
         clock: Clock,
+        observer: Observer = UNOBSERVED,
         patience: float = PATIENCE,
     ) -> None:
         self._generator = generator
@@ -55,8 +57,15 @@ class Making:
         self._bindings = bindings
         self._renditions = renditions
         self._clock = clock
+        self._observer = observer
         self._patience = patience
         self._rests: cachetools.LRUCache[str, Rest] = cachetools.LRUCache(_RESTS_REMEMBERED)
+
+    @property
+    def resting(self) -> int:
+        """How many keys rest now."""
+        now = self._clock.monotonic()
+        return sum(1 for rest in self._rests.values() if rest.left(now))
 
     async def make(self, as_asked_key: str, order: Bound) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
@@ -96,11 +105,13 @@ class Making:
         self._require_rested(order.content_key)
         await self._spool.secure()
         reservation = await self._budget.reserve(order.resolved, self._clock.utc())
+        charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)
             return await self._spool.put(Paid(order, made, self._now()))
         except UpstreamFailed as failure:
-            if failure.charged:
+            charged = failure.charged
+            if charged:
                 self._rest(order.content_key, failure)
             else:
                 await self._give_back(reservation)
@@ -109,6 +120,9 @@ class Making:
         except Exception:
             self._rest(order.content_key, _broken())
             raise
+        finally:
+            if charged:
+                self._observer.paid(reservation.cost)
 
     async def _admitted(self, paid: Paid) -> Record:
         """The master to store. What is no good is given up, and rests before it may cost again."""

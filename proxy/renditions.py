@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import cachetools
 
@@ -14,6 +14,7 @@ from proxy import admission, pictures, problems, sizing
 from proxy.caching import Rendition
 from proxy.engines import Size
 from proxy.flights import Flights
+from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.request import Delivery
 from proxy.sizing import Variant
@@ -55,10 +56,11 @@ class _Source:
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
-    def __init__(self, store: Store, memory: Memory, spool: Spool) -> None:
+    def __init__(self, store: Store, memory: Memory, spool: Spool, observer: Observer = UNOBSERVED) -> None:
         self._store = store
         self._memory = memory
         self._spool = spool
+        self._observer = observer
         # Masters of what waits in the spool, where it lies as it came from the upstream.
         self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _weight)
         self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_SIZES_REMEMBERED, _TRIES_APART)
@@ -109,6 +111,11 @@ class Renditions:
         if winner.sha256 != master.sha256:
             # Another machine was first, and if the binding is still missing this is what is shown until then.
             self._remember(content_key, winner)
+
+    @property
+    def shared(self) -> tuple[Flights[Any], ...]:
+        """The flights in which reads and encodes are shared."""
+        return self._reads, self._encodes, self._odd_encodes
 
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture: its objects were deleted."""
@@ -231,6 +238,7 @@ class Renditions:
         png = master.body
         body = await self._in_thread(lambda: pictures.encoded(png, made, generator))
         record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved)
+        self._observer.encoded(record.media_type)
         if self._spool.holds(content_key):
             return _rendition(content_key, record, stored=False)
         if not made.kept:

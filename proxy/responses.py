@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from email.utils import formatdate
+from typing import NamedTuple
 
+from starlette.datastructures import Headers
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from proxy import caching, clients, grammar, negotiation, problems, sizing
 from proxy.answers import Answer, Unchanged
@@ -14,14 +17,36 @@ from proxy.clients import Client, TrustedProxies
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size
 from proxy.notices import MEDIA_TYPE, Notices
+from proxy.observer import Source
 from proxy.pictures import MEDIA_TYPES
 from proxy.problems import Problem
 from proxy.request import Delivery, Format
 
 
-def audience_of(http: HttpRequest) -> Audience:
-    """Who sent this request."""
-    return audience(http.headers)
+class Note(NamedTuple):
+    """What the log and the metrics are told of an answer; `outcome` is a code where there is a `problem`."""
+
+    outcome: str = "other"
+    source: Source = "none"
+    content_key: str | None = None
+    problem: Problem | None = None
+
+
+_NOTHING_NOTED = Note()
+
+
+def noted(scope: Scope) -> Note:
+    """What there is to tell of the answer to a request."""
+    note: Note = scope.get("promptcdn.note", _NOTHING_NOTED)
+    return note
+
+
+def audience_of(scope: Scope) -> Audience:
+    """Who sent this request. Several want to know, and finding it out takes a while."""
+    who: Audience | None = scope.get("promptcdn.audience")
+    if who is None:
+        who = scope["promptcdn.audience"] = audience(Headers(scope=scope))
+    return who
 
 
 def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
@@ -34,7 +59,7 @@ def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
 def delivered(http: HttpRequest, delivery: Delivery) -> Format:
     """The format as delivered: what `Accept` makes of `auto`."""
     if delivery.format == "auto":
-        return negotiation.picture_format(_accept(http), audience_of(http))
+        return negotiation.picture_format(_accept(http), audience_of(http.scope))
     return delivery.format
 
 
@@ -55,7 +80,8 @@ def picture(
 
     `now` in Unix seconds: `max-age` of a calendar picture runs from this very moment.
     """
-    _note(http, f"{answer.outcome.name.lower()} {answer.content_key[:16]}")
+    source: Source = "store" if isinstance(answer, Unchanged) else answer.status.hit or "made"
+    _note(http, Note(_name(answer.outcome), source, answer.content_key))
     where = Where(answer.location, grammar.permalink(answer.content_key, sizing.in_effect(delivery)))
     seconds_left = int(answer.until.timestamp()) - now if answer.until else 0
     if isinstance(answer, Unchanged):
@@ -72,6 +98,7 @@ def picture(
 
 def unmade(http: HttpRequest, delivery: Delivery) -> Response:
     """The answer to HEAD for what nobody made yet."""
+    _note(http, Note(_name(Outcome.UNMADE)))
     headers = caching.unmade_headers(MEDIA_TYPES[delivered(http, delivery)], negotiated=delivery.format == "auto")
     response = Response(headers=headers)
     # The framework's 0 would be a lie: GET has a body.
@@ -81,10 +108,10 @@ def unmade(http: HttpRequest, delivery: Delivery) -> Response:
 
 async def placeholder(http: HttpRequest, problem: Problem, size: Size, notices: Notices) -> Response:
     """What is seen, in the picture's own size, while the picture is being made; a document where none is wanted."""
-    who = audience_of(http)
+    who = audience_of(http.scope)
     if not negotiation.wants_picture(_accept(http), who):
         return await error(http, problem, None)
-    _note(http, Outcome.PLACEHOLDER.name.lower())
+    _note(http, Note(_name(Outcome.PLACEHOLDER)))
     return _notice(await notices.placeholder(size), problem, who)
 
 
@@ -95,8 +122,8 @@ async def error(
 
     Without `notices` always as a document. `more` are headers that this problem alone has.
     """
-    _note(http, problem.kind.code)
-    who = audience_of(http)
+    _note(http, Note(problem.kind.code, problem=problem))
+    who = audience_of(http.scope)
     if notices is not None and negotiation.wants_picture(_accept(http), who):
         try:
             return _notice(await notices.error(problem), problem, who)
@@ -131,9 +158,12 @@ def _accept(http: HttpRequest) -> str:
     return ",".join(http.headers.getlist("accept"))
 
 
-def _note(http: HttpRequest, outcome: str) -> None:
-    """For the log's line."""
-    http.scope["outcome"] = outcome
+def _note(http: HttpRequest, note: Note) -> None:
+    http.scope["promptcdn.note"] = note
+
+
+def _name(outcome: Outcome) -> str:
+    return outcome.name.lower()
 
 
 def _dated(response: Response, now: int) -> Response:

@@ -7,12 +7,15 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from proxy.heads import GuardedHeads
+from proxy.observer import UNOBSERVED, Observer
 from proxy.settings import BadSettings
 
 _BACKLOG = 2048
@@ -79,14 +82,16 @@ def run(
     on_ready: Callable[[], None],
     on_stop: Callable[[], None],
     on_hangup: Callable[[], None] | None = None,
+    observer: Observer = UNOBSERVED,
 ) -> None:
     """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the
     event loop: `on_ready` once it answers, `on_stop` as soon as a signal came, `on_hangup` at each SIGHUP, which ends
     the service where there is no such call."""
+    heads: Any = partial(GuardedHeads, observer=observer)  # uvicorn only calls it
     config = uvicorn.Config(
         app,
         lifespan="on",
-        http=GuardedHeads,
+        http=heads,
         ws="none",
         proxy_headers=False,
         server_header=False,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy import limits
+from proxy import __version__, limits
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.budget import Free, SqliteBudget
@@ -43,6 +43,9 @@ from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
 from proxy.stores.memory import Memory
 from proxy.stores.s3 import S3Store
+from proxy.telemetry import Telemetry, metrics, money
+from proxy.telemetry.observed import ObservedGenerator, ObservedStore
+from proxy.telemetry.tracing import Tracing
 
 log = logging.getLogger("promptcdn")
 
@@ -71,6 +74,8 @@ class Service:
     deny: DenyFile | None
     spool: Spool
     leftovers: Leftovers
+    telemetry: Telemetry
+    tracing: Tracing
 
     async def readiness(self) -> tuple[Finding, ...]:
         """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
@@ -128,26 +133,25 @@ class Service:
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
+        await self.tracing.close()
 
 
-def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
-    """The service of these settings. Raises `BadSettings` where a folder or the generator cannot be used."""
+def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
+    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    generator = _generator(settings)
-    kept = opened_store(settings.store_url, settings.store_setting)
-    store = RememberedAbsence(kept)
-    budget = _budget(settings, generator)
-    rates = _rates(settings, generator)
-    spool = Spool(settings.data_dir / "spool")
+    telemetry = Telemetry()
+    generator = ObservedGenerator(_generator(settings), telemetry)
+    kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
+    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
+    budget, rates = _budget(settings, generator), _rates(settings, generator)
     bindings = Bindings(store, generator.name, spool)
-    renditions = Renditions(store, Memory(settings.memory), spool)
+    renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue)
-    making = Making(generator, budget, spool, bindings, renditions, clock)
+    making = Making(generator, budget, spool, bindings, renditions, clock, telemetry)
     rules = _rules(settings, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
-    trusted = TrustedProxies.parse(settings.trusted_proxies)
-    return Service(
+    service = Service(
         settings=settings,
         cdn=cdn,
         clock=clock,
@@ -160,12 +164,55 @@ def opened(settings: Settings, clock: Clock = CLOCK) -> Service:
         generator=generator,
         budget=budget,
         rates=rates,
-        trusted=trusted,
+        trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
         deny=deny,
         spool=spool,
         leftovers=Leftovers(spool, making),
+        telemetry=telemetry,
+        tracing=tracing or Tracing(),
     )
+    _watch(service, making, memory)
+    _trace(service, making, memory)
+    return service
+
+
+def _watch(service: Service, making: Making, memory: Memory) -> None:
+    """What has a value of its own has its one line here."""
+    flights, watch = service.flights, service.telemetry.watch
+    watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
+    watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
+    watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
+    watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
+    watch(metrics.RESTING, lambda: making.resting)
+    watch(metrics.MEMORY, lambda: memory.bytes)
+    watch(metrics.EVICTIONS, lambda: memory.evictions)
+    watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
+    watch(metrics.SPOOL, lambda: service.spool.depth)
+    watch(metrics.CORRUPT, lambda: service.store.corrupt)
+    money.watch(service.telemetry, service.budget, service.clock)
+
+
+def _trace(service: Service, making: Making, memory: Memory) -> None:
+    """The rooms in the order in which a new picture's request passes them; `app` has the first and the last."""
+    follow, carry = service.tracing.follow, service.tracing.carry
+    follow(service.bindings, "of", "binding")
+    follow(service.removals, "removed", "tombstone")
+    follow(memory, "get", "memory")
+    follow(service.store, "get", "store")
+    follow(service.cdn, "_begin", "access")
+    carry(service.flights, "flight")
+    follow(service.renditions, "has", "look again")
+    follow(making, "_require_rested", "resting")
+    follow(service.budget, "reserve", "budget")
+    follow(service.generator, "generate", "generator")
+    follow(making, "_admitted", "admission")
+    follow(service.store, "put", "store")
+    follow(service.bindings, "bind", "binding")
+    follow(service.renditions, "_rendition", "rendition")
+    for shared in service.renditions.shared:
+        carry(shared)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:

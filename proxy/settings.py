@@ -25,11 +25,7 @@ PREFIX = "PROMPTCDN_"
 PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
 STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 # Names that the design promises, of parts that are not built yet: refused, never silently ignored.
-NOT_BUILT = (
-    "REDIS_URL",
-    "LOG",
-    "LOG_HITS",
-)
+NOT_BUILT = ("REDIS_URL",)
 
 
 class BadSettings(Exception):
@@ -100,7 +96,9 @@ class Settings(BaseSettings):
         description="The keys of signed URLs, like id:secret,id2:secret2; the first signs.",
     )
     deny: Path | None = Field(
-        None, description="A file of words and patterns that new pictures' prompts must not have. Empty: none."
+        None,
+        repr=False,  # its name may tell what is in it
+        description="A file of words and patterns that new pictures' prompts must not have. Empty: none.",
     )
     admin_token: SecretStr | None = Field(
         None,
@@ -141,6 +139,9 @@ class Settings(BaseSettings):
         8080, ge=0, le=65535, validation_alias=AliasChoices("PORT"), description="The port; 0 takes any that is free."
     )
     public_url: str = Field("", description="Where people reach this service, for snippets. Empty: where it listens.")
+
+    log: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_hits: bool = Field(False, description="Whether answers from memory have a line too.")
 
     @field_validator("budget")
     @classmethod
@@ -222,6 +223,14 @@ class Settings(BaseSettings):
     def store_setting(self) -> str:
         """The name of the setting that says where pictures live."""
         return PREFIX + ("STORE" if self.store else "DATA_DIR")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may stand in no log, whoever says it."""
+        held = (secret.get_secret_value() for secret in (self.stability_key, self.admin_token) if secret)
+        signing = (secret.decode() for _, secret in self.signing_keys.secrets)
+        aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return (*held, *signing, *(os.environ.get(name, "") for name in aws))
 
     def limits(self, *, paid: bool) -> Limits:
         """The budget; unlimited must be said where pictures cost money."""

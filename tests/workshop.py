@@ -50,7 +50,13 @@ class Workshop:
         self.bindings = Bindings(self.shelf, self.generator.name, self.spool)
         self.renditions = Renditions(self.shelf, Memory(10**6), self.spool)
         self.making = Making(
-            self.generator, budget or self.purse, self.spool, self.bindings, self.renditions, self.hands.clock, 0.05
+            self.generator,
+            budget or self.purse,
+            self.spool,
+            self.bindings,
+            self.renditions,
+            self.hands.clock,
+            patience=0.05,
         )
         self.leftovers = Leftovers(self.spool, self.making)
 

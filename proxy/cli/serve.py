@@ -1,7 +1,6 @@
 """`promptcdn serve`."""
 
-import logging
-import sys
+import os
 from typing import Annotated
 
 import typer
@@ -25,14 +24,14 @@ def serve(
     from proxy import server, settings
     from proxy.app import create_app
     from proxy.service import opened
+    from proxy.telemetry import logs
+    from proxy.telemetry.tracing import Tracing
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    # It tells where it found its keys, at every start.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
         chosen = settings.load(host=host, port=port)
+        logs.set_up(chosen.log, chosen.secrets)
         bound = server.bound_socket(chosen.host, chosen.port)
-        service = opened(chosen)
+        service = opened(chosen, tracing=Tracing.of(os.environ))
     except settings.BadSettings as wrong:
         fail(str(wrong))
     here = chosen.address(bound.getsockname()[1])
@@ -50,4 +49,6 @@ def serve(
 
     # Without a file to read again, SIGHUP stays what it is: the terminal is gone, and so is the service.
     on_hangup = service.read_again if chosen.deny else None
-    server.run(create_app(service, public_url), bound, chosen.grace, announce, service.stop, on_hangup)
+    server.run(
+        create_app(service, public_url), bound, chosen.grace, announce, service.stop, on_hangup, service.telemetry
+    )

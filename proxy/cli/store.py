@@ -27,16 +27,12 @@ _Where = Annotated[str | None, typer.Option("--store", help="disk:PATH or s3://b
 def stats(store: _Where = None, as_json: _Json = False) -> None:
     """Count what is stored."""
     with _opened(store) as kept, _named_faults():
-        objects: Counter[str] = Counter()
-        sizes: Counter[str] = Counter()
-        for name, size in kept.listed():
-            objects[name.folder] += 1
-            sizes[name.folder] += size
+        held = counted(kept)
     if as_json:
-        typer.echo(json.dumps({folder: {"objects": objects[folder], "bytes": sizes[folder]} for folder in objects}))
+        typer.echo(json.dumps(held))
         return
-    for folder in sorted(objects):
-        typer.echo(f"{folder:16} {objects[folder]:9} objects {sizes[folder] / 1e6:12.1f} MB")
+    for folder, sums in held.items():
+        typer.echo(f"{folder:16} {sums['objects']:9} objects {sums['bytes'] / 1e6:12.1f} MB")
 
 
 @app.command()
@@ -57,6 +53,16 @@ def copy(
     with _opened(source) as kept, _opened(to) as other, _named_faults():
         outcomes = _over(kept, "copying", lambda name: _copied(kept, other, name))
     _report(outcomes, as_json=as_json)
+
+
+def counted(kept: "InspectedStore") -> dict[str, dict[str, int]]:
+    """How many `objects` each folder has, and how many `bytes` they take. Raises `StoreUnknown`."""
+    objects: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for name, size in kept.listed():
+        objects[name.folder] += 1
+        sizes[name.folder] += size
+    return {folder: {"objects": objects[folder], "bytes": sizes[folder]} for folder in sorted(objects)}
 
 
 async def _checked(kept: "InspectedStore", name: "Name") -> str:

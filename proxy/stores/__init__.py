@@ -87,6 +87,11 @@ class Store(Protocol):
 class InspectedStore(Store, Protocol):
     """A store as its operator's tools see it."""
 
+    @property
+    def corrupt(self) -> int:
+        """How many corrupt objects this process set aside."""
+        ...
+
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         """Every object's name with its size in bytes: of one folder, and there of the names that begin with `leaf`.
 

@@ -37,6 +37,7 @@ class DiskStore:
         """Makes the folder. Raises `OSError` where it cannot be written or has no hard links."""
         self._root = root
         self._temporary = root / "tmp"
+        self.corrupt = 0
         self._temporary.mkdir(parents=True, exist_ok=True)
         _require_links(self._temporary)
         _sweep(self._temporary)
@@ -139,6 +140,7 @@ class DiskStore:
             except Corrupt:
                 log.error("corrupt object set aside: %s", path.name)  # noqa: TRY400
                 path.rename(aside / f"{path.name}.{time.time_ns()}")
+                self.corrupt += 1
                 return None
 
 

@@ -13,7 +13,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         """`size` in bytes, overhead counted; 0 remembers nothing."""
-        self._renditions: cachetools.LRUCache[tuple[str, str], Rendition] = cachetools.LRUCache(size, _weight)
+        self._renditions: _Weighed = _Weighed(size, _weight)
 
     def get(self, content_key: str, variant: str) -> Rendition | None:
         try:
@@ -35,6 +35,21 @@ class Memory:
     def bytes(self) -> int:
         """What is held now, overhead counted."""
         return int(self._renditions.currsize)
+
+    @property
+    def evictions(self) -> int:
+        """How many pictures had to make room so far."""
+        return self._renditions.evictions
+
+
+class _Weighed(cachetools.LRUCache[tuple[str, str], Rendition]):
+    """Counts what it drops to make room."""
+
+    evictions = 0
+
+    def popitem(self) -> tuple[tuple[str, str], Rendition]:
+        self.evictions += 1
+        return super().popitem()
 
 
 def _weight(rendition: Rendition) -> int:

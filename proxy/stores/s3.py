@@ -26,6 +26,7 @@ class S3Store:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
+        self.corrupt = 0
         # Not the loop's default threads: a slow bucket must not hold up name look-ups, which run there.
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
 
@@ -69,6 +70,7 @@ class S3Store:
         except Corrupt:
             log.warning("corrupt object set aside: %s", name.path)
             self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}")
+            self.corrupt += 1
             return None
 
     def _write(self, name: Name, record: Record) -> Record:

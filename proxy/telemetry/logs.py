@@ -1,0 +1,57 @@
+"""Log lines as text or as JSON, one a record. The libraries' formatters were more to set up than this is to read.
+
+A record's `fields` are the named parts of its line; `docs/telemetry.md` has those of a request.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+# Control characters move a terminal's cursor and begin lines; bidi controls make a line read otherwise than it is.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+_SECRET_MIN = 8
+
+
+class Lines(logging.Formatter):
+    """One line a record; only a traceback in a text log has more, indented. Nobody can say one of the `secrets`."""
+
+    def __init__(self, kind: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._json = kind == "json"
+        # A shorter one guards nothing, and without its letters no line could be read.
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= _SECRET_MIN)
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = self._redacted(record.getMessage())
+        trace = self._redacted(self.formatException(record.exc_info)) if record.exc_info else None
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        fields: Mapping[str, Any] = getattr(record, "fields", {})
+        if self._json:
+            line = {"time": at, "level": record.levelname, "message": message, **fields}
+            return json.dumps(line if trace is None else {**line, "exception": trace})
+        words = [at, record.levelname, message, *(f"{name}={value}" for name, value in fields.items())]
+        traced = () if trace is None else (f"    {_safe(part)}" for part in trace.splitlines())
+        return "\n".join([_safe(" ".join(words)), *traced])
+
+    def _redacted(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def set_up(kind: Literal["text", "json"], secrets: Iterable[str]) -> None:
+    """Sends all that is logged to standard error, one line a record."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines(kind, secrets))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # It tells where it found its keys, at every start.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
