@@ -34,6 +34,8 @@ from proxy.request import Defaults, Delivery, Request, resolve
 
 STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
+# For the rendition of a picture that was made just before its asker would have left.
+_LEAST_PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ class Cdn:
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
         await self._require_not_removed(bound.content_key)  # while it was made
-        found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size)
+        patience = max(_LEAST_PATIENCE, asker.until - self._clock.monotonic())
+        found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size, patience=patience)
         if found is None:
             raise StoreUnknown("the picture was made, and the store does not have it")
         return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))

@@ -27,6 +27,7 @@ _ENCODES_WAITING, _ODD_ENCODES_WAITING = 256, 64
 _PATIENCE = 30.0
 _SIZES_REMEMBERED = 100_000
 _WAITING_BYTES = 64 * 1024 * 1024
+_KEPT_SECONDS = 5.0
 # How often a rendition that the store did not take is tried again, while people look at it.
 _TRIES_APART = 2.0
 
@@ -63,6 +64,10 @@ class Renditions:
         self._observer = observer
         # Masters of what waits in the spool, where it lies as it came from the upstream.
         self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _weight)
+        # Whoever waits for a new picture reads it back at once, and must not miss it because that fails.
+        self._just_kept: cachetools.TTLCache[str, Record] = cachetools.TTLCache(
+            _WAITING_BYTES, _KEPT_SECONDS, getsizeof=_weight
+        )
         self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_SIZES_REMEMBERED, _TRIES_APART)
         # A permalink names no size, and a master is large to read for it.
         self._sizes: cachetools.LRUCache[str, Size] = cachetools.LRUCache(_SIZES_REMEMBERED)
@@ -76,11 +81,18 @@ class Renditions:
         self._looks: Flights[None] = Flights(1, _READS_WAITING)
 
     async def find(
-        self, content_key: str, delivery: Delivery, master: Size | None = None, *, encode: bool = True
+        self,
+        content_key: str,
+        delivery: Delivery,
+        master: Size | None = None,
+        *,
+        encode: bool = True,
+        patience: float = _PATIENCE,
     ) -> Found | None:
         """The picture as delivered, if it was ever made; without `encode` only where it is ready to be sent.
 
-        `master` is its size where the caller knows it. Raises `StoreUnknown`.
+        `master` is its size where the caller knows it; an encode is awaited for `patience` seconds. Raises
+        `StoreUnknown`, and `Problem` for an encode that takes longer.
         """
         if master is None and sizing.needs_size(delivery) and (master := await self._size(content_key)) is None:
             return None
@@ -89,7 +101,7 @@ class Renditions:
             if not remembered.stored:
                 self._look_again(content_key, made)
             return Found(remembered, "memory")
-        rendition = await self._looked_up(content_key, made, encode=encode)
+        rendition = await self._looked_up(content_key, made, encode=encode, patience=patience)
         return None if rendition is None else Found(rendition, "store")
 
     async def has(self, content_key: str) -> bool:
@@ -108,6 +120,7 @@ class Renditions:
     async def keep(self, content_key: str, master: Record) -> None:
         """Stores a master for ever. Raises `StoreUnknown`."""
         winner = await self._store.put(Name("masters", content_key), master)
+        self._just_kept[content_key] = winner
         if winner.sha256 != master.sha256:
             # Another machine was first, and if the binding is still missing this is what is shown until then.
             self._remember(content_key, winner)
@@ -122,6 +135,7 @@ class Renditions:
         self._memory.drop(content_key)
         self._sizes.pop(content_key, None)
         self._masters.pop(content_key, None)
+        self._just_kept.pop(content_key, None)
 
     def settled(self, content_key: str) -> None:
         """It is in the store, and does not wait any more: what is remembered of the waiting is not looked at again."""
@@ -135,12 +149,14 @@ class Renditions:
         await self._looks.drain(_PATIENCE)
         self._threads.shutdown()
 
-    async def _looked_up(self, content_key: str, made: Variant, *, encode: bool = True) -> Rendition | None:
+    async def _looked_up(
+        self, content_key: str, made: Variant, *, encode: bool = True, patience: float = _PATIENCE
+    ) -> Rendition | None:
         """From the store or the spool, made if need be; remembered."""
         source = await self._read_together(content_key, made, encode=encode)
         if source is None:
             return None
-        rendition = await self._rendition(content_key, source, made)
+        rendition = await self._rendition(content_key, source, made, patience)
         self._memory.put(made.label, rendition)
         return rendition
 
@@ -185,6 +201,8 @@ class Renditions:
         try:
             return await self._read_once(content_key, made, encode=encode)
         except StoreUnknown:
+            if (kept := self._just_kept.get(content_key)) is not None:
+                return _Source(kept, ready=made == _MASTER)
             await self._spool.refresh()
             if not self._spool.holds(content_key):
                 raise
@@ -200,7 +218,7 @@ class Renditions:
                 return _Source(record, ready=True)
         return _source(await self._master(content_key), ready=False) if encode else None
 
-    async def _rendition(self, content_key: str, source: _Source, made: Variant) -> Rendition:
+    async def _rendition(self, content_key: str, source: _Source, made: Variant, patience: float) -> Rendition:
         """`source` as that variant. Encodes have a queue of their own: no look-up waits behind them."""
         if source.ready:
             return _rendition(content_key, source.record, stored=not self._spool.holds(content_key))
@@ -208,7 +226,7 @@ class Renditions:
         # A line of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
         master = None if encodes.busy else source.record
         flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master))
-        return await flight.outcome(_PATIENCE)
+        return await flight.outcome(patience)
 
     async def _master(self, content_key: str) -> Record | None:
         """The master that waits in the spool, else the one in the store."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from proxy import __version__
-from proxy.cli import doctor, info, purge, serve, sign, stats, store, url
+from proxy.cli import doctor, info, purge, serve, sign, stats, store, url, warm
 
 app = typer.Typer(no_args_is_help=True, help="One URL is one picture: a reproducible-image CDN proxy for Markdown.")
 app.command()(serve.serve)
@@ -14,6 +14,7 @@ app.command()(sign.sign)
 app.command()(info.info)
 app.command()(doctor.doctor)
 app.command()(stats.stats)
+app.command()(warm.warm)
 app.command()(purge.purge)
 app.add_typer(store.app, name="store")
 

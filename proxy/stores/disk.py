@@ -83,8 +83,10 @@ class DiskStore:
 
     def _require_folder(self) -> None:
         """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
-        if not self._temporary.exists():
-            raise StoreUnknown("the disk store's folder is gone")
+        try:
+            self._temporary.stat()
+        except OSError as error:
+            raise StoreUnknown(f"the disk store's folder is gone: {error.strerror}") from error
 
     def _unlink(self, name: Name) -> None:
         try:

@@ -46,7 +46,7 @@ def test_a_miss_passes_the_rooms_in_their_order(tmp_path: Path) -> None:
     assert names == [
         *("request", "grammar", "binding", "store", "store", "tombstone", "memory", "store", "store", "store"),
         *("access", "flight", "look again", "resting", "budget", "generator", "admission", "store", "binding", "store"),
-        *("tombstone", "memory", "store", "rendition", "store", "binding", "headers"),
+        *("binding", "tombstone", "memory", "store", "rendition", "store", "binding", "headers"),
     ]
     assert len({span["context"]["trace_id"] for span in found}) == 1
     ids = {span["context"]["span_id"]: span["name"] for span in found}
