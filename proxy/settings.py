@@ -3,12 +3,21 @@
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from proxy import engines
@@ -48,6 +57,21 @@ def _listed(text: object) -> object:
 
 def _signing_keys(text: object) -> object:
     return SigningKeys.parse(text) if isinstance(text, str) else text
+
+
+def _store(url: str) -> None:
+    if re.fullmatch(STORE_URL, url) is None:
+        raise ValueError("say it like disk:PATH or s3://bucket/prefix")
+
+
+# What is kept as text, and read by the room that it is for; each raises `ValueError` with what to say.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "budget": Limits.parse,
+    "prices": Prices.parse,
+    "client_rate": Rate.parse,
+    "trusted_proxies": TrustedProxies.parse,
+    "store": _store,
+}
 
 
 class Settings(BaseSettings):
@@ -143,37 +167,11 @@ class Settings(BaseSettings):
     log: Literal["text", "json"] = Field("text", description="How log lines are written.")
     log_hits: bool = Field(False, description="Whether answers from memory have a line too.")
 
-    @field_validator("budget")
+    @field_validator(*_READERS)
     @classmethod
-    def _are_limits(cls, text: str) -> str:
+    def _can_be_read(cls, text: str, info: ValidationInfo) -> str:
         if text:
-            Limits.parse(text)
-        return text
-
-    @field_validator("prices")
-    @classmethod
-    def _are_prices(cls, text: str) -> str:
-        Prices.parse(text)
-        return text
-
-    @field_validator("client_rate")
-    @classmethod
-    def _is_a_rate(cls, text: str) -> str:
-        if text:
-            Rate.parse(text)
-        return text
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_proxies(cls, text: str) -> str:
-        TrustedProxies.parse(text)
-        return text
-
-    @field_validator("store")
-    @classmethod
-    def _is_a_store(cls, text: str) -> str:
-        if text and re.fullmatch(STORE_URL, text) is None:
-            raise ValueError("say it like disk:PATH or s3://bucket/prefix")
+            _READERS[str(info.field_name)](text)
         return text
 
     @field_validator("public_url")
