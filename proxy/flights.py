@@ -1,4 +1,7 @@
-"""Flights: one piece of work a key, shared by all who wait for it, cancelled by none of them."""
+"""Flights: one piece of work a key, shared by all who wait for it, cancelled by none of them.
+
+flight → lease → its turn → the work
+"""
 
 import asyncio
 import contextvars
@@ -7,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from proxy import problems
+from proxy.leases import Alone, Leases
 from proxy.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -46,9 +50,11 @@ class Flight(Generic[_T]):
 
 
 class Flights(Generic[_T]):
-    """At most one flight a key, so many at once, so many in the queue behind them; more are refused."""
+    """At most one flight a key, of all who share the leases. So many at once, so many in the queue behind them; more
+    are refused."""
 
-    def __init__(self, concurrency: int, queue: int) -> None:
+    def __init__(self, concurrency: int, queue: int, leases: Leases | None = None) -> None:
+        self._leases = leases or Alone()
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         # So far.
@@ -129,7 +135,8 @@ class Flights(Generic[_T]):
 
     async def _fly(self, key: str, fly: Callable[[], Awaitable[_T]]) -> _T | Problem:
         try:
-            async with self._running:
+            # In this order: whoever waits for another replica's work keeps nobody here from working.
+            async with self._leases.held(key), self._running:
                 # Those who waited here for their turn have not cost anything yet.
                 return _draining() if self.draining else await fly()
         except Problem as problem:

@@ -24,15 +24,23 @@ class RememberedAbsence:
         self._patience = patience
         self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
+        self._doubts = 0
 
     async def get(self, name: Name) -> Record | None:
         if name in self._absent:
             return None
+        doubts = self._doubts
         record = await self._looked_up(name)
-        # 1: this look finds nothing. 2: a put of the name ends. 3: this look returns, and knows nothing any more.
-        if record is None and name not in self._written:
+        # 1: this look finds nothing. 2: a put of the name ends, or a doubt comes. 3: this look returns, and knows
+        # nothing any more.
+        if record is None and name not in self._written and doubts == self._doubts:
             self._absent[name] = None
         return record
+
+    def doubt(self) -> None:
+        """Forgets what is absent: somebody else may have written it."""
+        self._doubts += 1
+        self._absent.clear()
 
     async def _looked_up(self, name: Name) -> Record | None:
         try:

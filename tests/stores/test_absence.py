@@ -124,3 +124,32 @@ def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
         assert await store.get(name()) == record()
 
     asyncio.run(work())
+
+
+def test_after_a_doubt_everything_is_asked_for_again() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        store = RememberedAbsence(shelf)
+        await store.get(name())
+        shelf.objects[name()] = record()  # as another process puts it
+        assert await store.get(name()) is None
+        store.doubt()
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.open.clear()
+        store = RememberedAbsence(shelf)
+        look = asyncio.create_task(store.get(name()))
+        await shelf.asked.wait()
+        shelf.objects[name()] = record()
+        store.doubt()
+        shelf.open.set()
+        assert await look is None
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
