@@ -62,6 +62,8 @@ class Flights(Generic[_T]):
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
+        # Those of them that wait for their lease or their turn.
+        self._idle: set[asyncio.Task[Any]] = set()
         self._stopped: asyncio.Future[None] | None = None
         self._stopped_at: float | None = None
 
@@ -105,7 +107,9 @@ class Flights(Generic[_T]):
         # An empty context: a flight is nobody's request, and must not carry the first one's.
         task = asyncio.create_task(self._fly(key, fly), context=contextvars.Context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
+        self._idle.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._idle.discard)
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_future()
         self.begun += 1
@@ -113,11 +117,16 @@ class Flights(Generic[_T]):
         return flight, False
 
     def stop(self) -> None:
-        """Lets no new flight begin, and sends those away who wait; what has begun goes on."""
+        """Lets no new flight begin, and sends those away who wait; what has begun goes on.
+
+        Flights that wait for their lease or their turn have cost nothing yet, and end.
+        """
         if self._stopped_at is None:
             self._stopped_at = asyncio.get_running_loop().time()
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
+        for task in tuple(self._idle):
+            task.cancel()
 
     async def drain(self, patience: float) -> None:
         """Stops, waits for the flights under way, and gives up those that outlast `patience` seconds.
@@ -137,8 +146,8 @@ class Flights(Generic[_T]):
         try:
             # In this order: whoever waits for another replica's work keeps nobody here from working.
             async with self._leases.held(key), self._running:
-                # Those who waited here for their turn have not cost anything yet.
-                return _draining() if self.draining else await fly()
+                self._idle -= {asyncio.current_task()}
+                return await fly()
         except Problem as problem:
             return problem
         except Exception:  # the edge of a task: whatever broke, its waiters are told

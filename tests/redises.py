@@ -31,13 +31,15 @@ class Server:
     Ended by its own process id when the block ends.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, password: str = "") -> None:
         self._folder = folder
-        self._options = options
+        self._password = password
         self.port = _free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://:{password}@127.0.0.1:{self.port}/0"
         # What a test asks of it.
-        self.client: Any = Redis(port=self.port, socket_timeout=_PING_SECONDS, decode_responses=True)
+        self.client: Any = Redis(
+            port=self.port, password=password or None, socket_timeout=_PING_SECONDS, decode_responses=True
+        )
 
     def __enter__(self) -> Self:
         self.start()
@@ -52,7 +54,7 @@ class Server:
     def start(self) -> None:
         """Until it answers."""
         place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
-        command = ["redis-server", *place, "--save", "", "--appendonly", "no", *self._options]
+        command = ["redis-server", *place, "--save", "", "--requirepass", self._password]
         with (self._folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + _PATIENCE_SECONDS
