@@ -84,8 +84,8 @@ class Flights(Generic[_T]):
 
     @property
     def waiting(self) -> int:
-        """How many of them wait for their turn."""
-        return max(0, self.count - self._concurrency)
+        """How many of them wait for their lease or their turn."""
+        return len(self._idle)
 
     def under_way(self, key: str) -> Flight[_T] | None:
         """The flight of that key that has not landed."""
