@@ -65,10 +65,11 @@ class Alone:
 class RedisLeases:
     """Leases of `seconds`, renewed three times in that. While Redis is down everybody works on, each for themselves.
 
-    `doubt` is called where somebody else may have worked on the key meanwhile: what was absent may be there now.
+    `doubt` is called with each key before it is worked on, also where nobody had to wait. 1: A looks and finds nothing.
+    2: B stores the picture and ends its lease. 3: A finds the lease free, and must not believe what it saw.
     """
 
-    def __init__(self, link: Link, doubt: Callable[[], None], seconds: float = SECONDS) -> None:
+    def __init__(self, link: Link, doubt: Callable[[str], None], seconds: float = SECONDS) -> None:
         self._link = link
         self._doubt = doubt
         self._seconds = seconds
@@ -99,22 +100,19 @@ class RedisLeases:
 
     async def _take(self, lease: str, token: str, key: str) -> None:
         """Takes the lease as soon as it is free; without one, at once, where Redis is down."""
-        waited = False
         try:
             while True:
                 # Before the try, or an end between the two would not be heard.
                 ended = self._ended.setdefault(key, asyncio.Event())
                 if await self._run(_TAKE, lease, token, self._milliseconds):
                     break
-                waited = True
                 self._hear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TRIES_APART):
                         await ended.wait()
         except RedisDown:
             log.info("%s is worked on without a lease", key)
-        if waited:
-            self._doubt()
+        self._doubt(key)
 
     async def _renew(self, lease: str, token: str) -> None:
         """Until it is cancelled. A lease that was lost stays lost, and the work goes on."""

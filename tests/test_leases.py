@@ -21,15 +21,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 class Replica:
-    """Leases over a link of their own, and how often they doubted what is absent."""
+    """Leases over a link of their own, and the keys of which they doubted what is absent."""
 
     def __init__(self, server: Server, seconds: float) -> None:
         self.link = Link(server.url)
-        self.doubts = 0
-        self.leases = RedisLeases(self.link, self._doubt, seconds)
-
-    def _doubt(self) -> None:
-        self.doubts += 1
+        self.doubts: list[str] = []
+        self.leases = RedisLeases(self.link, self.doubts.append, seconds)
 
     async def close(self) -> None:
         await self.leases.close()
@@ -87,7 +84,6 @@ def test_keys_are_worked_on_side_by_side(server: Server) -> None:
     async def work(them: list[Replica]) -> None:
         async with them[0].leases.held("a"), them[1].leases.held("b"), them[1].leases.held("c"):
             assert sorted(server.client.keys()) == [LEASE, "promptcdn:lease:b", "promptcdn:lease:c"]
-        assert [replica.doubts for replica in them] == [0, 0]
 
     replicas(server, work)
 
@@ -103,7 +99,16 @@ def test_who_waits_hears_of_the_end_and_doubts_what_was_absent(server: Server, m
             await heard(server)
             assert not task.done()
         await task
-        assert (one.doubts, other.doubts) == (0, 1)
+        assert other.doubts == ["a"]
+
+    replicas(server, work)
+
+
+def test_who_finds_a_lease_free_doubts_what_was_absent_too(server: Server) -> None:
+    async def work(them: list[Replica]) -> None:
+        await hold(them[0])
+        async with them[1].leases.held("a"):
+            assert them[1].doubts == ["a"]
 
     replicas(server, work)
 
@@ -166,7 +171,7 @@ def test_without_redis_everybody_works_on_alone(server: Server, fault: Callable[
             await heard(server)
             fault(server)
             await waiting
-            assert them[1].doubts == 1
+            assert them[1].doubts == ["a"]
         await asyncio.gather(*(hold(replica) for replica in them for _ in range(20)))
 
     replicas(server, work)

@@ -64,6 +64,18 @@ def test_fifty_new_pictures_asked_of_all_replicas_at_once_are_paid_for_once_each
     assert list(paid(replicas.upstream).values()) == [1] * 50
 
 
+def test_a_replica_that_saw_no_picture_a_moment_ago_finds_the_one_that_another_made_meanwhile(
+    replicas: Replicas,
+) -> None:
+    one, other, _ = replicas.each
+    assert other.get("/info?prompt=late&seed=1").json()["state"] == "absent"
+
+    first, second = one.get("/?prompt=late&seed=1"), other.get("/?prompt=late&seed=1")
+
+    assert first.content == second.content
+    assert list(paid(replicas.upstream).values()) == [1]
+
+
 def test_three_cold_replicas_pay_for_no_more_than_the_pool_of_a_url_without_a_seed(replicas: Replicas) -> None:
     replies = asked_of_all(replicas, ["/?prompt=pool"] * 200)
 

@@ -7,7 +7,7 @@ import pytest
 from proxy.problems import StoreUnknown
 from proxy.stores import absence
 from proxy.stores.absence import RememberedAbsence
-from tests.doubles import Shelf, name, record
+from tests.doubles import KEY, Shelf, name, record
 
 
 def test_a_missing_name_is_asked_for_once() -> None:
@@ -126,15 +126,18 @@ def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
     asyncio.run(work())
 
 
-def test_after_a_doubt_everything_is_asked_for_again() -> None:
+def test_after_a_doubt_what_is_of_that_key_is_asked_for_again() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf, other = Shelf(), name("f" * 64)
         store = RememberedAbsence(shelf)
         await store.get(name())
         shelf.objects[name()] = record()  # as another process puts it
+        await store.get(other)
         assert await store.get(name()) is None
-        store.doubt()
+        store.doubt(KEY)
         assert await store.get(name()) == record()
+        assert await store.get(other) is None
+        assert shelf.got == [name(), other, name()]
 
     asyncio.run(work())
 
@@ -147,7 +150,7 @@ def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
         look = asyncio.create_task(store.get(name()))
         await shelf.asked.wait()
         shelf.objects[name()] = record()
-        store.doubt()
+        store.doubt(KEY)
         shelf.open.set()
         assert await look is None
         assert await store.get(name()) == record()
