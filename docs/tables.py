@@ -10,7 +10,7 @@ from proxy.audience import IMAGE_PROXIES
 from proxy.caching import TABLE, Outcome, cache_control
 from proxy.grammar import PARAMETERS
 from proxy.grammar.parameters import Group
-from proxy.settings import NOT_BUILT, PREFIX, Settings
+from proxy.settings import PREFIX, Settings
 from proxy.signing import SigningKeys
 from proxy.telemetry.metrics import METRICS
 
@@ -84,7 +84,6 @@ TABLES = {
     "delivery": parameters("delivery"),
     "control": parameters("control"),
     "settings": settings(),
-    "not built": ", ".join(f"`{PREFIX}{name}`" for name in NOT_BUILT),
     "problems": codes(),
     "outcomes": outcomes(),
     "image proxies": image_proxies(),

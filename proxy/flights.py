@@ -1,4 +1,7 @@
-"""Flights: one piece of work a key, shared by all who wait for it, cancelled by none of them."""
+"""Flights: one piece of work a key, shared by all who wait for it, cancelled by none of them.
+
+flight → lease → its turn → the work
+"""
 
 import asyncio
 import contextvars
@@ -7,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from proxy import problems
+from proxy.leases import Alone, Leases
 from proxy.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -46,9 +50,11 @@ class Flight(Generic[_T]):
 
 
 class Flights(Generic[_T]):
-    """At most one flight a key, so many at once, so many in the queue behind them; more are refused."""
+    """At most one flight a key, of all who share the leases. So many at once, so many in the queue behind them; more
+    are refused."""
 
-    def __init__(self, concurrency: int, queue: int) -> None:
+    def __init__(self, concurrency: int, queue: int, leases: Leases | None = None) -> None:
+        self._leases = leases or Alone()
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         # So far.
@@ -56,6 +62,8 @@ class Flights(Generic[_T]):
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
+        # Those of them that wait for their lease or their turn.
+        self._idle: set[asyncio.Task[Any]] = set()
         self._stopped: asyncio.Future[None] | None = None
         self._stopped_at: float | None = None
 
@@ -76,8 +84,8 @@ class Flights(Generic[_T]):
 
     @property
     def waiting(self) -> int:
-        """How many of them wait for their turn."""
-        return max(0, self.count - self._concurrency)
+        """How many of them wait for their lease or their turn."""
+        return len(self._idle)
 
     def under_way(self, key: str) -> Flight[_T] | None:
         """The flight of that key that has not landed."""
@@ -99,7 +107,9 @@ class Flights(Generic[_T]):
         # An empty context: a flight is nobody's request, and must not carry the first one's.
         task = asyncio.create_task(self._fly(key, fly), context=contextvars.Context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
+        self._idle.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._idle.discard)
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_future()
         self.begun += 1
@@ -107,11 +117,16 @@ class Flights(Generic[_T]):
         return flight, False
 
     def stop(self) -> None:
-        """Lets no new flight begin, and sends those away who wait; what has begun goes on."""
+        """Lets no new flight begin, and sends those away who wait; what has begun goes on.
+
+        Flights that wait for their lease or their turn have cost nothing yet, and end.
+        """
         if self._stopped_at is None:
             self._stopped_at = asyncio.get_running_loop().time()
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
+        for task in tuple(self._idle):
+            task.cancel()
 
     async def drain(self, patience: float) -> None:
         """Stops, waits for the flights under way, and gives up those that outlast `patience` seconds.
@@ -129,9 +144,10 @@ class Flights(Generic[_T]):
 
     async def _fly(self, key: str, fly: Callable[[], Awaitable[_T]]) -> _T | Problem:
         try:
-            async with self._running:
-                # Those who waited here for their turn have not cost anything yet.
-                return _draining() if self.draining else await fly()
+            # In this order: whoever waits for another replica's work keeps nobody here from working.
+            async with self._leases.held(key), self._running:
+                self._idle -= {asyncio.current_task()}
+                return await fly()
         except Problem as problem:
             return problem
         except Exception:  # the edge of a task: whatever broke, its waiters are told

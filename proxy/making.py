@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import cachetools
-
 from proxy import problems
 from proxy.bindings import Bindings, Bound
 from proxy.budget import Budget, Reservation
@@ -18,13 +16,13 @@ from proxy.generators import Generator
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
-from proxy.resting import Rest, next_rest
+from proxy.resting import next_rest
+from proxy.rests import Rests
 from proxy.spool import Order, Paid, Spool
 from proxy.stores import Record
 
 log = logging.getLogger(__name__)
 
-_RESTS_REMEMBERED = 100_000
 # How long a new picture is kept back for the store to take it: it is safe in the spool, and can be shown from there.
 PATIENCE = 5.0
 
@@ -50,6 +48,7 @@ class Making:
         clock: Clock,
         observer: Observer = UNOBSERVED,
         patience: float = PATIENCE,
+        rests: Rests | None = None,
     ) -> None:
         self._generator = generator
         self._budget = budget
@@ -59,19 +58,18 @@ class Making:
         self._clock = clock
         self._observer = observer
         self._patience = patience
-        self._rests: cachetools.LRUCache[str, Rest] = cachetools.LRUCache(_RESTS_REMEMBERED)
+        self._rests = rests or Rests()
 
     @property
     def resting(self) -> int:
         """How many keys rest now."""
-        now = self._clock.monotonic()
-        return sum(1 for rest in self._rests.values() if rest.left(now))
+        return self._rests.count(self._clock.monotonic())
 
     async def make(self, as_asked_key: str, order: Bound) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
         spool. Raises `Problem`."""
-        # Look again. 1: A finds nothing. 2: the flight before lands, stores and goes. 3: A starts this one.
-        # Without the look, the picture of step 2 would be paid for a second time.
+        # Look again. 1: A finds nothing. 2: the flight before, B, lands, stores and goes. 3: A starts this one.
+        # Without the look, the picture of step 2 would be paid for a second time. B may be another replica's.
         key = order.content_key
         if not await self._renditions.has(key):
             paid = await self._spool.get(key) or await self._pay(Order(as_asked_key, order.resolved, key))
@@ -102,7 +100,7 @@ class Making:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, the key rests."""
         await self._require_unfiltered(order.content_key)
         self._require_generator(order.resolved.generator)
-        self._require_rested(order.content_key)
+        await self._require_rested(order.content_key)
         await self._spool.secure()
         reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         charged = self._generator.paid
@@ -112,13 +110,13 @@ class Making:
         except UpstreamFailed as failure:
             charged = failure.charged
             if charged:
-                self._rest(order.content_key, failure)
+                await self._rest(order.content_key, failure)
             else:
                 await self._give_back(reservation)
             log.warning("no picture for %s: %s: %s", order.content_key, failure.kind.code, failure.detail)
             raise
         except Exception:
-            self._rest(order.content_key, _broken())
+            await self._rest(order.content_key, _broken())
             raise
         finally:
             if charged:
@@ -130,12 +128,12 @@ class Making:
         try:
             return await self._renditions.admitted(paid)
         except UpstreamFailed as failure:
-            self._rest(key, failure)
+            await self._rest(key, failure)
             log.warning("a paid picture for %s was refused: %s", key, failure.detail)
             await self._spool.drop(key)
             raise
         except Exception:
-            self._rest(key, _broken())
+            await self._rest(key, _broken())
             await self._spool.set_aside(key)
             raise
 
@@ -151,7 +149,7 @@ class Making:
 
     async def _drop(self, content_key: str) -> None:
         """It is settled: from now on it is read from the store."""
-        self._rests.pop(content_key, None)
+        self._rests.forget(content_key)
         await self._spool.drop(content_key)
         self._renditions.settled(content_key)
 
@@ -164,9 +162,10 @@ class Making:
         if await self._bindings.filtered(content_key):
             raise problems.filtered()
 
-    def _require_rested(self, content_key: str) -> None:
-        rest = self._rests.get(content_key)
-        left = rest.left(self._clock.monotonic()) if rest else 0
+    async def _require_rested(self, content_key: str) -> None:
+        now = self._clock.monotonic()
+        rest = await self._rests.of(content_key, now)
+        left = rest.left(now) if rest else 0
         if rest and left:
             raise Problem(
                 rest.cause, f"{rest.detail}; the next try may cost again, so it waits", retry_after=int(left) + 1
@@ -184,9 +183,10 @@ class Making:
         except StoreUnknown as unknown:
             log.error("the binding of %s is not stored: %s", order.content_key, unknown.detail)  # noqa: TRY400
 
-    def _rest(self, content_key: str, failure: UpstreamFailed) -> None:
-        last = self._rests.get(content_key)
-        self._rests[content_key] = next_rest(last, failure.kind, failure.detail, self._clock.monotonic())
+    async def _rest(self, content_key: str, failure: UpstreamFailed) -> None:
+        now = self._clock.monotonic()
+        last = await self._rests.of(content_key, now)
+        await self._rests.put(content_key, next_rest(last, failure.kind, failure.detail, now), now)
 
     def _now(self) -> int:
         return int(self._clock.utc().timestamp())

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +27,9 @@ from proxy.generators.guarded import Guarded
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
+from proxy.leases import Alone, Leases, RedisLeases
 from proxy.leftovers import Leftovers
+from proxy.link import Link, RedisDown
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
@@ -35,6 +37,7 @@ from proxy.problems import StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
 from proxy.removals import Removals
 from proxy.renditions import Renditions
+from proxy.rests import Rests
 from proxy.settings import STORE_URL, BadSettings, Settings
 from proxy.spool import Spool
 from proxy.stores import InspectedStore, Name
@@ -53,19 +56,21 @@ log = logging.getLogger("promptcdn")
 CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
     """Everything that is open while the service runs."""
 
     settings: Settings
     cdn: Cdn
     clock: Clock
-    errands: Errands
+    errands: Errands = field(default_factory=Errands)
     flights: Flights[None]
+    leases: Leases
+    link: Link | None
     bindings: Bindings
     renditions: Renditions
     removals: Removals
-    notices: Notices
+    notices: Notices = field(default_factory=Notices)
     generator: InspectedGenerator
     budget: SqliteBudget | Free
     rates: SqliteRates | Uncounted
@@ -85,6 +90,7 @@ class Service:
             self._generator_part(),
             await self._budget_finding(),
             self.spool_finding(),
+            *await self._redis_part(),
         )
 
     def _generator_part(self) -> Finding:
@@ -103,6 +109,15 @@ class Service:
         except StoreUnknown as unknown:
             return Finding("budget", False, unknown.detail)
         return Finding("budget", True, "; ".join(filter(None, (limits.said(left), self.budget.forgets))))
+
+    async def _redis_part(self) -> tuple[Finding, ...]:
+        if self.link is None:
+            return ()
+        try:
+            await self.link.call(lambda redis: redis.ping())
+        except RedisDown as down:
+            return (Finding("redis", False, f"{down}; pictures that are there go on"),)
+        return (Finding("redis", True, "answers"),)
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what is removed, storing what an earlier process could not."""
@@ -130,6 +145,9 @@ class Service:
         await self.generator.close()
         await self.budget.close()
         await self.rates.close()
+        await self.leases.close()
+        if self.link is not None:
+            await self.link.close()
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
@@ -143,24 +161,25 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     generator = ObservedGenerator(_generator(settings), telemetry)
     kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
+    link, leases = _shared(settings, store)
     budget, rates = _budget(settings, generator), _rates(settings, generator)
     bindings = Bindings(store, generator.name, spool)
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
-    flights: Flights[None] = Flights(settings.concurrency, settings.queue)
-    making = Making(generator, budget, spool, bindings, renditions, clock, telemetry)
+    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
+    making = Making(generator, budget, spool, bindings, renditions, clock, telemetry, rests=Rests(link))
     rules = _rules(settings, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
     service = Service(
         settings=settings,
         cdn=cdn,
         clock=clock,
-        errands=Errands(),
         flights=flights,
+        leases=leases,
+        link=link,
         bindings=bindings,
         renditions=renditions,
         removals=removals,
-        notices=Notices(),
         generator=generator,
         budget=budget,
         rates=rates,
@@ -270,6 +289,17 @@ def opened_store(url: str, setting: str) -> InspectedStore:
     except StoreUnknown as unknown:
         log.warning("%s: %s", bucket, unknown.detail)
     return S3Store(bucket)
+
+
+def _shared(settings: Settings, store: RememberedAbsence) -> tuple[Link | None, Leases]:
+    """The Redis that all replicas share, if there is one, and who of them works on what."""
+    if settings.redis_url is None:
+        return None, Alone()
+    try:
+        link = Link(settings.redis_url.get_secret_value())
+    except ValueError:  # its text may show the password
+        raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
+    return link, RedisLeases(link, store.doubt)
 
 
 def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Free:

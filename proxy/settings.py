@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -33,8 +34,7 @@ from proxy.signing import SigningKeys
 PREFIX = "PROMPTCDN_"
 PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
 STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
-# Names that the design promises, of parts that are not built yet: refused, never silently ignored.
-NOT_BUILT = ("REDIS_URL",)
+REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
 
 class BadSettings(Exception):
@@ -111,6 +111,11 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
+    redis_url: SecretStr | None = Field(
+        None,
+        description="The Redis that all replicas share, like redis://:password@host:6379/0, rediss:// over TLS."
+        " Empty: none, each replica is on its own.",
+    )
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
@@ -174,6 +179,13 @@ class Settings(BaseSettings):
             _READERS[str(info.field_name)](text)
         return text
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and re.fullmatch(REDIS_URL, url.get_secret_value()) is None:
+            raise ValueError("say it like redis://:password@host:6379/0, or rediss:// for TLS")
+        return url
+
     @field_validator("public_url")
     @classmethod
     def _is_a_url(cls, text: str) -> str:
@@ -225,10 +237,13 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log, whoever says it."""
-        held = (secret.get_secret_value() for secret in (self.stability_key, self.admin_token) if secret)
+        held = (
+            secret.get_secret_value() for secret in (self.stability_key, self.admin_token, self.redis_url) if secret
+        )
         signing = (secret.decode() for _, secret in self.signing_keys.secrets)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-        return (*held, *signing, *(os.environ.get(name, "") for name in aws))
+        redis = _password(self.redis_url.get_secret_value()) if self.redis_url else ()
+        return (*held, *signing, *redis, *(os.environ.get(name, "") for name in aws))
 
     def limits(self, *, paid: bool) -> Limits:
         """The budget; unlimited must be said where pictures cost money."""
@@ -261,11 +276,14 @@ def _strange_names(names: Iterable[str]) -> Iterable[str]:
     for name in sorted(name.upper() for name in names):
         if not name.startswith(PREFIX) or name in known:
             continue
-        if name.removeprefix(PREFIX) in NOT_BUILT:
-            yield f"{name}: this part is not built yet; unset it"
-        else:
-            close = difflib.get_close_matches(name, known, n=1)
-            yield f"{name}: no such setting" + (f", did you mean {close[0]}?" if close else "")
+        close = difflib.get_close_matches(name, known, n=1)
+        yield f"{name}: no such setting" + (f", did you mean {close[0]}?" if close else "")
+
+
+def _password(url: str) -> tuple[str, ...]:
+    """The URL's password, as it stands there and as it is sent."""
+    password = urlsplit(url).password or ""
+    return (password, unquote(password))
 
 
 def _line(detail: Any) -> str:
@@ -275,5 +293,5 @@ def _line(detail: Any) -> str:
     name = str(detail["loc"][0])
     field = Settings.model_fields.get(name)
     shown = PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
-    secret = "KEY" in shown or "TOKEN" in shown
+    secret = any(word in shown for word in ("KEY", "TOKEN", "REDIS"))
     return f"{shown}: {message}" if secret else f'{shown}="{detail["input"]}": {message}'

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.redises import Server
 from tests.running import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
@@ -54,6 +55,29 @@ def test_doctor_says_what_to_do_about_a_dead_upstream(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "BAD   generator: stability at 127.0.0.1:9" in ended.stdout
     assert "→ check STABILITY_HOST" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("policy", "good"),
+    [("noeviction", True), ("volatile-ttl", True), ("allkeys-lru", False), ("allkeys-random", False)],
+)
+def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
+    with Server(tmp_path, "a-password") as redis:
+        redis.client.config_set("maxmemory-policy", policy)
+        found = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
+
+    assert found[:2] == (good, f"answers, maxmemory-policy {policy}")
+    assert ("noeviction" in found[2]) is not good
+
+
+def test_doctor_finds_a_redis_that_is_dead_and_one_that_does_not_let_the_service_in(tmp_path: Path) -> None:
+    with Server(tmp_path, "a-password") as redis:
+        wrong = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url.replace("a-password", "another"))["redis"]
+    dead = findings(tmp_path, PROMPTCDN_REDIS_URL="redis://127.0.0.1:9")["redis"]
+
+    assert [good for good, _, _ in (wrong, dead)] == [False, False]
+    assert "AuthenticationError" in wrong[1]
+    assert "PROMPTCDN_REDIS_URL" in dead[2]
 
 
 def test_doctor_lists_every_wrong_setting(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import contextvars
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
@@ -451,5 +452,54 @@ def test_draining_what_is_empty_ends_at_once() -> None:
         await flights.drain(LONG)
         await flights.drain(LONG)
         assert refused(flights, "a", Work().fly).kind is problems.DRAINING
+
+    asyncio.run(main())
+
+
+# Leases
+
+
+class Elsewhere:
+    """Leases of which those of `taken` are held by somebody else, for ever."""
+
+    def __init__(self, *taken: str) -> None:
+        self._taken = taken
+        self.waiting = asyncio.Event()
+
+    @asynccontextmanager
+    async def held(self, key: str) -> AsyncIterator[None]:
+        if key in self._taken:
+            self.waiting.set()
+            await asyncio.Event().wait()
+        yield
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_who_waits_for_a_lease_keeps_nobody_from_working() -> None:
+    async def main() -> None:
+        leases = Elsewhere("a")
+        flights: Flights[str] = Flights(1, 1, leases)
+        taken, free = Work(), Work()
+        free.go.set()
+        flights.join("a", taken.fly)
+        await leases.waiting.wait()
+        assert await flights.join("b", free.fly)[0].outcome(LONG) == "a picture"
+        assert taken.begun == 0
+        await flights.drain(0)
+
+    asyncio.run(main())
+
+
+def test_the_end_waits_for_no_lease() -> None:
+    async def main() -> None:
+        leases = Elsewhere("a")
+        flights: Flights[str] = Flights(1, 1, leases)
+        flight, _ = flights.join("a", Work().fly)
+        await leases.waiting.wait()
+        async with asyncio.timeout(LONG / 2):
+            await flights.drain(LONG)
+        assert (await problem_of(flight.outcome(LONG))).kind is problems.DRAINING
 
     asyncio.run(main())

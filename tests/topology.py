@@ -14,7 +14,6 @@ from typing import Any
 import httpx2
 import yaml
 
-from proxy.settings import NOT_BUILT, PREFIX
 from tests import buckets
 from tests.fronts import Nginx
 from tests.running import PROMPTCDN, Promptcdn
@@ -63,8 +62,7 @@ def running(folder: Path, **said: str) -> Iterator[tuple[Nginx, list[Promptcdn]]
             ),
             "172.28.0.0/24": "127.0.0.1",
         }
-        if "REDIS_URL" not in NOT_BUILT:
-            places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
+        places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
         replicas = [
             stack.enter_context(Promptcdn(folder / name, **_environment(services[name], places, folder)))
             for name in REPLICAS
@@ -77,9 +75,7 @@ def _environment(service: Mapping, places: dict[str, str], folder: Path) -> Mapp
     values = {name: str(value) for name, value in service["environment"].items()}
     for place, ours in places.items():
         values = {name: value.replace(place, ours) for name, value in values.items()}
-    not_built = {PREFIX + name for name in NOT_BUILT}
-    kept = {name: value for name, value in values.items() if name not in not_built}
-    return kept | {"PROMPTCDN_DATA_DIR": folder / "data"}
+    return values | {"PROMPTCDN_DATA_DIR": folder / "data"}
 
 
 def shipped_site() -> str:

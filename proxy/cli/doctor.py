@@ -45,6 +45,7 @@ async def _findings() -> list[Finding]:
     try:
         found += await service.store.findings()
         found += await service.generator.findings(chosen.defaults.engines)
+        found += await _redis(service)
         found.append(await _budget(service))
         await service.spool.refresh()
         found.append(service.spool_finding())
@@ -58,6 +59,22 @@ def _clock() -> Finding:
     now = datetime.now(UTC)
     advice = "" if now.year >= 2026 else "set the clock: calendar seeds and budgets go by it"
     return Finding("clock", not advice, f"{now:%Y-%m-%d %H:%M:%S} UTC", advice)
+
+
+async def _redis(service: "Service") -> list[Finding]:
+    """Whether it answers, and keeps what it was told."""
+    from proxy.link import RedisDown
+
+    if service.link is None:
+        return []
+    try:
+        memory = await service.link.call(lambda redis: redis.info("memory"))
+    except RedisDown as down:
+        return [Finding("redis", False, str(down), "look at PROMPTCDN_REDIS_URL, and whether that Redis runs")]
+    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    keeps = policy == "noeviction" or policy.startswith("volatile-")
+    advice = "" if keeps else "set its maxmemory-policy to noeviction: it may drop leases and counts when it is full"
+    return [Finding("redis", keeps, f"answers, maxmemory-policy {policy}", advice)]
 
 
 async def _budget(service: "Service") -> Finding:

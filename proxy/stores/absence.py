@@ -4,11 +4,12 @@ Junk look-ups cost the real store nothing, and one that hangs is unknown instead
 """
 
 import asyncio
+from typing import get_args
 
 import cachetools
 
 from proxy.problems import StoreUnknown
-from proxy.stores import Name, Record, Store
+from proxy.stores import Folder, Name, Record, Store
 
 REMEMBERED_SECONDS = 2.0
 REMEMBERED_NAMES = 50_000
@@ -29,10 +30,16 @@ class RememberedAbsence:
         if name in self._absent:
             return None
         record = await self._looked_up(name)
-        # 1: this look finds nothing. 2: a put of the name ends. 3: this look returns, and knows nothing any more.
+        # 1: this look finds nothing. 2: a put of the name ends, here or elsewhere. 3: this look returns, and knows
+        # nothing any more.
         if record is None and name not in self._written:
             self._absent[name] = None
         return record
+
+    def doubt(self, key: str) -> None:
+        """Forgets what of this key is absent: somebody else may have written it."""
+        for folder in get_args(Folder):
+            self._may_be_there(Name(folder, key))
 
     async def _looked_up(self, name: Name) -> Record | None:
         try:
@@ -45,8 +52,11 @@ class RememberedAbsence:
         try:
             return await self._store.put(name, record)
         finally:
-            self._written[name] = None
-            self._absent.pop(name, None)
+            self._may_be_there(name)
+
+    def _may_be_there(self, name: Name) -> None:
+        self._written[name] = None
+        self._absent.pop(name, None)
 
     async def close(self) -> None:
         await self._store.close()

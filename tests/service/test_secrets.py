@@ -9,6 +9,7 @@ import pytest
 
 from proxy.settings import load
 from tests.buckets import moto
+from tests.redises import Server
 from tests.running import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream, faults
 
@@ -21,6 +22,7 @@ AWS = {
     "AWS_SECRET_ACCESS_KEY": "canary-aws-key",
     "AWS_SESSION_TOKEN": "canary-aws-token",
 }
+REDIS = "canary-redis"
 CANARY = "canary"
 
 FAULTS = [*faults.REFUSALS, *faults.BREAKS, *(set(faults.OTHERS) - {"hang", "hang_mid", "never_closes", "keepalive"})]
@@ -63,9 +65,13 @@ def everything_said(service: Promptcdn) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", ["text", "json"])
 def test_no_secret_is_in_any_answer_or_any_line_of_the_log(tmp_path: Path, kind: str) -> None:
-    with Upstream() as upstream, Promptcdn(tmp_path, PROMPTCDN_LOG=kind, **settings(tmp_path, upstream)) as service:
-        said = list(everything_said(service))
-        greeting = " ".join(service.said)
+    with Upstream() as upstream, Server(tmp_path, REDIS) as redis:
+        chosen = {"PROMPTCDN_LOG": kind, "PROMPTCDN_REDIS_URL": redis.url, **settings(tmp_path, upstream)}
+        with Promptcdn(tmp_path, **chosen) as service:
+            said = list(everything_said(service))
+            redis.kill()
+            said += [service.get("/?prompt=without+redis&seed=1").text, service.get("/readyz").text]
+            greeting = " ".join(service.said)
 
     log = (tmp_path / "log").read_text()
     assert len(said) > 200
@@ -79,6 +85,7 @@ def test_no_secret_is_in_any_answer_or_any_line_of_the_log(tmp_path: Path, kind:
 def test_no_command_says_a_secret(tmp_path: Path) -> None:
     with Upstream() as upstream:
         variables = environment(**settings(tmp_path, upstream), PROMPTCDN_DATA_DIR=tmp_path / "data")
+        variables["PROMPTCDN_REDIS_URL"] = f"redis://:{REDIS}@127.0.0.1:9"
         for words in (
             ["doctor"],
             ["doctor", "--json"],

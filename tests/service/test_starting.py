@@ -10,7 +10,8 @@ from tests.running import Promptcdn
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
     ({"PROMPTCDN_XYZZY": 4}, ["PROMPTCDN_XYZZY: no such setting"]),
-    ({"PROMPTCDN_REDIS_URL": "redis://h"}, ["PROMPTCDN_REDIS_URL: this part is not built yet; unset it"]),
+    ({"PROMPTCDN_REDIS_URL": "http://:canary@h"}, ["PROMPTCDN_REDIS_URL: say it like redis://:password@host:6379/0"]),
+    ({"PROMPTCDN_REDIS_URL": "redis://:canary@h:99999"}, ["PROMPTCDN_REDIS_URL: this is no address of a Redis"]),
     ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": Input should be a valid integer']),
     ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": Input should be less than or equal to 50']),
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": Input should be greater than or equal to 1']),
@@ -54,6 +55,7 @@ def test_a_wrong_setting_is_one_clear_line_each_and_exit_2(
     said = ended.stderr.splitlines()
     assert ended.returncode == 2
     assert ended.stdout == ""
+    assert "canary" not in ended.stderr
     assert len(said) == len(lines)
     for line, expected in zip(said, lines, strict=True):
         assert line.startswith(f"promptcdn: {expected}")

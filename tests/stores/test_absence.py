@@ -7,7 +7,7 @@ import pytest
 from proxy.problems import StoreUnknown
 from proxy.stores import absence
 from proxy.stores.absence import RememberedAbsence
-from tests.doubles import Shelf, name, record
+from tests.doubles import KEY, Shelf, name, record
 
 
 def test_a_missing_name_is_asked_for_once() -> None:
@@ -121,6 +121,38 @@ def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
         with pytest.raises(StoreUnknown):
             await store.get(name())
         shelf.open.set()
+        assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_after_a_doubt_what_is_of_that_key_is_asked_for_again() -> None:
+    async def work() -> None:
+        shelf, other = Shelf(), name("f" * 64)
+        store = RememberedAbsence(shelf)
+        await store.get(name())
+        shelf.objects[name()] = record()  # as another process puts it
+        await store.get(other)
+        assert await store.get(name()) is None
+        store.doubt(KEY)
+        assert await store.get(name()) == record()
+        assert await store.get(other) is None
+        assert shelf.got == [name(), other, name()]
+
+    asyncio.run(work())
+
+
+def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
+    async def work() -> None:
+        shelf = Shelf()
+        shelf.open.clear()
+        store = RememberedAbsence(shelf)
+        look = asyncio.create_task(store.get(name()))
+        await shelf.asked.wait()
+        shelf.objects[name()] = record()
+        store.doubt(KEY)
+        shelf.open.set()
+        assert await look is None
         assert await store.get(name()) == record()
 
     asyncio.run(work())

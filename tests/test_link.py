@@ -1,0 +1,95 @@
+"""The link to a real Redis: what a dead one and a hung one cost."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.link import COMMAND_SECONDS, Link, RedisDown
+from tests.redises import Server, until
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path) as running:
+        yield running
+
+
+def linked(server: Server, work: Callable[[Link], Awaitable[None]]) -> None:
+    async def lived() -> None:
+        link = Link(server.url)
+        try:
+            await work(link)
+        finally:
+            await link.close()
+
+    asyncio.run(lived())
+
+
+async def ping(link: Link) -> object:
+    return await link.call(lambda redis: redis.ping())
+
+
+@pytest.mark.parametrize("fault", [Server.kill, Server.hang])
+def test_a_redis_that_is_gone_costs_half_a_second_once_and_then_nothing(
+    server: Server, fault: Callable[[Server], None]
+) -> None:
+    async def work(link: Link) -> None:
+        await ping(link)
+        fault(server)
+        began = time.monotonic()
+        with pytest.raises(RedisDown):
+            await ping(link)
+        noticed = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(RedisDown):
+                await ping(link)
+        assert link.down
+        # Bounds, not measures: a hundred tries together cost less than one that waits.
+        assert noticed - began < 2 * COMMAND_SECONDS
+        assert time.monotonic() - noticed < COMMAND_SECONDS
+
+    linked(server, work)
+
+
+def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server) -> None:
+    async def work(link: Link) -> None:
+        await asyncio.gather(*(ping(link) for _ in range(20)))
+        server.kill()
+        with pytest.raises(RedisDown):
+            await ping(link)
+        server.start()
+        await until(lambda: not link.down)
+        # Each pooled connection was to the one that is dead.
+        assert await asyncio.gather(*(ping(link) for _ in range(20))) == [True] * 20
+
+    linked(server, work)
+
+
+def test_a_redis_that_hung_is_in_use_again_and_answers_what_it_is_asked(server: Server) -> None:
+    async def work(link: Link) -> None:
+        await link.call(lambda redis: redis.set("name", "right"))
+        server.hang()
+        with pytest.raises(RedisDown):
+            await link.call(lambda redis: redis.get("another"))
+        server.go_on()
+        await until(lambda: not link.down)
+        assert await link.call(lambda redis: redis.get("name")) == "right"
+
+    linked(server, work)
+
+
+def test_a_redis_that_refuses_is_down_too(server: Server) -> None:
+    async def work(link: Link) -> None:
+        with pytest.raises(RedisDown):
+            await link.call(lambda redis: redis.incr("name"))
+
+    server.client.set("name", "no number")
+    linked(server, work)
+
+
+def test_what_is_no_address_is_refused_before_anything_is_connected() -> None:
+    with pytest.raises(ValueError, match="scheme"):
+        Link("http://h")
