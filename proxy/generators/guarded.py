@@ -13,6 +13,7 @@ from typing import Any
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from proxy import resting
+from proxy.breakers import Breakers, OwnBreaker
 from proxy.findings import Finding
 from proxy.generators import Made, Upstream
 from proxy.problems import UPSTREAM_UNAUTHORIZED, UPSTREAM_UNPAID, Kind, UpstreamFailed
@@ -34,7 +35,7 @@ _jitter = SystemRandom().random
 class Guarded:
     """Makes the pictures of `upstream`, each in `seconds` at most, all its tries together.
 
-    What surely was not charged and may pass by itself is tried again. `breaker` is all that it remembers.
+    What surely was not charged and may pass by itself is tried again. The breaker is all that it remembers.
     """
 
     def __init__(
@@ -45,13 +46,14 @@ class Guarded:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = _jitter,
+        breakers: Breakers | None = None,
     ) -> None:
         self._upstream = upstream
         self._seconds = seconds
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
-        self.breaker = Breaker()
+        self._breakers = breakers or OwnBreaker()
 
     @property
     def name(self) -> str:
@@ -60,6 +62,10 @@ class Guarded:
     @property
     def paid(self) -> bool:
         return self._upstream.paid
+
+    @property
+    def breaker(self) -> Breaker:
+        return self._breakers.known
 
     @property
     def state(self) -> resting.State:
@@ -76,22 +82,23 @@ class Guarded:
 
     async def generate(self, resolved: Resolved, content_key: str) -> Made:
         """One picture. Raises `UpstreamFailed`, at once and not charged while the breaker is open."""
-        self.breaker = self.breaker.admit(self._clock(), self._seconds + _LINGER)
-        probe = not self.breaker.closed
+        now = self._clock()
+        before, _ = await self._breakers.change(lambda breaker: breaker.admit(now, self._seconds + _LINGER), now)
+        probe = not before.closed
         try:
             made = await self._tries(resolved, content_key)
         except UpstreamFailed as failure:
-            self._learn(failure.kind, probe=probe)
+            await self._learn(failure.kind, probe=probe)
             raise
         except BaseException:  # cancelled, or broken on our side: it says nothing of the upstream
             if probe:
-                self.breaker = self.breaker.without_probe()
+                await self._breakers.change(Breaker.without_probe, self._clock())
             raise
-        self._learn(None, probe=probe)
+        await self._learn(None, probe=probe)
         return made
 
     async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
-        """The upstream's, and the breaker's while that is open here; another process has one of its own."""
+        """The upstream's, and the breaker's while that is open as far as is known here."""
         found = await self._upstream.findings(engines)
         return (*found, Finding("breaker", False, self.refuses)) if self.refuses else found
 
@@ -124,15 +131,15 @@ class Guarded:
         failure = _failure(state)
         return resting.pause(state.attempt_number, failure.pause, self._chance())
 
-    def _learn(self, failure: Kind | None, *, probe: bool) -> None:
-        before, now = self.breaker, self._clock()
-        self.breaker = before.after(failure, now, probe=probe)
+    async def _learn(self, failure: Kind | None, *, probe: bool) -> None:
+        now = self._clock()
+        before, after = await self._breakers.change(lambda breaker: breaker.after(failure, now, probe=probe), now)
         if failure in _ADVICE:
             log.error("%s: %s", failure.code, _ADVICE[failure])
-        if self.breaker.closed and not before.closed:
+        if after.closed and not before.closed:
             log.info("the upstream works again: new pictures are made")
-        elif self.breaker.until > before.until:
-            log.warning("%s: no new pictures for %.0f s, hits only", self.breaker.cause, self.breaker.left(now))
+        elif not after.closed and after.until > before.until:
+            log.warning("%s: no new pictures for %.0f s, hits only", after.cause, after.left(now))
 
 
 def _failure(state: RetryCallState) -> Any:

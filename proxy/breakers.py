@@ -1,0 +1,106 @@
+"""Where the breaker towards the upstream is remembered: by this process, or by all replicas that share one Redis."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any, Protocol
+
+from proxy.link import Link, RedisDown
+from proxy.problems import UpstreamFailed
+from proxy.resting import Breaker
+
+# Raises `UpstreamFailed` where no call may go through.
+Step = Callable[[Breaker], Breaker]
+
+_KEY = "promptcdn:breaker"
+# Far longer than the longest pause.
+_KEPT_SECONDS = 3600
+
+# Redis' clock is the one that all share. KEYS: the breaker. Gives its text and seconds.
+_LOOK = """
+local time = redis.call('time')
+return {redis.call('get', KEYS[1]) or '', time[1] + time[2] / 1e6 .. ''}
+"""
+# KEYS: the breaker. ARGV: the text it must have, the new one, seconds to keep it. Gives whether it was set, and the text
+# there was: two replicas may want the same text, and only one of them has set it.
+_SWAP = """
+local said = redis.call('get', KEYS[1]) or ''
+if said ~= ARGV[1] then return {0, said} end
+redis.call('set', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return {1, said}
+"""
+
+
+class Breakers(Protocol):
+    """One breaker, changed by one at a time."""
+
+    @property
+    def known(self) -> Breaker:
+        """As it was when it was last seen from here."""
+
+    async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
+        """Takes the step; gives the breaker before and after it. Times are on the clock of `now`."""
+
+
+class OwnBreaker:
+    """This process's own."""
+
+    def __init__(self) -> None:
+        self.known = Breaker()
+
+    async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
+        del now
+        before, self.known = self.known, step(self.known)
+        return before, self.known
+
+
+class SharedBreaker:
+    """That of all replicas which share a Redis; while it does not answer, what was last known goes on here."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.known = Breaker()
+
+    async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
+        before = self.known
+        try:
+            said, shared_now = await self._run(_LOOK)
+            ahead = now - float(shared_now)
+            while True:
+                before = self._read(said, ahead)
+                after = self._stepped(step, before)
+                if after == before:
+                    break
+                wanted = json.dumps(asdict(_moved(after, -ahead)))
+                # Where another replica was faster the step is taken from where that one came to.
+                is_set, said = await self._run(_SWAP, said, wanted, _KEPT_SECONDS)
+                if is_set:
+                    break
+        except RedisDown:
+            after = self._stepped(step, before)
+        self.known = after
+        return before, after
+
+    def _stepped(self, step: Step, before: Breaker) -> Breaker:
+        try:
+            return step(before)
+        except UpstreamFailed:
+            self.known = before
+            raise
+
+    def _read(self, said: str, ahead: float) -> Breaker:
+        # A Redis that forgot, or was away when this one opened: ours is as good as any.
+        return _moved(Breaker(**json.loads(said)), ahead) if said else self.known
+
+    async def _run(self, script: str, *args: str | int) -> Any:
+        async def run(redis: Any) -> Any:
+            return await redis.eval(script, 1, _KEY, *args)
+
+        return await self._link.call(run)
+
+
+def _moved(breaker: Breaker, seconds: float) -> Breaker:
+    """The same breaker on a clock that is `seconds` ahead."""
+    if breaker.closed:
+        return breaker
+    return replace(breaker, until=breaker.until + seconds, probing_until=breaker.probing_until + seconds)
