@@ -68,12 +68,12 @@ def test_a_replica_that_saw_no_picture_a_moment_ago_finds_the_one_that_another_m
     replicas: Replicas,
 ) -> None:
     one, other, _ = replicas.each
-    assert other.get("/info?prompt=late&seed=1").json()["state"] == "absent"
+    # What is absent is remembered for two seconds, and the first picture of a process may take as long.
+    for url in new(5, "late"):
+        assert other.get(f"/info{url[1:]}").json()["state"] == "absent"
+        assert one.get(f"/i.png{url[1:]}").content == other.get(f"/i.png{url[1:]}").content
 
-    first, second = one.get("/?prompt=late&seed=1"), other.get("/?prompt=late&seed=1")
-
-    assert first.content == second.content
-    assert list(paid(replicas.upstream).values()) == [1]
+    assert list(paid(replicas.upstream).values()) == [1] * 5
 
 
 def test_three_cold_replicas_pay_for_no_more_than_the_pool_of_a_url_without_a_seed(replicas: Replicas) -> None:
