@@ -9,6 +9,7 @@ Seedless and calendar URLs draw a seed first and *are* the seeded request from t
 import asyncio
 import contextlib
 import random
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -36,6 +37,10 @@ STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
 # For the rendition of a picture that was made just before its asker would have left.
 _LEAST_PATIENCE = 1.0
+# How long one picture of a pool is looked for while others may be in memory, and how long those, once one was late.
+_LOOK, _GLANCE = 1.0, 0.05
+# After a picture of a pool that was begun behind a view was refused.
+_REFUSED = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Cdn:
         self._chance = chance
         # Locks live for as long as somebody holds or awaits them.
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._behind: cachetools.LRUCache[str, Flight[None]] = cachetools.LRUCache(_POOLS_REMEMBERED)
+        self._behind: cachetools.LRUCache[str, tuple[Flight[None], float]] = cachetools.LRUCache(_POOLS_REMEMBERED)
         self._last_shown: cachetools.LRUCache[str, Request] = cachetools.LRUCache(_POOLS_REMEMBERED)
 
     async def answer(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
@@ -230,14 +235,26 @@ class Cdn:
         pool, pool_key = self.pool(request), keys.as_asked_key(request.asked)
         absent: list[Request] = []
         gone = unknown = None
-        for view in self._drawn(pool, self._last_shown.get(pool_key)):
+        views, late = deque(self._drawn(pool, self._last_shown.get(pool_key))), set[str]()
+        while views:
+            view = views.popleft()
+            seed = str(view.asked.seed)
+            patience = None if seed in late else _GLANCE if late else _LOOK
             try:
-                answer = await self._look(view)
+                async with asyncio.timeout(patience):
+                    answer = await self._look(view)
+            except TimeoutError:
+                # The store is slow, or silent: what memory has comes first, and this one again when nothing is left.
+                late.add(seed)
+                views.append(view)
+                continue
             except Problem as problem:
                 if problem.kind in (problems.FILTERED, problems.REMOVED):
                     gone = problem
-                else:
-                    unknown = problem
+                    continue
+                unknown = problem
+                if patience is None:
+                    break
                 continue
             if answer is not None:
                 self._last_shown[pool_key] = view
@@ -276,13 +293,20 @@ class Cdn:
         return answer and replace(answer, outcome=Outcome.AWAITED, location=_location(view))
 
     async def _make_behind(self, pool_key: str, missing: Request, asker: Asker) -> None:
-        """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent."""
-        beginning, under_way = self._one_at_a_time(pool_key), self._behind.get(pool_key)
-        if beginning.locked() or (under_way is not None and not under_way.landed):
+        """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent.
+
+        After a refusal none is begun for a minute: each one begun is charged to its viewer's rate.
+        """
+        beginning, now = self._one_at_a_time(pool_key), self._clock.monotonic()
+        flight, begun = self._behind.get(pool_key) or (None, now)
+        if beginning.locked():
+            return
+        if flight is not None and (not flight.landed or (flight.problem and now < begun + _REFUSED)):
             return
         async with beginning:
             with contextlib.suppress(Problem):
-                self._behind[pool_key], _ = await self._begin(await self._order(missing), missing, asker)
+                flight, _ = await self._begin(await self._order(missing), missing, asker)
+                self._behind[pool_key] = flight, now
 
     async def _calendar(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """The present period's picture; for its first minute, while it is made, the last one's may stand in."""

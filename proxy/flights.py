@@ -29,6 +29,14 @@ class Flight(Generic[_T]):
     def landed(self) -> bool:
         return self._task.done()
 
+    @property
+    def problem(self) -> Problem | None:
+        """Why it gave nothing, once it has landed."""
+        if not self._task.done() or self._task.cancelled():
+            return None
+        outcome = self._task.result()
+        return outcome if isinstance(outcome, Problem) else None
+
     async def outcome(self, patience: float) -> _T:
         """What the work gave, or its `Problem`, raised anew for each waiter.
 

@@ -15,6 +15,7 @@ from proxy.budget import Budget, Reservation
 from proxy.generators import Generator
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
+from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.resting import next_rest
 from proxy.rests import Rests
@@ -49,6 +50,7 @@ class Making:
         observer: Observer = UNOBSERVED,
         patience: float = PATIENCE,
         rests: Rests | None = None,
+        removals: Removals | None = None,
     ) -> None:
         self._generator = generator
         self._budget = budget
@@ -59,6 +61,7 @@ class Making:
         self._observer = observer
         self._patience = patience
         self._rests = rests or Rests()
+        self._removals = removals
 
     @property
     def resting(self) -> int:
@@ -81,8 +84,13 @@ class Making:
         """Brings what a generator answered to where it stays, and drops it from the spool. Done twice, also by two
         processes at once, it comes to the same. Raises `Problem` for what is no picture to be shown.
 
-        A store that does not take it within `patience` seconds is no problem: it waits in the spool.
+        A store that does not take it within `patience` seconds is no problem: it waits in the spool. What was taken
+        down meanwhile is given up.
         """
+        key = paid.order.content_key
+        if await self._removed(key):
+            await self._spool.drop(key)
+            raise problems.removed()
         master = None if paid.made.filtered else await self._admitted(paid)
         try:
             async with asyncio.timeout(patience):
@@ -92,12 +100,17 @@ class Making:
         except TimeoutError:
             self._spool.wait(paid, f"the store took longer than {patience:g} s")
         else:
-            await self._drop(paid.order.content_key)
+            await self._drop(key)
+            if self._removals and await self._removed(key):  # while it was being stored
+                await self._removals.purge(key, self._now())
+                raise problems.removed()
         if master is None:
             raise problems.filtered()
 
     async def _pay(self, order: Order) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, the key rests."""
+        if await self._removed(order.content_key):  # while it waited for its turn
+            raise problems.removed()
         await self._require_unfiltered(order.content_key)
         self._require_generator(order.resolved.generator)
         await self._require_rested(order.content_key)
@@ -152,6 +165,13 @@ class Making:
         self._rests.forget(content_key)
         await self._spool.drop(content_key)
         self._renditions.settled(content_key)
+
+    async def _removed(self, content_key: str) -> bool:
+        """Whether it is known here to be taken down."""
+        try:
+            return self._removals is not None and await self._removals.removed(content_key)
+        except StoreUnknown:
+            return False
 
     def _require_generator(self, needed: str) -> None:
         if needed != self._generator.name:

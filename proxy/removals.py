@@ -41,6 +41,9 @@ class Removals:
         self._holds = holds
         self._removed: frozenset[str] | None = None
         self._notes: frozenset[str] | None = None
+        # What was taken down or put back here since the list began to be read: the list may not have it yet.
+        self._since: dict[str, bool] = {}
+        self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         # Listing blocks: not in the threads that look-ups need.
@@ -73,7 +76,7 @@ class Removals:
         note = json.dumps({"reason": reason}).encode()
         # The tombstone first: who looks in between finds a picture that may not be shown.
         await self._store.put(Name("tombstones", content_key), Record(note, "application/json", now, {}))
-        self._removed = (self._removed or frozenset()) | {content_key}
+        self._mark(content_key, removed=True)
         log.warning("taken down: %s: %s", content_key, reason)
         return await self.purge(content_key, now)
 
@@ -83,7 +86,7 @@ class Removals:
         if await self._store.get(tombstone) is None:
             return False
         await self._store.delete(tombstone)
-        self._removed = (self._removed or frozenset()) - {content_key}
+        self._mark(content_key, removed=False)
         log.warning("put back: %s", content_key)
         return True
 
@@ -115,6 +118,11 @@ class Removals:
         folders: tuple[Folder, ...] = ("masters", "renditions", "verdicts")
         return tuple([name for folder in folders for name in await self._names(folder, content_key)])
 
+    def _mark(self, content_key: str, *, removed: bool) -> None:
+        known = self._removed or frozenset()
+        self._removed = known | {content_key} if removed else known - {content_key}
+        self._since[content_key] = removed
+
     async def _note(self, key: str, now: int) -> None:
         for old in await self._names("purges"):
             if now - int(old.leaf.rpartition(".")[2]) // 10**9 > _NOTE_SECONDS:
@@ -136,20 +144,34 @@ class Removals:
         await asyncio.wait({self._reading}, timeout=_PATIENCE)
 
     async def _refresh(self) -> None:
-        try:
-            removed, notes = await self._names("tombstones"), await self._names("purges")
-        except StoreUnknown:
-            return  # what was known holds
-        await self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
+        async with self._listing:
+            self._since.clear()
+            try:
+                removed, notes = await self._names("tombstones"), await self._names("purges")
+            except StoreUnknown:
+                return  # what was known holds
+            await self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
 
-    async def _hear(self, removed: frozenset[str], notes: frozenset[str]) -> None:
+    async def _hear(self, listed: frozenset[str], notes: frozenset[str]) -> None:
         """At the first time there is nothing to forget: memory is empty."""
-        if self._removed is not None:
-            for content_key in removed - self._removed:
-                log.warning("taken down by another process: %s", content_key)
+        marked = frozenset(key for key, removed in self._since.items() if removed)
+        removed = (listed | marked) - (frozenset(self._since) - marked)
+        new = removed - self._removed if self._removed is not None else frozenset()
+        self._removed = removed
+        for content_key in new:
+            log.warning("taken down by another process: %s", content_key)
+            await self._delete_late(content_key)
         for leaf in notes - self._notes if self._notes is not None else ():
             await self._forget(leaf.partition(".")[0])
-        self._removed, self._notes = removed, notes
+        self._notes = notes
+
+    async def _delete_late(self, content_key: str) -> None:
+        """What a process stored that had not heard of the takedown yet."""
+        try:
+            for name in await self.of(content_key):
+                await self._store.delete(name)
+        except StoreUnknown as unknown:
+            log.warning("what was stored of %s after its takedown may still be there: %s", content_key, unknown.detail)
 
     async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:
         def listed() -> tuple[Name, ...]:

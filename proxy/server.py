@@ -65,8 +65,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
-        if self._on_hangup is not None and hasattr(signal, "SIGHUP"):  # Windows has none
-            self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        if hasattr(signal, "SIGHUP"):  # Windows has none
+            # Left alone it would kill, and what is being made and paid for with it.
+            on_hangup = self._on_hangup or partial(self.handle_exit, signal.SIGTERM, None)
+            self._loop.add_signal_handler(signal.SIGHUP, on_hangup)
         self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -86,7 +88,7 @@ def run(
 ) -> None:
     """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the
     event loop: `on_ready` once it answers, `on_stop` as soon as a signal came, `on_hangup` at each SIGHUP, which ends
-    the service where there is no such call."""
+    the service as SIGTERM does where there is no such call."""
     heads: Any = partial(GuardedHeads, observer=observer)  # uvicorn only calls it
     config = uvicorn.Config(
         app,

@@ -15,6 +15,7 @@ from pathlib import Path
 from proxy import __version__, limits
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
+from proxy.breakers import OwnBreaker, SharedBreaker
 from proxy.budget import Free, SqliteBudget
 from proxy.cdn import Cdn, Rules
 from proxy.clients import TrustedProxies
@@ -158,16 +159,19 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry = Telemetry()
-    generator = ObservedGenerator(_generator(settings), telemetry)
+    link = _link(settings)
+    generator = ObservedGenerator(_generator(settings, link), telemetry)
     kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
-    link, leases = _shared(settings, store)
+    leases = RedisLeases(link, store.doubt) if link else Alone()
     budget, rates = _budget(settings, generator), _rates(settings, generator)
     bindings = Bindings(store, generator.name, spool)
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    making = Making(generator, budget, spool, bindings, renditions, clock, telemetry, rests=Rests(link))
+    making = Making(
+        generator, budget, spool, bindings, renditions, clock, telemetry, rests=Rests(link), removals=removals
+    )
     rules = _rules(settings, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
     service = Service(
@@ -258,12 +262,14 @@ async def _store_part(store: InspectedStore, url: str) -> Finding:
     return Finding("store", True, url)
 
 
-def _generator(settings: Settings) -> InspectedGenerator:
+def _generator(settings: Settings, link: Link | None) -> InspectedGenerator:
     if settings.makes == "sketch":
         return Sketch()
     key = settings.stability_key.get_secret_value() if settings.stability_key else None
     try:
-        return Guarded(Stability(settings.stability_host or DEFAULT_HOST, key), settings.upstream_timeout)
+        upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
+        breakers = SharedBreaker(link) if link else OwnBreaker()
+        return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
@@ -291,15 +297,14 @@ def opened_store(url: str, setting: str) -> InspectedStore:
     return S3Store(bucket)
 
 
-def _shared(settings: Settings, store: RememberedAbsence) -> tuple[Link | None, Leases]:
-    """The Redis that all replicas share, if there is one, and who of them works on what."""
+def _link(settings: Settings) -> Link | None:
+    """To the Redis that all replicas share, if there is one."""
     if settings.redis_url is None:
-        return None, Alone()
+        return None
     try:
-        link = Link(settings.redis_url.get_secret_value())
+        return Link(settings.redis_url.get_secret_value())
     except ValueError:  # its text may show the password
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
-    return link, RedisLeases(link, store.doubt)
 
 
 def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Free:

@@ -1,6 +1,7 @@
 """What was taken down is heard of by every process on the store, and comes back only when its operator says so."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -60,6 +61,22 @@ class Lame(DiskStore):
         return super().listed(folder, leaf)
 
 
+class Slow(DiskStore):
+    """A store whose lists can be held back once they are read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reading, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        read = list(super().listed(folder, leaf))
+        if folder == "tombstones":
+            self.reading.set()
+            self.go_on.wait()
+        return iter(read)
+
+
 def within(folder: Path, work: Callable[[DiskStore, Peer, Peer], Awaitable[_T]]) -> _T:
     """What `work` gives with two processes on one store."""
 
@@ -106,6 +123,47 @@ def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: P
         await other.knows(KEY)
         await other.forgets(KEY)
         assert one.forgotten == [KEY]
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize("put_back", [False, True])
+def test_a_list_that_was_read_before_a_takedown_does_not_undo_it(tmp_path: Path, *, put_back: bool) -> None:
+    async def lived() -> None:
+        store = Slow(tmp_path)
+        peer = Peer(store)
+        await peer.removals.start()
+        if put_back:
+            await peer.removals.take_down(KEY, "because", NOW)
+        store.go_on.clear()
+        store.reading.clear()
+        await asyncio.to_thread(store.reading.wait, 20)
+        # The list is read, and not heard of yet.
+        if put_back:
+            change = asyncio.create_task(peer.removals.put_back(KEY))
+        else:
+            change = asyncio.create_task(peer.removals.take_down(KEY, "because", NOW))
+        while await peer.removals.removed(KEY) is put_back:
+            await asyncio.sleep(0.01)
+        store.reading.clear()
+        store.go_on.set()
+        await change
+        await asyncio.to_thread(store.reading.wait, 20)
+        assert await peer.removals.removed(KEY) is not put_back
+        await peer.removals.close()
+        await store.close()
+
+    asyncio.run(lived())
+
+
+def test_what_another_process_stores_after_the_takedown_is_deleted_where_it_is_heard_of(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await one.removals.take_down(KEY, "because", NOW)
+        await fill(store)
+        await other.knows(KEY)
+        while left(store) & {"masters 0", "renditions 0", "verdicts 0"}:
+            await asyncio.sleep(0.02)
+        assert "masters f" in left(store)
 
     within(tmp_path, work)
 

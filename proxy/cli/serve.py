@@ -47,7 +47,7 @@ def serve(
         typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
         typer.echo(example)
 
-    # Without a file to read again, SIGHUP stays what it is: the terminal is gone, and so is the service.
+    # Without a file to read again SIGHUP says that the terminal is gone: the service ends, in order.
     on_hangup = service.read_again if chosen.deny else None
     server.run(
         create_app(service, public_url), bound, chosen.grace, announce, service.stop, on_hangup, service.telemetry

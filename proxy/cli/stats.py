@@ -56,7 +56,8 @@ def _asked(url: str, chosen: "Settings", *, named: bool) -> _Samples | None:
         fail(f'--url="{url}": say it like http://127.0.0.1:8080')
     request = Request(f"{url.rstrip('/')}/metrics")  # noqa: S310 - http, and nothing else
     if chosen.admin_token:
-        request.add_header("authorization", f"Bearer {chosen.admin_token.get_secret_value()}")
+        # A header of the usual kind would follow a redirect to whomever it names.
+        request.add_unredirected_header("Authorization", f"Bearer {chosen.admin_token.get_secret_value()}")
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=_PATIENCE) as answer:
             text = answer.read().decode()

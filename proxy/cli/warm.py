@@ -1,7 +1,9 @@
 """`promptcdn warm`."""
 
 import asyncio
+import contextlib
 import json
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,7 +41,8 @@ def warm(
 ) -> None:
     """Make a list of pictures ahead, with the settings and the store of the service; what is there costs nothing.
 
-    Started again it goes on where it was. It stops where the budget is spent. Signatures and rates are for strangers.
+    Started again it goes on where it was. It stops where the budget is spent, and on SIGTERM when what
+    is being made is there. Signatures and rates are for strangers.
     """
     from proxy import settings
 
@@ -91,7 +94,8 @@ def _url_of(prompt: str, seed: str | None) -> str:
 
 
 async def _made(lines: Sequence[Line], chosen: "Settings") -> dict[int, str]:
-    """What became of each line, by its number: `made`, `there`, `left` once the budget was spent, or a code."""
+    """What became of each line, by its number: `made`, `there`, `left` once the budget was spent or a signal said to
+    stop, or a code."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -100,15 +104,19 @@ async def _made(lines: Sequence[Line], chosen: "Settings") -> dict[int, str]:
     service = opened(chosen.model_copy(update={"misses": "open", "client_rate": "unlimited"}))
     await service.start()
     outcomes: dict[int, str] = {}
-    waiting = iter(lines)
+    waiting, stopped = iter(lines), asyncio.Event()
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        # Left alone they would kill, and what is being made and paid for with it. Windows has no such handlers.
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("warming", total=len(lines))
 
         async def work() -> None:
             for line in waiting:
-                spent = "left" in outcomes.values()
-                outcomes[line.number] = "left" if spent else await _one(line, service)
+                over = stopped.is_set() or "left" in outcomes.values()
+                outcomes[line.number] = "left" if over else await _one(line, service)
                 progress.advance(bar)
 
         try:
@@ -124,8 +132,10 @@ async def _one(line: Line, service: "Service") -> str:
     from proxy.clients import Client
 
     asker = Asker(until=service.clock.monotonic() + _PATIENCE, client=Client(None))
+    # A view of a pool would begin the next picture of it, each time the list is made.
+    request = line.request if line.request.asked.seed is not None else service.cdn.pool(line.request)[0]
     try:
-        answer = await service.cdn.answer(line.request, asker)
+        answer = await service.cdn.answer(request, asker)
     except problems.Problem as problem:
         spent = problem.kind is problems.BUDGET_SPENT
         typer.echo(f"line {line.number}: {problem.detail}: {line.text[:80]}", err=True)

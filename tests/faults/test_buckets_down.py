@@ -88,6 +88,18 @@ def test_while_the_bucket_is_silent_nobody_who_finds_a_picture_in_memory_waits_f
     figures(hits_meanwhile=count, waited=0, stalled=bucket.committed["stall"])
 
 
+def test_while_the_bucket_is_silent_a_url_without_a_seed_shows_what_memory_has_of_its_pool(
+    tmp_path: Path, upstream: Upstream, bucket: Chaos
+) -> None:
+    with on_bucket(tmp_path, upstream, bucket) as service:
+        shown = service.get("/?prompt=pool")
+        bucket.commit("stall")
+        for agent in ("curl/8", "github-camo (0123456)"):
+            view = service.get("/?prompt=pool", **{"user-agent": agent})
+            assert (view.status_code, view.content) == (200, shown.content)
+        bucket.heal()
+
+
 # Faults of one answer: at the moment of the write, which comes after the picture, and at the reads behind it.
 @pytest.mark.parametrize(("fault", "amount"), [("drop_reply", 0), ("truncate", 0), ("reset", 20)])
 def test_a_write_whose_answer_is_lost_stores_one_picture_and_pays_for_one(

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,20 @@ def test_a_broken_file_changes_no_rule_of_a_running_service(tmp_path: Path, brok
 
 
 @UNIX
-def test_without_a_list_a_hangup_ends_the_service(tmp_path: Path) -> None:
-    with Promptcdn(tmp_path) as service:
-        assert service.stop(with_signal=signal.SIGHUP) == -signal.SIGHUP
+def test_without_a_list_a_hangup_ends_the_service_in_order_and_loses_nothing(tmp_path: Path) -> None:
+    with Upstream() as upstream:
+        settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_SIZE": "256x256", "PROMPTCDN_ENGINE": "any"}
+        with Promptcdn(tmp_path, **settings) as service, ThreadPoolExecutor(1) as others:
+            upstream.hold()
+            asked = others.submit(service.get, "/?prompt=a&seed=1")
+            upstream.wait_for_calls(1)
+            service.process.send_signal(signal.SIGHUP)
+            assert asked.result().status_code == 503
+            upstream.release()
+            service.process.wait(60)
+        with Promptcdn(tmp_path, **settings) as service:
+            assert service.get("/?prompt=a&seed=1").status_code == 200
+        assert len(upstream.ledger.calls()) == 1
 
 
 @pytest.mark.parametrize(
