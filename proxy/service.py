@@ -15,7 +15,8 @@ from pathlib import Path
 from proxy import __version__, limits
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
-from proxy.budget import Free, SqliteBudget
+from proxy.budget import Free, SqliteBudget, place
+from proxy.budget.shared import SharedBudget
 from proxy.cdn import Cdn, Rules
 from proxy.clients import TrustedProxies
 from proxy.deny_file import DenyFile
@@ -28,11 +29,13 @@ from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.leftovers import Leftovers
+from proxy.link import Link
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
 from proxy.problems import StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
+from proxy.rates.shared import SharedRates
 from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.settings import STORE_URL, BadSettings, Settings
@@ -67,8 +70,8 @@ class Service:
     removals: Removals
     notices: Notices
     generator: InspectedGenerator
-    budget: SqliteBudget | Free
-    rates: SqliteRates | Uncounted
+    budget: SharedBudget | SqliteBudget | Free
+    rates: SharedRates | SqliteRates | Uncounted
     trusted: TrustedProxies
     store: InspectedStore
     deny: DenyFile | None
@@ -105,8 +108,10 @@ class Service:
         return Finding("budget", True, "; ".join(filter(None, (limits.said(left), self.budget.forgets))))
 
     async def start(self) -> None:
-        """Begins what goes on beside requests: hearing what is removed, storing what an earlier process could not."""
+        """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
         await self.removals.start()
+        if isinstance(self.budget, SharedBudget):
+            await self.budget.start()
         self.leftovers.start()
 
     def stop(self) -> None:
@@ -143,7 +148,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     generator = ObservedGenerator(_generator(settings), telemetry)
     kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
-    budget, rates = _budget(settings, generator), _rates(settings, generator)
+    budget, rates = _budget(settings, generator, clock, None), _rates(settings, generator, None)
     bindings = Bindings(store, generator.name, spool)
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
@@ -272,20 +277,27 @@ def opened_store(url: str, setting: str) -> InspectedStore:
     return S3Store(bucket)
 
 
-def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Free:
-    chosen = settings.limits(paid=generator.paid)
+def _budget(
+    settings: Settings, generator: Generator, clock: Clock, link: Link | None
+) -> SharedBudget | SqliteBudget | Free:
+    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
     if not chosen.each and not generator.paid:
         return Free()
     with _data_folder(settings) as folder:
-        return SqliteBudget(folder / "budget.sqlite3", chosen, Prices.parse(settings.prices))
+        file = folder / "budget.sqlite3"
+        if link is None:
+            return SqliteBudget(file, chosen, prices)
+        local = SqliteBudget(file, limits.Limits(), prices)
+        return SharedBudget(link, local, chosen, prices, place.replica(folder), clock.utc)
 
 
-def _rates(settings: Settings, generator: Generator) -> SqliteRates | Uncounted:
+def _rates(settings: Settings, generator: Generator, link: Link | None) -> SharedRates | SqliteRates | Uncounted:
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return Uncounted()
     with _data_folder(settings) as folder:
-        return SqliteRates(folder / "rates.sqlite3", rate)
+        local = SqliteRates(folder / "rates.sqlite3", rate)
+        return local if link is None else SharedRates(link, rate, local)
 
 
 @contextmanager
