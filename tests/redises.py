@@ -2,8 +2,8 @@
 
 import asyncio
 import functools
-import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,30 +15,23 @@ from redis.exceptions import ConnectionError as NotYet
 
 
 class Redis:
-    """A server on a free port. It saves nothing by itself; what it is told to save lies in `folder`."""
+    """A server that saves nothing by itself; what it is told to save lies in `folder`.
+
+    It listens at a Unix socket: a port is not its own while it is down, and another test's server might take it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        # Its path must be short, whatever the folder's is.
+        self._place = tempfile.TemporaryDirectory()
+        self._socket = f"{self._place.name}/redis"
+        self.url = f"unix://{self._socket}"
         self.client = Client.from_url(self.url, decode_responses=True)
 
     def start(self) -> None:
         """Returns when it answers."""
-        command = [
-            "redis-server",
-            "--port",
-            str(self._port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            self._folder,
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        at = ["--port", "0", "--unixsocket", self._socket, "--dir", self._folder]
+        self._process = subprocess.Popen(["redis-server", *at, "--save", ""], stdout=subprocess.DEVNULL)
         give_up = time.monotonic() + 10
         while True:
             try:
@@ -63,6 +56,7 @@ class Redis:
     ) -> None:
         self.client.close()
         self.kill()
+        self._place.cleanup()
 
 
 _P = ParamSpec("_P")

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy import link as room
 from proxy import problems
 from proxy.budget import SqliteBudget, place, scripts
-from proxy.budget.known import Field, Known, Numbers, costs
+from proxy.budget.known import Field, Known, Numbers, costs, periods
 from proxy.budget.shared import REFILL_SECONDS, SharedBudget
 from proxy.limits import Limits
-from proxy.link import COMMAND_SECONDS, Link
+from proxy.link import Link
 from proxy.prices import Cost, Prices
 from proxy.problems import Problem, StoreUnknown
 from tests.doubles import NOON, order
@@ -35,6 +36,12 @@ UNDER_WAY = 8
 def redis(tmp_path: Path) -> Iterator[Redis]:
     with Redis(tmp_path) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a command that is given up may have been counted: fewer were paid for than Redis says."""
+    monkeypatch.setattr(room, "COMMAND_SECONDS", 10)
 
 
 def opened(link: Link, folder: Path, limits: str) -> SharedBudget:
@@ -92,6 +99,16 @@ async def decided(budget: SharedBudget) -> int:
 
 async def used(budget: SharedBudget) -> list[int]:
     return [left.used for left in await budget.left(NOON)]
+
+
+async def told(budget: SharedBudget, pictures: int) -> None:
+    """Returns when Redis knows of so many."""
+    async with asyncio.timeout(30):
+        while True:
+            with contextlib.suppress(StoreUnknown):
+                if sum(cost.pictures for cost in await budget.by_engine("day", NOON)) == pictures:
+                    return
+            await asyncio.sleep(0.02)
 
 
 # Numbers that only grow
@@ -307,6 +324,37 @@ async def test_a_redis_that_forgets_in_the_middle_lets_no_more_through(redis: Re
         assert 400 - 3 * UNDER_WAY <= paid <= 400
 
 
+@in_a_loop
+async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Redis, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, "unlimited") as (one, two, _):
+        await one.reserve(PLAIN, NOON)
+        redis.client.flushall()
+        await told(two, 1)
+        assert redis.client.exists(scripts.REFILLING)
+        await one.reserve(PLAIN, NOON)
+        await told(two, 2)
+
+
+def test_a_replica_that_tells_less_than_is_known_takes_nothing_away(redis: Redis) -> None:
+    keys = [scripts.EPOCH, scripts.REFILLING, "promptcdn:spent:2026-11"]
+    for number in (7, 5):
+        told = f'[[1, "a|x|p", {number}]]'
+        answer = redis.client.eval(scripts.SYNC, len(keys), *keys, "epoch", "2000", told, "[9999999999]")
+
+    assert answer[1] == [["a|x|p", "7"]]
+
+
+def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Redis) -> None:
+    keys = ["promptcdn:returned:once", *(f"promptcdn:spent:{period}" for period in periods(NOON))]
+    for key in keys[1:]:
+        redis.client.hset(key, "a|x|p", "9")
+    for _ in range(2):
+        given = ["60", "a|x|", '{"rp": 1, "rm": 0}', "[9999999999, 9999999999, 9999999999, 9999999999]"]
+        redis.client.eval(scripts.GIVE_BACK, len(keys), *keys, *given)
+
+    assert redis.client.hget("promptcdn:spent:2026-11", "a|x|rp") == "1"
+
+
 # A Redis that is down
 
 
@@ -320,7 +368,7 @@ async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redi
             await two.reserve(PLAIN, NOON)
         with pytest.raises(StoreUnknown):
             await two.left(NOON)
-        assert time.monotonic() - since < 2 * COMMAND_SECONDS
+        assert time.monotonic() - since < 1
         redis.start()
         since = time.monotonic()
         assert await decided(two) == 1
@@ -335,12 +383,7 @@ async def test_without_limits_a_redis_that_is_down_stops_nobody_and_is_told_late
         redis.kill()
         assert await spend(one, two, tries=5) == 10
         redis.start()
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(StoreUnknown):
-                    if await three.by_engine("day", NOON) == (Cost("plain", 15, 15_000),):
-                        break
-                await asyncio.sleep(0.02)
+        await told(three, 15)
 
 
 # Processes
