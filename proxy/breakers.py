@@ -21,8 +21,8 @@ _LOOK = """
 local time = redis.call('time')
 return {redis.call('get', KEYS[1]) or '', time[1] + time[2] / 1e6 .. ''}
 """
-# KEYS: the breaker. ARGV: the text it must have, the new one, seconds to keep it. Gives whether it was set, and the text
-# there was: two replicas may want the same text, and only one of them has set it.
+# KEYS: the breaker. ARGV: the text it must have, the new one, seconds to keep it. Gives whether it was set, and the
+# text there was: two replicas may want the same text, and only one of them has set it.
 _SWAP = """
 local said = redis.call('get', KEYS[1]) or ''
 if said ~= ARGV[1] then return {0, said} end

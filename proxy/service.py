@@ -16,7 +16,8 @@ from proxy import __version__, limits
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.breakers import OwnBreaker, SharedBreaker
-from proxy.budget import Free, SqliteBudget
+from proxy.budget import Free, SqliteBudget, place
+from proxy.budget.shared import SharedBudget
 from proxy.cdn import Cdn, Rules
 from proxy.clients import TrustedProxies
 from proxy.deny_file import DenyFile
@@ -36,6 +37,7 @@ from proxy.notices import Notices
 from proxy.prices import Prices
 from proxy.problems import StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
+from proxy.rates.shared import SharedRates
 from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.rests import Rests
@@ -73,8 +75,8 @@ class Service:
     removals: Removals
     notices: Notices = field(default_factory=Notices)
     generator: InspectedGenerator
-    budget: SqliteBudget | Free
-    rates: SqliteRates | Uncounted
+    budget: SharedBudget | SqliteBudget | Free
+    rates: SharedRates | SqliteRates | Uncounted
     trusted: TrustedProxies
     store: InspectedStore
     deny: DenyFile | None
@@ -121,8 +123,10 @@ class Service:
         return (Finding("redis", True, "answers"),)
 
     async def start(self) -> None:
-        """Begins what goes on beside requests: hearing what is removed, storing what an earlier process could not."""
+        """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
         await self.removals.start()
+        if isinstance(self.budget, SharedBudget):
+            await self.budget.start()
         self.leftovers.start()
 
     def stop(self) -> None:
@@ -164,7 +168,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
     leases = RedisLeases(link, store.doubt) if link else Alone()
-    budget, rates = _budget(settings, generator), _rates(settings, generator)
+    budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings = Bindings(store, generator.name, spool)
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
@@ -307,20 +311,27 @@ def _link(settings: Settings) -> Link | None:
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
 
 
-def _budget(settings: Settings, generator: Generator) -> SqliteBudget | Free:
-    chosen = settings.limits(paid=generator.paid)
+def _budget(
+    settings: Settings, generator: Generator, clock: Clock, link: Link | None
+) -> SharedBudget | SqliteBudget | Free:
+    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
     if not chosen.each and not generator.paid:
         return Free()
     with _data_folder(settings) as folder:
-        return SqliteBudget(folder / "budget.sqlite3", chosen, Prices.parse(settings.prices))
+        file = folder / "budget.sqlite3"
+        if link is None:
+            return SqliteBudget(file, chosen, prices)
+        local = SqliteBudget(file, limits.Limits(), prices)
+        return SharedBudget(link, local, chosen, prices, place.replica(folder), clock.utc)
 
 
-def _rates(settings: Settings, generator: Generator) -> SqliteRates | Uncounted:
+def _rates(settings: Settings, generator: Generator, link: Link | None) -> SharedRates | SqliteRates | Uncounted:
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return Uncounted()
     with _data_folder(settings) as folder:
-        return SqliteRates(folder / "rates.sqlite3", rate)
+        local = SqliteRates(folder / "rates.sqlite3", rate)
+        return local if link is None else SharedRates(link, rate, local)
 
 
 @contextmanager

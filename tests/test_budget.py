@@ -252,7 +252,7 @@ def test_what_is_given_back_returns_to_every_limit(tmp_path: Path) -> None:
         for _ in range(3):
             await budget.give_back(reservation)
         assert [left.used for left in await budget.left(NOON)] == [1, 1000]
-        assert await budget.by_engine(NOON) == (kept.cost,)
+        assert await budget.by_engine("day", NOON) == (kept.cost,)
 
     within(tmp_path, "9/day, 9 credits/month", work)
 
@@ -269,15 +269,16 @@ def test_what_is_left_is_told_for_each_limit(tmp_path: Path) -> None:
     within(tmp_path, "9/day, 9 credits/month", work)
 
 
-def test_what_was_spent_is_told_by_engine_since_a_day(tmp_path: Path) -> None:
+def test_what_was_spent_is_told_by_engine_in_a_period(tmp_path: Path) -> None:
     async def work(budget: SqliteBudget) -> None:
         await budget.reserve(DEAR, NOON - timedelta(days=1))
         for _ in range(3):
             await budget.reserve(DEAR, NOON - timedelta(hours=11))
         await budget.reserve(FREE, NOON)
-        assert await budget.by_engine(NOON) == (Cost("dear", 3, 4500), Cost("free", 1, 0))
-        assert await budget.by_engine(NOON - timedelta(days=1)) == (Cost("dear", 4, 6000), Cost("free", 1, 0))
-        assert await budget.by_engine(NOON + timedelta(days=1)) == ()
+        assert await budget.by_engine("day", NOON) == (Cost("dear", 3, 4500), Cost("free", 1, 0))
+        assert await budget.by_engine("month", NOON) == (Cost("dear", 4, 6000), Cost("free", 1, 0))
+        assert await budget.by_engine("hour", NOON) == (Cost("free", 1, 0),)
+        assert await budget.by_engine("day", NOON + timedelta(days=1)) == ()
 
     within(tmp_path, "100/month", work)
 
@@ -307,7 +308,7 @@ def test_a_file_of_the_version_before_is_read_on(tmp_path: Path) -> None:
     async def work(budget: SqliteBudget) -> None:
         assert [left.used for left in await budget.left(NOON)] == [2, 5, 45, 0]
         assert await spend(budget) == 5
-        assert await budget.by_engine(NOON) == (Cost("", 5, 0), Cost("stable-diffusion-v1-6", 5, 5000))
+        assert await budget.by_engine("day", NOON) == (Cost("", 5, 0), Cost("stable-diffusion-v1-6", 5, 5000))
 
     within(tmp_path, "9/hour, 10/day, 99/month, 99 credits/month", work)
     assert spend_in(tmp_path, "11/day") == 1
@@ -520,7 +521,7 @@ def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             await budget.reserve(PICTURE, NOON)
-        assert [spent.pictures for spent in await budget.by_engine(NOON)] == [1]
+        assert [spent.pictures for spent in await budget.by_engine("day", NOON)] == [1]
         assert await budget.left(NOON) == ()
 
     within(tmp_path, "unlimited", work)

@@ -2,6 +2,8 @@
 
     counter    the SQLite file that the processes of one machine share
     place      where that file lies, and whether it outlives a restart
+    shared     what several machines count together in Redis, by the `scripts` that run there
+    known      what one of them knows of that, should Redis forget
 
 A reservation is spent until it is given back, so a crash between the two counts too much, never too little.
 """
@@ -20,7 +22,7 @@ from proxy.budget import counter, place
 from proxy.counting import CountingFile
 from proxy.limits import Left, Limits
 from proxy.prices import Cost, Prices
-from proxy.request import Resolved
+from proxy.request import Calendar, Resolved
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Free:
         """There is no limit."""
         return ()
 
-    async def by_engine(self, since: datetime) -> tuple[Cost, ...]:  # noqa: ARG002 - the same for all times
+    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:  # noqa: ARG002 - the same for all
         """Nothing was counted."""
         return ()
 
@@ -113,9 +115,9 @@ class SqliteBudget:
         """What may be spent of each limit until its period ends."""
         return await self._run(lambda database: counter.lefts(database, self._limits, now))
 
-    async def by_engine(self, since: datetime) -> tuple[Cost, ...]:
-        """What was spent on each engine from the UTC day of `since` on; the engine `""` is what older files counted."""
-        return await self._run(lambda database: counter.by_engine(database, since))
+    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
+        """What was spent on each engine in the `unit` that `at` lies in; engine `""` is what older files counted."""
+        return await self._run(lambda database: counter.by_engine(database, unit, at))
 
     async def close(self) -> None:
         await self._file.close()

@@ -11,6 +11,7 @@ from proxy import seeds
 from proxy.counting import alone
 from proxy.limits import Left, Limit
 from proxy.prices import Cost
+from proxy.request import Calendar
 
 _VERSION = 1
 _TABLE = """
@@ -51,10 +52,13 @@ def lefts(database: sqlite3.Connection, limits: Sequence[Limit], now: datetime) 
     return tuple(_left(database, limit, now) for limit in limits)
 
 
-def by_engine(database: sqlite3.Connection, since: datetime) -> tuple[Cost, ...]:
-    """What was spent on each engine from the UTC day of `since` on."""
-    query = "SELECT engine, sum(pictures), sum(millicredits) FROM spent WHERE hour >= ? GROUP BY engine ORDER BY engine"
-    rows = database.execute(query, (_hour(seeds.period_start("day", since)),))
+def by_engine(database: sqlite3.Connection, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
+    """What was spent on each engine in the `unit` that `at` lies in."""
+    query = (
+        "SELECT engine, sum(pictures), sum(millicredits) FROM spent WHERE hour >= ? AND hour < ?"
+        " GROUP BY engine ORDER BY engine"
+    )
+    rows = database.execute(query, (_hour(seeds.period_start(unit, at)), _hour(seeds.period_end(unit, at))))
     return tuple(Cost(engine, pictures, amount) for engine, pictures, amount in rows if pictures)
 
 

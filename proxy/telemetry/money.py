@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Protocol
 
-from proxy import seeds
 from proxy.limits import Left
 from proxy.making import Clock
 from proxy.prices import Cost
+from proxy.request import Calendar
 from proxy.telemetry import Reading, Telemetry, metrics
 
 
@@ -15,7 +15,7 @@ class Counted(Protocol):
 
     async def left(self, now: datetime) -> tuple[Left, ...]: ...
 
-    async def by_engine(self, since: datetime) -> tuple[Cost, ...]: ...
+    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]: ...
 
 
 def watch(telemetry: Telemetry, budget: Counted, clock: Clock) -> None:
@@ -44,6 +44,6 @@ def watch(telemetry: Telemetry, budget: Counted, clock: Clock) -> None:
 async def spent(budget: Counted, now: datetime) -> dict[str, tuple[Cost, ...]]:
     """What was spent on each engine in this UTC `day` and `month`. Raises `StoreUnknown`."""
     return {
-        "day": await budget.by_engine(now),
-        "month": await budget.by_engine(seeds.period_start("month", now)),
+        "day": await budget.by_engine("day", now),
+        "month": await budget.by_engine("month", now),
     }

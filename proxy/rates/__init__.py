@@ -1,6 +1,7 @@
 """How many new pictures one client may start. Only those that start a flight are counted: not hits, not joiners.
 
-It is the brake against one client; against all of them together there is the budget.
+It is the brake against one client; against all of them together there is the budget. Counted in a file of this machine,
+or over several in Redis (`shared`).
 """
 
 import logging
@@ -91,7 +92,7 @@ class Uncounted:
 
 
 @dataclass(frozen=True)
-class _Payer:
+class Payer:
     """Whose starts are counted, and up to which rate. `policy` names it in headers, `name` in the file."""
 
     policy: str
@@ -100,9 +101,23 @@ class _Payer:
 
 
 @dataclass(frozen=True)
-class _Refusal:
-    payer: _Payer
+class Refusal:
+    """Who may not start now, and in how many seconds they may."""
+
+    payer: Payer
     seconds: int
+
+
+# In each line one payer pays: the first who may.
+Bill = Sequence[Sequence[Payer]]
+
+
+def bill(rate: Rate, client: Client, kid: str | None, *, image_proxy: bool) -> Bill:
+    """Who pays for one start."""
+    one_of = [Payer("client", f"client {client}", rate)]
+    if image_proxy:
+        one_of.append(Payer("image-proxies", "image proxies", replace(rate, starts=POT * rate.starts)))
+    return [one_of] if kid is None else [one_of, [Payer("kid", f"kid {kid}", rate)]]
 
 
 class SqliteRates:
@@ -120,21 +135,15 @@ class SqliteRates:
         self._answers = True
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
-        one_of = [_Payer("client", f"client {client}", self._rate)]
-        if image_proxy:
-            pot = replace(self._rate, starts=POT * self._rate.starts)
-            one_of.append(_Payer("image-proxies", "image proxies", pot))
-        bill = [one_of]
-        if kid is not None:
-            bill.append([_Payer("kid", f"kid {kid}", self._rate)])
-        refusal = await self._file.run(lambda database: self._paid(database, bill, int(1000 * now.timestamp())))
+        owed = bill(self._rate, client, kid, image_proxy=image_proxy)
+        refusal = await self._file.run(lambda database: self._paid(database, owed, int(1000 * now.timestamp())))
         if refusal is not None:
-            raise _problem(refusal)
+            raise problem(refusal)
 
     async def close(self) -> None:
         await self._file.close()
 
-    def _paid(self, database: sqlite3.Connection, bill: Sequence[Sequence[_Payer]], now: int) -> _Refusal | None:
+    def _paid(self, database: sqlite3.Connection, bill: Bill, now: int) -> Refusal | None:
         """`_pay`, or `None` where the file does not answer. In the file's thread, so that nobody waits for it twice."""
         if time.monotonic() < self._asked_again_at:
             return None
@@ -157,7 +166,7 @@ def _prepare(database: sqlite3.Connection) -> None:
         database.execute(statement)
 
 
-def _pay(database: sqlite3.Connection, bill: Sequence[Sequence[_Payer]], now: int) -> _Refusal | None:
+def _pay(database: sqlite3.Connection, bill: Bill, now: int) -> Refusal | None:
     """Counts one start for the first payer in each line of `bill` who may; or for nobody, where a line has no such."""
     with alone(database):
         _sweep(database, max(payer.rate.seconds for line in bill for payer in line), now)
@@ -167,13 +176,13 @@ def _pay(database: sqlite3.Connection, bill: Sequence[Sequence[_Payer]], now: in
             allowed = [payer for payer, decision in zip(line, decisions, strict=True) if decision.allowed]
             if not allowed:
                 wait = min(decision.retry_after_ms or 0 for decision in decisions)
-                return _Refusal(line[0], max(1, ceil(wait / 1000)))
+                return Refusal(line[0], max(1, ceil(wait / 1000)))
             paying.append(allowed[0])
         database.executemany("INSERT INTO started (payer, at) VALUES (?, ?)", [(payer.name, now) for payer in paying])
         return None
 
 
-def _decision(database: sqlite3.Connection, payer: _Payer, now: int) -> Decision:
+def _decision(database: sqlite3.Connection, payer: Payer, now: int) -> Decision:
     window, algorithm = Window(payer.rate.starts, 1000 * payer.rate.seconds), SlidingWindowLog()
     query = "SELECT count(*) FROM started WHERE payer = ? AND at >= ?"
     (count,) = database.execute(query, (payer.name, algorithm.window_start(window, now))).fetchone()
@@ -194,7 +203,8 @@ def _sweep(database: sqlite3.Connection, seconds: int, now: int) -> None:
     database.execute("DELETE FROM started WHERE id <= (SELECT max(id) FROM started) - ?", (_STARTS_MAX,))
 
 
-def _problem(refusal: _Refusal) -> problems.Problem:
+def problem(refusal: Refusal) -> problems.Problem:
+    """The 429."""
     rate = refusal.payer.rate
     whose = "the key of this URL" if refusal.payer.policy == "kid" else "one client"
     detail = f"{whose} may start {rate} new pictures; the next one in {refusal.seconds} s, and what is stored at once"

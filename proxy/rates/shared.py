@@ -1,0 +1,96 @@
+"""The rate counted over all replicas in Redis, by the same sliding window as in one machine's file."""
+
+import json
+import secrets
+from asyncio import Semaphore
+from datetime import datetime
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from pyrate_limiter import Rate as Window
+from pyrate_limiter import SlidingWindowLog
+
+from proxy.clients import Client
+from proxy.link import Link, RedisDown
+from proxy.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, problem
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+_STARTED = "promptcdn:started"
+# More than the link has connections for would look like a Redis that is down.
+_AT_ONCE = 8
+
+# KEYS: each payer's starts, line by line. ARGV: now, a name for this start, and as JSON [starts, milliseconds] of each
+# payer in each line. Counts the start for the first payer in each line who may, or gives the number of the line that
+# has no such, and for each of its payers the start that must be over first.
+# As in the file, what lies a whole window ahead is of a clock that was set back.
+_PAY = """
+local now, next, paying = tonumber(ARGV[1]), 0, {}
+for number, line in ipairs(cjson.decode(ARGV[3])) do
+    local payer, blocking = nil, {}
+    for _, rate in ipairs(line) do
+        next = next + 1
+        local key, starts, window = KEYS[next], rate[1], rate[2]
+        redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%d', now - window))
+        redis.call('ZREMRANGEBYSCORE', key, '(' .. string.format('%d', now + window), '+inf')
+        if redis.call('ZCARD', key) < starts then
+            payer = payer or {key, window}
+        else
+            blocking[#blocking + 1] = redis.call('ZREVRANGE', key, starts - 1, starts - 1, 'WITHSCORES')[2]
+        end
+    end
+    if not payer then
+        return {number, blocking}
+    end
+    paying[number] = payer
+end
+for _, payer in ipairs(paying) do
+    redis.call('ZADD', payer[1], ARGV[1], ARGV[2])
+    redis.call('PEXPIRE', payer[1], 2 * payer[2])
+end
+return {0, {}}
+"""
+
+
+class SharedRates:
+    """One rate over all replicas that share a Redis; while it does not answer, `local` decides for this machine."""
+
+    def __init__(self, link: Link, rate: Rate, local: SqliteRates) -> None:
+        self._link = link
+        self._rate = rate
+        self._local = local
+        self._turn = Semaphore(_AT_ONCE)
+
+    async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
+        owed = bill(self._rate, client, kid, image_proxy=image_proxy)
+        try:
+            async with self._turn:
+                refusal = await self._paid(owed, int(1000 * now.timestamp()))
+        except RedisDown:
+            await self._local.charge(client, kid, now, image_proxy=image_proxy)
+            return
+        if refusal is not None:
+            raise problem(refusal)
+
+    async def close(self) -> None:
+        await self._local.close()
+
+    async def _paid(self, owed: Bill, now: int) -> Refusal | None:
+        keys = [f"{_STARTED}:{payer.name}" for line in owed for payer in line]
+        rates = json.dumps([[(payer.rate.starts, 1000 * payer.rate.seconds) for payer in line] for line in owed])
+
+        async def pay(redis: "Redis") -> Any:
+            return await redis.eval(_PAY, len(keys), *keys, str(now), secrets.token_hex(8), rates)
+
+        number, blocking = await self._link.call(pay)
+        if not number:
+            return None
+        line = owed[number - 1]
+        wait = min(_wait(payer, now, int(float(start))) for payer, start in zip(line, blocking, strict=True))
+        return Refusal(line[0], max(1, ceil(wait / 1000)))
+
+
+def _wait(payer: Payer, now: int, start: int) -> int:
+    """How many milliseconds it takes until `start` is over."""
+    return SlidingWindowLog().retry_after(Window(payer.rate.starts, 1000 * payer.rate.seconds), now, start)
