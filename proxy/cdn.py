@@ -233,9 +233,28 @@ class Cdn:
         memory has no picture.
         """
         pool, pool_key = self.pool(request), keys.as_asked_key(request.asked)
+        shown, absent, gone = await self._shown(pool, self._last_shown.get(pool_key))
+        if shown is not None:
+            view, answer = shown
+            self._last_shown[pool_key] = view
+            if absent and asker.making:
+                await self._make_behind(pool_key, absent[0], asker)
+            return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
+        if not absent:
+            assert gone is not None, "a pool has a picture"
+            raise Problem(gone.kind, f"every picture of this URL is gone; the last one: {gone.detail}")
+        return await self._first(next(view for view in pool if view in absent), asker) if asker.making else None
+
+    async def _shown(
+        self, pool: Sequence[Request], last: Request | None
+    ) -> tuple[tuple[Request, Answer] | None, list[Request], Problem | None]:
+        """The first picture of a draw that is there; what was found absent before it, and why others are gone.
+
+        Raises `Problem` where one is not known, and none is there.
+        """
         absent: list[Request] = []
         gone = unknown = None
-        views, late = deque(self._drawn(pool, self._last_shown.get(pool_key))), set[str]()
+        views, late = deque(self._drawn(pool, last)), set[str]()
         while views:
             view = views.popleft()
             seed = str(view.asked.seed)
@@ -247,7 +266,6 @@ class Cdn:
                 # The store is slow, or silent: what memory has comes first, and this one again when nothing is left.
                 late.add(seed)
                 views.append(view)
-                continue
             except Problem as problem:
                 if problem.kind in (problems.FILTERED, problems.REMOVED):
                     gone = problem
@@ -255,19 +273,13 @@ class Cdn:
                 unknown = problem
                 if patience is None:
                     break
-                continue
-            if answer is not None:
-                self._last_shown[pool_key] = view
-                if absent and asker.making:
-                    await self._make_behind(pool_key, absent[0], asker)
-                return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
-            absent.append(view)
+            else:
+                if answer is not None:
+                    return (view, answer), absent, gone
+                absent.append(view)
         if unknown is not None:
             raise unknown
-        if not absent:
-            assert gone is not None, "a pool has a picture"
-            raise Problem(gone.kind, f"every picture of this URL is gone; the last one: {gone.detail}")
-        return await self._first(next(view for view in pool if view in absent), asker) if asker.making else None
+        return None, absent, gone
 
     def _drawn(self, pool: Sequence[Request], last: Request | None) -> list[Request]:
         """The pool in the order of a draw; what the view before this one saw comes last, so that views vary."""

@@ -162,8 +162,7 @@ class Service:
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
     """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry = Telemetry()
-    link = _link(settings)
+    telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
     kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
@@ -173,11 +172,10 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    making = Making(
-        generator, budget, spool, bindings, renditions, clock, telemetry, rests=Rests(link), removals=removals
-    )
-    rules = _rules(settings, deny or DenyList())
-    cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, random.SystemRandom())
+    rests = Rests(link)
+    making = Making(generator, budget, spool, bindings, renditions, clock, telemetry, rests=rests, removals=removals)
+    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(
         settings=settings,
         cdn=cdn,
@@ -199,6 +197,11 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         telemetry=telemetry,
         tracing=tracing or Tracing(),
     )
+    return _followed(service, making, memory)
+
+
+def _followed(service: Service, making: Making, memory: Memory) -> Service:
+    """The service, once its numbers are read and its ways traced."""
     _watch(service, making, memory)
     _trace(service, making, memory)
     return service

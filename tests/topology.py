@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import yaml
+from redis import Redis
 
 from tests import buckets
 from tests.fronts import Nginx
@@ -62,11 +63,14 @@ def running(folder: Path, **said: str) -> Iterator[tuple[Nginx, list[Promptcdn]]
             ),
             "172.28.0.0/24": "127.0.0.1",
         }
-        places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
+        redis = places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
         replicas = [
             stack.enter_context(Promptcdn(folder / name, **_environment(services[name], places, folder)))
             for name in REPLICAS
         ]
+        # Until the replicas have told a new Redis what they have spent it grants nothing.
+        with Redis.from_url(redis) as client:
+            _wait_until(lambda: bool(client.exists("promptcdn:epoch")) and not client.exists("promptcdn:refilling"))
         site = _site(folder, [replica.url.removeprefix("http://") for replica in replicas])
         yield stack.enter_context(Nginx(folder / "nginx", "ORIGIN", site=site)), replicas
 

@@ -7,6 +7,7 @@ import struct
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -256,8 +257,13 @@ def test_the_grace_is_given_once(tmp_path: Path) -> None:
 
 def test_a_store_that_was_taken_away_is_no_reason_to_pay_again(tmp_path: Path) -> None:
     store = tmp_path / "data" / "store"
-    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_MEMORY=0) as service:
-        first = service.get("/?prompt=a&seed=1")
+    with ExitStack() as opened:
+        upstream = opened.enter_context(Upstream())
+        settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_MEMORY": 0}
+        # What was just made is held for a moment: this is a picture of an earlier process.
+        with Promptcdn(tmp_path, **settings) as maker:
+            first = maker.get("/?prompt=a&seed=1")
+        service = opened.enter_context(Promptcdn(tmp_path, **settings))
         store.rename(store.with_name("elsewhere"))
         refused = service.get("/?prompt=a&seed=1")
         assert (refused.status_code, refused.json()["code"]) == (503, "store_unknown")

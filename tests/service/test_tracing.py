@@ -45,7 +45,8 @@ def test_a_miss_passes_the_rooms_in_their_order(tmp_path: Path) -> None:
     names = [span["name"] for span in found]
     assert names == [
         *("request", "grammar", "binding", "store", "store", "tombstone", "memory", "store", "store", "store"),
-        *("access", "flight", "look again", "resting", "budget", "generator", "admission", "store", "binding", "store"),
+        *("access", "flight", "look again", "tombstone", "resting", "budget", "generator"),
+        *("tombstone", "admission", "store", "binding", "store", "tombstone"),
         *("binding", "tombstone", "memory", "store", "rendition", "store", "binding", "headers"),
     ]
     assert len({span["context"]["trace_id"] for span in found}) == 1
