@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -143,6 +144,27 @@ def test_rebind_lets_a_url_follow_the_defaults_of_today(two: Two) -> None:
 
     with Promptcdn(two.folder / "fourth", **two.settings) as fourth:
         assert fourth.get(f"/info?{QUERY}").json()["content_key"] != key
+
+
+def test_what_is_taken_down_while_it_waits_is_not_paid_for_and_while_it_is_made_is_not_kept(tmp_path: Path) -> None:
+    settings = {"PROMPTCDN_ADMIN_TOKEN": TOKEN, "PROMPTCDN_SIZE": "256x256", "PROMPTCDN_ENGINE": "any"}
+    with ExitStack() as opened:
+        upstream, others = opened.enter_context(Upstream()), opened.enter_context(ThreadPoolExecutor(2))
+        one_by_one = settings | {"STABILITY_HOST": upstream.url, "PROMPTCDN_CONCURRENCY": 1}
+        service = opened.enter_context(Promptcdn(tmp_path, **one_by_one))
+        upstream.hold()
+        made = others.submit(service.get, "/?prompt=made&seed=1")
+        upstream.wait_for_calls(1)
+        waiting = others.submit(service.get, "/?prompt=waiting&seed=1")
+        while service.get("/info?prompt=waiting&seed=1").json()["state"] != "generating":
+            pass
+        for prompt in ("made", "waiting"):
+            key = service.get(f"/info?prompt={prompt}&seed=1").json()["content_key"]
+            assert service.client.request("DELETE", f"/i/{key}", headers=OPERATOR).status_code == 204
+        upstream.release()
+        assert (made.result().status_code, waiting.result().status_code) == (410, 410)
+        assert len(upstream.ledger.calls()) == 1
+        assert [path for path in (tmp_path / "data" / "store" / "masters").rglob("*") if path.is_file()] == []
 
 
 def test_a_pool_goes_on_without_what_was_taken_down(tmp_path: Path) -> None:
