@@ -329,6 +329,21 @@ def test_a_pool_grows_by_one_picture_at_a_time_behind_its_viewers(tmp_path: Path
     within(tmp_path, work)
 
 
+def test_a_pool_whose_next_picture_was_refused_is_left_alone_for_a_minute(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await house.get("prompt=pool")
+        request = grammar.parse(b"prompt=pool")
+        house.painter.refused = {int(str(view.asked.seed)) for view in house.cdn.pool(request)}
+        for calls in (2, 3):
+            for _ in range(10):
+                await house.get("prompt=pool")
+                await house.landed()
+            assert len(house.painter.calls) == calls
+            house.now += timedelta(seconds=61)
+
+    within(tmp_path, work)
+
+
 def test_a_pool_shows_all_its_pictures_and_no_more(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         shown = set()

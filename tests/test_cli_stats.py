@@ -1,8 +1,10 @@
 """`promptcdn stats`: of a running service, of the files alone."""
 
 import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 from tests.running import Promptcdn
 from tests.test_cli_tools import promptcdn
@@ -58,3 +60,30 @@ def test_a_service_that_was_named_and_is_not_there_is_exit_2(tmp_path: Path) -> 
     ended = promptcdn(tmp_path, "stats", "--url", "http://127.0.0.1:9")
 
     assert (ended.returncode, ended.stderr) == (2, "promptcdn: http://127.0.0.1:9 does not answer\n")
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """Sends everybody to `/evil`, and writes down what is shown there."""
+
+    shown: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        if self.path == "/evil":
+            self.shown.append(self.headers["authorization"])
+            self.send_response(404)
+        else:
+            self.send_response(302)
+            self.send_header("location", "/evil")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def test_the_token_follows_no_redirect(tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings = {"PROMPTCDN_ADMIN_TOKEN": "canary-x"}
+        promptcdn(tmp_path, "stats", "--url", f"http://127.0.0.1:{server.server_port}", **settings)
+        server.shutdown()
+    assert _Elsewhere.shown == [None]
