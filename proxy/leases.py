@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
-from proxy.link import Link, RedisDown
+from proxy.link import Link, RedisDown, cancellable
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -140,7 +140,8 @@ class RedisLeases:
             with contextlib.suppress(RedisDown, RedisError, OSError, TimeoutError):
                 async with contextlib.aclosing(await self._link.call(_subscribed)) as ends:
                     while True:
-                        said = await ends.get_message(ignore_subscribe_messages=True, timeout=_TRIES_APART)
+                        with cancellable():
+                            said = await ends.get_message(ignore_subscribe_messages=True, timeout=_TRIES_APART)
                         if said and (event := self._ended.pop(said["data"], None)):
                             event.set()
             await asyncio.sleep(_SUBSCRIPTIONS_APART)

@@ -5,8 +5,9 @@ server does not answer nothing is asked of it: a ping in the background finds ou
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -22,6 +23,23 @@ _T = TypeVar("_T")
 
 class RedisDown(Exception):
     """Redis does not answer, or not as it should. What it holds is not known."""
+
+
+@contextlib.contextmanager
+def cancellable() -> Iterator[None]:
+    """Whatever came of the block, `CancelledError` if this task was cancelled in it.
+
+    redis-py 8.1 swallows a cancel that arrives while it puts a connection back: whoever awaits the end of the task
+    would wait for ever.
+    """
+    task = asyncio.current_task()
+    assert task is not None, "only tasks talk to Redis"
+    before = task.cancelling()
+    try:
+        yield
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class Link:
@@ -58,8 +76,9 @@ class Link:
         if self.down:
             raise RedisDown("Redis does not answer")
         try:
-            async with asyncio.timeout(COMMAND_SECONDS):
-                return await command(self._redis)
+            with cancellable():
+                async with asyncio.timeout(COMMAND_SECONDS):
+                    return await command(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
             self._lose(error)
             raise RedisDown(f"Redis does not answer ({type(error).__name__})") from error
@@ -81,8 +100,9 @@ class Link:
         while True:
             await asyncio.sleep(_PINGS_APART)
             try:
-                async with asyncio.timeout(COMMAND_SECONDS):
-                    await self._redis.ping()
+                with cancellable():
+                    async with asyncio.timeout(COMMAND_SECONDS):
+                        await self._redis.ping()
             except (RedisError, OSError, TimeoutError):
                 continue
             log.info("Redis answers again")

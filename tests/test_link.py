@@ -93,3 +93,21 @@ def test_a_redis_that_refuses_is_down_too(server: Server) -> None:
 def test_what_is_no_address_is_refused_before_anything_is_connected() -> None:
     with pytest.raises(ValueError, match="scheme"):
         Link("http://h")
+
+
+def test_a_task_that_is_cancelled_at_any_step_of_a_command_ends(server: Server) -> None:
+    async def commands(link: Link) -> None:
+        while True:
+            await ping(link)
+
+    async def work(link: Link) -> None:
+        for steps in range(200):
+            task = asyncio.create_task(commands(link))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            done, _ = await asyncio.wait({task}, timeout=5)
+            task.cancel()
+            assert done, f"after {steps} steps"
+
+    linked(server, work)

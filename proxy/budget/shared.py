@@ -15,7 +15,7 @@ from proxy import limits as policy
 from proxy import seeds
 from proxy.budget import Reservation, SqliteBudget, known, scripts
 from proxy.limits import Left, Limits
-from proxy.link import Link, RedisDown
+from proxy.link import Link, RedisDown, cancellable
 from proxy.prices import Cost, Prices
 from proxy.problems import StoreUnknown
 from proxy.request import Calendar, Resolved
@@ -195,7 +195,8 @@ class SharedBudget:
                 heard = await self._link.call(_subscribed)
                 try:
                     while True:
-                        message = await heard.get_message(timeout=60)
+                        with cancellable():
+                            message = await heard.get_message(timeout=60)
                         if message is not None:
                             self._merge(message["data"])
                 finally:
