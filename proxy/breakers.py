@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from proxy.link import Link, RedisDown
 from proxy.problems import UpstreamFailed
@@ -64,7 +64,7 @@ class SharedBreaker:
     async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
         before = self.known
         try:
-            said, shared_now = await self._run(_LOOK)
+            said, shared_now = await self._link.script(_LOOK, [_KEY])
             ahead = now - float(shared_now)
             while True:
                 before = self._read(said, ahead)
@@ -73,7 +73,7 @@ class SharedBreaker:
                     break
                 wanted = json.dumps(asdict(_moved(after, -ahead)))
                 # Where another replica was faster the step is taken from where that one came to.
-                is_set, said = await self._run(_SWAP, said, wanted, _KEPT_SECONDS)
+                is_set, said = await self._link.script(_SWAP, [_KEY], said, wanted, _KEPT_SECONDS)
                 if is_set:
                     break
         except RedisDown:
@@ -91,12 +91,6 @@ class SharedBreaker:
     def _read(self, said: str, ahead: float) -> Breaker:
         # A Redis that forgot, or was away when this one opened: ours is as good as any.
         return _moved(Breaker(**json.loads(said)), ahead) if said else self.known
-
-    async def _run(self, script: str, *args: str | int) -> Any:
-        async def run(redis: Any) -> Any:
-            return await redis.eval(script, 1, _KEY, *args)
-
-        return await self._link.call(run)
 
 
 def _moved(breaker: Breaker, seconds: float) -> Breaker:

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 import cachetools
@@ -27,7 +26,7 @@ from proxy.clients import Client
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size, engine
 from proxy.flights import Flight, Flights
-from proxy.making import Clock, Making
+from proxy.making import Clock, Making, Removals
 from proxy.problems import Problem, StoreUnknown
 from proxy.rates import Rates
 from proxy.renditions import Found, Renditions
@@ -61,13 +60,6 @@ class _Order:
     new: bool
 
 
-class Removed(Protocol):
-    """What the operator took down."""
-
-    async def removed(self, content_key: str) -> bool:
-        """Whether this picture may be neither shown nor made. Raises `StoreUnknown` while that is not known."""
-
-
 class Cdn:
     """Answers requests with pictures. Decisions are the policy's, deeds those of the rooms given here."""
 
@@ -77,7 +69,7 @@ class Cdn:
         bindings: Bindings,
         renditions: Renditions,
         flights: Flights[None],
-        removals: Removed,
+        removals: Removals,
         making: Making,
         rates: Rates,
         clock: Clock,
@@ -254,17 +246,16 @@ class Cdn:
         """
         absent: list[Request] = []
         gone = unknown = None
-        views, late = deque(self._drawn(pool, last)), set[str]()
+        views, late = deque(self._drawn(pool, last)), list[Request]()
         while views:
             view = views.popleft()
-            seed = str(view.asked.seed)
-            patience = None if seed in late else _GLANCE if late else _LOOK
+            patience = None if view in late else _GLANCE if late else _LOOK
             try:
                 async with asyncio.timeout(patience):
                     answer = await self._look(view)
             except TimeoutError:
                 # The store is slow, or silent: what memory has comes first, and this one again when nothing is left.
-                late.add(seed)
+                late.append(view)
                 views.append(view)
             except Problem as problem:
                 if problem.kind in (problems.FILTERED, problems.REMOVED):

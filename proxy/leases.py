@@ -9,16 +9,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from proxy.link import Link, RedisDown, cancellable
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
-    from redis.asyncio.client import PubSub
+from proxy.link import Link, RedisDown
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +22,6 @@ SECONDS = 15.0
 ENDS = "promptcdn:ends"
 # Whoever was killed tells nobody that its lease ended.
 _TRIES_APART = 1.0
-_SUBSCRIPTIONS_APART = 0.5
 
 # The link may send a command twice, and must not be told by the second that the first one's lease is taken.
 _TAKE = """
@@ -122,32 +117,13 @@ class RedisLeases:
                 await self._run(_RENEW, lease, token, self._milliseconds)
 
     async def _run(self, script: str, lease: str, *arguments: str) -> Any:
-        def command(redis: "Redis") -> Awaitable[Any]:
-            answer: Any = redis.eval(script, 1, lease, *arguments)
-            return answer  # type: ignore[no-any-return]
-
-        return await self._link.call(command)
+        return await self._link.script(script, [lease], *arguments)
 
     def _hear(self) -> None:
+        """One subscription for all who wait here for a lease."""
         if self._hearing is None:
-            self._hearing = asyncio.create_task(self._hear_of_ends())
+            self._hearing = asyncio.create_task(self._link.hear(ENDS, self._wake))
 
-    async def _hear_of_ends(self) -> None:
-        """Wakes those who wait here for a lease. One subscription for all of them, made anew when it breaks."""
-        from redis.exceptions import RedisError
-
-        while True:
-            with contextlib.suppress(RedisDown, RedisError, OSError, TimeoutError):
-                async with contextlib.aclosing(await self._link.call(_subscribed)) as ends:
-                    while True:
-                        with cancellable():
-                            said = await ends.get_message(ignore_subscribe_messages=True, timeout=_TRIES_APART)
-                        if said and (event := self._ended.pop(said["data"], None)):
-                            event.set()
-            await asyncio.sleep(_SUBSCRIPTIONS_APART)
-
-
-async def _subscribed(redis: "Redis") -> "PubSub":
-    ends = redis.pubsub()
-    await ends.subscribe(ENDS)
-    return ends
+    def _wake(self, key: str) -> None:
+        if event := self._ended.pop(key, None):
+            event.set()

@@ -7,16 +7,22 @@ server does not answer nothing is asked of it: a ping in the background finds ou
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+    from redis.asyncio.client import PubSub
 
 log = logging.getLogger("promptcdn")
 
 COMMAND_SECONDS = 0.5
 _PINGS_APART = 0.5
+_HEARINGS_APART = 0.25
+# More commands at once than the pool has connections for (100) would look like a Redis that is down.
+_AT_ONCE = 64
+# How many of those a room may take that sends crowds of them, so that others do not queue behind it.
+SHARE = 8
 
 _T = TypeVar("_T")
 
@@ -26,7 +32,7 @@ class RedisDown(Exception):
 
 
 @contextlib.contextmanager
-def cancellable() -> Iterator[None]:
+def _cancellable() -> Iterator[None]:
     """Whatever came of the block, `CancelledError` if this task was cancelled in it.
 
     redis-py 8.1 swallows a cancel that arrives while it puts a connection back: whoever awaits the end of the task
@@ -59,6 +65,7 @@ class Link:
             retry=Retry(NoBackoff(), 1),
             decode_responses=True,
         )
+        self._turn = asyncio.Semaphore(_AT_ONCE)
         self._pinging: asyncio.Task[None] | None = None
 
     @property
@@ -73,15 +80,48 @@ class Link:
         """
         from redis.exceptions import RedisError
 
-        if self.down:
-            raise RedisDown("Redis does not answer")
-        try:
-            with cancellable():
-                async with asyncio.timeout(COMMAND_SECONDS):
-                    return await command(self._redis)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._lose(error)
-            raise RedisDown(f"Redis does not answer ({type(error).__name__})") from error
+        async with self._turn:
+            if self.down:
+                raise RedisDown("Redis does not answer")
+            try:
+                with _cancellable():
+                    async with asyncio.timeout(COMMAND_SECONDS):
+                        return await command(self._redis)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._lose(error)
+                raise RedisDown(f"Redis does not answer ({type(error).__name__})") from error
+
+    async def script(self, text: str, keys: Sequence[str], *args: str | int) -> Any:
+        """What a Lua script gives, run inside Redis as one step. Raises `RedisDown`."""
+
+        def run(redis: "Redis") -> Awaitable[Any]:
+            given: Any = redis.eval(text, len(keys), *keys, *args)
+            return given  # type: ignore[no-any-return]
+
+        return await self.call(run)
+
+    async def hear(self, channel: str, heard: Callable[[str], None]) -> NoReturn:
+        """Hands on each message of `channel` until it is cancelled; what is said while Redis is away is missed."""
+        from redis.exceptions import RedisError
+
+        async def subscribed(redis: "Redis") -> "PubSub":
+            messages = redis.pubsub(ignore_subscribe_messages=True)
+            try:
+                await messages.subscribe(channel)
+            except BaseException:
+                await messages.aclose()  # type: ignore[no-untyped-call]
+                raise
+            return messages
+
+        while True:
+            with contextlib.suppress(RedisDown, RedisError, OSError):
+                async with contextlib.aclosing(await self.call(subscribed)) as messages:
+                    while True:
+                        with _cancellable():
+                            message = await messages.get_message(timeout=60)
+                        if message is not None:
+                            heard(message["data"])
+            await asyncio.sleep(_HEARINGS_APART)
 
     async def close(self) -> None:
         if self._pinging is not None:
@@ -100,7 +140,7 @@ class Link:
         while True:
             await asyncio.sleep(_PINGS_APART)
             try:
-                with cancellable():
+                with _cancellable():
                     async with asyncio.timeout(COMMAND_SECONDS):
                         await self._redis.ping()
             except (RedisError, OSError, TimeoutError):

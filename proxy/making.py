@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from proxy import problems
 from proxy.bindings import Bindings, Bound
@@ -15,7 +16,6 @@ from proxy.budget import Budget, Reservation
 from proxy.generators import Generator
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
-from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.resting import next_rest
 from proxy.rests import Rests
@@ -36,6 +36,16 @@ class Clock:
     monotonic: Callable[[], float]
 
 
+class Removals(Protocol):
+    """What the operator took down."""
+
+    async def removed(self, content_key: str) -> bool:
+        """Whether this picture may be neither shown nor made. Raises `StoreUnknown` while that is not known."""
+
+    async def purge(self, content_key: str, now: int) -> object:
+        """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnknown`."""
+
+
 class Making:
     """Makes, pays for and keeps pictures. A key whose paid answer was no good rests before it is tried again."""
 
@@ -46,11 +56,11 @@ class Making:
         spool: Spool,
         bindings: Bindings,
         renditions: Renditions,
+        removals: Removals,
         clock: Clock,
         observer: Observer = UNOBSERVED,
         patience: float = PATIENCE,
         rests: Rests | None = None,
-        removals: Removals | None = None,
     ) -> None:
         self._generator = generator
         self._budget = budget
@@ -101,7 +111,7 @@ class Making:
             self._spool.wait(paid, f"the store took longer than {patience:g} s")
         else:
             await self._drop(key)
-            if self._removals and await self._removed(key):  # while it was being stored
+            if await self._removed(key):  # while it was being stored
                 await self._removals.purge(key, self._now())
                 raise problems.removed()
         if master is None:
@@ -169,7 +179,7 @@ class Making:
     async def _removed(self, content_key: str) -> bool:
         """Whether it is known here to be taken down."""
         try:
-            return self._removals is not None and await self._removals.removed(content_key)
+            return await self._removals.removed(content_key)
         except StoreUnknown:
             return False
 

@@ -95,9 +95,7 @@ class Removals:
 
         Gives the names of what was deleted.
         """
-        names = await self.of(content_key)
-        for name in names:
-            await self._store.delete(name)
+        names = await self._deleted(await self.of(content_key))
         await self._note(content_key, now)
         await self._forget(content_key)
         log.warning("purged: %s: %d objects", content_key, len(names))
@@ -106,9 +104,7 @@ class Removals:
     async def unbind(self, as_asked_key: str, folders: tuple[Folder, ...], now: int) -> tuple[Name, ...]:
         """Deletes a URL's binding: the next one to ask for it is bound anew, by today's defaults."""
         names = tuple(Name(folder, as_asked_key) for folder in folders)
-        there = tuple([name for name in names if await self._store.get(name) is not None])
-        for name in there:
-            await self._store.delete(name)
+        there = await self._deleted(tuple([name for name in names if await self._store.get(name) is not None]))
         await self._note(as_asked_key, now)
         await self._forget(as_asked_key)
         return there
@@ -117,6 +113,11 @@ class Removals:
         """Every object of a picture but its bindings and its tombstone."""
         folders: tuple[Folder, ...] = ("masters", "renditions", "verdicts")
         return tuple([name for folder in folders for name in await self._names(folder, content_key)])
+
+    async def _deleted(self, names: tuple[Name, ...]) -> tuple[Name, ...]:
+        for name in names:
+            await self._store.delete(name)
+        return names
 
     def _mark(self, content_key: str, *, removed: bool) -> None:
         known = self._removed or frozenset()
@@ -168,8 +169,7 @@ class Removals:
     async def _delete_late(self, content_key: str) -> None:
         """What a process stored that had not heard of the takedown yet."""
         try:
-            for name in await self.of(content_key):
-                await self._store.delete(name)
+            await self._deleted(await self.of(content_key))
         except StoreUnknown as unknown:
             log.warning("what was stored of %s after its takedown may still be there: %s", content_key, unknown.detail)
 

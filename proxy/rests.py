@@ -9,6 +9,8 @@ from proxy.link import Link, RedisDown
 from proxy.resting import Rest
 
 _REMEMBERED = 100_000
+# Gives what was said, empty where nothing was, and for how many milliseconds it still holds.
+_LOOK = "return {redis.call('get', KEYS[1]) or '', redis.call('pttl', KEYS[1])}"
 _KINDS = {kind.code: kind for kind in problems.KINDS}
 
 
@@ -58,11 +60,10 @@ class Rests:
         if self._link is None:
             return None
         try:
-            said = await self._link.call(lambda redis: redis.get(_name(key)))
-            left = await self._link.call(lambda redis: redis.pttl(_name(key)))
+            said, left = await self._link.script(_LOOK, [_name(key)])
         except RedisDown:
             return None
-        if said is None or left <= 0:
+        if not said:
             return None
         rest = json.loads(said)
         cause = _KINDS.get(rest["cause"], problems.UPSTREAM_GARBLED)

@@ -173,7 +173,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     rests = Rests(link)
-    making = Making(generator, budget, spool, bindings, renditions, clock, telemetry, rests=rests, removals=removals)
+    making = Making(generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(

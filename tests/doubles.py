@@ -111,6 +111,16 @@ class Shelf:
             raise StoreUnknown("the shelf is down")
 
 
+class NothingRemoved:
+    """An operator who took nothing down."""
+
+    async def removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
+        return False
+
+    async def purge(self, content_key: str, now: int) -> None:
+        """Nobody asks for it."""
+
+
 class Scripted:
     """A generator that answers what it is told to, in that order, and counts."""
 

@@ -104,7 +104,7 @@ class House:
         bindings = Bindings(store, name, self._spool)
         self._renditions = Renditions(store, Memory(10**8), self._spool)
         self._flights: Flights[None] = Flights(8, 64)
-        making = Making(self.painter, Free(), self._spool, bindings, self._renditions, clock)
+        making = Making(self.painter, Free(), self._spool, bindings, self._renditions, self, clock)
         rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
         self.cdn = Cdn(
             rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock, random.Random(1)
@@ -112,6 +112,9 @@ class House:
 
     async def removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
+
+    async def purge(self, content_key: str, now: int) -> None:
+        """What is stored of it is not looked at."""
 
     def _seconds(self) -> float:
         return self.now.timestamp()

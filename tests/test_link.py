@@ -54,6 +54,13 @@ def test_a_redis_that_is_gone_costs_half_a_second_once_and_then_nothing(
     linked(server, work)
 
 
+def test_a_crowd_of_commands_is_answered_and_does_not_look_like_a_redis_that_is_down(server: Server) -> None:
+    async def work(link: Link) -> None:
+        assert await asyncio.gather(*(ping(link) for _ in range(1000))) == [True] * 1000
+
+    linked(server, work)
+
+
 def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server) -> None:
     async def work(link: Link) -> None:
         await asyncio.gather(*(ping(link) for _ in range(20)))

@@ -20,7 +20,7 @@ from proxy.spool import Spool
 from proxy.stores import Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.memory import Memory
-from tests.doubles import KEY, NOON, Hands, Purse, Scripted, Shelf, order, picture
+from tests.doubles import KEY, NOON, Hands, NothingRemoved, Purse, Scripted, Shelf, order, picture
 from tests.workshop import (
     BINDING,
     FILTERED,
@@ -344,7 +344,7 @@ def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
         store = RememberedAbsence(shelf)
         spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), Scripted([GOOD])
         renditions = Renditions(store, Memory(0), spool)
-        making = Making(generator, Purse(), spool, bindings, renditions, Hands().clock)
+        making = Making(generator, Purse(), spool, bindings, renditions, NothingRemoved(), Hands().clock)
         assert await renditions.find(ORDER.content_key, Delivery()) is None
         await making.make(KEY, ORDER)
         assert await renditions.find(ORDER.content_key, Delivery()) is not None

@@ -162,7 +162,7 @@ def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made | Exc
         shelf, spool = doubles.Shelf(), Spool(tmp_path)
         renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
         generator, clock = doubles.Scripted([answer]), doubles.Hands().clock
-        making = Making(generator, purse, spool, bindings, renditions, clock, ear)
+        making = Making(generator, purse, spool, bindings, renditions, doubles.NothingRemoved(), clock, ear)
         await asyncio.gather(making.make(doubles.KEY, doubles.order()), return_exceptions=True)
         await renditions.close()
         await spool.close()

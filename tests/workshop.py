@@ -17,7 +17,7 @@ from proxy.renditions import Renditions
 from proxy.request import Resolved
 from proxy.spool import Spool
 from proxy.stores.memory import Memory
-from tests.doubles import KEY, Hands, Purse, Scripted, Shelf, name, order, picture
+from tests.doubles import KEY, Hands, NothingRemoved, Purse, Scripted, Shelf, name, order, picture
 
 ORDER = order()
 MASTER, BINDING, VERDICT = name(ORDER.content_key), name(folder="bindings"), name(ORDER.content_key, "verdicts")
@@ -55,6 +55,7 @@ class Workshop:
             self.spool,
             self.bindings,
             self.renditions,
+            NothingRemoved(),
             self.hands.clock,
             patience=0.05,
         )

@@ -9,20 +9,16 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from proxy import limits as policy
 from proxy import seeds
 from proxy.budget import Reservation, SqliteBudget, known, scripts
 from proxy.limits import Left, Limits
-from proxy.link import Link, RedisDown, cancellable
+from proxy.link import SHARE, Link, RedisDown
 from proxy.prices import Cost, Prices
 from proxy.problems import StoreUnknown
 from proxy.request import Calendar, Resolved
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
-    from redis.asyncio.client import PubSub
 
 # How often each replica looks whether Redis still knows what it does.
 TURN_SECONDS = 0.25
@@ -31,8 +27,6 @@ REFILL_SECONDS = 2.0
 # A hash is of use until the last clock has left its period, and what was charged there has come back or not.
 _KEPT = timedelta(days=2)
 _RETURNED_SECONDS = 60
-# More than the link has connections for would look like a Redis that is down.
-_AT_ONCE = 8
 
 _T = TypeVar("_T")
 
@@ -65,13 +59,16 @@ class SharedBudget:
         self._known = known.Known()
         # The one that Redis has, once it knows what we know.
         self._epoch = ""
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        # Looks do not queue behind a crowd of reservations.
+        self._turn = asyncio.Semaphore(SHARE)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begins to tell Redis and to hear from the others; returns after the first word."""
         await self._look()
-        self._tasks = [asyncio.create_task(self._look_on()), asyncio.create_task(self._listen())]
+        # What others spend is heard the moment they do: should they and Redis die together, we know.
+        hearing = self._link.hear(scripts.SPENT, self._merge)
+        self._tasks = [asyncio.create_task(self._look_on()), asyncio.create_task(hearing)]
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
         """Spends what this picture costs of every limit, or of none.
@@ -107,8 +104,7 @@ class SharedBudget:
     async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
         """What all replicas spent on each engine in the `unit` that `at` lies in. Raises `StoreUnknown`."""
         (key,) = _hashes([seeds.period_name(unit, at)])
-
-        fields = await self._ask(lambda redis: redis.hgetall(key))
+        fields = await self._answered(self._link.call(lambda redis: redis.hgetall(key)))
         return known.costs({str(field): int(number) for field, number in fields.items()})
 
     async def close(self) -> None:
@@ -125,9 +121,8 @@ class SharedBudget:
         keys = [scripts.EPOCH, scripts.REFILLING, *_hashes(periods)]
         given = [json.dumps(each) for each in (adds, asked, _expiries(periods))]
         async with self._turn:
-            new = _new_epoch()
             outcome, used, changed = await self._run(
-                scripts.RESERVE, keys, *new, self._epoch, self._prefix(cost), *given
+                scripts.RESERVE, keys, *_new_epoch(), self._epoch, self._prefix(cost), *given
             )
         if outcome == "refilling":
             raise StoreUnknown("Redis has lost the budget's count: the replicas are telling it what they have spent")
@@ -186,24 +181,6 @@ class SharedBudget:
         ]
         return epoch, {(name, field): int(number) for name, fields in pairs for field, number in fields.items()}
 
-    async def _listen(self) -> None:
-        """Hears what others spend the moment they do: should they and Redis die together, we know."""
-        from redis.exceptions import RedisError
-
-        while True:
-            try:
-                heard = await self._link.call(_subscribed)
-                try:
-                    while True:
-                        with cancellable():
-                            message = await heard.get_message(timeout=60)
-                        if message is not None:
-                            self._merge(message["data"])
-                finally:
-                    await heard.aclose()  # type: ignore[no-untyped-call]
-            except (RedisDown, RedisError, OSError):
-                await asyncio.sleep(TURN_SECONDS)
-
     def _merge(self, changed: str) -> None:
         """What a script counted, as it said it."""
         start = len(_KEY)
@@ -213,29 +190,16 @@ class SharedBudget:
         return f"{self._replica}|{cost.engine}|"
 
     async def _run(self, script: str, keys: Sequence[str], *args: str | int) -> Any:
-        async def run(redis: "Redis") -> Any:
-            return await redis.eval(script, len(keys), *keys, *args)
+        return await self._answered(self._link.script(script, keys, *args))
 
-        return await self._ask(run)
-
-    async def _ask(self, command: Callable[["Redis"], Awaitable[_T]]) -> _T:
+    async def _answered(self, command: Awaitable[_T]) -> _T:
         try:
-            return await self._link.call(command)
+            return await command
         except RedisDown as down:
             raise StoreUnknown("the budget's counter in Redis does not answer") from down
 
 
 _KEY = f"{scripts.SPENT}:"
-
-
-async def _subscribed(redis: "Redis") -> "PubSub":
-    heard = redis.pubsub(ignore_subscribe_messages=True)
-    try:
-        await heard.subscribe(scripts.SPENT)
-    except BaseException:
-        await heard.aclose()  # type: ignore[no-untyped-call]
-        raise
-    return heard
 
 
 def _hashes(names: Iterable[str]) -> list[str]:

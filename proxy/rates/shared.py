@@ -1,25 +1,19 @@
 """The rate counted over all replicas in Redis, by the same sliding window as in one machine's file."""
 
+import asyncio
 import json
 import secrets
-from asyncio import Semaphore
 from datetime import datetime
 from math import ceil
-from typing import TYPE_CHECKING, Any
 
 from pyrate_limiter import Rate as Window
 from pyrate_limiter import SlidingWindowLog
 
 from proxy.clients import Client
-from proxy.link import Link, RedisDown
+from proxy.link import SHARE, Link, RedisDown
 from proxy.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, problem
 
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
 _STARTED = "promptcdn:started"
-# More than the link has connections for would look like a Redis that is down.
-_AT_ONCE = 8
 
 # KEYS: each payer's starts, line by line. ARGV: now, a name for this start, and as JSON [starts, milliseconds] of each
 # payer in each line. Counts the start for the first payer in each line who may, or gives the number of the line that
@@ -60,13 +54,12 @@ class SharedRates:
         self._link = link
         self._rate = rate
         self._local = local
-        self._turn = Semaphore(_AT_ONCE)
+        self._turn = asyncio.Semaphore(SHARE)
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
         owed = bill(self._rate, client, kid, image_proxy=image_proxy)
         try:
-            async with self._turn:
-                refusal = await self._paid(owed, int(1000 * now.timestamp()))
+            refusal = await self._paid(owed, int(1000 * now.timestamp()))
         except RedisDown:
             await self._local.charge(client, kid, now, image_proxy=image_proxy)
             return
@@ -79,11 +72,8 @@ class SharedRates:
     async def _paid(self, owed: Bill, now: int) -> Refusal | None:
         keys = [f"{_STARTED}:{payer.name}" for line in owed for payer in line]
         rates = json.dumps([[(payer.rate.starts, 1000 * payer.rate.seconds) for payer in line] for line in owed])
-
-        async def pay(redis: "Redis") -> Any:
-            return await redis.eval(_PAY, len(keys), *keys, str(now), secrets.token_hex(8), rates)
-
-        number, blocking = await self._link.call(pay)
+        async with self._turn:
+            number, blocking = await self._link.script(_PAY, keys, str(now), secrets.token_hex(8), rates)
         if not number:
             return None
         line = owed[number - 1]
