@@ -17,7 +17,7 @@ from proxy.generators import Generator
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.renditions import Renditions
-from proxy.resting import next_rest
+from proxy.resting import elsewhere, next_rest
 from proxy.rests import Rests
 from proxy.spool import Order, Paid, Spool
 from proxy.stores import Record
@@ -106,9 +106,9 @@ class Making:
             async with asyncio.timeout(patience):
                 await self._keep(paid, master)
         except StoreUnknown as unknown:
-            self._spool.wait(paid, unknown.detail)
+            await self._wait(paid, unknown.detail)
         except TimeoutError:
-            self._spool.wait(paid, f"the store took longer than {patience:g} s")
+            await self._wait(paid, f"the store took longer than {patience:g} s")
         else:
             await self._drop(key)
             if await self._removed(key):  # while it was being stored
@@ -170,6 +170,12 @@ class Making:
         await self._renditions.keep(order.content_key, master)
         await self._bindings.bind(order.as_asked_key, wanted, paid.made_at)
 
+    async def _wait(self, paid: Paid, why: str) -> None:
+        """It stays in the spool, where the other replicas do not see it: they are told not to pay for it as well."""
+        self._spool.wait(paid, why)
+        now = self._clock.monotonic()
+        await self._rests.tell(paid.order.content_key, elsewhere(now), now)
+
     async def _drop(self, content_key: str) -> None:
         """It is settled: from now on it is read from the store."""
         self._rests.forget(content_key)
@@ -197,6 +203,8 @@ class Making:
         rest = await self._rests.of(content_key, now)
         left = rest.left(now) if rest else 0
         if rest and left:
+            if rest.cause is problems.STORE_UNKNOWN:
+                raise StoreUnknown(rest.detail)
             raise Problem(
                 rest.cause, f"{rest.detail}; the next try may cost again, so it waits", retry_after=int(left) + 1
             )

@@ -17,6 +17,8 @@ from proxy.problems import Kind, UpstreamFailed
 
 FIRST_REST = 5.0
 LONGEST_REST = 3600.0
+# Told again each time the store is tried: it is for a replica that goes away with what it has.
+ELSEWHERE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ def next_rest(last: Rest | None, cause: Kind, detail: str, now: float) -> Rest:
     """The rest that follows a failure: 5 s at first, twice the last one after that, an hour at most."""
     length = FIRST_REST if last is None else min(last.length * 2, LONGEST_REST)
     return Rest(cause, detail, now + length, length)
+
+
+def elsewhere(now: float) -> Rest:
+    """The rest of a key at all replicas but the one that has paid for it, while the store does not take the picture."""
+    detail = "the picture is paid for, and waits at another replica for the store to take it"
+    return Rest(problems.STORE_UNKNOWN, detail, now + ELSEWHERE_SECONDS, FIRST_REST)
 
 
 # Tries at one picture, all of them within the picture's one deadline.

@@ -42,6 +42,10 @@ class Rests:
     async def put(self, key: str, rest: Rest, now: float) -> None:
         """Remembers it, here at least."""
         self._rests[key] = rest
+        await self.tell(key, rest, now)
+
+    async def tell(self, key: str, rest: Rest, now: float) -> None:
+        """Says it to the other replicas alone, if they can be reached."""
         if self._link is None:
             return
         said = json.dumps({"cause": rest.cause.code, "detail": rest.detail, "length": rest.length})

@@ -59,7 +59,7 @@ def test_doctor_says_what_to_do_about_a_dead_upstream(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "good"),
-    [("noeviction", True), ("volatile-ttl", True), ("allkeys-lru", False), ("allkeys-random", False)],
+    [("noeviction", True), ("volatile-ttl", False), ("allkeys-lru", False), ("allkeys-random", False)],
 )
 def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
     with Server(tmp_path, "a-password") as redis:
@@ -68,6 +68,13 @@ def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path:
 
     assert found[:2] == (good, f"answers, maxmemory-policy {policy}")
     assert ("noeviction" in found[2]) is not good
+
+
+def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:
+    with Server(tmp_path) as redis:
+        found = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url, PROMPTCDN_BUDGET="9/day")
+
+    assert found["budget"][:2] == (True, "9 of 9/day left, counted in Redis")
 
 
 def test_doctor_finds_a_redis_that_is_dead_and_one_that_does_not_let_the_service_in(tmp_path: Path) -> None:

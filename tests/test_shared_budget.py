@@ -268,6 +268,8 @@ async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(re
         with pytest.raises(StoreUnknown) as refused:
             await three.reserve(PLAIN, NOON)
         assert refused.value.retry_after == 5
+        with pytest.raises(StoreUnknown):
+            await three.left(NOON)
         assert await decided(three) == 1
         assert time.monotonic() - since >= REFILL_SECONDS
         assert await spend(one, two, three) == 14

@@ -6,18 +6,17 @@ import re
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import yaml
-from redis import Redis
 
 from tests import buckets
 from tests.fronts import Nginx
 from tests.running import PROMPTCDN, Promptcdn
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 REPLICAS = ("promptcdn-a", "promptcdn-b")
@@ -63,14 +62,13 @@ def running(folder: Path, **said: str) -> Iterator[tuple[Nginx, list[Promptcdn]]
             ),
             "172.28.0.0/24": "127.0.0.1",
         }
-        redis = places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
+        places["redis://redis:6379"] = stack.enter_context(_redis(folder, services["redis"]))
         replicas = [
             stack.enter_context(Promptcdn(folder / name, **_environment(services[name], places, folder)))
             for name in REPLICAS
         ]
         # Until the replicas have told a new Redis what they have spent it grants nothing.
-        with Redis.from_url(redis) as client:
-            _wait_until(lambda: bool(client.exists("promptcdn:epoch")) and not client.exists("promptcdn:refilling"))
+        until(lambda: {replica.get("/readyz").status_code for replica in replicas} == {200})
         site = _site(folder, [replica.url.removeprefix("http://") for replica in replicas])
         yield stack.enter_context(Nginx(folder / "nginx", "ORIGIN", site=site)), replicas
 
@@ -111,7 +109,7 @@ def _store(folder: Path, service: Mapping) -> Iterator[str]:
     command = [WEED, *(places.get(part, part) for part in service["command"]), *ours]
     healthy = service["healthcheck"]["test"][-1].replace(":8888/", f":{ports['filer']}/")
     with _process(folder / "weed.log", command, service["environment"]):
-        _wait_until(lambda: _listens(ports["filer"]) and httpx2.get(healthy).status_code == 200)
+        until(lambda: _listens(ports["filer"]) and httpx2.get(healthy).status_code == 200)
         yield f"http://127.0.0.1:{ports['s3']}"
 
 
@@ -119,7 +117,7 @@ def _store(folder: Path, service: Mapping) -> Iterator[str]:
 def _redis(folder: Path, service: Mapping) -> Iterator[str]:
     port = _free_port()
     with _process(folder / "redis.log", [*service["command"], "--port", str(port), "--dir", str(folder)], {}):
-        _wait_until(lambda: _listens(port))
+        until(lambda: _listens(port))
         yield f"redis://127.0.0.1:{port}"
 
 
@@ -132,13 +130,6 @@ def _process(log: Path, command: list[str], variables: Mapping) -> Iterator[None
         finally:
             process.terminate()
             process.wait(READY_SECONDS)
-
-
-def _wait_until(ready: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _listens(port: int) -> bool:

@@ -98,7 +98,10 @@ class SharedBudget:
         self._merge(await self._run(scripts.GIVE_BACK, keys, *args))
 
     async def left(self, now: datetime) -> tuple[Left, ...]:
-        """What may be spent of each limit until its period ends. Raises `StoreUnknown`."""
+        """What may be spent of each limit until its period ends. Raises `StoreUnknown`, also while nothing may yet."""
+        is_refilling = await self._answered(self._link.call(lambda redis: redis.exists(scripts.REFILLING)))
+        if is_refilling and self._limits:
+            raise _refilling()
         return tuple([await self._left(limit, now) for limit in self._limits])
 
     async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
@@ -125,7 +128,7 @@ class SharedBudget:
                 scripts.RESERVE, keys, *_new_epoch(), self._epoch, self._prefix(cost), *given
             )
         if outcome == "refilling":
-            raise StoreUnknown("Redis has lost the budget's count: the replicas are telling it what they have spent")
+            raise _refilling()
         self._merge(changed)
         if outcome == "spent":
             lefts = [
@@ -200,6 +203,10 @@ class SharedBudget:
 
 
 _KEY = f"{scripts.SPENT}:"
+
+
+def _refilling() -> StoreUnknown:
+    return StoreUnknown("Redis has lost the budget's count: the replicas are telling it what they have spent")
 
 
 def _hashes(names: Iterable[str]) -> list[str]:

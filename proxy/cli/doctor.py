@@ -72,7 +72,8 @@ async def _redis(service: "Service") -> list[Finding]:
     except RedisDown as down:
         return [Finding("redis", False, str(down), "look at PROMPTCDN_REDIS_URL, and whether that Redis runs")]
     policy = str(memory.get("maxmemory_policy", "noeviction"))
-    keeps = policy == "noeviction" or policy.startswith("volatile-")
+    # All of ours ends by itself some day, so the policies that evict what is volatile may take it too.
+    keeps = policy == "noeviction"
     advice = "" if keeps else "set its maxmemory-policy to noeviction: it may drop leases and counts when it is full"
     return [Finding("redis", keeps, f"answers, maxmemory-policy {policy}", advice)]
 
@@ -88,6 +89,7 @@ async def _budget(service: "Service") -> Finding:
     if not left:
         return Finding("budget", True, "unlimited")
     spent = any(each.left == 0 for each in left)
-    where = f"{limits.said(left)}, counted in {service.settings.data_dir}"
+    counter = "Redis" if service.link else service.settings.data_dir
+    where = f"{limits.said(left)}, counted in {counter}"
     advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if spent else ""
     return Finding("budget", not spent, "; ".join(filter(None, (where, service.budget.forgets))), advice)
