@@ -118,7 +118,7 @@ async def robots(_http: HttpRequest) -> Response:
 
 async def readyz(http: HttpRequest) -> Response:
     """Whether each part that pictures need answers, by name."""
-    parts = await _service(http).readiness()
+    parts = await _service(http).readiness.parts()
     ready = all(part.good for part in parts)
     document: dict[str, object] = {"ready": ready}
     if _may_see_details(http):

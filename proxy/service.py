@@ -4,11 +4,10 @@ import asyncio
 import logging
 import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from proxy.cdn import Cdn, Rules
 from proxy.clients import TrustedProxies
 from proxy.deny_file import DenyFile
 from proxy.denylist import DenyList
-from proxy.findings import Finding
 from proxy.flights import Errands, Flights
 from proxy.generators import Generator, InspectedGenerator
 from proxy.generators.guarded import Guarded
@@ -31,19 +29,20 @@ from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
 from proxy.leases import Alone, Leases, RedisLeases
 from proxy.leftovers import Leftovers
-from proxy.link import Link, RedisDown
+from proxy.link import Link
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
 from proxy.problems import StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
 from proxy.rates.shared import SharedRates
+from proxy.readiness import Readiness
 from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.rests import Rests
 from proxy.settings import STORE_URL, BadSettings, Settings
 from proxy.spool import Spool
-from proxy.stores import InspectedStore, Name
+from proxy.stores import InspectedStore
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
@@ -84,43 +83,7 @@ class Service:
     leftovers: Leftovers
     telemetry: Telemetry
     tracing: Tracing
-
-    async def readiness(self) -> tuple[Finding, ...]:
-        """Each part that pictures need, and whether it answers. Nothing is made, nothing is spent."""
-        return (
-            Finding("service", not self.flights.draining, "stopping" if self.flights.draining else "answers"),
-            await _store_part(self.store, self.settings.store_url),
-            self._generator_part(),
-            await self._budget_finding(),
-            self.spool_finding(),
-            *await self._redis_part(),
-        )
-
-    def _generator_part(self) -> Finding:
-        detail = f"{self.generator.name}, engine {self.settings.defaults.engine}"
-        refuses = self.generator.refuses
-        return Finding("generator", not refuses, "; ".join(filter(None, (detail, refuses))))
-
-    def spool_finding(self) -> Finding:
-        """What waits for the store; not good where what is paid for could be lost."""
-        found = self.spool.finding(self.clock.utc().timestamp())
-        return found if self.generator.paid else replace(found, good=True)
-
-    async def _budget_finding(self) -> Finding:
-        try:
-            left = await self.budget.left(self.clock.utc())
-        except StoreUnknown as unknown:
-            return Finding("budget", False, unknown.detail)
-        return Finding("budget", True, "; ".join(filter(None, (limits.said(left), self.budget.forgets))))
-
-    async def _redis_part(self) -> tuple[Finding, ...]:
-        if self.link is None:
-            return ()
-        try:
-            await self.link.call(lambda redis: redis.ping())
-        except RedisDown as down:
-            return (Finding("redis", False, f"{down}; pictures that are there go on"),)
-        return (Finding("redis", True, "answers"),)
+    readiness: Readiness
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
@@ -144,6 +107,7 @@ class Service:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
         await self.errands.close()
+        await self.readiness.close()
         await self.leftovers.close()
         await self.renditions.close()
         await self.notices.close()
@@ -196,6 +160,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         leftovers=Leftovers(spool, making),
         telemetry=telemetry,
         tracing=tracing or Tracing(),
+        readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, link),
     )
     return _followed(service, making, memory)
 
@@ -258,15 +223,6 @@ def _forgetting(bindings: Bindings, renditions: Renditions, spool: Spool) -> Cal
         await spool.drop(key)
 
     return forget
-
-
-async def _store_part(store: InspectedStore, url: str) -> Finding:
-    """Asks for what cannot be there: a store that says so answers."""
-    try:
-        await store.get(Name("masters", secrets.token_hex(32)))
-    except StoreUnknown as unknown:
-        return Finding("store", False, f"{url}: {unknown.detail}")
-    return Finding("store", True, url)
 
 
 def _generator(settings: Settings, link: Link | None) -> InspectedGenerator:

@@ -1,9 +1,12 @@
-"""Whether the files in a folder outlive a restart. The facts are given: nothing is looked up here."""
+"""Whether a count outlives a restart, and covers all replicas. The facts are given: nothing is looked up here."""
 
 import re
 
 _MEMORY = ("tmpfs", "ramfs")
 _LAYERS = ("overlay", "aufs", "fuse-overlayfs", "fuse.fuse-overlayfs")
+
+# Of a budget's count, where other machines may use the same bucket.
+ALONE = "counted by this machine alone, replicas need PROMPTCDN_REDIS_URL"
 
 
 def filesystem(mounts: str, folder: str) -> str:

@@ -48,7 +48,7 @@ async def _findings() -> list[Finding]:
         found += await _redis(service)
         found.append(await _budget(service))
         await service.spool.refresh()
-        found.append(service.spool_finding())
+        found.append(service.readiness.spooled())
     finally:
         await service.close()
     return found
@@ -92,4 +92,4 @@ async def _budget(service: "Service") -> Finding:
     counter = "Redis" if service.link else service.settings.data_dir
     where = f"{limits.said(left)}, counted in {counter}"
     advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if spent else ""
-    return Finding("budget", not spent, "; ".join(filter(None, (where, service.budget.forgets))), advice)
+    return Finding("budget", not spent, "; ".join(filter(None, (where, service.readiness.caveats))), advice)

@@ -36,8 +36,8 @@ def serve(
         fail(str(wrong))
     here = chosen.address(bound.getsockname()[1])
     public_url = chosen.public_url or here
-    forgets = f" ({service.budget.forgets})" if service.budget.forgets else ""
-    budget = f"{chosen.limits(paid=service.generator.paid)}{forgets}"
+    caveats = service.readiness.caveats
+    budget = f"{chosen.limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
     what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
     if chosen.misses == "signed":

@@ -100,6 +100,20 @@ def test_while_the_bucket_is_silent_a_url_without_a_seed_shows_what_memory_has_o
         bucket.heal()
 
 
+def test_while_the_bucket_is_silent_probes_are_told_so_in_time_and_are_no_load(
+    tmp_path: Path, upstream: Upstream, bucket: Chaos
+) -> None:
+    with on_bucket(tmp_path, upstream, bucket) as service:
+        bucket.commit("stall")
+        probes = service.get_together(*["/readyz"] * 20)
+        metrics = service.get("/metrics").text
+        bucket.heal()
+
+    assert {probe.status_code for probe in probes} == {503}
+    assert {probe.json()["parts"]["store"]["detail"] for probe in probes} == {"no answer within 2 s"}
+    assert 'promptcdn_store_operations_total{operation="get",result="unknown"} 1.0' in metrics
+
+
 # Faults of one answer: at the moment of the write, which comes after the picture, and at the reads behind it.
 @pytest.mark.parametrize(("fault", "amount"), [("drop_reply", 0), ("truncate", 0), ("reset", 20)])
 def test_a_write_whose_answer_is_lost_stores_one_picture_and_pays_for_one(

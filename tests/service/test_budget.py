@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from tests import buckets
 from tests.running import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
@@ -128,6 +130,16 @@ def test_a_counter_that_does_not_answer_is_found_by_doctor(tmp_path: Path) -> No
 
     assert ended.returncode == 1
     assert "BAD   budget: the budget's counter does not answer" in ended.stdout
+
+
+@pytest.mark.parametrize(("shared", "said"), [({}, True), ({"PROMPTCDN_REDIS_URL": "redis://127.0.0.1:9"}, False)])
+def test_a_bucket_that_may_be_others_too_and_no_redis_is_told_at_the_start(
+    tmp_path: Path, shared: dict[str, str], said: bool
+) -> None:
+    reached = buckets.environment("http://127.0.0.1:9")
+    with Promptcdn(tmp_path, PROMPTCDN_BUDGET="5/day", PROMPTCDN_STORE="s3://pictures", **reached, **shared) as service:
+        assert ("counted by this machine alone, replicas need PROMPTCDN_REDIS_URL" in service.said[0]) is said
+        assert ("alone" in service.get("/readyz").json()["parts"]["budget"]["detail"]) is said
 
 
 def test_a_place_that_forgets_is_told_at_the_start_and_by_readyz_and_is_no_fault(tmp_path: Path) -> None:
