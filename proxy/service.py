@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ from proxy.readiness import Readiness
 from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.rests import Rests
-from proxy.settings import STORE_URL, BadSettings, Settings
+from proxy.settings import BadSettings, Settings, require_store
 from proxy.spool import Spool
 from proxy.stores import InspectedStore
 from proxy.stores.absence import RememberedAbsence
@@ -242,8 +241,10 @@ def opened_store(url: str, setting: str) -> InspectedStore:
 
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
-    if re.fullmatch(STORE_URL, url) is None:
-        raise BadSettings(f'{setting}="{url}": say it like disk:PATH or s3://bucket/prefix')
+    try:
+        require_store(url)
+    except ValueError as wrong:
+        raise BadSettings(f'{setting}="{url}": {wrong}') from None
     if url.startswith("disk:"):
         folder = Path(url.removeprefix("disk:").strip())
         try:

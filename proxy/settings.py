@@ -33,7 +33,7 @@ from proxy.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
-STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
+_STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
 
@@ -59,8 +59,9 @@ def _signing_keys(text: object) -> object:
     return SigningKeys.parse(text) if isinstance(text, str) else text
 
 
-def _store(url: str) -> None:
-    if re.fullmatch(STORE_URL, url) is None:
+def require_store(url: str) -> None:
+    """Raises `ValueError`, with what to say instead, where this is no address of a store."""
+    if re.fullmatch(_STORE_URL, url) is None:
         raise ValueError("say it like disk:PATH or s3://bucket/prefix")
 
 
@@ -70,7 +71,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "prices": Prices.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
-    "store": _store,
+    "store": require_store,
 }
 
 
