@@ -276,6 +276,27 @@ async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(re
 
 
 @in_a_loop
+async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_was_told(
+    redis: Redis, tmp_path: Path
+) -> None:
+    async with replicas(redis, tmp_path, "25/day", count=1) as (one,):
+        await one.reserve(PLAIN, NOON)
+        redis.kill()
+        with pytest.raises(StoreUnknown):
+            await one.left(NOON)
+        redis.start()
+        while True:
+            try:
+                left = await one.left(NOON)
+            except StoreUnknown:
+                await asyncio.sleep(0.01)
+            else:
+                break
+        await one.reserve(PLAIN, NOON)
+        assert [limit.used for limit in left] == [1]
+
+
+@in_a_loop
 async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Redis, tmp_path: Path) -> None:
     async with replica(redis.url, tmp_path / "0", "25/day") as survivor:
         async with replicas(redis, tmp_path / "dead", "25/day", count=2) as dead:

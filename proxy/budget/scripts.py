@@ -10,16 +10,29 @@ REFILLING = "promptcdn:refilling"
 SPENT = "promptcdn:spent"
 RETURNED = "promptcdn:returned"
 
-# KEYS: epoch, window. ARGV: a new epoch's name, the window in milliseconds.
-_EPOCH = """
+# KEYS: epoch, window.
+_KNOWN = """
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local epoch = redis.call('GET', KEYS[1])
-if not epoch or string.sub(epoch, 1, #run) ~= run then
+if epoch and string.sub(epoch, 1, #run) ~= run then
+    epoch = false
+end
+"""
+
+# Gives the epoch, empty where there is none, and whether the window is open. Changes nothing.
+STATE = _KNOWN + "return {epoch or '', redis.call('EXISTS', KEYS[2])}"
+
+# ARGV: a new epoch's name, the window in milliseconds.
+_EPOCH = (
+    _KNOWN
+    + """
+if not epoch then
     epoch = run .. ':' .. ARGV[1]
     redis.call('SET', KEYS[1], epoch)
     redis.call('SET', KEYS[2], 1, 'PX', ARGV[2])
 end
 """
+)
 
 # Adds to one replica's fields of all periods, and tells everybody. `adds` is kind → how much.
 _ADD = """

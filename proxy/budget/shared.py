@@ -99,8 +99,10 @@ class SharedBudget:
 
     async def left(self, now: datetime) -> tuple[Left, ...]:
         """What may be spent of each limit until its period ends. Raises `StoreUnknown`, also while nothing may yet."""
-        is_refilling = await self._answered(self._link.call(lambda redis: redis.exists(scripts.REFILLING)))
-        if is_refilling and self._limits:
+        epoch, refilling = await self._run(scripts.STATE, [scripts.EPOCH, scripts.REFILLING])
+        # Who has not started only looks: nobody may have used this Redis yet.
+        has_met = not self._tasks or (epoch and epoch == self._epoch)
+        if self._limits and (refilling or not has_met):
             raise _refilling()
         return tuple([await self._left(limit, now) for limit in self._limits])
 

@@ -12,6 +12,7 @@ from tests.faults.stage import small
 from tests.redises import Server
 from tests.running import Promptcdn
 from tests.upstream import Upstream
+from tests.waiting import until
 
 COUNT = 3
 
@@ -24,6 +25,10 @@ class Replicas:
     redis: Server
     upstream: Upstream
 
+    def wait_until_ready(self, *few: Promptcdn) -> None:
+        """Until all of them, or these few, say that every part of them answers."""
+        until(lambda: {service.get("/readyz").status_code for service in few or self.each} == {200})
+
 
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -31,14 +36,22 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture
-def replicas(tmp_path: Path, bucket: Service) -> Iterator[Replicas]:
+@contextlib.contextmanager
+def running(folder: Path, bucket: Service, **settings: object) -> Iterator[Replicas]:
+    """Replicas with these settings, and the bucket's part that `folder` names."""
     with contextlib.ExitStack() as stack:
-        redis, upstream = stack.enter_context(Server(tmp_path)), stack.enter_context(Upstream())
+        redis, upstream = stack.enter_context(Server(folder)), stack.enter_context(Upstream())
         shared = {
             "PROMPTCDN_REDIS_URL": redis.url,
-            "PROMPTCDN_STORE": f"s3://{BUCKET}/{tmp_path.name}",
+            "PROMPTCDN_STORE": f"s3://{BUCKET}/{folder.name}",
             **bucket.environment,
+            **settings,
         }
-        each = (small(tmp_path / f"replica-{number}", upstream, **shared) for number in range(COUNT))
+        each = (small(folder / f"replica-{number}", upstream, **shared) for number in range(COUNT))
         yield Replicas(tuple(stack.enter_context(service) for service in each), redis, upstream)
+
+
+@pytest.fixture
+def replicas(tmp_path: Path, bucket: Service) -> Iterator[Replicas]:
+    with running(tmp_path, bucket) as each:
+        yield each

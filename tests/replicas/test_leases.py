@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -13,8 +13,7 @@ from tests.crowd import Crowd, Reply
 from tests.faults.stage import paid
 from tests.replicas.conftest import COUNT, Replicas
 from tests.running import Promptcdn
-
-PATIENCE_SECONDS = 30
+from tests.waiting import until
 
 
 def asked_of_all(replicas: Replicas, urls: Sequence[str]) -> list[Reply]:
@@ -32,13 +31,6 @@ def shown(replies: Sequence[Reply]) -> set[tuple[bytes, str]]:
 
 def new(count: int, prompt: str) -> list[str]:
     return [f"/?prompt={prompt}&seed={seed}" for seed in range(count)]
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def ready(service: Promptcdn) -> bool:
@@ -129,7 +121,7 @@ def test_while_redis_is_gone_each_replica_pays_once_at_most_and_nobody_is_refuse
     assert max(paid(upstream).values()) <= COUNT
 
     redis.start() if gone == "kill" else redis.go_on()
-    until(lambda: all(ready(service) for service in replicas.each))
+    replicas.wait_until_ready()
     before = paid(upstream)
     assert len(shown(asked_of_all(replicas, again))) == 10
     assert list((paid(upstream) - before).values()) == [1] * 10

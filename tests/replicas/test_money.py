@@ -1,0 +1,109 @@
+"""What replicas may spend together, and what one client may start: exactly so much, whatever dies."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.buckets import Service
+from tests.crowd import Crowd, Reply
+from tests.redises import Server
+from tests.replicas.conftest import COUNT, running
+from tests.running import Promptcdn
+
+LIMIT = 25
+# Few enough at once that there is a middle.
+AT_ONCE = 2
+
+
+def flush(redis: Server) -> None:
+    redis.client.flushall()
+
+
+def restart(redis: Server) -> None:
+    redis.kill()
+    redis.start()
+
+
+def spread(services: Iterable[Promptcdn], urls: list[str]) -> list[Reply | None]:
+    """What the services answer, each to its share of `urls`, all at once."""
+    crowds = [Crowd(service.url) for service in services]
+    with ThreadPoolExecutor(len(crowds)) as threads:
+        asked = [threads.submit(crowd.ask, urls[n :: len(crowds)]) for n, crowd in enumerate(crowds)]
+        return [reply for share in asked for reply in share.result()]
+
+
+def misses(prompt: str, count: int) -> list[str]:
+    return [f"/?prompt={prompt}&seed={seed}" for seed in range(count)]
+
+
+def outcomes(replies: Iterable[Reply | None]) -> set[tuple[int, str]]:
+    """Statuses and codes of those that were answered; a refusal must say when to come back."""
+    answered = [reply for reply in replies if reply is not None]
+    assert all(reply.status == 200 or int(reply.headers["retry-after"]) > 0 for reply in answered)
+    return {(reply.status, reply.code) for reply in answered}
+
+
+@pytest.mark.parametrize("forget", [flush, restart])
+def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_and_redis_forgets(
+    tmp_path: Path, bucket: Service, forget: Callable[[Server], None]
+) -> None:
+    chosen = {"PROMPTCDN_BUDGET": f"{LIMIT}/day", "PROMPTCDN_CONCURRENCY": AT_ONCE, "PROMPTCDN_QUEUE": 1000}
+    with running(tmp_path, bucket, **chosen) as replicas, ThreadPoolExecutor(1) as crowd:
+        victim, *others = replicas.each
+        upstream = replicas.upstream
+        replicas.wait_until_ready()
+        known = victim.get("/?prompt=known&seed=1")
+        upstream.hold()
+        asked = crowd.submit(spread, replicas.each, misses("before", 600))
+        upstream.wait_for_calls(1 + COUNT * AT_ONCE)
+        # The middle: nothing else is spent before `release`, and most of the budget is left.
+
+        victim.process.kill()
+        forget(replicas.redis)
+        assert [service.get("/?prompt=known&seed=1").content for service in others] == [known.content] * 2
+        upstream.release()
+        during = asked.result()
+        replicas.wait_until_ready(*others)
+        after = spread(others, misses("after", 400))
+        seen = [service.get("/?prompt=known&seed=1").status_code for service in others]
+        paid = len(upstream.ledger.calls())
+
+    assert during.count(None) == 200
+    assert outcomes(during) <= {(200, ""), (503, "store_unknown"), (503, "budget_spent")}
+    assert outcomes(after) <= {(200, ""), (503, "budget_spent")}
+    assert seen == [200, 200]
+    assert paid == LIMIT
+
+
+@pytest.mark.parametrize("gone", ["kill", "hang"])
+def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_was(
+    tmp_path: Path, bucket: Service, gone: str
+) -> None:
+    with running(tmp_path, bucket, PROMPTCDN_BUDGET="9/day") as replicas:
+        redis, upstream = replicas.redis, replicas.upstream
+        replicas.wait_until_ready()
+        known = misses("known", 3)
+        assert outcomes(spread(replicas.each, known)) == {(200, "")}
+
+        redis.kill() if gone == "kill" else redis.hang()
+        refused = spread(replicas.each, misses("during", 60))
+        hits = [reply for service in replicas.each for reply in Crowd(service.url).answers(known)]
+        assert outcomes(refused) == {(503, "store_unknown")}
+        assert outcomes(hits) == {(200, "")}
+        assert len(upstream.ledger.calls()) == 3
+
+        redis.start() if gone == "kill" else redis.go_on()
+        replicas.wait_until_ready()
+        again = spread(replicas.each, misses("again", 60))
+        assert outcomes(again) == {(200, ""), (503, "budget_spent")}
+        assert len(upstream.ledger.calls()) == 9
+
+
+def test_one_client_starts_as_many_pictures_at_all_replicas_as_it_may_at_one(tmp_path: Path, bucket: Service) -> None:
+    with running(tmp_path, bucket, PROMPTCDN_CLIENT_RATE="20/hour") as replicas:
+        replies = spread(replicas.each, misses("greedy", 60))
+
+        assert outcomes(replies) == {(200, ""), (429, "rate_limited")}
+        assert len(replicas.upstream.ledger.calls()) == 20
