@@ -1,12 +1,10 @@
 """Real Redis servers for the tests, which die and hang when they are told to."""
 
-import asyncio
 import contextlib
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,32 +12,32 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-_PATIENCE_SECONDS = 30
+from tests.waiting import until
+
 _PING_SECONDS = 0.5
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    """Waits for what nobody tells of."""
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 class Server:
-    """A `redis-server` on a free port that it keeps over restarts, and that remembers nothing over them.
+    """A `redis-server` that saves nothing by itself; what it is told to save lies in `folder`.
 
+    It keeps its place over restarts: a port of loopback, or a Unix socket. A port is not its own while it is down, and
+    another test's server might take it; but only that can be said in a service's settings.
     Ended by its own process id when the block ends.
     """
 
-    def __init__(self, folder: Path, password: str = "") -> None:
+    def __init__(self, folder: Path, password: str = "", *, at_socket: bool = False) -> None:
         self._folder = folder
-        self._password = password
-        self.port = _free_port()
-        self.url = f"redis://:{password}@127.0.0.1:{self.port}/0"
+        # A socket's path must be short, whatever the folder's is.
+        self._place = tempfile.TemporaryDirectory()
+        if at_socket:
+            path = f"{self._place.name}/redis"
+            self.url, self._listens = f"unix://{path}", ["--port", "0", "--unixsocket", path]
+        else:
+            port = _free_port()
+            self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+            self._listens = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
         # What a test asks of it.
-        self.client: Any = Redis(
-            port=self.port, password=password or None, socket_timeout=_PING_SECONDS, decode_responses=True
-        )
+        self.client: Any = Redis.from_url(self.url, socket_timeout=_PING_SECONDS, decode_responses=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -50,20 +48,17 @@ class Server:
     ) -> None:
         self.client.close()
         self.kill()
+        self._place.cleanup()
 
     def start(self) -> None:
         """Until it answers."""
-        place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
-        command = ["redis-server", *place, "--save", "", "--requirepass", self._password]
+        command = ["redis-server", *self._listens, "--dir", str(self._folder), "--save", ""]
         with (self._folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._answers():
-            assert time.monotonic() < deadline, (self._folder / "redis.log").read_text()
-            time.sleep(0.02)
+        until(self._answers)
 
     def kill(self) -> None:
-        """As `kill -9` does: connections are refused from now on."""
+        """As `kill -9` does: connections are refused from now on, and what was not saved is forgotten."""
         self.process.kill()
         self.process.wait()
 

@@ -12,7 +12,8 @@ from proxy.breakers import SharedBreaker
 from proxy.link import Link
 from proxy.problems import UpstreamFailed
 from proxy.resting import Breaker
-from tests.redises import Server, until
+from tests.redises import Server
+from tests.waiting import eventually
 
 # Each replica's clock began when it did.
 HERE, THERE = 1000.0, 5.0
@@ -105,7 +106,7 @@ def test_without_redis_each_replica_goes_on_from_what_it_knew_and_tells_it_later
         assert (there.known.failures, there.known.closed) == (1, True)
 
         server.start()
-        await until(lambda: not here._link.down)
+        await eventually(lambda: not here._link.down)
         with pytest.raises(UpstreamFailed):
             await admit(here, HERE)
 

@@ -8,7 +8,8 @@ import pytest
 
 from proxy.leases import _TAKE, ENDS, Alone, RedisLeases
 from proxy.link import Link
-from tests.redises import Server, until
+from tests.redises import Server
+from tests.waiting import eventually
 
 LEASE = "promptcdn:lease:a"
 PATIENCE = 30.0
@@ -54,7 +55,7 @@ def subscribed(server: Server) -> int:
 
 async def heard(server: Server) -> None:
     """Until somebody who waits hears of ends."""
-    await until(lambda: bool(subscribed(server)))
+    await eventually(lambda: bool(subscribed(server)))
 
 
 async def hold(replica: Replica) -> None:
@@ -188,7 +189,7 @@ def test_leases_are_taken_again_when_redis_is_back_and_ends_are_heard_again(
         server.kill()
         await waiting
         server.start()
-        await until(lambda: not one.link.down and not other.link.down)
+        await eventually(lambda: not one.link.down and not other.link.down)
         await heard(server)
         monkeypatch.setattr("proxy.leases._TRIES_APART", 2 * PATIENCE)
         async with one.leases.held("a"):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from proxy.link import COMMAND_SECONDS, Link, RedisDown
-from tests.redises import Server, until
+from tests.redises import Server
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server)
         with pytest.raises(RedisDown):
             await ping(link)
         server.start()
-        await until(lambda: not link.down)
+        await eventually(lambda: not link.down)
         # Each pooled connection was to the one that is dead.
         assert await asyncio.gather(*(ping(link) for _ in range(20))) == [True] * 20
 
@@ -82,7 +83,7 @@ def test_a_redis_that_hung_is_in_use_again_and_answers_what_it_is_asked(server: 
         with pytest.raises(RedisDown):
             await link.call(lambda redis: redis.get("another"))
         server.go_on()
-        await until(lambda: not link.down)
+        await eventually(lambda: not link.down)
         assert await link.call(lambda redis: redis.get("name")) == "right"
 
     linked(server, work)

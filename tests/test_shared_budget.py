@@ -23,7 +23,8 @@ from proxy.link import Link
 from proxy.prices import Cost, Prices
 from proxy.problems import Problem, StoreUnknown
 from tests.doubles import NOON, order
-from tests.redis_socket import Redis, in_a_loop
+from tests.redises import Server
+from tests.waiting import in_a_loop
 
 SPAWN = multiprocessing.get_context("spawn")
 PRICES = Prices({"dear": 1500, "plain": 1000})
@@ -33,8 +34,8 @@ UNDER_WAY = 8
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    with Redis(tmp_path) as server:
+def redis(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path, at_socket=True) as server:
         yield server
 
 
@@ -63,7 +64,7 @@ async def replica(url: str, folder: Path, limits: str) -> AsyncIterator[SharedBu
 
 
 @contextlib.asynccontextmanager
-async def replicas(redis: Redis, folder: Path, limits: str, count: int = 3) -> AsyncIterator[list[SharedBudget]]:
+async def replicas(redis: Server, folder: Path, limits: str, count: int = 3) -> AsyncIterator[list[SharedBudget]]:
     """Some that may reserve at once: of this Redis nobody suspects that it has forgotten anything."""
     async with contextlib.AsyncExitStack() as stack:
         each = [await stack.enter_async_context(replica(redis.url, folder / str(n), limits)) for n in range(count)]
@@ -167,7 +168,7 @@ def test_costs_are_of_all_replicas_without_what_came_back() -> None:
 
 
 @in_a_loop
-async def test_three_replicas_at_once_spend_exactly_the_limit(redis: Redis, tmp_path: Path) -> None:
+async def test_three_replicas_at_once_spend_exactly_the_limit(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "100/day") as each:
         assert await spend(*each) == 100
         assert [await used(budget) for budget in each] == [[100]] * 3
@@ -175,7 +176,7 @@ async def test_three_replicas_at_once_spend_exactly_the_limit(redis: Redis, tmp_
 
 @in_a_loop
 async def test_processes_that_share_a_folder_are_one_replica_and_spend_exactly_the_limit(
-    redis: Redis, tmp_path: Path
+    redis: Server, tmp_path: Path
 ) -> None:
     async with replica(redis.url, tmp_path / "0", "40/day") as one, replica(redis.url, tmp_path / "0", "40/day") as two:
         redis.client.delete(scripts.REFILLING)
@@ -184,7 +185,7 @@ async def test_processes_that_share_a_folder_are_one_replica_and_spend_exactly_t
 
 
 @in_a_loop
-async def test_all_limits_hold_at_once_or_nothing_is_counted(redis: Redis, tmp_path: Path) -> None:
+async def test_all_limits_hold_at_once_or_nothing_is_counted(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/hour, 7.5 credits/month") as (one, two, three):
         assert await spend(one, two) == 7
         with pytest.raises(Problem) as refused:
@@ -196,7 +197,7 @@ async def test_all_limits_hold_at_once_or_nothing_is_counted(redis: Redis, tmp_p
 
 
 @in_a_loop
-async def test_what_is_given_back_anybody_may_spend_and_only_once(redis: Redis, tmp_path: Path) -> None:
+async def test_what_is_given_back_anybody_may_spend_and_only_once(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "2/day, 9 credits/week") as (one, two, _):
         reservation = await one.reserve(DEAR, NOON)
         assert await spend(two) == 1
@@ -207,7 +208,7 @@ async def test_what_is_given_back_anybody_may_spend_and_only_once(redis: Redis, 
 
 
 @in_a_loop
-async def test_what_is_given_back_returns_to_the_day_it_was_charged_to(redis: Redis, tmp_path: Path) -> None:
+async def test_what_is_given_back_returns_to_the_day_it_was_charged_to(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "1/day") as (one, two, _):
         yesterday = await one.reserve(PLAIN, NOON - timedelta(days=1))
         await one.reserve(PLAIN, NOON)
@@ -217,7 +218,7 @@ async def test_what_is_given_back_returns_to_the_day_it_was_charged_to(redis: Re
 
 
 @in_a_loop
-async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Redis, tmp_path: Path) -> None:
+async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "unlimited") as (one, two, three):
         await one.reserve(DEAR, NOON)
         await two.reserve(DEAR, NOON - timedelta(days=1))
@@ -228,14 +229,14 @@ async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Redis, 
 
 
 @in_a_loop
-async def test_who_comes_later_need_not_wait(redis: Redis, tmp_path: Path) -> None:
+async def test_who_comes_later_need_not_wait(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/day") as each, replica(redis.url, tmp_path / "later", "9/day") as later:
         assert await spend(*each, tries=2) == 6
         assert await spend(later) == 3
 
 
 @in_a_loop
-async def test_what_was_spent_before_redis_was_shared_counts(redis: Redis, tmp_path: Path) -> None:
+async def test_what_was_spent_before_redis_was_shared_counts(redis: Server, tmp_path: Path) -> None:
     alone = SqliteBudget(tmp_path / "budget.sqlite3", Limits.parse("10/day"), PRICES)
     for _ in range(4):
         await alone.reserve(PLAIN, NOON)
@@ -248,7 +249,7 @@ async def test_what_was_spent_before_redis_was_shared_counts(redis: Redis, tmp_p
 
 
 @in_a_loop
-async def test_all_that_is_kept_in_redis_ends(redis: Redis, tmp_path: Path) -> None:
+async def test_all_that_is_kept_in_redis_ends(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/day") as (one, _, _):
         await one.give_back(await one.reserve(PLAIN, NOON))
 
@@ -260,7 +261,7 @@ async def test_all_that_is_kept_in_redis_ends(redis: Redis, tmp_path: Path) -> N
 
 
 @in_a_loop
-async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(redis: Redis, tmp_path: Path) -> None:
+async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "25/day") as (one, two, three):
         assert await spend(one, two, tries=5) == 10
         redis.client.flushall()
@@ -277,7 +278,7 @@ async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(re
 
 @in_a_loop
 async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_was_told(
-    redis: Redis, tmp_path: Path
+    redis: Server, tmp_path: Path
 ) -> None:
     async with replicas(redis, tmp_path, "25/day", count=1) as (one,):
         await one.reserve(PLAIN, NOON)
@@ -297,7 +298,7 @@ async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_
 
 
 @in_a_loop
-async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Redis, tmp_path: Path) -> None:
+async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Server, tmp_path: Path) -> None:
     async with replica(redis.url, tmp_path / "0", "25/day") as survivor:
         async with replicas(redis, tmp_path / "dead", "25/day", count=2) as dead:
             assert await spend(*dead, tries=10) == 20
@@ -307,7 +308,7 @@ async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Redis, 
 
 
 @in_a_loop
-async def test_a_redis_that_read_back_an_older_state_is_told_what_came_after(redis: Redis, tmp_path: Path) -> None:
+async def test_a_redis_that_read_back_an_older_state_is_told_what_came_after(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "25/day") as each:
         assert await spend(*each, tries=2) == 6
         redis.client.save()
@@ -319,7 +320,7 @@ async def test_a_redis_that_read_back_an_older_state_is_told_what_came_after(red
 
 
 @in_a_loop
-async def test_replicas_that_all_start_again_on_an_empty_redis_remember(redis: Redis, tmp_path: Path) -> None:
+async def test_replicas_that_all_start_again_on_an_empty_redis_remember(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "25/day") as each:
         assert await spend(*each, tries=6) == 18
     redis.kill()
@@ -330,7 +331,9 @@ async def test_replicas_that_all_start_again_on_an_empty_redis_remember(redis: R
 
 @pytest.mark.parametrize("lose", ["flush", "kill"])
 @in_a_loop
-async def test_a_redis_that_forgets_in_the_middle_lets_no_more_through(redis: Redis, tmp_path: Path, lose: str) -> None:
+async def test_a_redis_that_forgets_in_the_middle_lets_no_more_through(
+    redis: Server, tmp_path: Path, lose: str
+) -> None:
     async with replicas(redis, tmp_path, "400/day") as each:
         spending = asyncio.create_task(spend(*each, tries=100))
         async with asyncio.timeout(10):
@@ -348,7 +351,7 @@ async def test_a_redis_that_forgets_in_the_middle_lets_no_more_through(redis: Re
 
 
 @in_a_loop
-async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Redis, tmp_path: Path) -> None:
+async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "unlimited") as (one, two, _):
         await one.reserve(PLAIN, NOON)
         redis.client.flushall()
@@ -358,7 +361,7 @@ async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Redis, tmp
         await told(two, 2)
 
 
-def test_a_replica_that_tells_less_than_is_known_takes_nothing_away(redis: Redis) -> None:
+def test_a_replica_that_tells_less_than_is_known_takes_nothing_away(redis: Server) -> None:
     keys = [scripts.EPOCH, scripts.REFILLING, "promptcdn:spent:2026-11"]
     for number in (7, 5):
         told = f'[[1, "a|x|p", {number}]]'
@@ -367,7 +370,7 @@ def test_a_replica_that_tells_less_than_is_known_takes_nothing_away(redis: Redis
     assert answer[1] == [["a|x|p", "7"]]
 
 
-def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Redis) -> None:
+def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Server) -> None:
     keys = ["promptcdn:returned:once", *(f"promptcdn:spent:{period}" for period in periods(NOON))]
     for key in keys[1:]:
         redis.client.hset(key, "a|x|p", "9")
@@ -382,7 +385,7 @@ def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Redis) -> None:
 
 
 @in_a_loop
-async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redis: Redis, tmp_path: Path) -> None:
+async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "25/day") as (one, two, _):
         assert await spend(one, tries=5) == 5
         redis.kill()
@@ -400,7 +403,9 @@ async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redi
 
 
 @in_a_loop
-async def test_without_limits_a_redis_that_is_down_stops_nobody_and_is_told_later(redis: Redis, tmp_path: Path) -> None:
+async def test_without_limits_a_redis_that_is_down_stops_nobody_and_is_told_later(
+    redis: Server, tmp_path: Path
+) -> None:
     async with replicas(redis, tmp_path, "unlimited") as (one, two, three):
         assert await spend(one, tries=5) == 5
         redis.kill()
@@ -425,7 +430,7 @@ def pay(url: str, folder: Path, ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", ["flush", "kill"])
-def test_a_replica_and_redis_that_die_together_let_no_more_through(redis: Redis, tmp_path: Path, lose: str) -> None:
+def test_a_replica_and_redis_that_die_together_let_no_more_through(redis: Server, tmp_path: Path, lose: str) -> None:
     ledger = tmp_path / "ledger"
     ledger.touch()
     payers = [SPAWN.Process(target=pay, args=(redis.url, tmp_path / str(n), ledger)) for n in range(3)]

@@ -19,20 +19,21 @@ from proxy.problems import Problem
 from proxy.rates import Rate, Rates, SqliteRates
 from proxy.rates.shared import SharedRates
 from tests.doubles import NOON
-from tests.redis_socket import Redis, in_a_loop
+from tests.redises import Server
+from tests.waiting import in_a_loop
 
 YES = (0, "")
 ANN, BOB = Client(ip_network("203.0.113.9")), Client(ip_network("2001:db8::/64"))
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[Redis]:
-    with Redis(tmp_path) as server:
+def redis(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path, at_socket=True) as server:
         yield server
 
 
 @contextlib.asynccontextmanager
-async def replicas(redis: Redis, folder: Path, rate: Rate, count: int = 2) -> AsyncIterator[list[SharedRates]]:
+async def replicas(redis: Server, folder: Path, rate: Rate, count: int = 2) -> AsyncIterator[list[SharedRates]]:
     links = [Link(redis.url) for _ in range(count)]
     each = [
         SharedRates(link, rate, SqliteRates(folder / f"rates{number}.sqlite3", rate))
@@ -60,7 +61,7 @@ async def may(
 
 
 @in_a_loop
-async def test_a_client_may_start_so_many_whomever_it_asks(redis: Redis, tmp_path: Path) -> None:
+async def test_a_client_may_start_so_many_whomever_it_asks(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(3, "minute")) as (one, two):
         assert [await may(rates) for rates in (one, two, one)] == [YES] * 3
         assert await may(two, after=20) == (41, "client")
@@ -69,7 +70,7 @@ async def test_a_client_may_start_so_many_whomever_it_asks(redis: Redis, tmp_pat
 
 
 @in_a_loop
-async def test_600_at_once_over_three_replicas_start_exactly_as_many_as_allowed(redis: Redis, tmp_path: Path) -> None:
+async def test_600_at_once_over_three_replicas_start_exactly_as_many_as_allowed(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(100, "hour"), count=3) as each:
         answers = await asyncio.gather(*(may(rates) for rates in each * 200))
 
@@ -77,7 +78,7 @@ async def test_600_at_once_over_three_replicas_start_exactly_as_many_as_allowed(
 
 
 @in_a_loop
-async def test_client_and_key_pay_both_or_neither(redis: Redis, tmp_path: Path) -> None:
+async def test_client_and_key_pay_both_or_neither(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(2, "minute")) as (one, two):
         assert [await may(one, ANN, "k1"), await may(two, ANN, "k1")] == [YES, YES]
         assert await may(one, BOB, "k1") == (61, "kid")
@@ -86,7 +87,7 @@ async def test_client_and_key_pay_both_or_neither(redis: Redis, tmp_path: Path) 
 
 
 @in_a_loop
-async def test_image_proxies_share_one_pot_over_all_replicas(redis: Redis, tmp_path: Path) -> None:
+async def test_image_proxies_share_one_pot_over_all_replicas(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(1, "minute")) as (one, two):
         answers = [await may(rates, image_proxy=True) for rates in (one, two) * 6]
         assert answers == [YES] * 11 + [(61, "client")]
@@ -94,7 +95,7 @@ async def test_image_proxies_share_one_pot_over_all_replicas(redis: Redis, tmp_p
 
 
 @in_a_loop
-async def test_a_clock_that_was_set_back_by_a_year_refuses_nobody_for_a_year(redis: Redis, tmp_path: Path) -> None:
+async def test_a_clock_that_was_set_back_by_a_year_refuses_nobody_for_a_year(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(1, "day")) as (one, two):
         assert await may(one, after=365 * 86400) == YES
         assert await may(two) == YES
@@ -107,7 +108,7 @@ ASKED = st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([None, "k1", "k2"
 @given(asked=st.lists(ASKED, max_size=60))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 def test_redis_decides_as_the_file_does(
-    redis: Redis, tmp_path: Path, asked: list[tuple[Client, str, int, bool]]
+    redis: Server, tmp_path: Path, asked: list[tuple[Client, str, int, bool]]
 ) -> None:
     redis.client.flushall()
     for file in tmp_path.glob("*.sqlite3*"):
@@ -128,7 +129,7 @@ def test_redis_decides_as_the_file_does(
 
 @in_a_loop
 async def test_while_redis_is_down_each_replica_decides_alone_and_soon_after_it_is_both_together(
-    redis: Redis, tmp_path: Path
+    redis: Server, tmp_path: Path
 ) -> None:
     async with replicas(redis, tmp_path, Rate(1, "day")) as (one, two):
         redis.kill()
@@ -146,7 +147,7 @@ async def test_while_redis_is_down_each_replica_decides_alone_and_soon_after_it_
 
 
 @in_a_loop
-async def test_what_is_over_leaves_nothing_behind_in_redis(redis: Redis, tmp_path: Path) -> None:
+async def test_what_is_over_leaves_nothing_behind_in_redis(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(1, "second")) as (one, _):
         await may(one, ANN, "k1")
 

@@ -1,9 +1,15 @@
-"""Waiting for what nobody tells of."""
+"""Waiting for what nobody tells of, in plain tests and in those that run in a loop."""
 
+import asyncio
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec
 
 PATIENCE_SECONDS = 30
+_PAUSE_SECONDS = 0.01
+
+_P = ParamSpec("_P")
 
 
 def until(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -11,4 +17,21 @@ def until(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(_PAUSE_SECONDS)
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """As `until`, while the loop goes on."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def in_a_loop(test: Callable[_P, Coroutine[Any, Any, None]]) -> Callable[_P, None]:
+    """A test that awaits things."""
+
+    @functools.wraps(test)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
