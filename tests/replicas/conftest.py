@@ -10,7 +10,7 @@ import pytest
 from tests.buckets import BUCKET, Service, moto
 from tests.faults.stage import small
 from tests.redises import Server
-from tests.running import Promptcdn
+from tests.running import Promptcdn, held_port
 from tests.upstream import Upstream
 
 COUNT = 3
@@ -40,5 +40,8 @@ def replicas(tmp_path: Path, bucket: Service) -> Iterator[Replicas]:
             "PROMPTCDN_STORE": f"s3://{BUCKET}/{tmp_path.name}",
             **bucket.environment,
         }
-        each = (small(tmp_path / f"replica-{number}", upstream, **shared) for number in range(COUNT))
+        each = (
+            small(tmp_path / f"replica-{number}", upstream, PORT=stack.enter_context(held_port()), **shared)
+            for number in range(COUNT)
+        )
         yield Replicas(tuple(stack.enter_context(service) for service in each), redis, upstream)
