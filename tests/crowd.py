@@ -21,6 +21,11 @@ class Reply:
     body: bytes
 
     @property
+    def whole(self) -> bool:
+        """Whether all of the body came that its head told of."""
+        return len(self.body) == int(self.headers["content-length"])
+
+    @property
     def code(self) -> str:
         """The last word of a problem document's type."""
         return self.body.partition(b"urn:promptcdn:problem:")[2].partition(b'"')[0].decode()
@@ -85,7 +90,7 @@ class Crowd:
             nonlocal left
             try:
                 reader, writer = await self._connect()
-                writer.write(_request(target, head))
+                writer.write(request(target, head))
             except OSError:
                 return None
             finally:
@@ -93,7 +98,8 @@ class Crowd:
                 if left == 0:
                     all_asked.set()
             with contextlib.closing(writer):
-                return self._counted(await _reply(reader))
+                reply = await received(reader)
+                return self._counted(reply if reply and reply.whole else None)
 
         async def tell() -> None:
             await all_asked.wait()
@@ -112,7 +118,7 @@ class Crowd:
     async def _leave(self, targets: Sequence[str], seconds: float) -> None:
         async def client(target: str) -> None:
             _, writer = await self._connect()
-            writer.write(_request(target, PROGRAM))
+            writer.write(request(target, PROGRAM))
             await writer.drain()
             await asyncio.sleep(seconds)
             connection = writer.get_extra_info("socket")
@@ -125,18 +131,24 @@ class Crowd:
         return await asyncio.open_connection(self._host, self._port)
 
 
-def _request(target: str, head: Mapping[str, str]) -> bytes:
+def request(target: str, head: Mapping[str, str] = PROGRAM) -> bytes:
+    """A GET that is the only one of its connection."""
     lines = [f"GET {target} HTTP/1.1", "Host: h", "Connection: close", *(f"{name}: {head[name]}" for name in head)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-async def _reply(reader: asyncio.StreamReader) -> Reply | None:
-    """`None` where it ends too early."""
+async def received(reader: asyncio.StreamReader) -> Reply | None:
+    """The answer, its body as far as it came; `None` where not even its head did."""
     try:
         top, _, fields = (await reader.readuntil(b"\r\n\r\n")).decode().partition("\r\n")
-        pairs = (line.partition(":") for line in fields.split("\r\n") if line)
-        headers = {name.lower(): value.strip() for name, _, value in pairs}
-        body = await reader.readexactly(int(headers["content-length"]))
     except (OSError, asyncio.IncompleteReadError):
         return None
+    pairs = (line.partition(":") for line in fields.split("\r\n") if line)
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    try:
+        body = await reader.readexactly(int(headers["content-length"]))
+    except asyncio.IncompleteReadError as error:
+        body = error.partial
+    except OSError:
+        body = b""
     return Reply(int(top.split(" ")[1]), headers, body)

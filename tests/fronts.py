@@ -8,6 +8,7 @@ with Nginx(folder, origin.address) as front:
 import grp
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -86,16 +87,23 @@ class Front:
 
 
 class Nginx(Front):
-    """nginx with `docs/caches/nginx.conf` in front of `origins`; or with `site`, which says LISTEN and ORIGIN."""
+    """nginx with `docs/caches/nginx.conf` in front of `origins`; or with `site`, which says LISTEN and ORIGIN.
 
-    def __init__(self, folder: Path, *origins: str, site: str | None = None) -> None:
+    `times` are directives of the file that would take too long, and what stands there instead.
+    """
+
+    def __init__(
+        self, folder: Path, *origins: str, site: str | None = None, times: dict[str, str] | None = None
+    ) -> None:
         folder.mkdir()
         port = _free_port()
         listen = f"127.0.0.1:{port}"
         if site is None:
-            servers = " ".join(f"server {origin};" for origin in origins)
-            ours = {"listen 80;": f"listen {listen};", "server 127.0.0.1:8080;": servers}
-            site = _with((CACHES / "nginx.conf").read_text(), ours | {"/var/cache/promptcdn": f"{folder}/cache"})
+            shipped = (CACHES / "nginx.conf").read_text()
+            (server,) = re.findall(r"server 127\.0\.0\.1:8080.*;", shipped)
+            servers = " ".join(server.replace("127.0.0.1:8080", origin) for origin in origins)
+            ours = {"listen 80;": f"listen {listen};", server: servers, "/var/cache/promptcdn": f"{folder}/cache"}
+            site = _with(shipped, ours | (times or {}))
         else:
             site = _with(site, {"LISTEN": listen, "ORIGIN": origins[0]})
         user = pwd.getpwuid(os.getuid())

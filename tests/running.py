@@ -1,10 +1,13 @@
 """Real `promptcdn serve` processes for the tests, and small clients for them."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +35,19 @@ def get_together(base: str, *urls: str) -> list[httpx2.Response]:
     return asyncio.run(all_of_them())
 
 
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """A `PORT` for a service that is ended and started again: no connection of others is given it meanwhile.
+
+    Two sockets may be bound to one address where both allow it and one listens at most. This one allows it only after
+    it was bound: else it might be given the port that another one holds.
+    """
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        yield holder.getsockname()[1]
+
+
 class Promptcdn:
     """A service on a free port, its data in `folder`. Ended by its own process id when the block ends."""
 
@@ -44,7 +60,7 @@ class Promptcdn:
     def __enter__(self) -> Self:
         self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [PROMPTCDN, "serve", "--port", "0"],
+            [PROMPTCDN, "serve", *self._port()],
             cwd=self.folder,
             env=environment(**self._settings),
             stdout=subprocess.PIPE,
@@ -67,6 +83,11 @@ class Promptcdn:
         self.client.close()
         self.stop()
 
+    def start_again(self) -> None:
+        """Another process after a `stop`; at the same place, if `PORT` is set."""
+        self.client.close()
+        self.__enter__()
+
     def get(self, url: str, **headers: str) -> httpx2.Response:
         """The answer to GET."""
         return self.client.get(url, headers=headers)
@@ -87,7 +108,9 @@ class Promptcdn:
 
     def refused_start(self, *options: str) -> subprocess.CompletedProcess[str]:
         """A start that is expected to end at once."""
-        port = () if "PORT" in self._settings else ("--port", "0")
-        command = [PROMPTCDN, "serve", *port, *options]
+        command = [PROMPTCDN, "serve", *self._port(), *options]
         settings = environment(**self._settings)
         return subprocess.run(command, cwd=self.folder, env=settings, capture_output=True, text=True, timeout=30)
+
+    def _port(self) -> tuple[str, ...]:
+        return () if "PORT" in self._settings else ("--port", "0")

@@ -30,11 +30,11 @@ def test_every_setting_in_it_is_a_real_one(name: str) -> None:
 
 def test_the_nginx_file_is_the_tested_one_but_for_the_replicas_names() -> None:
     mounted = [volume.partition(":") for volume in SERVICES["nginx"]["volumes"] if volume.startswith("./")]
-    names = "".join(f"server {name}:8080; " for name in REPLICAS).rstrip()
+    names = " ".join(f"server {name}:8080 fail_timeout=1s;" for name in REPLICAS)
     tested = (CACHES / "nginx.conf").read_text()
 
     assert [ROOT / local for local, _, _ in mounted] == [CACHES / "nginx.conf"]
-    assert shipped_site() == tested.replace("server 127.0.0.1:8080;", names) != tested
+    assert shipped_site() == tested.replace("server 127.0.0.1:8080 fail_timeout=1s;", names) != tested
 
 
 def test_only_the_cache_is_reached_from_outside_and_only_from_this_machine() -> None:

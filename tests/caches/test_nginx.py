@@ -1,7 +1,10 @@
 """nginx alone: what it does where Varnish has no counterpart, and nginx as people have it without our file."""
 
+import contextlib
 import socket
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_plus
 
@@ -37,6 +40,40 @@ def test_a_dead_replica_costs_no_answer(behind: Behind, tmp_path: Path) -> None:
 
         assert {answer.status_code for answer in answers} == {200}
         assert f"http://{dead}" in (tmp_path / "nginx" / "error.log").read_text(), "it was never tried"
+
+
+@contextlib.contextmanager
+def swallowing() -> Iterator[str]:
+    """Where nobody is told anything, as by a machine that is gone: the queue is full, and Linux drops who comes."""
+    with socket.socket() as full, socket.socket() as only:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        only.connect(full.getsockname())
+        yield f"127.0.0.1:{full.getsockname()[1]}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="full queues are another matter elsewhere")
+def test_a_machine_that_is_gone_costs_a_moment_and_no_answer(behind: Behind, tmp_path: Path) -> None:
+    with swallowing() as gone, Nginx(tmp_path / "nginx", gone, behind.origin.address) as front:
+        answers = front.get_together(*(f"/?prompt=a+machine+is+gone&seed={seed}" for seed in range(10)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert "timed out" in (tmp_path / "nginx" / "error.log").read_text(), "it was never tried"
+
+
+def test_after_a_replica_that_was_asked_and_is_silent_no_other_is_asked(behind: Behind, tmp_path: Path) -> None:
+    url = "/?prompt=a+silent+replica&seed=1"
+    times = {
+        "proxy_next_upstream_timeout 120s;": "proxy_next_upstream_timeout 1s;",
+        "proxy_read_timeout 125s;": "proxy_read_timeout 2s;",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        first = f"127.0.0.1:{silent.getsockname()[1]}"
+        with Nginx(tmp_path / "nginx", first, behind.origin.address, times=times) as front:
+            answer = front.get(url)
+
+    assert answer.status_code == 504
+    assert behind.origin.asked_for(url) == [], "it would have paid too"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tests.buckets import BUCKET, Service, moto
 from tests.faults.stage import small
 from tests.redises import Server
-from tests.running import Promptcdn
+from tests.running import Promptcdn, held_port
 from tests.upstream import Upstream
 from tests.waiting import until
 
@@ -47,7 +47,10 @@ def running(folder: Path, bucket: Service, **settings: object) -> Iterator[Repli
             **bucket.environment,
             **settings,
         }
-        each = (small(folder / f"replica-{number}", upstream, **shared) for number in range(COUNT))
+        each = (
+            small(folder / f"replica-{number}", upstream, PORT=stack.enter_context(held_port()), **shared)
+            for number in range(COUNT)
+        )
         yield Replicas(tuple(stack.enter_context(service) for service in each), redis, upstream)
 
 

@@ -37,6 +37,7 @@ BREAKS = {
 OTHERS = (
     *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),
     *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
+    "noise",
 )
 # Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
 PAUSES = ("pushback", "retry_after", "retry_info")

@@ -13,13 +13,19 @@ from PIL.PngImagePlugin import PngInfo
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def picture(request: Any, size: tuple[int, int] | None = None) -> bytes:
-    """The picture of a request, with the text that a self-hosted server writes into its files."""
+def picture(request: Any, size: tuple[int, int] | None = None, *, noise: bool = False) -> bytes:
+    """The picture of a request, with the text that a self-hosted server writes into its files.
+
+    One of `noise` stays large in every format; as a PNG it has three bytes a pixel.
+    """
     what = f"{request.engine_id} {[prompt.text for prompt in request.prompt]} {list(request.image.seed)}"
     colours = hashlib.sha256(what.encode()).digest()
     width, height = size or (request.image.width, request.image.height)
-    image = Image.new("RGB", (width, height), tuple(colours[:3]))
-    image.paste(tuple(colours[3:6]), (width // 4, height // 4, width // 2, height // 2))
+    if noise:
+        image = Image.frombytes("RGB", (width, height), random.Random(colours).randbytes(3 * width * height))
+    else:
+        image = Image.new("RGB", (width, height), tuple(colours[:3]))
+        image.paste(tuple(colours[3:6]), (width // 4, height // 4, width // 2, height // 2))
     text = PngInfo()
     text.add_text("generation_parameters", f"{what} {request.request_id}")
     file = io.BytesIO()

@@ -182,7 +182,7 @@ def _file(request: Any, faults: Faults) -> bytes:
         return b"<!doctype html><title>502</title>" + b"x" * 2000
     if "bomb" in faults:
         return pictures.bomb()
-    png = pictures.picture(request, (64, 64) if "wrong_size" in faults else None)
+    png = pictures.picture(request, (64, 64) if "wrong_size" in faults else None, noise="noise" in faults)
     if "truncated" in faults:
         return png[: len(png) // 2]
     return pictures.padded(png, int(faults["big"] * 1_000_000)) if "big" in faults else png

@@ -1,0 +1,172 @@
+"""Replicas behind nginx with our file: one of them dies or is replaced, and readers notice nothing."""
+
+import itertools
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.chaos import Chaos
+from tests.faults.stage import paid
+from tests.fronts import Nginx
+from tests.replicas.conftest import Replicas
+from tests.running import Promptcdn
+from tests.stream import Shot, Stream
+from tests.waiting import until
+
+PER_SECOND = 200
+# Of noise, which no format makes small: its body is what a real picture's is, and takes its time.
+URLS = [f"/?prompt=fault:noise&seed={seed}" for seed in range(20)]
+
+
+@pytest.fixture
+def front(replicas: Replicas, tmp_path: Path) -> Iterator[Nginx]:
+    with Nginx(tmp_path / "nginx", *map(place, replicas.each)) as front:
+        yield front
+
+
+@pytest.fixture
+def stored(replicas: Replicas) -> dict[str, bytes]:
+    """What each of `URLS` shows, made before the test begins."""
+    return {url: replicas.each[0].get(url).content for url in URLS}
+
+
+def place(service: Promptcdn) -> str:
+    return service.url.removeprefix("http://")
+
+
+def new_to_nginx() -> Iterator[str]:
+    """URLs of `URLS`' pictures without end. To nginx each is another picture; `v` means nothing to the service."""
+    return (f"{url}&v={number}" for number, url in enumerate(itertools.cycle(URLS)))
+
+
+def counted(service: Promptcdn, series: str) -> float:
+    """What the metrics of a replica say. What it was asked before it was started again does not count."""
+    lines = service.get("/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(series))
+
+
+def takes_part(service: Promptcdn) -> bool:
+    """Whether a replica has answered hits since its start."""
+    return counted(service, 'promptcdn_requests_total{audience="program",outcome="seeded",status="200"}') > 0
+
+
+def start_again(service: Promptcdn, stream: Stream) -> None:
+    """Until nginx asks it again: after two seconds at most, where nginx's default is ten."""
+    service.start_again()
+    before = len(stream.shots)
+    until(partial(takes_part, service))
+    assert len(stream.shots) - before < 7 * PER_SECOND
+
+
+def maker_among(replicas: Replicas) -> Promptcdn:
+    """The replica that makes a picture: nginx lets one request through for all who ask, so one alone knows of it."""
+    (maker,) = [service for service in replicas.each if counted(service, "promptcdn_flights ")]
+    return maker
+
+
+def require_right(shots: Sequence[Shot], stored: dict[str, bytes]) -> None:
+    """All are whole pictures, the right ones, and none is from nginx's own cache: a replica has answered."""
+    replies = [shot.reply for shot in shots]
+    seen = {reply and (reply.status, reply.headers["x-cache"], reply.whole) for reply in replies}
+    assert seen == {(200, "MISS", True)}
+    assert all(shot.reply and shot.reply.body == stored[shot.target.partition("&v=")[0]] for shot in shots)
+
+
+def test_a_replica_that_is_killed_under_two_hundred_hits_a_second_fails_none_but_cuts_bodies_under_way(
+    replicas: Replicas, front: Nginx, stored: dict[str, bytes]
+) -> None:
+    victim = replicas.each[1]
+    with Stream(front.url, new_to_nginx(), PER_SECOND) as stream:
+        stream.wait_for(2 * PER_SECOND)
+        assert all(takes_part(service) for service in replicas.each)
+        killed = time.monotonic()
+        victim.stop(signal.SIGKILL)
+        dead = time.monotonic()
+        stream.wait_for(2 * PER_SECOND)
+        start_again(victim, stream)
+        stream.wait_for(PER_SECOND)
+
+    cut = [shot for shot in stream.shots if shot.cut and shot.under_way(killed, dead)]
+    require_right([shot for shot in stream.shots if shot not in cut], stored)
+    assert stream.rate > PER_SECOND / 2
+
+
+def test_replicas_that_are_replaced_one_after_the_other_fail_no_hit_and_cut_none(
+    replicas: Replicas, front: Nginx, stored: dict[str, bytes]
+) -> None:
+    with Stream(front.url, new_to_nginx(), PER_SECOND) as stream:
+        stream.wait_for(PER_SECOND)
+        for service in replicas.each:
+            assert takes_part(service)
+            service.stop(signal.SIGTERM)
+            start_again(service, stream)
+
+    require_right(stream.shots, stored)
+    assert stream.rate > PER_SECOND / 2
+
+
+def test_a_body_that_breaks_off_is_a_broken_answer_that_nginx_does_not_keep(replicas: Replicas, tmp_path: Path) -> None:
+    one, other, _ = replicas.each
+    url = "/?prompt=fault:noise&seed=1&width=1024&height=1024&format=png"
+    picture = other.get(url).content
+    with (
+        Chaos(int(place(one).partition(":")[2])) as way,
+        Nginx(tmp_path / "nginx", f"127.0.0.1:{way.port}", place(other)) as front,
+        ThreadPoolExecutor(1) as readers,
+    ):
+        # Slowly: 3 MB would be there before anybody could be killed.
+        way.commit("throttle", 100_000)
+        asked = readers.submit(front.get, url)
+        way.wait_for("throttle")
+        one.stop(signal.SIGKILL)
+        way.heal()
+        with pytest.raises(httpx2.RemoteProtocolError):
+            asked.result()
+
+        again = front.get(url)
+        assert (again.headers["x-cache"], again.content) == ("MISS", picture)
+        assert front.get(url).headers["x-cache"] == "HIT"
+
+
+def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_paid_for_twice_at_most(
+    replicas: Replicas, front: Nginx
+) -> None:
+    url = "/?prompt=under+way&seed=1"
+    replicas.upstream.hold()
+    with ThreadPoolExecutor(1) as readers:
+        asked = readers.submit(front.get_together, *[url] * 20)
+        replicas.upstream.wait_for_calls(1)
+        maker = maker_among(replicas)
+        maker.stop(signal.SIGKILL)
+        replicas.upstream.release()
+        answers = asked.result()
+
+    shown = [service.get(url).content for service in replicas.each if service is not maker]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers} | set(shown)) == 1
+    assert list(paid(replicas.upstream).values()) == [2]
+
+
+def test_those_who_wait_at_a_replica_that_stops_are_told_to_come_back_and_find_what_it_made(
+    replicas: Replicas, front: Nginx
+) -> None:
+    url = "/?prompt=under+way&seed=1"
+    replicas.upstream.hold()
+    with ThreadPoolExecutor(1) as readers:
+        asked = readers.submit(front.get, url)
+        replicas.upstream.wait_for_calls(1)
+        maker = maker_among(replicas)
+        maker.process.send_signal(signal.SIGTERM)
+        told = asked.result()
+        replicas.upstream.release()
+        maker.stop()
+
+    assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "draining", "5")
+    until(lambda: front.get(url).status_code == 200)
+    assert list(paid(replicas.upstream).values()) == [1]
