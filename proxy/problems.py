@@ -66,7 +66,8 @@ GENERATOR_MISSING = Kind("generator_missing", 503, "The generator of this pictur
 BUDGET_SPENT = Kind("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
 OVERLOADED = Kind("overloaded", 503, "Too many pictures are being made", kept(30), 30)
 HITS_ONLY = Kind("hits_only", 503, "Nothing new is made for crawlers and prefetches", retry_after=3600)
-DRAINING = Kind("draining", 503, "The service is stopping", kept(5), 5)
+# One replica's: a cache that kept it would tell it to those whom another replica has the picture for.
+DRAINING = Kind("draining", 503, "The service is stopping", retry_after=5)
 TOO_SLOW = Kind(
     "too_slow",
     503,

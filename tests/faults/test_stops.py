@@ -58,7 +58,7 @@ def test_what_is_paid_for_when_the_service_stops_is_stored_and_those_who_wait_ar
         with small(tmp_path, upstream) as service:
             replies = stopped(service, upstream, targets)
         assert {(reply.status, reply.code) for reply in replies} == {(503, "draining")}
-        assert {reply.headers["cache-control"] for reply in replies} == {"public, max-age=5, stale-while-revalidate=0"}
+        assert {reply.headers["cache-control"] for reply in replies} == {"no-store"}
         assert all(int(reply.headers["retry-after"]) > 0 for reply in replies)
         require_stored(tmp_path, upstream, targets)
     assert set(paid(upstream).values()) == {1}

@@ -153,20 +153,22 @@ def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_pa
     assert list(paid(replicas.upstream).values()) == [2]
 
 
-def test_those_who_wait_at_a_replica_that_stops_are_told_to_come_back_and_find_what_it_made(
+def test_a_replica_that_stops_sends_one_of_its_readers_away_and_the_others_see_what_it_made(
     replicas: Replicas, front: Nginx
 ) -> None:
     url = "/?prompt=under+way&seed=1"
     replicas.upstream.hold()
     with ThreadPoolExecutor(1) as readers:
-        asked = readers.submit(front.get, url)
+        asked = readers.submit(front.get_together, *[url] * 20)
         replicas.upstream.wait_for_calls(1)
         maker = maker_among(replicas)
         maker.process.send_signal(signal.SIGTERM)
-        told = asked.result()
+        until(lambda: any(counted(service, "promptcdn_queue ") for service in replicas.each if service is not maker))
         replicas.upstream.release()
+        answers = asked.result()
         maker.stop()
 
+    (told,) = [answer for answer in answers if answer.status_code != 200]
     assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "draining", "5")
-    until(lambda: front.get(url).status_code == 200)
+    assert len({answer.content for answer in answers if answer is not told}) == 1
     assert list(paid(replicas.upstream).values()) == [1]

@@ -236,9 +236,7 @@ def test_when_the_service_stops_those_who_wait_are_told_and_those_in_the_queue_c
             upstream.release()
 
         assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "draining")}
-        assert {answer.headers["cache-control"] for answer in answers} == {
-            "public, max-age=5, stale-while-revalidate=0"
-        }
+        assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
         assert len(paid(upstream)) == 1
         assert len(list((tmp_path / "data" / "store" / "masters").glob("*/*/*"))) == 1
 
