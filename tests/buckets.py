@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import trustme
 
 from proxy.stores.buckets import Bucket
+from tests.ports import free_port
 
 MOTO = str(Path(sys.executable).with_name("moto_server"))
 BUCKET = "pictures"
@@ -47,7 +47,7 @@ def environment(endpoint: str, authority: Path | None = None) -> dict[str, str]:
 @contextlib.contextmanager
 def moto(folder: Path, *, tls: bool = False, port: int = 0) -> Iterator[Service]:
     """A moto server with the bucket `pictures`, which is empty whatever was there before; on a free port by default."""
-    port = port or _free_port()
+    port = port or free_port()
     command = [MOTO, "-H", "127.0.0.1", "-p", str(port)]
     authority = None
     if tls:
@@ -93,13 +93,6 @@ def _create_bucket(port: int, authority: Path | None) -> None:
             return
         finally:
             connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def stored(service: Service, prefix: str) -> Counter[str]:

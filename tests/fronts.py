@@ -19,6 +19,7 @@ from typing import Self
 
 import httpx2
 
+from tests.ports import free_port
 from tests.running import get_together
 
 CACHES = Path(__file__).parent.parent / "docs" / "caches"
@@ -96,7 +97,7 @@ class Nginx(Front):
         self, folder: Path, *origins: str, site: str | None = None, times: dict[str, str] | None = None
     ) -> None:
         folder.mkdir()
-        port = _free_port()
+        port = free_port()
         listen = f"127.0.0.1:{port}"
         if site is None:
             shipped = (CACHES / "nginx.conf").read_text()
@@ -118,7 +119,7 @@ class Varnish(Front):
 
     def __init__(self, folder: Path, origin: str) -> None:
         folder.mkdir()
-        port = _free_port()
+        port = free_port()
         host, _, origin_port = origin.partition(":")
         ours = {'.host = "127.0.0.1";': f'.host = "{host}";', '.port = "8080";': f'.port = "{origin_port}";'}
         (folder / "site.vcl").write_text(_with((CACHES / "varnish.vcl").read_text(), ours))
@@ -145,10 +146,3 @@ def _command(name: str) -> str:
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     assert found, f"{name} is missing: ./scripts/test installs it"
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.ports import free_port
 from tests.waiting import until
 
 _PING_SECONDS = 0.5
@@ -33,7 +33,7 @@ class Server:
             path = f"{self._place.name}/redis"
             self.url, self._listens = f"unix://{path}", ["--port", "0", "--unixsocket", path]
         else:
-            port = _free_port()
+            port = free_port()
             self.url = f"redis://:{password}@127.0.0.1:{port}/0"
             self._listens = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
         # What a test asks of it.
@@ -73,10 +73,3 @@ class Server:
         with contextlib.suppress(RedisError):
             return bool(self.client.ping())
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

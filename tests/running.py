@@ -1,13 +1,10 @@
 """Real `promptcdn serve` processes for the tests, and small clients for them."""
 
 import asyncio
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,19 +30,6 @@ def get_together(base: str, *urls: str) -> list[httpx2.Response]:
             return list(await asyncio.gather(*(client.get(url) for url in urls)))
 
     return asyncio.run(all_of_them())
-
-
-@contextlib.contextmanager
-def held_port() -> Iterator[int]:
-    """A `PORT` for a service that is ended and started again: no connection of others is given it meanwhile.
-
-    Two sockets may be bound to one address where both allow it and one listens at most. This one allows it only after
-    it was bound: else it might be given the port that another one holds.
-    """
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        yield holder.getsockname()[1]
 
 
 class Promptcdn:

@@ -15,6 +15,7 @@ import yaml
 
 from tests import buckets
 from tests.fronts import Nginx
+from tests.ports import free_port
 from tests.running import PROMPTCDN, Promptcdn
 from tests.waiting import until
 
@@ -101,8 +102,8 @@ def _store(folder: Path, service: Mapping) -> Iterator[str]:
         with buckets.moto(folder) as bucket:
             yield bucket.environment["AWS_ENDPOINT_URL_S3"]
         return
-    ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}
-    grpc = {f"{name}.port.grpc": _free_port() for name in ports}
+    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
+    grpc = {f"{name}.port.grpc": free_port() for name in ports}
     ours = [f"-{name}.port={port}" for name, port in ports.items()] + [f"-{name}={port}" for name, port in grpc.items()]
     (folder / "weed").mkdir()
     places = {"-dir=/data": f"-dir={folder}/weed", "-ip.bind=0.0.0.0": "-ip.bind=127.0.0.1"}
@@ -115,7 +116,7 @@ def _store(folder: Path, service: Mapping) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _redis(folder: Path, service: Mapping) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     with _process(folder / "redis.log", [*service["command"], "--port", str(port), "--dir", str(folder)], {}):
         until(lambda: _listens(port))
         yield f"redis://127.0.0.1:{port}"
@@ -135,10 +136,3 @@ def _process(log: Path, command: list[str], variables: Mapping) -> Iterator[None
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,8 +9,9 @@ import pytest
 
 from tests.buckets import BUCKET, Service, moto
 from tests.faults.stage import small
+from tests.ports import held_port
 from tests.redises import Server
-from tests.running import Promptcdn, held_port
+from tests.running import Promptcdn
 from tests.upstream import Upstream
 from tests.waiting import until
 
