@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+
+from tests.ports import free_port
 
 READY_SECONDS = 30
 
@@ -54,14 +55,6 @@ class Image:
     @property
     def environment(self) -> dict[str, str]:
         return dict(line.split("=", 1) for line in self.config["Env"])
-
-
-def free_port() -> int:
-    """One that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Container:

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.buckets import BUCKET, moto
-from tests.container import Container, Image, free_port
+from tests.container import Container, Image
+from tests.ports import free_port
 from tests.upstream import Upstream
 
 SKETCH = "/?prompt=a+lighthouse&seed=7"
