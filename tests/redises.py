@@ -25,7 +25,7 @@ class Server:
     Ended by its own process id when the block ends.
     """
 
-    def __init__(self, folder: Path, password: str = "", *, at_socket: bool = False) -> None:
+    def __init__(self, folder: Path, password: str = "", *options: str, at_socket: bool = False) -> None:
         self._folder = folder
         # A socket's path must be short, whatever the folder's is.
         self._place = tempfile.TemporaryDirectory()
@@ -36,6 +36,7 @@ class Server:
             port = free_port()
             self.url = f"redis://:{password}@127.0.0.1:{port}/0"
             self._listens = ["--bind", "127.0.0.1", "--port", str(port), "--requirepass", password]
+        self._options = options
         # What a test asks of it.
         self.client: Any = Redis.from_url(self.url, socket_timeout=_PING_SECONDS, decode_responses=True)
 
@@ -52,7 +53,7 @@ class Server:
 
     def start(self) -> None:
         """Until it answers."""
-        command = ["redis-server", *self._listens, "--dir", str(self._folder), "--save", ""]
+        command = ["redis-server", *self._listens, "--dir", str(self._folder), "--save", "", *self._options]
         with (self._folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         until(self._answers)

@@ -66,8 +66,19 @@ def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path:
         redis.client.config_set("maxmemory-policy", policy)
         found = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
 
-    assert found[:2] == (good, f"answers, maxmemory-policy {policy}")
+    assert found[0] is good
+    assert found[1].startswith("answers, version ")
+    assert found[1].endswith(f", standalone, maxmemory-policy {policy}")
     assert ("noeviction" in found[2]) is not good
+
+
+def test_doctor_finds_a_redis_that_is_a_cluster(tmp_path: Path) -> None:
+    with Server(tmp_path, "", "--cluster-enabled", "yes") as redis:
+        good, detail, advice = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
+
+    assert not good
+    assert "cluster" in detail
+    assert "without cluster mode" in advice
 
 
 def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ file too before the upstream is called. A Redis that lost its memory is filled a
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from proxy.link import SHARE, Link, RedisDown
 from proxy.prices import Cost, Prices
 from proxy.problems import StoreUnknown
 from proxy.request import Calendar, Resolved
+
+log = logging.getLogger(__name__)
 
 # How often each replica looks whether Redis still knows what it does.
 TURN_SECONDS = 0.25
@@ -147,7 +150,10 @@ class SharedBudget:
     async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(TURN_SECONDS)
-            await self._look()
+            try:
+                await self._look()
+            except Exception:  # the edge of a task: whatever broke, the next look may do better
+                log.exception("a look at the budget in Redis broke")
 
     async def _look(self) -> None:
         """Hears what Redis knows, and tells it what it does not; only then may we reserve by what it says."""

@@ -68,14 +68,18 @@ async def _redis(service: "Service") -> list[Finding]:
     if service.link is None:
         return []
     try:
-        memory = await service.link.call(lambda redis: redis.info("memory"))
+        said = await service.link.call(lambda redis: redis.info())
     except RedisDown as down:
         return [Finding("redis", False, str(down), "look at PROMPTCDN_REDIS_URL, and whether that Redis runs")]
-    policy = str(memory.get("maxmemory_policy", "noeviction"))
+    policy, mode = str(said.get("maxmemory_policy", "noeviction")), said.get("redis_mode", "standalone")
+    detail = f"answers, version {said.get('redis_version', 'unknown')}, {mode}, maxmemory-policy {policy}"
+    advice = []
     # All of ours ends by itself some day, so the policies that evict what is volatile may take it too.
-    keeps = policy == "noeviction"
-    advice = "" if keeps else "set its maxmemory-policy to noeviction: it may drop leases and counts when it is full"
-    return [Finding("redis", keeps, f"answers, maxmemory-policy {policy}", advice)]
+    if policy != "noeviction":
+        advice.append("set its maxmemory-policy to noeviction: it may drop leases and counts when it is full")
+    if mode == "cluster":
+        advice.append("use one without cluster mode: what is counted in one step has to lie in one place")
+    return [Finding("redis", not advice, detail, "; ".join(advice))]
 
 
 async def _budget(service: "Service") -> Finding:
