@@ -106,7 +106,7 @@ class RedisLeases:
                     async with asyncio.timeout(_TRIES_APART):
                         await ended.wait()
         except RedisDown:
-            log.info("%s is worked on without a lease", key)
+            log.debug("no lease of %s: each replica for itself", key)
         self._doubt(key)
 
     async def _renew(self, lease: str, token: str) -> None:

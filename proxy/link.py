@@ -88,8 +88,9 @@ class Link:
                     async with asyncio.timeout(COMMAND_SECONDS):
                         return await command(self._redis)
             except (RedisError, OSError, TimeoutError) as error:
-                self._lose(error)
-                raise RedisDown(f"Redis does not answer ({type(error).__name__})") from error
+                said = _said(error)
+                self._lose(said)
+                raise RedisDown(said) from error
 
     async def script(self, text: str, keys: Sequence[str], *args: str | int) -> Any:
         """What a Lua script gives, run inside Redis as one step. Raises `RedisDown`."""
@@ -129,9 +130,9 @@ class Link:
             await asyncio.gather(self._pinging, return_exceptions=True)
         await self._redis.aclose()
 
-    def _lose(self, error: Exception) -> None:
+    def _lose(self, said: str) -> None:
         if not self.down:
-            log.warning("Redis does not answer: %s", type(error).__name__)
+            log.warning("%s", said)
             self._pinging = asyncio.create_task(self._ping_until_it_answers())
 
     async def _ping_until_it_answers(self) -> None:
@@ -147,3 +148,11 @@ class Link:
                 continue
             log.info("Redis answers again")
             return
+
+
+def _said(error: Exception) -> str:
+    """What is wrong with Redis. Not in its own words, which may repeat what it was told."""
+    from redis.exceptions import AuthenticationError, ResponseError
+
+    what = "refuses" if isinstance(error, AuthenticationError | ResponseError) else "does not answer"
+    return f"Redis {what} ({type(error).__name__})"

@@ -183,6 +183,7 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.MEMORY, lambda: memory.bytes)
     watch(metrics.EVICTIONS, lambda: memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
+    watch(metrics.REDIS, lambda: int(service.link is not None and service.link.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
     money.watch(service.telemetry, service.budget, service.clock)

@@ -16,6 +16,7 @@ sub vcl_recv {
     unset req.http.Cookie;
     # At the edge: Varnish only adds to what a client forged.
     set req.http.X-Forwarded-For = client.ip;
+    unset req.http.Forwarded;
     # It would be sent on as GET, and pay.
     if (req.method == "HEAD") {
         return (pass);

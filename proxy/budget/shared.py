@@ -214,7 +214,7 @@ _KEY = f"{scripts.SPENT}:"
 
 
 def _refilling() -> StoreUnknown:
-    return StoreUnknown("Redis has lost the budget's count: the replicas are telling it what they have spent")
+    return StoreUnknown("Redis is new, or forgot what was spent: for two seconds the replicas tell it what they know")
 
 
 def _hashes(names: Iterable[str]) -> list[str]:

@@ -70,7 +70,14 @@ async def _redis(service: "Service") -> list[Finding]:
     try:
         said = await service.link.call(lambda redis: redis.info())
     except RedisDown as down:
-        return [Finding("redis", False, str(down), "look at PROMPTCDN_REDIS_URL, and whether that Redis runs")]
+        return [
+            Finding(
+                "redis",
+                False,
+                str(down),
+                "look at PROMPTCDN_REDIS_URL (address, password, number of the database), and whether that Redis runs",
+            )
+        ]
     policy, mode = str(said.get("maxmemory_policy", "noeviction")), said.get("redis_mode", "standalone")
     detail = f"answers, version {said.get('redis_version', 'unknown')}, {mode}, maxmemory-policy {policy}"
     advice = []

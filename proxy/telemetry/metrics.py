@@ -93,6 +93,7 @@ MEMORY = Metric("promptcdn_memory_bytes", "gauge", "Pictures held in memory, ove
 EVICTIONS = Metric("promptcdn_memory_evictions_total", "counter", "Pictures that left memory to make room.")
 ENCODES = Metric("promptcdn_encodes_total", "counter", "Renditions made of masters, by media type.", ("media_type",))
 BREAKER = Metric("promptcdn_breaker_open", "gauge", "1 while the upstream fails so often that no new picture is made.")
+REDIS = Metric("promptcdn_redis_down", "gauge", "1 while the Redis that replicas share does not answer.")
 SPOOL = Metric("promptcdn_spool_entries", "gauge", "Paid pictures that wait for the store.")
 BUILD = Metric("promptcdn_build_info", "gauge", "Always 1; its labels say what runs.", ("version", "generator"))
 

@@ -96,9 +96,11 @@ def test_the_longest_url_is_kept_like_any_other(front: Front, behind: Behind) ->
 def test_what_a_client_says_of_its_address_is_not_passed_on(front: Front, behind: Behind) -> None:
     url = url_of(front, "forged")
 
-    front.get(url, **{"x-forwarded-for": "203.0.113.7"})
+    front.get(url, **{"x-forwarded-for": "203.0.113.7", "forwarded": "for=203.0.113.7"})
 
-    assert behind.origin.asked_for(url)[0].headers["x-forwarded-for"] == "127.0.0.1"
+    asked = behind.origin.asked_for(url)[0].headers
+    assert asked["x-forwarded-for"] == "127.0.0.1"
+    assert "forwarded" not in asked
 
 
 def test_a_url_without_a_seed_goes_on_varying(front: Front) -> None:
