@@ -1,8 +1,9 @@
 """Where the breaker towards the upstream is remembered: by this process, or by all replicas that share one Redis."""
 
 import json
+import secrets
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Protocol
 
 from proxy.link import Link, RedisDown
@@ -13,6 +14,7 @@ from proxy.resting import Breaker
 Step = Callable[[Breaker], Breaker]
 
 _KEY = "promptcdn:breaker"
+_FIELDS = [field.name for field in fields(Breaker)]
 # Far longer than the longest pause.
 _KEPT_SECONDS = 3600
 
@@ -71,11 +73,12 @@ class SharedBreaker:
                 after = self._stepped(step, before)
                 if after == before:
                     break
-                wanted = json.dumps(asdict(_moved(after, -ahead)))
-                # Where another replica was faster the step is taken from where that one came to.
+                # Signed, since the link may send it twice: what stands there is ours, or another replica's.
+                wanted = json.dumps({**asdict(_moved(after, -ahead)), "by": secrets.token_hex(4)})
                 is_set, said = await self._link.script(_SWAP, [_KEY], said, wanted, _KEPT_SECONDS)
-                if is_set:
+                if is_set or said == wanted:
                     break
+                # The step is taken from where the other one came to.
         except RedisDown:
             after = self._stepped(step, before)
         self.known = after
@@ -90,7 +93,11 @@ class SharedBreaker:
 
     def _read(self, said: str, ahead: float) -> Breaker:
         # A Redis that forgot, or was away when this one opened: ours is as good as any.
-        return _moved(Breaker(**json.loads(said)), ahead) if said else self.known
+        if not said:
+            return self.known
+        told = json.loads(said)
+        # No other fields: another version may have written it.
+        return _moved(Breaker(**{name: told[name] for name in _FIELDS if name in told}), ahead)
 
 
 def _moved(breaker: Breaker, seconds: float) -> Breaker:

@@ -23,17 +23,27 @@ ENDS = "promptcdn:ends"
 # Whoever was killed tells nobody that its lease ended.
 _TRIES_APART = 1.0
 
+# ARGV: the token, milliseconds, and 1 where a lease that is free may be taken. Gives 0 where it is taken from now on,
+# for how many milliseconds another one's holds, or -1 where it is free and stays so.
 # The link may send a command twice, and must not be told by the second that the first one's lease is taken.
 _TAKE = """
-if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-return redis.call('get', KEYS[1]) == ARGV[1] and 1 or 0
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return redis.call('pttl', KEYS[1]) end
+if not holder and ARGV[3] ~= '1' then return -1 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 0
 """
-_RENEW = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('pexpire', KEYS[1], ARGV[2]) or 0"
+# Also what a Redis forgot, or never heard because it was away.
+_RENEW = """
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+# Who waits is told of it, whosever the lease is by now; where nothing may be published they find out by trying.
 _END = """
-if redis.call('get', KEYS[1]) == ARGV[1] then
-    redis.call('del', KEYS[1])
-    redis.call('publish', ARGV[2], ARGV[3])
-end
+if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
+redis.pcall('publish', ARGV[2], ARGV[3])
 """
 
 
@@ -94,13 +104,22 @@ class RedisLeases:
             await asyncio.gather(self._hearing, return_exceptions=True)
 
     async def _take(self, lease: str, token: str, key: str) -> None:
-        """Takes the lease as soon as it is free; without one, at once, where Redis is down."""
+        """Takes the lease as soon as it is free; without one, at once, where Redis is down.
+
+        A lease that is gone before its time, and nobody said that it ended, was forgotten by Redis and not by its
+        holder, who takes it again when it is to be renewed: it is waited for.
+        """
+        loop, held_until, ended = asyncio.get_running_loop(), 0.0, asyncio.Event()
         try:
             while True:
+                may = "1" if ended.is_set() or loop.time() >= held_until else "0"
                 # Before the try, or an end between the two would not be heard.
                 ended = self._ended.setdefault(key, asyncio.Event())
-                if await self._run(_TAKE, lease, token, self._milliseconds):
+                left = await self._run(_TAKE, lease, token, self._milliseconds, may)
+                if left == 0:
                     break
+                if left > 0:
+                    held_until = loop.time() + left / 1000
                 self._hear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TRIES_APART):

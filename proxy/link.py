@@ -67,6 +67,12 @@ class Link:
         )
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._pinging: asyncio.Task[None] | None = None
+        self._told: set[str] = set()
+
+    @property
+    def database(self) -> int:
+        """Its number."""
+        return int(self._redis.connection_pool.connection_kwargs.get("db", 0))
 
     @property
     def down(self) -> bool:
@@ -76,9 +82,9 @@ class Link:
     async def call(self, command: Callable[["Redis"], Awaitable[_T]]) -> _T:
         """What the command gives. Raises `RedisDown` within half a second, and at once while Redis is known to be down.
 
-        Whether a command that failed was carried out is not known.
+        Whether a command that failed was carried out is not known. One that Redis refuses fails alone.
         """
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisError, ResponseError
 
         async with self._turn:
             if self.down:
@@ -89,7 +95,10 @@ class Link:
                         return await command(self._redis)
             except (RedisError, OSError, TimeoutError) as error:
                 said = _said(error)
-                self._lose(said)
+                if isinstance(error, ResponseError):
+                    self._tell_once(said)
+                else:
+                    self._lose(said)
                 raise RedisDown(said) from error
 
     async def script(self, text: str, keys: Sequence[str], *args: str | int) -> Any:
@@ -121,14 +130,26 @@ class Link:
                         with _cancellable():
                             message = await messages.get_message(timeout=60)
                         if message is not None:
-                            heard(message["data"])
+                            self._hand_on(message["data"], heard)
             await asyncio.sleep(_HEARINGS_APART)
+
+    def _hand_on(self, message: str, heard: Callable[[str], None]) -> None:
+        try:
+            heard(message)
+        except Exception:  # one word that is not understood, of another version perhaps, is not the end of hearing
+            log.exception("a message of another replica was not understood")
 
     async def close(self) -> None:
         if self._pinging is not None:
             self._pinging.cancel()
             await asyncio.gather(self._pinging, return_exceptions=True)
         await self._redis.aclose()
+
+    def _tell_once(self, said: str) -> None:
+        """Of what is refused, and will be until the operator mends it."""
+        if said not in self._told:
+            self._told.add(said)
+            log.error("%s: promptcdn doctor looks at it", said)
 
     def _lose(self, said: str) -> None:
         if not self.down:

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,5 +133,32 @@ def test_while_all_is_well_nothing_is_written(server: Server) -> None:
         await admit(here, HERE)
         await here.change(lambda was: was.after(None, HERE, probe=False), HERE)
         assert server.client.keys("*") == []
+
+    over_two(server, work)
+
+
+def test_a_swap_that_the_link_sent_twice_is_ours_and_not_another_replicas(server: Server) -> None:
+    async def work(here: SharedBreaker, there: SharedBreaker) -> None:
+        await opened(here, there)
+        let_pass(server, 60)
+        once = here._link.script
+
+        async def twice(text: str, keys: Sequence[str], *args: str | int) -> Any:
+            await once(text, keys, *args)
+            return await once(text, keys, *args)
+
+        here._link.script = twice  # type: ignore[method-assign]
+        assert (await admit(here, HERE)).probing_until > HERE
+
+    over_two(server, work)
+
+
+def test_what_another_version_wrote_is_read_as_far_as_it_is_known(server: Server) -> None:
+    async def work(here: SharedBreaker, there: SharedBreaker) -> None:
+        await opened(here, there)
+        said = json.loads(server.client.get("promptcdn:breaker"))
+        server.client.set("promptcdn:breaker", json.dumps(said | {"mood": "bad"}))
+        with pytest.raises(UpstreamFailed):
+            await admit(there, THERE)
 
     over_two(server, work)

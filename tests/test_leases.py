@@ -159,9 +159,55 @@ def test_work_that_fails_or_is_cancelled_ends_its_lease(server: Server) -> None:
 
 def test_who_is_told_twice_that_the_lease_is_theirs_does_not_wait_for_themselves(server: Server) -> None:
     """The answer to a command may be lost, and the link sends it again."""
-    take = [server.client.eval(_TAKE, 1, LEASE, token, "15000") for token in ("mine", "mine", "yours")]
+    mine, again, yours = (server.client.eval(_TAKE, 1, LEASE, token, "15000", "1") for token in ("m", "m", "y"))
 
-    assert take == [1, 1, 0]
+    assert (mine, again) == (0, 0)
+    assert 14_000 < yours <= 15_000
+
+
+def test_a_lease_that_redis_forgot_is_its_holders_again_and_nobody_takes_it_meanwhile(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.leases._TRIES_APART", 0.05)
+
+    async def work(them: list[Replica]) -> None:
+        async with them[0].leases.held("a"):
+            waiting = asyncio.create_task(hold(them[1]))
+            await heard(server)
+            holder = server.client.get(LEASE)
+            server.client.flushall()
+            await eventually(lambda: server.client.get(LEASE) is not None)
+            assert server.client.get(LEASE) == holder
+            assert not waiting.done()
+        await waiting
+
+    replicas(server, work, seconds=3.0)
+
+
+def test_a_lease_that_redis_forgot_and_its_holder_too_is_free_at_its_time(server: Server) -> None:
+    async def work(them: list[Replica]) -> None:
+        server.client.set(LEASE, "one that is gone", px=1_000)
+        waiting = asyncio.create_task(hold(them[0]))
+        await heard(server)
+        server.client.delete(LEASE)
+        await waiting
+
+    replicas(server, work)
+
+
+def test_those_who_wait_are_told_of_an_end_though_redis_forgot_the_lease(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.leases._TRIES_APART", 2 * PATIENCE)
+
+    async def work(them: list[Replica]) -> None:
+        async with them[0].leases.held("a"):
+            waiting = asyncio.create_task(hold(them[1]))
+            await heard(server)
+            server.client.flushall()
+        await waiting
+
+    replicas(server, work)
 
 
 @pytest.mark.parametrize("fault", [Server.kill, Server.hang])

@@ -62,6 +62,30 @@ def test_a_crowd_of_commands_is_answered_and_does_not_look_like_a_redis_that_is_
     linked(server, work)
 
 
+def test_a_command_that_redis_refuses_fails_alone(server: Server) -> None:
+    async def work(link: Link) -> None:
+        with pytest.raises(RedisDown, match="Redis refuses"):
+            await link.script("return redis.error_reply('no')", [])
+        assert not link.down
+        await ping(link)
+
+    linked(server, work)
+
+
+def test_a_message_that_is_not_understood_is_not_the_end_of_hearing(server: Server) -> None:
+    async def work(link: Link) -> None:
+        numbers: list[int] = []
+        hearing = asyncio.create_task(link.hear("numbers", lambda said: numbers.append(int(said))))
+        await eventually(lambda: bool(server.client.pubsub_numsub("numbers")[0][1]))
+        for said in ("1", "two", "3"):
+            server.client.publish("numbers", said)
+        await eventually(lambda: numbers == [1, 3])
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+
+    linked(server, work)
+
+
 def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server) -> None:
     async def work(link: Link) -> None:
         await asyncio.gather(*(ping(link) for _ in range(20)))

@@ -249,6 +249,27 @@ async def test_what_was_spent_before_redis_was_shared_counts(redis: Server, tmp_
 
 
 @in_a_loop
+async def test_what_is_spent_in_another_database_is_another_services(redis: Server, tmp_path: Path) -> None:
+    other_url = f"{redis.url}?db=1"
+    async with replica(redis.url, tmp_path / "0", "9/day") as one, replica(other_url, tmp_path / "1", "9/day") as other:
+        redis.client.flushall()
+        assert await decided(one) + await decided(other) == 2
+        assert await spend(one) == 8
+        assert await used(other) == [1]
+
+
+@in_a_loop
+async def test_who_may_neither_publish_nor_ask_for_the_servers_run_counts_all_the_same(
+    redis: Server, tmp_path: Path
+) -> None:
+    redis.client.acl_setuser(
+        "default", enabled=True, nopass=True, commands=["+@all", "-info"], channels=[], reset_channels=True
+    )
+    async with replicas(redis, tmp_path, "9/day") as each:
+        assert await spend(*each) == 9
+
+
+@in_a_loop
 async def test_all_that_is_kept_in_redis_ends(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/day") as (one, _, _):
         await one.give_back(await one.reserve(PLAIN, NOON))

@@ -12,7 +12,8 @@ RETURNED = "promptcdn:returned"
 
 # KEYS: epoch, window.
 _KNOWN = """
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local epoch = redis.call('GET', KEYS[1])
 if epoch and string.sub(epoch, 1, #run) ~= run then
     epoch = false
@@ -34,9 +35,10 @@ end
 """
 )
 
-# Adds to one replica's fields of all periods, and tells everybody. `adds` is kind → how much.
+# Adds to one replica's fields of all periods, and tells everybody who listens at `channel`: that is a hint, and no
+# reason to fail after the counting. `adds` is kind → how much.
 _ADD = """
-local function add(from, prefix, adds, expiries)
+local function add(channel, from, prefix, adds, expiries)
     local changed = {}
     for index, expiry in ipairs(expiries) do
         local key = KEYS[from + index]
@@ -47,7 +49,7 @@ local function add(from, prefix, adds, expiries)
         redis.call('EXPIREAT', key, expiry)
     end
     local said = cjson.encode(changed)
-    redis.call('PUBLISH', 'promptcdn:spent', said)
+    redis.pcall('PUBLISH', channel, said)
     return said
 end
 """
@@ -73,7 +75,7 @@ return {epoch, hashes}
 )
 
 # KEYS: and the hashes of hour, day, week and month. ARGV: and the epoch that this replica has merged into, the
-# beginning of its fields, kind → cost, [period, kind, amount] of each limit, and when each hash expires.
+# beginning of its fields, kind → cost, [period, kind, amount] of each limit, when each hash expires, and the channel.
 # Gives what came of it, what is used of each limit, and what was counted.
 RESERVE = (
     _EPOCH
@@ -105,12 +107,13 @@ end
 if outcome ~= 'granted' then
     return {outcome, sums, '[]'}
 end
-return {outcome, sums, add(2, ARGV[4], costs, cjson.decode(ARGV[7]))}
+return {outcome, sums, add(ARGV[8], 2, ARGV[4], costs, cjson.decode(ARGV[7]))}
 """
 )
 
 # KEYS: a name for this giving back, and the hashes of the hour, day, week and month it was charged to.
-# ARGV: how long the name is remembered, the beginning of the fields, kind → what comes back, and when each expires.
+# ARGV: how long the name is remembered, the beginning of the fields, kind → what comes back, when each expires, and the
+# channel.
 # Gives what was counted: nothing a second time, and never more than this replica spent in that hour.
 GIVE_BACK = (
     _ADD
@@ -122,6 +125,6 @@ local backs = cjson.decode(ARGV[3])
 if number('p') - number('rp') < backs['rp'] or not redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1]) then
     return '[]'
 end
-return add(1, ARGV[2], backs, cjson.decode(ARGV[4]))
+return add(ARGV[5], 1, ARGV[2], backs, cjson.decode(ARGV[4]))
 """
 )

@@ -65,12 +65,14 @@ class SharedBudget:
         # Looks do not queue behind a crowd of reservations.
         self._turn = asyncio.Semaphore(SHARE)
         self._tasks: list[asyncio.Task[None]] = []
+        # Channels know no database, and another one's numbers are another service's.
+        self._channel = f"{scripts.SPENT}:{link.database}"
 
     async def start(self) -> None:
         """Begins to tell Redis and to hear from the others; returns after the first word."""
         await self._look()
         # What others spend is heard the moment they do: should they and Redis die together, we know.
-        hearing = self._link.hear(scripts.SPENT, self._merge)
+        hearing = self._link.hear(self._channel, self._merge)
         self._tasks = [asyncio.create_task(self._look_on()), asyncio.create_task(hearing)]
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
@@ -97,7 +99,7 @@ class SharedBudget:
         await self._local.give_back(reservation)
         keys = [f"{scripts.RETURNED}:{secrets.token_hex(8)}", *_hashes(known.periods(at))]
         backs = json.dumps({"rp": cost.pictures, "rm": cost.millicredits})
-        args = _RETURNED_SECONDS, self._prefix(cost), backs, json.dumps(_expiries(known.periods(at)))
+        args = _RETURNED_SECONDS, self._prefix(cost), backs, json.dumps(_expiries(known.periods(at))), self._channel
         self._merge(await self._run(scripts.GIVE_BACK, keys, *args))
 
     async def left(self, now: datetime) -> tuple[Left, ...]:
@@ -127,7 +129,7 @@ class SharedBudget:
         asked = [(known.UNITS.index(limit.unit) + 1, kinds[limit.currency], limit.amount) for limit in self._limits]
         periods = known.periods(now)
         keys = [scripts.EPOCH, scripts.REFILLING, *_hashes(periods)]
-        given = [json.dumps(each) for each in (adds, asked, _expiries(periods))]
+        given = *(json.dumps(each) for each in (adds, asked, _expiries(periods))), self._channel
         async with self._turn:
             outcome, used, changed = await self._run(
                 scripts.RESERVE, keys, *_new_epoch(), self._epoch, self._prefix(cost), *given
