@@ -197,7 +197,8 @@ class Cdn:
         prompt = order.bound.resolved.prompt
         kid = self._rules.access.require_allowed(request.signed_for, request.control, prompt, now.timestamp())
         async with self._one_at_a_time(content_key):
-            if self._flights.under_way(content_key) is None:
+            known = self._flights.under_way(content_key) or await self._flights.under_way_elsewhere(content_key)
+            if not known:
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
             return self._flights.join(content_key, lambda: self._making.make(order.as_asked_key, order.bound))
 

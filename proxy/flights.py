@@ -99,6 +99,10 @@ class Flights(Generic[_T]):
         """The flight of that key that has not landed."""
         return self._flights.get(key)
 
+    async def under_way_elsewhere(self, key: str) -> bool:
+        """Whether another replica has the flight of that key, as far as is known."""
+        return await self._leases.taken(key)
+
     def join(self, key: str, fly: Callable[[], Awaitable[_T]]) -> tuple[Flight[_T], bool]:
         """The flight of `key`, begun with `fly` where there is none; and whether it was there already.
 

@@ -53,6 +53,9 @@ class Leases(Protocol):
     def held(self, key: str) -> AbstractAsyncContextManager[None]:
         """Waits until nobody else works on `key`, and keeps others waiting until the block ends."""
 
+    async def taken(self, key: str) -> bool:
+        """Whether somebody works on `key` now, as far as is known."""
+
     async def close(self) -> None: ...
 
 
@@ -62,6 +65,10 @@ class Alone:
     def held(self, key: str) -> AbstractAsyncContextManager[None]:
         del key
         return contextlib.nullcontext()
+
+    async def taken(self, key: str) -> bool:
+        del key
+        return False
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -85,7 +92,7 @@ class RedisLeases:
 
     @asynccontextmanager
     async def held(self, key: str) -> AsyncIterator[None]:
-        lease, token = f"promptcdn:lease:{key}", secrets.token_hex(16)
+        lease, token = _name(key), secrets.token_hex(16)
         try:
             await self._take(lease, token, key)
             renewing = asyncio.create_task(self._renew(lease, token))
@@ -97,6 +104,12 @@ class RedisLeases:
             # Also where Redis went down over the taking: it may have been carried out.
             with contextlib.suppress(RedisDown):
                 await self._run(_END, lease, token, ENDS, key)
+
+    async def taken(self, key: str) -> bool:
+        try:
+            return bool(await self._link.call(lambda redis: redis.exists(_name(key))))
+        except RedisDown:
+            return False
 
     async def close(self) -> None:
         if self._hearing is not None:
@@ -146,3 +159,7 @@ class RedisLeases:
     def _wake(self, key: str) -> None:
         if event := self._ended.pop(key, None):
             event.set()
+
+
+def _name(key: str) -> str:
+    return f"promptcdn:lease:{key}"

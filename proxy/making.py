@@ -100,6 +100,7 @@ class Making:
         key = paid.order.content_key
         if await self._removed(key):
             await self._spool.drop(key)
+            await self._rests.forget(key)
             raise problems.removed()
         master = None if paid.made.filtered else await self._admitted(paid)
         try:
@@ -178,7 +179,7 @@ class Making:
 
     async def _drop(self, content_key: str) -> None:
         """It is settled: from now on it is read from the store."""
-        self._rests.forget(content_key)
+        await self._rests.forget(content_key)
         await self._spool.drop(content_key)
         self._renditions.settled(content_key)
 

@@ -1,5 +1,6 @@
 """Which keys rest: what failed here, and what failed at the replicas that share one Redis."""
 
+import contextlib
 import json
 
 import cachetools
@@ -9,8 +10,28 @@ from proxy.link import Link, RedisDown
 from proxy.resting import Rest
 
 _REMEMBERED = 100_000
-# Gives what was said, empty where nothing was, and for how many milliseconds it still holds.
-_LOOK = "return {redis.call('get', KEYS[1]) or '', redis.call('pttl', KEYS[1])}"
+# After a rest is over it is remembered for so long: the next one of that key is twice as long, whoever tries it.
+_REMEMBERED_SECONDS = 3600
+
+_NOW = """
+local time = redis.call('time')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+"""
+# ARGV: what is said, for how many milliseconds it holds, and for how many it is remembered then.
+_TELL = (
+    _NOW
+    + """
+redis.call('set', KEYS[1], string.format('%d ', now + ARGV[2]) .. ARGV[1], 'PX', ARGV[2] + ARGV[3])
+"""
+)
+# Gives what was said, empty where nothing was, and for how many milliseconds it still holds: less than 1 if it is over.
+_LOOK = (
+    _NOW
+    + """
+local ends, said = string.match(redis.call('get', KEYS[1]) or '', '^(%d+) (.*)$')
+return {said or '', (ends or now) - now}
+"""
+)
 _KINDS = {kind.code: kind for kind in problems.KINDS}
 
 
@@ -35,7 +56,8 @@ class Rests:
         if known and known.left(now):
             return known
         told = await self._told(key, now)
-        if told is not None:
+        # What waits at another replica is asked for each time: it may be stored any moment.
+        if told is not None and told.cause is not problems.STORE_UNKNOWN:
             self._rests[key] = told
         return told or known
 
@@ -49,15 +71,16 @@ class Rests:
         if self._link is None:
             return
         said = json.dumps({"cause": rest.cause.code, "detail": rest.detail, "length": rest.length})
-        milliseconds = max(1, int(rest.left(now) * 1000))
-        try:
-            await self._link.call(lambda redis: redis.set(_name(key), said, px=milliseconds))
-        except RedisDown:
-            return
+        with contextlib.suppress(RedisDown):
+            left = int(rest.left(now) * 1000)
+            await self._link.script(_TELL, [_name(key)], said, left, 1000 * _REMEMBERED_SECONDS)
 
-    def forget(self, key: str) -> None:
-        """Its picture is there; what others were told ends by itself."""
+    async def forget(self, key: str) -> None:
+        """It rests no more, wherever that was said."""
         self._rests.pop(key, None)
+        if self._link is not None:
+            with contextlib.suppress(RedisDown):
+                await self._link.call(lambda redis: redis.delete(_name(key)))
 
     async def _told(self, key: str, now: float) -> Rest | None:
         """What another replica said of it."""

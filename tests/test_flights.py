@@ -473,6 +473,9 @@ class Elsewhere:
             await asyncio.Event().wait()
         yield
 
+    async def taken(self, key: str) -> bool:
+        return key in self._taken
+
     async def close(self) -> None:
         """Nothing is open."""
 

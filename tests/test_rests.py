@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from proxy import problems
 from proxy.link import Link
-from proxy.resting import Rest
+from proxy.resting import Rest, elsewhere, next_rest
 from proxy.rests import Rests
 from tests.redises import Server
 
@@ -70,10 +71,37 @@ def test_the_rest_that_another_replica_began_later_is_the_one_that_counts(server
     shared(server, work)
 
 
-def test_redis_forgets_a_rest_when_it_is_over(server: Server) -> None:
+def test_redis_forgets_a_rest_an_hour_after_it_is_over(server: Server) -> None:
     async def work(here: Rests, _: Rests) -> None:
         await here.put("a", GARBLED, HERE)
-        assert 10_000 < server.client.pttl("promptcdn:rest:a") <= 20_000
+        assert 3_610_000 < server.client.pttl("promptcdn:rest:a") <= 3_620_000
+
+    shared(server, work)
+
+
+def test_rests_double_over_replicas_that_try_in_turn(server: Server) -> None:
+    async def work(*both: Rests) -> None:
+        lengths = []
+        for number in range(6):
+            rests = both[number % 2]
+            last = await rests.of("a", HERE)
+            rest = next_rest(last, problems.UPSTREAM_TIMEOUT, "slow", HERE)
+            lengths.append(rest.length)
+            # Over as soon as it was told.
+            await rests.put("a", replace(rest, until=HERE), HERE)
+        assert lengths == [5, 10, 20, 40, 80, 160]
+
+    shared(server, work)
+
+
+def test_what_waits_at_another_replica_rests_until_it_is_taken_back(server: Server) -> None:
+    async def work(here: Rests, there: Rests) -> None:
+        await here.tell("a", elsewhere(HERE), HERE)
+        told = await there.of("a", THERE)
+        assert told is not None
+        assert told.left(THERE) > 500
+        await here.forget("a")
+        assert await there.of("a", THERE) is None
 
     shared(server, work)
 
@@ -92,7 +120,7 @@ def test_a_key_whose_picture_is_there_rests_no_more() -> None:
     async def work() -> None:
         rests = Rests()
         await rests.put("a", GARBLED, HERE)
-        rests.forget("a")
+        await rests.forget("a")
         assert await rests.of("a", HERE) is None
 
     asyncio.run(work())

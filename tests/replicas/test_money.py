@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from proxy.leases import ENDS
 from tests.buckets import Service
 from tests.crowd import Crowd, Reply
 from tests.redises import Server
 from tests.replicas.conftest import COUNT, running
 from tests.running import Promptcdn
+from tests.waiting import until
 
 LIMIT = 25
 # Few enough at once that there is a middle.
@@ -99,6 +101,20 @@ def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_w
         again = spread(replicas.each, misses("again", 60))
         assert outcomes(again) == {(200, ""), (503, "budget_spent")}
         assert len(upstream.ledger.calls()) == 9
+
+
+def test_who_joins_a_picture_at_another_replica_is_not_charged_for_it(tmp_path: Path, bucket: Service) -> None:
+    with running(tmp_path, bucket, PROMPTCDN_CLIENT_RATE="1/hour") as replicas, ThreadPoolExecutor(1) as first:
+        one, other, _ = replicas.each
+        replicas.upstream.hold()
+        started = first.submit(one.get, "/?prompt=shared&seed=1")
+        replicas.upstream.wait_for_calls(1)
+        with ThreadPoolExecutor(1) as second:
+            joined = second.submit(other.get, "/?prompt=shared&seed=1")
+            until(lambda: replicas.redis.client.pubsub_numsub(ENDS)[0][1] == 1)
+            replicas.upstream.release()
+            assert joined.result().content == started.result().content
+        assert other.get("/?prompt=another&seed=1").status_code == 429
 
 
 def test_one_client_starts_as_many_pictures_at_all_replicas_as_it_may_at_one(tmp_path: Path, bucket: Service) -> None:
