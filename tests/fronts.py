@@ -26,13 +26,14 @@ CACHES = Path(__file__).parent.parent / "docs" / "caches"
 READY_SECONDS = 30
 
 # What stands around the shipped file: a folder of its own for everything, and the user who runs the tests.
+# With the default of 512 connections requests that pile up on a busy machine are closed without an answer.
 NGINX_MAIN = """
 daemon off;
 user USER GROUP;
 worker_processes 2;
 pid FOLDER/pid;
 error_log FOLDER/error.log;
-events {}
+events { worker_connections 4096; }
 http {
     access_log off;
     client_body_temp_path FOLDER/body;

@@ -1,10 +1,12 @@
 """Replicas behind nginx with our file: one of them dies or is replaced, and readers notice nothing."""
 
+import contextlib
 import itertools
 import signal
+import socket
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from tests.waiting import until
 PER_SECOND = 200
 # Of noise, which no format makes small: its body is what a real picture's is, and takes its time.
 URLS = [f"/?prompt=fault:noise&seed={seed}" for seed in range(20)]
+# 3 MB: more than the buffers on its way hold. Whatever fits into them arrives, whatever becomes of its sender.
+LARGE = "/?prompt=fault:noise&seed=1&width=1024&height=1024&format=png"
 
 
 @pytest.fixture
@@ -64,6 +68,35 @@ def start_again(service: Promptcdn, stream: Stream) -> None:
     assert len(stream.shots) - before < 7 * PER_SECOND
 
 
+def refuses(service: Promptcdn) -> bool:
+    """Whether a replica takes no connection any more: it was told to stop, and knows."""
+    with socket.socket() as probe:
+        host, _, port = place(service).partition(":")
+        return probe.connect_ex((host, int(port))) != 0
+
+
+def failures(folder: Path, at: str) -> list[str]:
+    """What nginx says of a replica at this place, a line for each request that it did not bring to its end."""
+    lines = (folder / "nginx" / "error.log").read_text().splitlines()
+    return [line for line in lines if f'upstream: "http://{at}/' in line]
+
+
+@contextlib.contextmanager
+def body_under_way(replicas: Replicas, folder: Path) -> Iterator[tuple[Nginx, Chaos, Future[httpx2.Response]]]:
+    """nginx, the way from it to the first replica, and what a reader gets who was sent the beginning of `LARGE`."""
+    one, other, _ = replicas.each
+    with (
+        Chaos(int(place(one).partition(":")[2])) as way,
+        Nginx(folder / "nginx", f"127.0.0.1:{way.port}", place(other)) as front,
+        ThreadPoolExecutor(1) as readers,
+    ):
+        # Slowly: 3 MB would be there before anybody could be told anything.
+        way.commit("throttle", 100_000)
+        asked = readers.submit(front.get, LARGE)
+        way.wait_for("throttle")
+        yield front, way, asked
+
+
 def maker_among(replicas: Replicas) -> Promptcdn:
     """The replica that makes a picture: nginx lets one request through for all who ask, so one alone knows of it."""
     (maker,) = [service for service in replicas.each if counted(service, "promptcdn_flights ")]
@@ -79,7 +112,7 @@ def require_right(shots: Sequence[Shot], stored: dict[str, bytes]) -> None:
 
 
 def test_a_replica_that_is_killed_under_two_hundred_hits_a_second_fails_none_but_cuts_bodies_under_way(
-    replicas: Replicas, front: Nginx, stored: dict[str, bytes]
+    replicas: Replicas, front: Nginx, stored: dict[str, bytes], tmp_path: Path
 ) -> None:
     victim = replicas.each[1]
     with Stream(front.url, new_to_nginx(), PER_SECOND) as stream:
@@ -94,6 +127,10 @@ def test_a_replica_that_is_killed_under_two_hundred_hits_a_second_fails_none_but
 
     cut = [shot for shot in stream.shots if shot.cut and shot.under_way(killed, dead)]
     require_right([shot for shot in stream.shots if shot not in cut], stored)
+    failed = failures(tmp_path, place(victim))
+    # As many as nginx lost at the victim: one that overlaps with its end may have been cut by somebody else.
+    assert len(cut) <= sum("while reading upstream" in line for line in failed)
+    assert any("while connecting to upstream" in line for line in failed), "it was never tried"
     assert stream.rate > PER_SECOND / 2
 
 
@@ -113,25 +150,28 @@ def test_replicas_that_are_replaced_one_after_the_other_fail_no_hit_and_cut_none
 
 def test_a_body_that_breaks_off_is_a_broken_answer_that_nginx_does_not_keep(replicas: Replicas, tmp_path: Path) -> None:
     one, other, _ = replicas.each
-    url = "/?prompt=fault:noise&seed=1&width=1024&height=1024&format=png"
-    picture = other.get(url).content
-    with (
-        Chaos(int(place(one).partition(":")[2])) as way,
-        Nginx(tmp_path / "nginx", f"127.0.0.1:{way.port}", place(other)) as front,
-        ThreadPoolExecutor(1) as readers,
-    ):
-        # Slowly: 3 MB would be there before anybody could be killed.
-        way.commit("throttle", 100_000)
-        asked = readers.submit(front.get, url)
-        way.wait_for("throttle")
+    picture = other.get(LARGE).content
+    with body_under_way(replicas, tmp_path) as (front, way, asked):
         one.stop(signal.SIGKILL)
         way.heal()
         with pytest.raises(httpx2.RemoteProtocolError):
             asked.result()
 
-        again = front.get(url)
+        again = front.get(LARGE)
         assert (again.headers["x-cache"], again.content) == ("MISS", picture)
-        assert front.get(url).headers["x-cache"] == "HIT"
+        assert front.get(LARGE).headers["x-cache"] == "HIT"
+
+
+def test_a_replica_that_stops_sends_the_body_under_way_to_its_end(replicas: Replicas, tmp_path: Path) -> None:
+    one, other, _ = replicas.each
+    picture = other.get(LARGE).content
+    with body_under_way(replicas, tmp_path) as (_, way, asked):
+        one.process.send_signal(signal.SIGTERM)
+        until(partial(refuses, one))
+        way.heal()
+        assert asked.result().content == picture
+        # Else the other replica may have sent it.
+        assert failures(tmp_path, f"127.0.0.1:{way.port}") == []
 
 
 def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_paid_for_twice_at_most(
