@@ -8,13 +8,14 @@ from typing import Protocol
 
 from proxy.link import Link, RedisDown
 from proxy.problems import UpstreamFailed
-from proxy.resting import Breaker
+from proxy.resting import FIRST_PAUSES, Breaker
 
 # Raises `UpstreamFailed` where no call may go through.
 Step = Callable[[Breaker], Breaker]
 
 _KEY = "promptcdn:breaker"
 _FIELDS = [field.name for field in fields(Breaker)]
+_CAUSES = {"", *(kind.code for kind in FIRST_PAUSES)}
 # Far longer than the longest pause.
 _KEPT_SECONDS = 3600
 
@@ -92,12 +93,14 @@ class SharedBreaker:
             raise
 
     def _read(self, said: str, ahead: float) -> Breaker:
-        # A Redis that forgot, or was away when this one opened: ours is as good as any.
-        if not said:
+        try:
+            told = json.loads(said)
+            # No other fields: another version may have written it.
+            breaker = Breaker(**{name: told[name] for name in _FIELDS})
+        except (ValueError, TypeError, KeyError):
+            # Nothing that can be read, as where Redis forgot: ours is as good as any.
             return self.known
-        told = json.loads(said)
-        # No other fields: another version may have written it.
-        return _moved(Breaker(**{name: told[name] for name in _FIELDS if name in told}), ahead)
+        return _moved(breaker, ahead) if breaker.cause in _CAUSES else self.known
 
 
 def _moved(breaker: Breaker, seconds: float) -> Breaker:

@@ -19,9 +19,13 @@ from proxy.link import Link, RedisDown
 log = logging.getLogger(__name__)
 
 SECONDS = 15.0
+# In a lease's length. One that Redis forgot is its holder's again before a budget is refilled, and before others pay.
+_RENEWALS = 15
 ENDS = "promptcdn:ends"
 # Whoever was killed tells nobody that its lease ended.
 _TRIES_APART = 1.0
+# How soon after Redis is back leases are ended that could not be.
+_BACK_SECONDS = 0.1
 
 # ARGV: the token, milliseconds, and 1 where a lease that is free may be taken. Gives 0 where it is taken from now on,
 # for how many milliseconds another one's holds, or -1 where it is free and stays so.
@@ -75,7 +79,7 @@ class Alone:
 
 
 class RedisLeases:
-    """Leases of `seconds`, renewed three times in that. While Redis is down everybody works on, each for themselves.
+    """Leases of `seconds`, renewed all the time. While Redis is down everybody works on, each for themselves.
 
     `doubt` is called with each key before it is worked on, also where nobody had to wait. 1: A looks and finds nothing.
     2: B stores the picture and ends its lease. 3: A finds the lease free, and must not believe what it saw.
@@ -89,10 +93,12 @@ class RedisLeases:
         # Events live for as long as somebody awaits them.
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._hearing: asyncio.Task[None] | None = None
+        self._late_ends: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def held(self, key: str) -> AsyncIterator[None]:
         lease, token = _name(key), secrets.token_hex(16)
+        is_asked_for = not self._link.down
         try:
             await self._take(lease, token, key)
             renewing = asyncio.create_task(self._renew(lease, token))
@@ -101,9 +107,14 @@ class RedisLeases:
             finally:
                 renewing.cancel()
         finally:
-            # Also where Redis went down over the taking: it may have been carried out.
-            with contextlib.suppress(RedisDown):
+            try:
                 await self._run(_END, lease, token, ENDS, key)
+            except RedisDown:
+                # Also where Redis went down over the taking: it may have been carried out, or be when Redis goes on.
+                if is_asked_for:
+                    ending = asyncio.create_task(self._end_later(lease, token, key))
+                    self._late_ends.add(ending)
+                    ending.add_done_callback(self._late_ends.discard)
 
     async def taken(self, key: str) -> bool:
         try:
@@ -112,9 +123,10 @@ class RedisLeases:
             return False
 
     async def close(self) -> None:
-        if self._hearing is not None:
-            self._hearing.cancel()
-            await asyncio.gather(self._hearing, return_exceptions=True)
+        tasks = [*self._late_ends, *filter(None, [self._hearing])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self, lease: str, token: str, key: str) -> None:
         """Takes the lease as soon as it is free; without one, at once, where Redis is down.
@@ -144,12 +156,20 @@ class RedisLeases:
     async def _renew(self, lease: str, token: str) -> None:
         """Until it is cancelled. A lease that was lost stays lost, and the work goes on."""
         while True:
-            await asyncio.sleep(self._seconds / 3)
+            await asyncio.sleep(self._seconds / _RENEWALS)
             with contextlib.suppress(RedisDown):
                 await self._run(_RENEW, lease, token, self._milliseconds)
 
     async def _run(self, script: str, lease: str, *arguments: str) -> Any:
         return await self._link.script(script, [lease], *arguments)
+
+    async def _end_later(self, lease: str, token: str, key: str) -> None:
+        """As soon as Redis is back: nobody need wait until the lease has run out."""
+        while True:
+            await asyncio.sleep(_BACK_SECONDS)
+            with contextlib.suppress(RedisDown):
+                await self._run(_END, lease, token, ENDS, key)
+                return
 
     def _hear(self) -> None:
         """One subscription for all who wait here for a lease."""

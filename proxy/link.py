@@ -84,7 +84,7 @@ class Link:
 
         Whether a command that failed was carried out is not known. One that Redis refuses fails alone.
         """
-        from redis.exceptions import RedisError, ResponseError
+        from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
         async with self._turn:
             if self.down:
@@ -95,7 +95,7 @@ class Link:
                         return await command(self._redis)
             except (RedisError, OSError, TimeoutError) as error:
                 said = _said(error)
-                if isinstance(error, ResponseError):
+                if isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError):
                     self._tell_once(said)
                 else:
                     self._lose(said)
@@ -164,6 +164,8 @@ class Link:
             try:
                 with _cancellable():
                     async with asyncio.timeout(COMMAND_SECONDS):
+                        # Anew: behind one address another server may answer by now, and the old one takes no writes.
+                        await self._redis.connection_pool.disconnect(inuse_connections=False)
                         await self._redis.ping()
             except (RedisError, OSError, TimeoutError):
                 continue

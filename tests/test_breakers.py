@@ -153,6 +153,18 @@ def test_a_swap_that_the_link_sent_twice_is_ours_and_not_another_replicas(server
     over_two(server, work)
 
 
+@pytest.mark.parametrize("said", ["junk", "[]", "{}", '{"cause": "unheard_of"}'])
+def test_what_cannot_be_read_is_as_good_as_forgotten(server: Server, said: str) -> None:
+    async def work(here: SharedBreaker, there: SharedBreaker) -> None:
+        server.client.set("promptcdn:breaker", said)
+        assert (await admit(here, HERE)).closed
+        await opened(here, there)
+        with pytest.raises(UpstreamFailed):
+            await admit(there, THERE)
+
+    over_two(server, work)
+
+
 def test_what_another_version_wrote_is_read_as_far_as_it_is_known(server: Server) -> None:
     async def work(here: SharedBreaker, there: SharedBreaker) -> None:
         await opened(here, there)

@@ -210,6 +210,18 @@ def test_those_who_wait_are_told_of_an_end_though_redis_forgot_the_lease(
     replicas(server, work)
 
 
+def test_a_lease_that_could_not_be_ended_is_ended_when_redis_goes_on(server: Server) -> None:
+    async def work(them: list[Replica]) -> None:
+        async with them[0].leases.held("a"):
+            server.hang()
+        await hold(them[1])  # asked for while Redis hangs, and given when it goes on
+        server.go_on()
+        await eventually(lambda: not them[0].link.down and not them[1].link.down)
+        await eventually(lambda: not server.client.exists(LEASE))
+
+    replicas(server, work, seconds=600.0)
+
+
 @pytest.mark.parametrize("fault", [Server.kill, Server.hang])
 def test_without_redis_everybody_works_on_alone(server: Server, fault: Callable[[Server], None]) -> None:
     async def work(them: list[Replica]) -> None:

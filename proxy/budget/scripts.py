@@ -46,7 +46,7 @@ local function add(channel, from, prefix, adds, expiries)
             local now = redis.call('HINCRBY', key, prefix .. kind, much)
             changed[#changed + 1] = {key, prefix .. kind, now}
         end
-        redis.call('EXPIREAT', key, expiry)
+        redis.call('EXPIRE', key, expiry)
     end
     local said = cjson.encode(changed)
     redis.pcall('PUBLISH', channel, said)
@@ -54,7 +54,8 @@ local function add(channel, from, prefix, adds, expiries)
 end
 """
 
-# KEYS: and the hash of each period. ARGV: and [period, field, number] for each number to merge, and when each expires.
+# KEYS: and the hash of each period. ARGV: and [period, field, number] for each number to merge, and for how
+# many seconds each hash is of use.
 # Gives the epoch, and what each hash holds then.
 SYNC = (
     _EPOCH
@@ -67,7 +68,7 @@ for _, told in ipairs(cjson.decode(ARGV[3])) do
 end
 local hashes = {}
 for index, expiry in ipairs(cjson.decode(ARGV[4])) do
-    redis.call('EXPIREAT', KEYS[2 + index], expiry)
+    redis.call('EXPIRE', KEYS[2 + index], expiry)
     hashes[index] = redis.call('HGETALL', KEYS[2 + index])
 end
 return {epoch, hashes}
@@ -75,7 +76,8 @@ return {epoch, hashes}
 )
 
 # KEYS: and the hashes of hour, day, week and month. ARGV: and the epoch that this replica has merged into, the
-# beginning of its fields, kind → cost, [period, kind, amount] of each limit, when each hash expires, and the channel.
+# beginning of its fields, kind → cost, [period, kind, amount] of each limit, for how long each hash is of use, and
+# the channel.
 # Gives what came of it, what is used of each limit, and what was counted.
 RESERVE = (
     _EPOCH
@@ -112,8 +114,8 @@ return {outcome, sums, add(ARGV[8], 2, ARGV[4], costs, cjson.decode(ARGV[7]))}
 )
 
 # KEYS: a name for this giving back, and the hashes of the hour, day, week and month it was charged to.
-# ARGV: how long the name is remembered, the beginning of the fields, kind → what comes back, when each expires, and the
-# channel.
+# ARGV: how long the name is remembered, the beginning of the fields, kind → what comes back, for how long
+# each hash is of use, and the channel.
 # Gives what was counted: nothing a second time, and never more than this replica spent in that hour.
 GIVE_BACK = (
     _ADD

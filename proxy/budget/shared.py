@@ -99,7 +99,13 @@ class SharedBudget:
         await self._local.give_back(reservation)
         keys = [f"{scripts.RETURNED}:{secrets.token_hex(8)}", *_hashes(known.periods(at))]
         backs = json.dumps({"rp": cost.pictures, "rm": cost.millicredits})
-        args = _RETURNED_SECONDS, self._prefix(cost), backs, json.dumps(_expiries(known.periods(at))), self._channel
+        args = (
+            _RETURNED_SECONDS,
+            self._prefix(cost),
+            backs,
+            json.dumps(_seconds_of_use(known.periods(at), at)),
+            self._channel,
+        )
         self._merge(await self._run(scripts.GIVE_BACK, keys, *args))
 
     async def left(self, now: datetime) -> tuple[Left, ...]:
@@ -129,7 +135,7 @@ class SharedBudget:
         asked = [(known.UNITS.index(limit.unit) + 1, kinds[limit.currency], limit.amount) for limit in self._limits]
         periods = known.periods(now)
         keys = [scripts.EPOCH, scripts.REFILLING, *_hashes(periods)]
-        given = *(json.dumps(each) for each in (adds, asked, _expiries(periods))), self._channel
+        given = *(json.dumps(each) for each in (adds, asked, _seconds_of_use(periods, now))), self._channel
         async with self._turn:
             outcome, used, changed = await self._run(
                 scripts.RESERVE, keys, *_new_epoch(), self._epoch, self._prefix(cost), *given
@@ -163,13 +169,13 @@ class SharedBudget:
         periods = known.around(now)
         self._known.keep(periods)
         try:
-            epoch, theirs = await self._sync(periods, {})
+            epoch, theirs = await self._sync(now, periods, {})
             self._known.merge(theirs)
             if epoch != self._epoch:
                 await self._remember(now)
             missing = self._known.beyond(theirs)
             if missing:
-                again, _ = await self._sync(periods, missing)
+                again, _ = await self._sync(now, periods, missing)
                 # What was told before this loss may be lost: the next turn tells all of it.
                 epoch = epoch if again == epoch else ""
             self._epoch = epoch
@@ -183,11 +189,13 @@ class SharedBudget:
             for cost in await self._local.by_engine(unit, now):
                 self._known.merge(self._known.own(self._replica, period, cost))
 
-    async def _sync(self, periods: Mapping[str, datetime], told: known.Numbers) -> tuple[str, known.Numbers]:
+    async def _sync(
+        self, now: datetime, periods: Mapping[str, datetime], told: known.Numbers
+    ) -> tuple[str, known.Numbers]:
         names = list(periods)
         keys = [scripts.EPOCH, scripts.REFILLING, *_hashes(names)]
         numbers = [(names.index(period) + 1, field, number) for (period, field), number in told.items()]
-        args = json.dumps(numbers), json.dumps(_expiries(periods))
+        args = json.dumps(numbers), json.dumps(_seconds_of_use(periods, now))
         epoch, hashes = await self._run(scripts.SYNC, keys, *_new_epoch(), *args)
         pairs = [
             (name, dict(zip(flat[::2], flat[1::2], strict=True))) for name, flat in zip(names, hashes, strict=True)
@@ -223,9 +231,9 @@ def _hashes(names: Iterable[str]) -> list[str]:
     return [_KEY + name for name in names]
 
 
-def _expiries(periods: Mapping[str, datetime]) -> list[int]:
-    """When their hashes are of no more use, in seconds since 1970."""
-    return [int((end + _KEPT).timestamp()) for end in periods.values()]
+def _seconds_of_use(periods: Mapping[str, datetime], now: datetime) -> list[int]:
+    """How long their hashes are of use, from `now` on: not until when, which Redis' clock may see in another way."""
+    return [int((end + _KEPT - now).total_seconds()) for end in periods.values()]
 
 
 def _new_epoch() -> tuple[str, int]:
