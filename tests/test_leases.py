@@ -212,6 +212,7 @@ def test_those_who_wait_are_told_of_an_end_though_redis_forgot_the_lease(
 
 def test_a_lease_that_could_not_be_ended_is_ended_when_redis_goes_on(server: Server) -> None:
     async def work(them: list[Replica]) -> None:
+        await hold(them[1])  # connects
         async with them[0].leases.held("a"):
             server.hang()
         await hold(them[1])  # asked for while Redis hangs, and given when it goes on

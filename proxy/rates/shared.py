@@ -18,6 +18,7 @@ _STARTED = "promptcdn:started"
 # KEYS: each payer's starts, line by line. ARGV: now, a name for this start, and as JSON [starts, milliseconds] of each
 # payer in each line. Counts the start for the first payer in each line who may, or gives the number of the line that
 # has no such, and for each of its payers the start that must be over first.
+# What has this name was paid before: the link may send it twice.
 # As in the file, what lies a whole window ahead is of a clock that was set back.
 _PAY = """
 local now, next, paying = tonumber(ARGV[1]), 0, {}
@@ -26,6 +27,9 @@ for number, line in ipairs(cjson.decode(ARGV[3])) do
     for _, rate in ipairs(line) do
         next = next + 1
         local key, starts, window = KEYS[next], rate[1], rate[2]
+        if redis.call('ZSCORE', key, ARGV[2]) then
+            return {0, {}}
+        end
         redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%d', now - window))
         redis.call('ZREMRANGEBYSCORE', key, '(' .. string.format('%d', now + window), '+inf')
         if redis.call('ZCARD', key) < starts then
