@@ -51,7 +51,9 @@ def outcomes(replies: Iterable[Reply | None]) -> set[tuple[int, str]]:
 def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_and_redis_forgets(
     tmp_path: Path, bucket: Service, forget: Callable[[Server], None]
 ) -> None:
-    chosen = {"PROMPTCDN_BUDGET": f"{LIMIT}/day", "PROMPTCDN_CONCURRENCY": AT_ONCE, "PROMPTCDN_QUEUE": 1000}
+    # Longer than the crowd's patience: "too slow" says nothing of the budget.
+    patient = {"PROMPTCDN_QUEUE": 1000, "PROMPTCDN_WAIT": 120}
+    chosen = {"PROMPTCDN_BUDGET": f"{LIMIT}/day", "PROMPTCDN_CONCURRENCY": AT_ONCE, **patient}
     with running(tmp_path, bucket, **chosen) as replicas, ThreadPoolExecutor(1) as crowd:
         victim, *others = replicas.each
         upstream = replicas.upstream
@@ -60,19 +62,22 @@ def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_an
         upstream.hold()
         asked = crowd.submit(spread, replicas.each, misses("before", 600))
         upstream.wait_for_calls(1 + COUNT * AT_ONCE)
-        # The middle: nothing else is spent before `release`, and most of the budget is left.
+        # The middle: most of the budget is left.
+        assert len(upstream.ledger.calls()) == 1 + COUNT * AT_ONCE < LIMIT
 
         victim.process.kill()
         forget(replicas.redis)
-        assert [service.get("/?prompt=known&seed=1").content for service in others] == [known.content] * 2
         upstream.release()
+        assert [service.get("/?prompt=known&seed=1").content for service in others] == [known.content] * 2
         during = asked.result()
         replicas.wait_until_ready(*others)
         after = spread(others, misses("after", 400))
         seen = [service.get("/?prompt=known&seed=1").status_code for service in others]
         paid = len(upstream.ledger.calls())
 
-    assert during.count(None) == 200
+    # The victim was asked the first third, and may have refused some of it before it died.
+    assert None in during[:200]
+    assert None not in during[200:]
     assert outcomes(during) <= {(200, ""), (503, "store_unknown"), (503, "budget_spent")}
     assert outcomes(after) <= {(200, ""), (503, "budget_spent")}
     assert seen == [200, 200]
