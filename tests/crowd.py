@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 PROGRAM: Mapping[str, str] = {"User-Agent": "curl/8", "Accept": "*/*"}
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)

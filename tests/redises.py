@@ -41,7 +41,11 @@ class Server:
         self.client: Any = Redis.from_url(self.url, socket_timeout=_PING_SECONDS, decode_responses=True)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            self.__exit__(None, None, None)
+            raise AssertionError((self._folder / "redis.log").read_text()) from None
         return self
 
     def __exit__(

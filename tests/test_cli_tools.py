@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.redises import Server
 from tests.running import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
@@ -73,7 +74,8 @@ def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path:
 
 
 def test_doctor_finds_a_redis_that_is_a_cluster(tmp_path: Path) -> None:
-    with Server(tmp_path, "", "--cluster-enabled", "yes") as redis:
+    # Else it listens 10,000 ports above its own too, where there may be none.
+    with Server(tmp_path, "", "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as redis:
         good, detail, advice = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
 
     assert not good

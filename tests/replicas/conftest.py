@@ -57,5 +57,6 @@ def running(folder: Path, bucket: Service, **settings: object) -> Iterator[Repli
 
 @pytest.fixture
 def replicas(tmp_path: Path, bucket: Service) -> Iterator[Replicas]:
-    with running(tmp_path, bucket) as each:
+    # On a busy machine hundreds of readers of three services and their bucket may wait longer than by default.
+    with running(tmp_path, bucket, PROMPTCDN_WAIT=100) as each:
         yield each
