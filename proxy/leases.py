@@ -29,20 +29,14 @@ _BACK_SECONDS = 0.1
 
 # ARGV: the token, milliseconds, and 1 where a lease that is free may be taken. Gives 0 where it is taken from now on,
 # for how many milliseconds another one's holds, or -1 where it is free and stays so.
-# The link may send a command twice, and must not be told by the second that the first one's lease is taken.
+# The link may send a command twice, and must not be told by the second that the first one's lease is taken. So taking
+# renews too, also what a Redis forgot, or never heard because it was away.
 _TAKE = """
 local holder = redis.call('get', KEYS[1])
 if holder and holder ~= ARGV[1] then return redis.call('pttl', KEYS[1]) end
 if not holder and ARGV[3] ~= '1' then return -1 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 0
-"""
-# Also what a Redis forgot, or never heard because it was away.
-_RENEW = """
-local holder = redis.call('get', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
 """
 # Who waits is told of it, whosever the lease is by now; where nothing may be published they find out by trying.
 _END = """
@@ -158,7 +152,7 @@ class RedisLeases:
         while True:
             await asyncio.sleep(self._seconds / _RENEWALS)
             with contextlib.suppress(RedisDown):
-                await self._run(_RENEW, lease, token, self._milliseconds)
+                await self._run(_TAKE, lease, token, self._milliseconds, "1")
 
     async def _run(self, script: str, lease: str, *arguments: str) -> Any:
         return await self._link.script(script, [lease], *arguments)

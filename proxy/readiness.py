@@ -61,9 +61,9 @@ class Readiness:
 
     async def _look(self) -> tuple[Finding, ...]:
         stopping = self.flights.draining
-        looks = {"store": self._store, "budget": self._budget, "redis": self._redis}
-        if self.link is None:
-            del looks["redis"]
+        looks = {"store": self._store, "budget": self._budget}
+        if self.link is not None:
+            looks["redis"] = self._redis
         return (
             Finding("service", not stopping, "stopping" if stopping else "answers"),
             self._generator(),

@@ -38,15 +38,15 @@ end
 # Adds to one replica's fields of all periods, and tells everybody who listens at `channel`: that is a hint, and no
 # reason to fail after the counting. `adds` is kind → how much.
 _ADD = """
-local function add(channel, from, prefix, adds, expiries)
+local function add(channel, from, prefix, adds, lengths)
     local changed = {}
-    for index, expiry in ipairs(expiries) do
+    for index, seconds in ipairs(lengths) do
         local key = KEYS[from + index]
         for kind, much in pairs(adds) do
             local now = redis.call('HINCRBY', key, prefix .. kind, much)
             changed[#changed + 1] = {key, prefix .. kind, now}
         end
-        redis.call('EXPIRE', key, expiry)
+        redis.call('EXPIRE', key, seconds)
     end
     local said = cjson.encode(changed)
     redis.pcall('PUBLISH', channel, said)
@@ -67,8 +67,8 @@ for _, told in ipairs(cjson.decode(ARGV[3])) do
     end
 end
 local hashes = {}
-for index, expiry in ipairs(cjson.decode(ARGV[4])) do
-    redis.call('EXPIRE', KEYS[2 + index], expiry)
+for index, seconds in ipairs(cjson.decode(ARGV[4])) do
+    redis.call('EXPIRE', KEYS[2 + index], seconds)
     hashes[index] = redis.call('HGETALL', KEYS[2 + index])
 end
 return {epoch, hashes}
