@@ -10,7 +10,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Self
 
 import httpx2
 
-from tests.ports import free_port
+from tests.ports import free_port, is_open
 from tests.running import get_together
 
 CACHES = Path(__file__).parent.parent / "docs" / "caches"
@@ -80,9 +79,8 @@ class Front:
     def _wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
+            if is_open(self._port):
+                return
             time.sleep(0.02)
         self._process.kill()
         raise AssertionError((self._folder / "log").read_text())

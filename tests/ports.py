@@ -13,6 +13,12 @@ def free_port() -> int:
         return port
 
 
+def is_open(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextlib.contextmanager
 def held_port() -> Iterator[int]:
     """A `PORT` for a service that is ended and started again: no connection of others is given it meanwhile.

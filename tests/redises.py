@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,10 +12,22 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
+from proxy.link import Link
 from tests.ports import free_port
 from tests.waiting import until
 
 _PING_SECONDS = 0.5
+
+
+def send_twice(link: Link) -> None:
+    """From now on each script is sent again, as where the first answer was lost; the second one's counts."""
+    once = link.script
+
+    async def twice(text: str, keys: Sequence[str], *args: str | int) -> Any:
+        await once(text, keys, *args)
+        return await once(text, keys, *args)
+
+    link.script = twice  # type: ignore[method-assign]
 
 
 class Server:

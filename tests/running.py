@@ -11,6 +11,8 @@ from typing import Self
 
 import httpx2
 
+from tests.waiting import until
+
 PROMPTCDN = str(Path(sys.executable).with_name("promptcdn"))
 
 
@@ -98,3 +100,8 @@ class Promptcdn:
 
     def _port(self) -> tuple[str, ...]:
         return () if "PORT" in self._settings else ("--port", "0")
+
+
+def wait_until_ready(*services: Promptcdn) -> None:
+    """Until each of them says that every part of it answers."""
+    until(lambda: {service.get("/readyz").status_code for service in services} == {200})

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from proxy.breakers import SharedBreaker
 from proxy.link import Link
 from proxy.problems import UpstreamFailed
 from proxy.resting import Breaker
-from tests.redises import Server
+from tests.redises import Server, send_twice
 from tests.waiting import eventually
 
 # Each replica's clock began when it did.
@@ -141,13 +140,7 @@ def test_a_swap_that_the_link_sent_twice_is_ours_and_not_another_replicas(server
     async def work(here: SharedBreaker, there: SharedBreaker) -> None:
         await opened(here, there)
         let_pass(server, 60)
-        once = here._link.script
-
-        async def twice(text: str, keys: Sequence[str], *args: str | int) -> Any:
-            await once(text, keys, *args)
-            return await once(text, keys, *args)
-
-        here._link.script = twice  # type: ignore[method-assign]
+        send_twice(here._link)
         assert (await admit(here, HERE)).probing_until > HERE
 
     over_two(server, work)

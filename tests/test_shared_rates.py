@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +19,7 @@ from proxy.problems import Problem
 from proxy.rates import Rate, Rates, SqliteRates
 from proxy.rates.shared import SharedRates
 from tests.doubles import NOON
-from tests.redises import Server
+from tests.redises import Server, send_twice
 from tests.waiting import in_a_loop
 
 YES = (0, "")
@@ -158,12 +157,6 @@ async def test_what_is_over_leaves_nothing_behind_in_redis(redis: Server, tmp_pa
 @in_a_loop
 async def test_a_start_that_the_link_sent_twice_is_paid_for_once_and_not_refused(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(1, "hour"), count=1) as (one,):
-        once = one._link.script
-
-        async def twice(text: str, keys: Sequence[str], *args: str | int) -> Any:
-            await once(text, keys, *args)
-            return await once(text, keys, *args)
-
-        one._link.script = twice  # type: ignore[method-assign]
+        send_twice(one._link)
         assert await may(one) == YES
         assert (await may(one))[0] > 0

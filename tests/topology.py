@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,8 @@ import yaml
 
 from tests import buckets
 from tests.fronts import Nginx
-from tests.ports import free_port
-from tests.running import PROMPTCDN, Promptcdn
+from tests.ports import free_port, is_open
+from tests.running import PROMPTCDN, Promptcdn, wait_until_ready
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +68,7 @@ def running(folder: Path, **said: str) -> Iterator[tuple[Nginx, list[Promptcdn]]
             for name in REPLICAS
         ]
         # Until the replicas have told a new Redis what they have spent it grants nothing.
-        until(lambda: {replica.get("/readyz").status_code for replica in replicas} == {200})
+        wait_until_ready(*replicas)
         site = _site(folder, [replica.url.removeprefix("http://") for replica in replicas])
         yield stack.enter_context(Nginx(folder / "nginx", "ORIGIN", site=site)), replicas
 
@@ -110,7 +109,7 @@ def _store(folder: Path, service: Mapping) -> Iterator[str]:
     command = [WEED, *(places.get(part, part) for part in service["command"]), *ours]
     healthy = service["healthcheck"]["test"][-1].replace(":8888/", f":{ports['filer']}/")
     with _process(folder / "weed.log", command, service["environment"]):
-        until(lambda: _listens(ports["filer"]) and httpx2.get(healthy).status_code == 200)
+        until(lambda: is_open(ports["filer"]) and httpx2.get(healthy).status_code == 200)
         yield f"http://127.0.0.1:{ports['s3']}"
 
 
@@ -118,7 +117,7 @@ def _store(folder: Path, service: Mapping) -> Iterator[str]:
 def _redis(folder: Path, service: Mapping) -> Iterator[str]:
     port = free_port()
     with _process(folder / "redis.log", [*service["command"], "--port", str(port), "--dir", str(folder)], {}):
-        until(lambda: _listens(port))
+        until(lambda: is_open(port))
         yield f"redis://127.0.0.1:{port}"
 
 
@@ -131,8 +130,3 @@ def _process(log: Path, command: list[str], variables: Mapping) -> Iterator[None
         finally:
             process.terminate()
             process.wait(READY_SECONDS)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

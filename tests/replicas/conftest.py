@@ -1,19 +1,20 @@
 """Three real services that share a bucket, a Redis and an upstream, and nothing else."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.buckets import BUCKET, Service, moto
+from tests.crowd import Crowd, Reply
 from tests.faults.stage import small
 from tests.ports import held_port
 from tests.redises import Server
 from tests.running import Promptcdn
 from tests.upstream import Upstream
-from tests.waiting import until
 
 COUNT = 3
 
@@ -26,9 +27,17 @@ class Replicas:
     redis: Server
     upstream: Upstream
 
-    def wait_until_ready(self, *few: Promptcdn) -> None:
-        """Until all of them, or these few, say that every part of them answers."""
-        until(lambda: {service.get("/readyz").status_code for service in few or self.each} == {200})
+
+def misses(prompt: str, count: int) -> list[str]:
+    """URLs of so many new pictures."""
+    return [f"/?prompt={prompt}&seed={seed}" for seed in range(count)]
+
+
+def asked_together(shares: Sequence[tuple[Promptcdn, Sequence[str]]]) -> list[Reply | None]:
+    """What each service answers to its share, all asked at the same time; `None` for a connection that broke."""
+    with ThreadPoolExecutor(len(shares)) as crowds:
+        asked = [crowds.submit(Crowd(service.url).ask, urls) for service, urls in shares]
+        return [reply for crowd in asked for reply in crowd.result()]
 
 
 @pytest.fixture(scope="module")

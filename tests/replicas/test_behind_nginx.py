@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import signal
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ import pytest
 from tests.chaos import Chaos
 from tests.faults.stage import paid
 from tests.fronts import Nginx
+from tests.ports import is_open
 from tests.replicas.conftest import Replicas
 from tests.running import Promptcdn
 from tests.stream import Shot, Stream
@@ -26,6 +26,7 @@ PER_SECOND = 200
 URLS = [f"/?prompt=fault:noise&seed={seed}" for seed in range(20)]
 # 3 MB: more than the buffers on its way hold. Whatever fits into them arrives, whatever becomes of its sender.
 LARGE = "/?prompt=fault:noise&seed=1&width=1024&height=1024&format=png"
+NEW = "/?prompt=under+way&seed=1"
 
 
 @pytest.fixture
@@ -42,6 +43,10 @@ def stored(replicas: Replicas) -> dict[str, bytes]:
 
 def place(service: Promptcdn) -> str:
     return service.url.removeprefix("http://")
+
+
+def port(service: Promptcdn) -> int:
+    return int(place(service).partition(":")[2])
 
 
 def new_to_nginx() -> Iterator[str]:
@@ -66,13 +71,6 @@ def start_again(service: Promptcdn) -> None:
     until(partial(takes_part, service))
 
 
-def refuses(service: Promptcdn) -> bool:
-    """Whether a replica takes no connection any more: it was told to stop, and knows."""
-    with socket.socket() as probe:
-        host, _, port = place(service).partition(":")
-        return probe.connect_ex((host, int(port))) != 0
-
-
 def failures(folder: Path, at: str) -> list[str]:
     """What nginx says of a replica at this place, a line for each request that it did not bring to its end."""
     lines = (folder / "nginx" / "error.log").read_text().splitlines()
@@ -84,7 +82,7 @@ def body_under_way(replicas: Replicas, folder: Path) -> Iterator[tuple[Nginx, Ch
     """nginx, the way from it to the first replica, and what a reader gets who was sent the beginning of `LARGE`."""
     one, other, _ = replicas.each
     with (
-        Chaos(int(place(one).partition(":")[2])) as way,
+        Chaos(port(one)) as way,
         Nginx(folder / "nginx", f"127.0.0.1:{way.port}", place(other)) as front,
         ThreadPoolExecutor(1) as readers,
     ):
@@ -95,10 +93,16 @@ def body_under_way(replicas: Replicas, folder: Path) -> Iterator[tuple[Nginx, Ch
         yield front, way, asked
 
 
-def maker_among(replicas: Replicas) -> Promptcdn:
-    """The replica that makes a picture: nginx lets one request through for all who ask, so one alone knows of it."""
-    (maker,) = [service for service in replicas.each if counted(service, "promptcdn_flights ")]
-    return maker
+@contextlib.contextmanager
+def twenty_wait(replicas: Replicas, front: Nginx) -> Iterator[tuple[Promptcdn, Future[list[httpx2.Response]]]]:
+    """The replica that makes `NEW`, paid for and held up at the upstream, and what twenty readers of nginx get."""
+    replicas.upstream.hold()
+    with ThreadPoolExecutor(1) as readers:
+        asked = readers.submit(front.get_together, *[NEW] * 20)
+        replicas.upstream.wait_for_calls(1)
+        # nginx lets one request through for all who ask, so one replica alone knows of it.
+        (maker,) = [service for service in replicas.each if counted(service, "promptcdn_flights ")]
+        yield maker, asked
 
 
 def require_right(shots: Sequence[Shot], stored: dict[str, bytes]) -> None:
@@ -165,7 +169,7 @@ def test_a_replica_that_stops_sends_the_body_under_way_to_its_end(replicas: Repl
     picture = other.get(LARGE).content
     with body_under_way(replicas, tmp_path) as (_, way, asked):
         one.process.send_signal(signal.SIGTERM)
-        until(partial(refuses, one))
+        until(lambda: not is_open(port(one)))  # it was told to stop, and knows
         way.heal()
         assert asked.result().content == picture
         # Else the other replica may have sent it.
@@ -175,17 +179,12 @@ def test_a_replica_that_stops_sends_the_body_under_way_to_its_end(replicas: Repl
 def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_paid_for_twice_at_most(
     replicas: Replicas, front: Nginx
 ) -> None:
-    url = "/?prompt=under+way&seed=1"
-    replicas.upstream.hold()
-    with ThreadPoolExecutor(1) as readers:
-        asked = readers.submit(front.get_together, *[url] * 20)
-        replicas.upstream.wait_for_calls(1)
-        maker = maker_among(replicas)
+    with twenty_wait(replicas, front) as (maker, asked):
         maker.stop(signal.SIGKILL)
         replicas.upstream.release()
         answers = asked.result()
 
-    shown = [service.get(url).content for service in replicas.each if service is not maker]
+    shown = [service.get(NEW).content for service in replicas.each if service is not maker]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers} | set(shown)) == 1
     assert list(paid(replicas.upstream).values()) == [2]
@@ -194,12 +193,7 @@ def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_pa
 def test_a_replica_that_stops_sends_one_of_its_readers_away_and_the_others_see_what_it_made(
     replicas: Replicas, front: Nginx
 ) -> None:
-    url = "/?prompt=under+way&seed=1"
-    replicas.upstream.hold()
-    with ThreadPoolExecutor(1) as readers:
-        asked = readers.submit(front.get_together, *[url] * 20)
-        replicas.upstream.wait_for_calls(1)
-        maker = maker_among(replicas)
+    with twenty_wait(replicas, front) as (maker, asked):
         maker.process.send_signal(signal.SIGTERM)
         until(lambda: any(counted(service, "promptcdn_queue ") for service in replicas.each if service is not maker))
         replicas.upstream.release()

@@ -11,26 +11,23 @@ from proxy.leases import ENDS
 from proxy.link import COMMAND_SECONDS
 from tests.crowd import Crowd, Reply
 from tests.faults.stage import paid
-from tests.replicas.conftest import COUNT, Replicas
-from tests.running import Promptcdn
+from tests.replicas.conftest import COUNT, Replicas, asked_together, misses
+from tests.running import Promptcdn, wait_until_ready
 from tests.waiting import until
 
 
 def asked_of_all(replicas: Replicas, urls: Sequence[str]) -> list[Reply]:
     """What each replica answers to all of `urls`, asked at the same time."""
-    with ThreadPoolExecutor(COUNT) as crowds:
-        asked = [crowds.submit(Crowd(service.url).answers, urls) for service in replicas.each]
-        return [reply for crowd in asked for reply in crowd.result()]
+    replies = asked_together([(service, urls) for service in replicas.each])
+    whole = [reply for reply in replies if reply is not None]
+    assert len(whole) == len(replies), f"{len(replies) - len(whole)} connections were broken"
+    return whole
 
 
 def shown(replies: Sequence[Reply]) -> set[tuple[bytes, str]]:
     """The different pictures among the answers, all of which must be one for ever."""
     assert all(reply.for_ever for reply in replies), {(reply.status, reply.code) for reply in replies}
     return {(reply.body, reply.headers["last-modified"]) for reply in replies}
-
-
-def new(count: int, prompt: str) -> list[str]:
-    return [f"/?prompt={prompt}&seed={seed}" for seed in range(count)]
 
 
 def ready(service: Promptcdn) -> bool:
@@ -50,7 +47,7 @@ def test_three_hundred_who_ask_three_replicas_for_one_new_picture_pay_for_one(re
 def test_fifty_new_pictures_asked_of_all_replicas_at_once_are_paid_for_once_each(replicas: Replicas) -> None:
     replicas.upstream.always("slow=0.1")
 
-    replies = asked_of_all(replicas, new(50, "many"))
+    replies = asked_of_all(replicas, misses("many", 50))
 
     assert len(shown(replies)) == 50
     assert list(paid(replicas.upstream).values()) == [1] * 50
@@ -61,7 +58,7 @@ def test_a_replica_that_saw_no_picture_a_moment_ago_finds_the_one_that_another_m
 ) -> None:
     one, other, _ = replicas.each
     # What is absent is remembered for two seconds, and the first picture of a process may take as long.
-    for url in new(5, "late"):
+    for url in misses("late", 5):
         assert other.get(f"/info{url[1:]}").json()["state"] == "absent"
         assert one.get(f"/i.png{url[1:]}").content == other.get(f"/i.png{url[1:]}").content
 
@@ -107,7 +104,7 @@ def test_while_redis_is_gone_each_replica_pays_once_at_most_and_nobody_is_refuse
     replicas: Replicas, gone: str
 ) -> None:
     redis, upstream = replicas.redis, replicas.upstream
-    during, without, again = new(10, "during"), new(10, "without"), new(10, "again")
+    during, without, again = misses("during", 10), misses("without", 10), misses("again", 10)
     upstream.hold()
     with ThreadPoolExecutor(1) as crowds:
         asked = crowds.submit(asked_of_all, replicas, during)
@@ -121,7 +118,7 @@ def test_while_redis_is_gone_each_replica_pays_once_at_most_and_nobody_is_refuse
     assert max(paid(upstream).values()) <= COUNT
 
     redis.start() if gone == "kill" else redis.go_on()
-    replicas.wait_until_ready()
+    wait_until_ready(*replicas.each)
     before = paid(upstream)
     assert len(shown(asked_of_all(replicas, again))) == 10
     assert list((paid(upstream) - before).values()) == [1] * 10
@@ -132,7 +129,7 @@ def test_a_redis_that_hangs_costs_the_first_new_picture_a_moment_and_the_others_
 
     def seconds(prompt: str) -> float:
         began = time.monotonic()
-        assert {one.get(url).status_code for url in new(20, prompt)} == {200}
+        assert {one.get(url).status_code for url in misses(prompt, 20)} == {200}
         return time.monotonic() - began
 
     seconds("first")

@@ -1,6 +1,6 @@
 """What replicas may spend together, and what one client may start: exactly so much, whatever dies."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from proxy.leases import ENDS
 from tests.buckets import Service
 from tests.crowd import Crowd, Reply
 from tests.redises import Server
-from tests.replicas.conftest import COUNT, running
-from tests.running import Promptcdn
+from tests.replicas.conftest import COUNT, asked_together, misses, running
+from tests.running import Promptcdn, wait_until_ready
 from tests.waiting import until
 
 LIMIT = 25
@@ -28,16 +28,9 @@ def restart(redis: Server) -> None:
     redis.start()
 
 
-def spread(services: Iterable[Promptcdn], urls: list[str]) -> list[Reply | None]:
+def spread(services: Sequence[Promptcdn], urls: Sequence[str]) -> list[Reply | None]:
     """What the services answer, each to its share of `urls`, all at once."""
-    crowds = [Crowd(service.url) for service in services]
-    with ThreadPoolExecutor(len(crowds)) as threads:
-        asked = [threads.submit(crowd.ask, urls[n :: len(crowds)]) for n, crowd in enumerate(crowds)]
-        return [reply for share in asked for reply in share.result()]
-
-
-def misses(prompt: str, count: int) -> list[str]:
-    return [f"/?prompt={prompt}&seed={seed}" for seed in range(count)]
+    return asked_together([(service, urls[n :: len(services)]) for n, service in enumerate(services)])
 
 
 def outcomes(replies: Iterable[Reply | None]) -> set[tuple[int, str]]:
@@ -57,7 +50,7 @@ def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_an
     with running(tmp_path, bucket, **chosen) as replicas, ThreadPoolExecutor(1) as crowd:
         victim, *others = replicas.each
         upstream = replicas.upstream
-        replicas.wait_until_ready()
+        wait_until_ready(*replicas.each)
         known = victim.get("/?prompt=known&seed=1")
         upstream.hold()
         asked = crowd.submit(spread, replicas.each, misses("before", 600))
@@ -70,7 +63,7 @@ def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_an
         upstream.release()
         assert [service.get("/?prompt=known&seed=1").content for service in others] == [known.content] * 2
         during = asked.result()
-        replicas.wait_until_ready(*others)
+        wait_until_ready(*others)
         after = spread(others, misses("after", 400))
         seen = [service.get("/?prompt=known&seed=1").status_code for service in others]
         paid = len(upstream.ledger.calls())
@@ -90,7 +83,7 @@ def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_w
 ) -> None:
     with running(tmp_path, bucket, PROMPTCDN_BUDGET="9/day") as replicas:
         redis, upstream = replicas.redis, replicas.upstream
-        replicas.wait_until_ready()
+        wait_until_ready(*replicas.each)
         known = misses("known", 3)
         assert outcomes(spread(replicas.each, known)) == {(200, "")}
 
@@ -102,7 +95,7 @@ def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_w
         assert len(upstream.ledger.calls()) == 3
 
         redis.start() if gone == "kill" else redis.go_on()
-        replicas.wait_until_ready()
+        wait_until_ready(*replicas.each)
         again = spread(replicas.each, misses("again", 60))
         assert outcomes(again) == {(200, ""), (503, "budget_spent")}
         assert len(upstream.ledger.calls()) == 9
