@@ -7,7 +7,8 @@ from proxy.prices import Cost
 
 # Where an answer's picture came from; `none` is an answer without the picture that was asked for.
 Source = Literal["memory", "store", "made", "none"]
-Operation = Literal["get", "put", "delete", "list"]
+# `look` reads an object's header alone.
+Operation = Literal["get", "look", "put", "delete", "list"]
 # `unknown`: the store did not answer, or not in time.
 Result = Literal["there", "absent", "unknown"]
 

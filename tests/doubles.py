@@ -18,7 +18,7 @@ from proxy.prices import Cost
 from proxy.problems import StoreUnknown
 from proxy.request import Resolved
 from proxy.spool import Order, Paid
-from proxy.stores import Folder, Name, Record
+from proxy.stores import Folder, Header, Name, Record
 from proxy.stores.disk import DiskStore
 
 _T = TypeVar("_T")
@@ -90,6 +90,18 @@ class Shelf:
         self.asked.set()
         await self.open.wait()
         return found
+
+    async def look(self, name: Name) -> Header | None:
+        found = await self.get(name)
+        return None if found is None else found.header
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        self._require_up()
+        return tuple(name for name in self.objects if name.folder == folder and name.leaf.startswith(leaf))
+
+    async def delete(self, name: Name) -> None:
+        self._require_up()
+        self.objects.pop(name, None)
 
     async def put(self, name: Name, record: Record) -> Record:
         self.written.append(name)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol, Self, cast, get_args
 
@@ -52,6 +52,74 @@ class Name:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """Where the bytes of a picture come from, if not from a generator's first answer to its request.
+
+    `master` is the SHA-256 (hex) of the master that a rendition was made of. A master that was made of a rendition,
+    because the first one was lost, names the first one there and the rendition in `stand_in`. `remade` is a master
+    that the generator was asked for again, since nothing was left of the first one.
+    """
+
+    master: str | None = None
+    stand_in: str | None = None
+    remade: bool = False
+
+    def members(self) -> dict[str, Any]:
+        """What the header says of it: nothing of what is as usual."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any]) -> Self:
+        """The inverse of `members`."""
+        return cls(header.get("master"), header.get("stand_in"), bool(header.get("remade")))
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an object says of itself before its bytes. `sha256` (hex) and `length` are those of the bytes."""
+
+    sha256: str
+    length: int
+    media_type: str
+    made_at: int
+    resolved: Mapping[str, Any]
+    lineage: Lineage = Lineage()
+
+    @property
+    def picture(self) -> str:
+        """What a master, its stand-in and the renditions of both have in common: the first master's digest."""
+        return self.lineage.master or self.sha256
+
+    def members(self) -> dict[str, Any]:
+        """The JSON of the header line: `check` covers the header as `sha256` does the bytes, one flipped bit shows."""
+        members: dict[str, Any] = {
+            "promptcdn": FORMAT_VERSION,
+            "sha256": self.sha256,
+            "length": self.length,
+            "type": self.media_type,
+            "made_at": self.made_at,
+            "resolved": dict(self.resolved),
+            **self.lineage.members(),
+        }
+        return {**members, "check": _check(members)}
+
+    @classmethod
+    def parse(cls, line: bytes) -> Self:
+        """The inverse of `members`. Raises `Corrupt` where anything differs from what was written."""
+        try:
+            said = json.loads(line)
+            whole = said.pop("check") == _check(said)
+            header = cls(
+                said["sha256"], said["length"], said["type"], said["made_at"], said["resolved"], Lineage.of(said)
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
+            raise Corrupt("not an object's header") from wrong
+        if not whole:
+            raise Corrupt("the header is not the one written")
+        return header
+
+
+@dataclass(frozen=True)
 class Record:
     """One object: its bytes, their media type, when the picture was made (Unix seconds) and the order it came from."""
 
@@ -59,11 +127,22 @@ class Record:
     media_type: str
     made_at: int
     resolved: Mapping[str, Any]
+    lineage: Lineage = Lineage()
 
     @cached_property
     def sha256(self) -> str:
         """The body's digest in hex."""
         return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def header(self) -> Header:
+        """What the object says of itself."""
+        return Header(self.sha256, len(self.body), self.media_type, self.made_at, self.resolved, self.lineage)
+
+    @property
+    def picture(self) -> str:
+        """As `Header.picture`."""
+        return self.header.picture
 
 
 class Corrupt(Exception):
@@ -71,10 +150,22 @@ class Corrupt(Exception):
 
 
 class Store(Protocol):
-    """Write-once objects. Both calls raise `StoreUnknown` where the store does not say."""
+    """Write-once objects. Each call raises `StoreUnknown` where the store does not say."""
 
     async def get(self, name: Name) -> Record | None:
         """The object, checked; `None` where there is none. A corrupt one is set aside, and there is none."""
+        ...
+
+    async def look(self, name: Name) -> Header | None:
+        """The object's header, checked, its bytes neither read nor checked; `None` where there is no such object."""
+        ...
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        """The objects of one folder whose names begin with `leaf`."""
+        ...
+
+    async def delete(self, name: Name) -> None:
+        """Takes the object away, where there is one. The only way that anything ever leaves a store."""
         ...
 
     async def put(self, name: Name, record: Record) -> Record:
@@ -99,43 +190,22 @@ class InspectedStore(Store, Protocol):
         """
         ...
 
-    async def delete(self, name: Name) -> None:
-        """Takes the object away, where there is one. The only way that anything ever leaves a store.
-
-        Raises `StoreUnknown`.
-        """
-        ...
-
     async def findings(self) -> tuple[Finding, ...]:
         """Whether it can be used, and what there is to say of it."""
         ...
 
 
 def encoded(record: Record) -> bytes:
-    """The file of a record. `check` covers the header as `sha256` covers the bytes: one flipped bit shows."""
-    header: dict[str, Any] = {
-        "promptcdn": FORMAT_VERSION,
-        "sha256": record.sha256,
-        "length": len(record.body),
-        "type": record.media_type,
-        "made_at": record.made_at,
-        "resolved": dict(record.resolved),
-    }
-    header["check"] = _check(header)
-    return json.dumps(header, ensure_ascii=False).encode() + b"\n" + record.body
+    """The file of a record."""
+    return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n" + record.body
 
 
 def decoded(data: bytes) -> Record:
     """The record in a file. Raises `Corrupt` where anything differs from what was written."""
     line, newline, body = data.partition(b"\n")
-    try:
-        header = json.loads(line)
-        check = header.pop("check")
-        record = Record(body, header["type"], header["made_at"], header["resolved"])
-        whole = check == _check(header) and header["length"] == len(body) and header["sha256"] == record.sha256
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
-        raise Corrupt("not an object's header") from wrong
-    if not (newline and whole):
+    header = Header.parse(line)
+    record = Record(body, header.media_type, header.made_at, header.resolved, header.lineage)
+    if not (newline and header.length == len(body) and header.sha256 == record.sha256):
         raise Corrupt("the bytes are not the ones written")
     return record
 

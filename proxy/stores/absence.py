@@ -4,16 +4,19 @@ Junk look-ups cost the real store nothing, and one that hangs is unknown instead
 """
 
 import asyncio
-from typing import get_args
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, get_args
 
 import cachetools
 
 from proxy.problems import StoreUnknown
-from proxy.stores import Folder, Name, Record, Store
+from proxy.stores import Folder, Header, Name, Record, Store
 
 REMEMBERED_SECONDS = 2.0
 REMEMBERED_NAMES = 50_000
 PATIENCE = 10.0
+
+_T = TypeVar("_T")
 
 
 class RememberedAbsence:
@@ -27,24 +30,36 @@ class RememberedAbsence:
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
 
     async def get(self, name: Name) -> Record | None:
-        if name in self._absent:
-            return None
-        record = await self._looked_up(name)
-        # 1: this look finds nothing. 2: a put of the name ends, here or elsewhere. 3: this look returns, and knows
-        # nothing any more.
-        if record is None and name not in self._written:
-            self._absent[name] = None
-        return record
+        return await self._looked_up(name, self._store.get)
+
+    async def look(self, name: Name) -> Header | None:
+        return await self._looked_up(name, self._store.look)
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        return await self._answered(self._store.names(folder, leaf))
+
+    async def delete(self, name: Name) -> None:
+        await self._store.delete(name)
 
     def doubt(self, key: str) -> None:
         """Forgets what of this key is absent: somebody else may have written it."""
         for folder in get_args(Folder):
             self._may_be_there(Name(folder, key))
 
-    async def _looked_up(self, name: Name) -> Record | None:
+    async def _looked_up(self, name: Name, look_up: Callable[[Name], Awaitable[_T | None]]) -> _T | None:
+        if name in self._absent:
+            return None
+        found = await self._answered(look_up(name))
+        # 1: this look finds nothing. 2: a put of the name ends, here or elsewhere. 3: this look returns, and knows
+        # nothing any more.
+        if found is None and name not in self._written:
+            self._absent[name] = None
+        return found
+
+    async def _answered(self, answer: Awaitable[_T]) -> _T:
         try:
             async with asyncio.timeout(self._patience):
-                return await self._store.get(name)
+                return await answer
         except TimeoutError:
             raise StoreUnknown(f"the store took longer than {self._patience:g} s") from None
 

@@ -83,11 +83,11 @@ class Bucket:
                     raise
             return self._way
 
-    def read(self, key: str) -> bytes | None:
-        """The bytes in one round trip; `None` where the service says that there are none."""
+    def read(self, key: str, most: int | None = None) -> bytes | None:
+        """The bytes, the first `most` of them at least; `None` where the service says that there are none."""
         client, _ = self._opened()
         with _as_unknown():
-            return self._object(client, key)
+            return self._object(client, key, most)
 
     def write_new(self, key: str, data: bytes) -> bool:
         """Whether `data` is now at `key`; false where something was first, perhaps an own try whose answer was lost."""
@@ -227,14 +227,17 @@ class Bucket:
             raise
         return 200
 
-    def _object(self, client: "S3Client", key: str) -> bytes | None:
+    def _object(self, client: "S3Client", key: str, most: int | None = None) -> bytes | None:
         from botocore.exceptions import ClientError
 
+        part: dict[str, Any] = {} if most is None else {"Range": f"bytes=0-{most - 1}"}
         try:
-            return client.get_object(Bucket=self._name, Key=self._prefix + key)["Body"].read()
+            return client.get_object(Bucket=self._name, Key=self._prefix + key, **part)["Body"].read()
         except ClientError as error:
             if _code(error) in ("NoSuchKey", "404"):
                 return None
+            if _status(error) == 416:  # an empty object has no first byte (RFC 9110 section 14.1.2)
+                return b""
             raise
 
 

@@ -12,13 +12,14 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, Folder, Name, Record, decoded, encoded
+from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ _LITTLE_ROOM = 500_000_000
 _TRIES = 3
 # Leaves of so many letters lie in a folder that is known.
 _SHARDED = 4
+
+_T = TypeVar("_T")
 
 
 class DiskStore:
@@ -46,6 +49,15 @@ class DiskStore:
 
     async def get(self, name: Name) -> Record | None:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, name)
+
+    async def look(self, name: Name) -> Header | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, name)
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        def listed() -> tuple[Name, ...]:
+            return tuple(name for name, _ in self.listed(folder, leaf))
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, listed)
 
     async def put(self, name: Name, record: Record) -> Record:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
@@ -72,9 +84,23 @@ class DiskStore:
         self._threads.shutdown(wait=True)
 
     def _read(self, name: Name) -> Record | None:
-        path = self._root / name.path
+        return self._looked_up(name, self._checked)
+
+    def _look(self, name: Name) -> Header | None:
+        def header(path: Path) -> Header | None:
+            with path.open("rb") as file:
+                line = file.readline()
+            try:
+                return Header.parse(line)
+            except Corrupt:
+                record = self._checked(path)  # sets it aside
+                return None if record is None else record.header
+
+        return self._looked_up(name, header)
+
+    def _looked_up(self, name: Name, look_up: Callable[[Path], _T | None]) -> _T | None:
         try:
-            return self._checked(path)
+            return look_up(self._root / name.path)
         except FileNotFoundError:
             self._require_folder()
             return None

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, Folder, Name, Record, decoded, encoded
+from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded
 from proxy.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 _TRIES = 3
 # Leaves of so many letters lie below a prefix that is known.
 _SHARDED = 4
+# Of a header that holds two of the longest prompts.
+_HEADER_MOST = 64 * 1024
 
 _T = TypeVar("_T")
 
@@ -32,6 +34,12 @@ class S3Store:
 
     async def get(self, name: Name) -> Record | None:
         return await self._run(lambda: self._read(name))
+
+    async def look(self, name: Name) -> Header | None:
+        return await self._run(lambda: self._look(name))
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        return await self._run(lambda: tuple(name for name, _ in self.listed(folder, leaf)))
 
     async def put(self, name: Name, record: Record) -> Record:
         return await self._run(lambda: self._write(name, record))
@@ -72,6 +80,14 @@ class S3Store:
             self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}")
             self.corrupt += 1
             return None
+
+    def _look(self, name: Name) -> Header | None:
+        beginning = self._bucket.read(name.path, _HEADER_MOST)
+        try:
+            return None if beginning is None else Header.parse(beginning.partition(b"\n")[0])
+        except Corrupt:
+            record = self._read(name)  # sets it aside
+            return None if record is None else record.header
 
     def _write(self, name: Name, record: Record) -> Record:
         for _ in range(_TRIES):

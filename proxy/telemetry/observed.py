@@ -10,7 +10,7 @@ from proxy.generators import InspectedGenerator, Made
 from proxy.observer import Observer, Operation, Result
 from proxy.problems import INTERNAL, UpstreamFailed
 from proxy.request import Resolved
-from proxy.stores import Folder, InspectedStore, Name, Record
+from proxy.stores import Folder, Header, InspectedStore, Name, Record
 
 
 @dataclass
@@ -36,6 +36,18 @@ class ObservedStore:
             record = await self._store.get(name)
             call.result = "absent" if record is None else "there"
             return record
+
+    async def look(self, name: Name) -> Header | None:
+        with self._timed("look") as call:
+            header = await self._store.look(name)
+            call.result = "absent" if header is None else "there"
+            return header
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        with self._timed("list") as call:
+            names = await self._store.names(folder, leaf)
+            call.result = "there"
+            return names
 
     async def put(self, name: Name, record: Record) -> Record:
         with self._timed("put") as call:

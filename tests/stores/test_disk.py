@@ -12,15 +12,16 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.stores import Name, Record, encoded
+from proxy.stores import Header, Lineage, Name, Record, encoded
 from proxy.stores.disk import THREADS, DiskStore
-from tests.doubles import name, record, within
+from tests.doubles import KEY, name, record, within
 
 SPAWN = multiprocessing.get_context("spawn")
 NAMES = [name(f"{number:064x}") for number in range(500)]
@@ -498,3 +499,35 @@ def test_a_folder_without_hard_links_is_refused_at_the_start(tmp_path: Path, mon
     with pytest.raises(PermissionError):
         DiskStore(tmp_path)
     assert files(tmp_path) == []
+
+
+def test_a_look_gives_the_header_of_what_is_there_and_nothing_of_what_is_not(tmp_path: Path) -> None:
+    async def work(store: DiskStore) -> tuple[Header | None, Header | None]:
+        await store.put(name(), replace(record(), lineage=Lineage("ab" * 32, "webp", remade=True)))
+        return await store.look(name()), await store.look(name(folder="verdicts"))
+
+    seen, missing = within(tmp_path, work)
+    assert seen is not None
+    assert (seen.lineage.master, seen.lineage.stand_in, seen.picture) == ("ab" * 32, "webp", "ab" * 32)
+    assert (seen.sha256, seen.resolved) == (record().sha256, record().resolved)
+    assert missing is None
+
+
+def test_a_look_at_a_header_that_is_corrupt_sets_the_object_aside(tmp_path: Path) -> None:
+    async def work(store: DiskStore) -> Header | None:
+        await store.put(name(), record())
+        path = tmp_path / name().path
+        path.write_bytes(path.read_bytes().replace(b"lighthouse", b"lightbouse"))
+        return await store.look(name())
+
+    assert within(tmp_path, work) is None
+    assert len(list((tmp_path / "corrupt").iterdir())) == 1
+
+
+def test_the_names_of_one_picture_are_listed_without_those_of_others(tmp_path: Path) -> None:
+    async def work(store: DiskStore) -> tuple[Name, ...]:
+        for leaf in (f"{KEY}.webp", f"{KEY}.320x320.webp", f"{'ab' * 32}.webp"):
+            await store.put(Name("renditions", leaf), record())
+        return await store.names("renditions", KEY)
+
+    assert [found.leaf for found in within(tmp_path, work)] == [f"{KEY}.320x320.webp", f"{KEY}.webp"]

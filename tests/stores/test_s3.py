@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.stores import Name, Record
+from proxy.stores import Lineage, Name, Record
 from proxy.stores.buckets import Bucket, Unusable, WriteOnce
 from proxy.stores.s3 import S3Store
 from tests.buckets import BUCKET, Service, moto, reached, unconditional
@@ -202,3 +202,29 @@ def test_a_name_survives_its_path() -> None:
     name = Name("renditions", "ab" * 32 + ".webp")
 
     assert Name.parse(name.path) == name
+
+
+@pytest.mark.usefixtures("service")
+def test_a_look_reads_the_beginning_of_an_object_alone() -> None:
+    async def work(store: S3Store) -> None:
+        assert await store.look(NAME) is None
+        large = Record(b"x" * 1_000_000, "image/png", 1, {"prompt": "北京"}, Lineage("ab" * 32))
+        await store.put(NAME, large)
+        assert await store.look(NAME) == large.header
+        assert await store.names("masters", NAME.leaf) == (NAME,)
+        assert await store.names("renditions", NAME.leaf) == ()
+
+    with_store(work, fresh("looks"))
+
+
+@pytest.mark.usefixtures("service")
+def test_a_look_at_an_empty_object_sets_it_aside() -> None:
+    url = fresh("empty")
+    bucket = Bucket.parse(url)
+    bucket.write_new(NAME.path, b"")
+
+    async def work(store: S3Store) -> None:
+        assert await store.look(NAME) is None
+        assert store.corrupt == 1
+
+    with_store(work, url)
