@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
+from proxy import fields
+
 # What go-camo, the most impatient, leaves time for.
 LOOK_SECONDS = 3.0
 
@@ -72,10 +74,10 @@ _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 
 def audience(headers: Mapping[str, str]) -> Audience:
     """Who sent `headers` (names in lower case)."""
-    agent = headers.get("user-agent", "").lower()
+    agent = _said(headers, "user-agent")
     if _is_image_proxy(headers, agent):
         return Audience.IMAGE_PROXY
-    if any(re.search("prefetch|preview", headers.get(name, "").lower()) for name in _PREFETCHED):
+    if any(re.search("prefetch|preview", _said(headers, name)) for name in _PREFETCHED):
         return Audience.CRAWLER
     if _CRAWLER.search(agent):
         return Audience.CRAWLER
@@ -87,7 +89,7 @@ def _is_image_proxy(headers: Mapping[str, str], agent: str) -> bool:
     if any(name.startswith("sec-fetch-") for name in headers):
         return False
     # CDNs name themselves in `Via` too: only a camo is meant.
-    return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in headers.get("via", "").lower()
+    return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in _said(headers, "via")
 
 
 def _reader(headers: Mapping[str, str], agent: str) -> Audience:
@@ -97,12 +99,16 @@ def _reader(headers: Mapping[str, str], agent: str) -> Audience:
         return Audience.IMG
     if mode == "navigate" or destination == "document":
         return Audience.NAVIGATION
-    accept = headers.get("accept", "").lower()
+    accept = _said(headers, "accept")
     if destination is not None or mode is not None or "mozilla/" not in agent:
         return Audience.PROGRAM
     if "text/html" in accept:
         return Audience.NAVIGATION
     return Audience.IMG if "image/" in accept else Audience.PROGRAM
+
+
+def _said(headers: Mapping[str, str], name: str) -> str:
+    return fields.text(headers.get(name, "")).lower()
 
 
 def patience(who: Audience, asked: float | None, usual: float, proxys: float) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from proxy import caching, grammar, problems
+from proxy import caching, fields, grammar, problems
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem
 
@@ -25,12 +25,14 @@ log = logging.getLogger("promptcdn")
 
 HEAD_SECONDS = 5.0
 HEAD_MAX = 64 * 1024
+# Each line of a head is looked at for each field that is read: thousands of them would take longer than a hit.
+LINES_MAX = 128
 # The URL, a method and a version: what is longer is told so before the rest of it was read.
 LINE_MAX = grammar.URL_MAX + 64
 # How long clients have after the signal to stop, to read what they were answered before it.
 LAST_READ_SECONDS = 5.0
 # A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). Nothing here is made of it.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*+|\[[0-9A-Fa-f:.]++\])(?::[0-9]*+)?")
 
 _END_OF_HEAD = b"\r\n\r\n"
 _UNREADABLE = "this is no HTTP request that can be read"
@@ -46,7 +48,7 @@ def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     hosts = _values(headers, b"host")
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         return "a request has one Host"
-    if not all(_HOST.fullmatch(host) for host in hosts):
+    if not all(len(host) <= fields.FIELD_MAX and _HOST.fullmatch(host) for host in hosts):
         return "this Host is none"
     encodings = _values(headers, b"transfer-encoding")
     if encodings and (version == "1.0" or [encoding.lower() for encoding in encodings] != [b"chunked"]):
@@ -74,7 +76,8 @@ class GuardedHeads(HttpToolsProtocol):
         self._in_head = True
         self._timer: asyncio.TimerHandle | None = None
         self._began = self.loop.time()
-        self._fault = _UNREADABLE
+        self._objection = Problem(problems.BAD_REQUEST, _UNREADABLE)
+        self._unread = 0
         self._tail = b""
         self._for_head = self._refused = self._gone = False
 
@@ -91,7 +94,7 @@ class GuardedHeads(HttpToolsProtocol):
         """Hands heads on one at a time: several may come in one piece, and one in many."""
         while data and not self._refused and not self.transport.is_closing():
             if not self._in_head:
-                super().data_received(data)
+                self._pass_over(len(data))
                 return
             self._arm()
             piece, data = self._to_its_end(data)
@@ -109,25 +112,39 @@ class GuardedHeads(HttpToolsProtocol):
         self._tail = b""
         return data[:cut], data[cut:]
 
+    def _pass_over(self, length: int) -> None:
+        """What is behind a head with a body is read by nobody, and not kept either; too much of it is left waiting."""
+        self._unread += length
+        if self._unread > HEAD_MAX:
+            self.flow.pause_reading()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) >= LINES_MAX:
+            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request's head has {LINES_MAX} fields at most")
+            raise ValueError(self._objection.detail)  # the parser stops, and `send_400_response` follows
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._disarm()
         self._in_head = False
         if found := fault(self.parser.get_http_version(), self.headers):
-            self._fault = found
-            raise ValueError(found)  # the parser stops, and `send_400_response` follows
+            self._objection = Problem(problems.BAD_REQUEST, found)
+            raise ValueError(found)
         super().on_headers_complete()
         if has_body(self.headers) or self.parser.should_upgrade():
             # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
             self.cycle.keep_alive = False
-        # The trailers of a chunked body come as headers do, after everybody who checks headers has looked at them.
-        self.headers = []
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head, self._head, self._line = True, 0, bytearray()
 
+    def _should_upgrade(self) -> bool:
+        """Never, so that nobody takes a long `Connection` apart to find out."""
+        return False
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which name no part of it
-        self._refuse(Problem(problems.BAD_REQUEST, self._fault))
+        self._refuse(self._objection)
 
     def shutdown(self) -> None:
         super().shutdown()
