@@ -76,6 +76,14 @@ def client(
     return _charged(named[0] if named and named[0] == named[-1] else nearest)
 
 
+def peer(address: str | None, trusted: TrustedProxies) -> Client | None:
+    """Whose connection it is that comes from `address`; `None` for a trusted proxy, whose clients are many."""
+    known = _address(address or "")
+    if known is None:
+        return Client(None)
+    return None if known in trusted else _charged(known)
+
+
 def _farthest_known(nearest: Address, hops: Iterable[Address | None], trusted: TrustedProxies) -> Address:
     """The first of `hops`, the nearest first, that is not a trusted proxy: what is beyond it, that client wrote.
 

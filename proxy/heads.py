@@ -18,6 +18,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy import caching, fields, grammar, problems
+from proxy.descriptors import BoundedConnections
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem
 
@@ -68,9 +69,16 @@ def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes
 class GuardedHeads(HttpToolsProtocol):
     """A connection whose heads arrive in time, in bounds and in a form that has one meaning."""
 
-    def __init__(self, *args: Any, observer: Observer = UNOBSERVED, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        observer: Observer = UNOBSERVED,
+        connections: BoundedConnections | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._observer = observer
+        self._open = BoundedConnections() if connections is None else connections
         self._line: bytearray | None = bytearray()
         self._head = 0
         self._in_head = True
@@ -83,11 +91,17 @@ class GuardedHeads(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._open.opened(self, self.client[0] if self.client else None)
         self._arm()
+
+    def close(self) -> None:
+        """So that others are let in. What is left of an answer is sent to its end."""
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         self._gone = True
+        self._open.gone(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -130,6 +144,7 @@ class GuardedHeads(HttpToolsProtocol):
         if found := fault(self.parser.get_http_version(), self.headers):
             self._objection = Problem(problems.BAD_REQUEST, found)
             raise ValueError(found)
+        self._open.answers(self)
         super().on_headers_complete()
         if has_body(self.headers) or self.parser.should_upgrade():
             # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
@@ -138,6 +153,11 @@ class GuardedHeads(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head, self._head, self._line = True, 0, bytearray()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and not self._gone:
+            self._open.waits(self)
 
     def _should_upgrade(self) -> bool:
         """Never, so that nobody takes a long `Connection` apart to find out."""
@@ -203,6 +223,7 @@ class GuardedHeads(HttpToolsProtocol):
         if self._head:
             self._refuse(Problem(problems.REQUEST_TIMEOUT, f"the request's head took longer than {HEAD_SECONDS:.0f} s"))
         else:
+            self._observer.closed("silent")
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:

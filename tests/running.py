@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +38,9 @@ def get_together(base: str, *urls: str) -> list[httpx2.Response]:
 class Promptcdn:
     """A service on a free port, its data in `folder`. Ended by its own process id when the block ends."""
 
+    # A command that runs the service's, like `prlimit --nofile=256`.
+    by: Sequence[str] = ()
+
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
@@ -46,7 +50,7 @@ class Promptcdn:
     def __enter__(self) -> Self:
         self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [PROMPTCDN, "serve", *self._port()],
+            [*self.by, PROMPTCDN, "serve", *self._port()],
             cwd=self.folder,
             env=environment(**self._settings),
             stdout=subprocess.PIPE,

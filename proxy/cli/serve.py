@@ -1,5 +1,6 @@
 """`promptcdn serve`."""
 
+import logging
 import os
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from proxy import __version__
 from proxy.cli.ending import fail
 from proxy.cli.signatures import signed_url
+
+log = logging.getLogger("promptcdn")
 
 _MISSES = {
     "open": "",
@@ -21,19 +24,25 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
 ) -> None:
     """Answer with pictures. Without any setting they are sketches, and cost nothing."""
-    from proxy import server, settings
+    from proxy import descriptors, server, settings
     from proxy.app import create_app
+    from proxy.connections import Bounds
     from proxy.service import opened
-    from proxy.telemetry import logs
+    from proxy.telemetry import logs, metrics
     from proxy.telemetry.tracing import Tracing
 
     try:
         chosen = settings.load(host=host, port=port)
         logs.set_up(chosen.log, chosen.secrets)
+        files = descriptors.raised()
         bound = server.bound_socket(chosen.host, chosen.port)
         service = opened(chosen, tracing=Tracing.of(os.environ))
     except settings.BadSettings as wrong:
         fail(str(wrong))
+    telemetry = service.telemetry
+    bounds = Bounds.within(files.now)
+    connections = descriptors.BoundedConnections(bounds, service.trusted, telemetry)
+    telemetry.watch(metrics.CONNECTIONS, lambda: len(connections))
     here = chosen.address(bound.getsockname()[1])
     public_url = chosen.public_url or here
     caveats = service.readiness.caveats
@@ -46,9 +55,9 @@ def serve(
     def announce() -> None:
         typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
         typer.echo(example)
+        log.info("open files: %s; connections: %d at most, %d from one address", files, bounds.most, bounds.each)
 
     # Without a file to read again SIGHUP says that the terminal is gone: the service ends, in order.
     on_hangup = service.read_again if chosen.deny else None
-    server.run(
-        create_app(service, public_url), bound, chosen.grace, announce, service.stop, on_hangup, service.telemetry
-    )
+    app = create_app(service, public_url)
+    server.run(app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections)

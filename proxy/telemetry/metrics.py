@@ -42,6 +42,15 @@ REFUSALS = Metric(
     "Problems that were answered, by code; with those of request heads, which no other metric has.",
     ("code",),
 )
+CONNECTIONS = Metric("promptcdn_connections", "gauge", "Connections of clients that are open now.")
+CONNECTIONS_CLOSED = Metric(
+    "promptcdn_connections_closed_total",
+    "counter",
+    "Connections that were closed though their clients kept them: bound and peer_bound (there were too many, in all or"
+    " of one address, and it had waited longest for a request), refused (new, while all others were being answered),"
+    " silent (no request came).",
+    ("reason",),
+)
 FLIGHTS_BEGUN = Metric(
     "promptcdn_flights_begun_total", "counter", "Requests that found no picture and began to have it made."
 )
