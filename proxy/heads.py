@@ -91,7 +91,11 @@ class GuardedHeads(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._open.opened(self, self.client[0] if self.client else None)
+        if self.client is None:
+            # Reset before it was accepted: nobody is there, and nobody knows whose it was.
+            transport.abort()
+            return
+        self._open.opened(self, self.client[0])
         self._arm()
 
     def close(self) -> None:

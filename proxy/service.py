@@ -177,6 +177,7 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
     watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.WAITING, lambda: service.errands.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.resting)

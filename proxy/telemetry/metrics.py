@@ -59,6 +59,11 @@ FLIGHTS_JOINED = Metric(
 )
 FLIGHTS = Metric("promptcdn_flights", "gauge", "Pictures that are being made now.")
 QUEUE = Metric("promptcdn_queue", "gauge", "Pictures that wait for their turn to be made.")
+WAITING = Metric(
+    "promptcdn_requests_waiting",
+    "gauge",
+    "Requests that wait for the store, an encode or a new picture; with those whose askers have left.",
+)
 PAID = Metric("promptcdn_paid_total", "counter", "Calls that cost money, or may have.", ("engine",))
 CREDITS = Metric("promptcdn_credits_total", "counter", "What those calls cost, in credits.", ("engine",))
 SPENT_PICTURES = Metric(
