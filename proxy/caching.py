@@ -93,13 +93,17 @@ TABLE: Mapping[Outcome, Row] = {
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture as it is sent. `made_at` is its master's birth in Unix seconds."""
+    """A picture as it is sent. `made_at` is its master's birth in Unix seconds.
+
+    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where that is not known.
+    """
 
     content_key: str
     body: bytes
     media_type: str
     made_at: int
     stored: bool = True
+    picture: str = ""
 
     @cached_property
     def sha256(self) -> bytes:

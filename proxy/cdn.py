@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from weakref import WeakValueDictionary
 
 import cachetools
@@ -30,7 +31,7 @@ from proxy.making import Clock, Making, Removals
 from proxy.problems import Problem, StoreUnknown
 from proxy.rates import Rates
 from proxy.renditions import Found, Renditions
-from proxy.request import Defaults, Delivery, Request, resolve
+from proxy.request import Asked, Defaults, Delivery, Request, as_drawn, departures, resolve
 
 STAND_IN_TIME = timedelta(seconds=60)
 _POOLS_REMEMBERED = 10_000
@@ -53,11 +54,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class _Order:
-    """A URL's whole resolved request; `new` where no binding said so yet."""
+    """A URL's whole resolved request, and the request it is bound as; `new` where no binding said so yet."""
 
-    as_asked_key: str
+    asked: Asked
     bound: Bound
     new: bool
+
+    @property
+    def as_asked_key(self) -> str:
+        return keys.as_asked_key(self.asked)
 
 
 class Cdn:
@@ -105,6 +110,8 @@ class Cdn:
     async def stored(self, content_key: str, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged:
         """A permalink's picture. Never makes one: `Problem` (404) where there is none."""
         answer = await self._ready(content_key, delivery, None, has)
+        if answer is None and await self._renditions.restore(content_key):
+            answer = await self._ready(content_key, delivery, None, has)
         if answer is None:
             raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
         return answer
@@ -121,26 +128,31 @@ class Cdn:
         """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
         if isinstance(request.asked.seed, str):
             request = _at(request, seeds.period_name(request.asked.seed, self._clock.utc()))
-        order = (await self._order(request)).bound
-        return Look(order.resolved.seed, order.resolved, order.content_key, await self._state(order.content_key))
+        order = await self._order(request)
+        resolved, key = order.bound.resolved, order.bound.content_key
+        state = await self._state(order)
+        header = await self._renditions.header(key) if state == "stored" else None
+        return Look(resolved.seed, resolved, key, state, header.lineage.stand_in if header else None)
 
     def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""
         drawn = seeds.pool(keys.as_asked_form(request.asked), self._rules.variants)
         return tuple(request.view(seed) for seed in drawn)
 
-    async def _state(self, content_key: str) -> State:
+    async def _state(self, order: _Order) -> State:
+        content_key = order.bound.content_key
         if await self._removals.removed(content_key):
             return "removed"
         if self._flights.under_way(content_key):
             return "generating"
-        if await self._renditions.has(content_key):
+        # Only a URL that is bound had a picture that can be lost.
+        if await (self._renditions.has if order.new else self._renditions.survives)(content_key):
             return "stored"
         return "blocked" if await self._bindings.filtered(content_key) else "absent"
 
     async def _seeded(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         order = await self._order(request)
-        answer = await self._find(order.bound, request.delivery, asker.has)
+        answer = await self._find(order, request.delivery, asker.has)
         if answer is None and asker.making:
             answer = await self._make(order, request, asker)
         if isinstance(answer, Answer) and order.new:
@@ -148,16 +160,32 @@ class Cdn:
         return answer
 
     async def _order(self, request: Request) -> _Order:
-        as_asked_key = keys.as_asked_key(request.asked)
-        known = await self._bindings.of(as_asked_key)
-        if known is not None:
-            return _Order(as_asked_key, known, new=False)
-        resolved = resolve(request.asked, self._rules.defaults, nearest=request.nearest)
-        return _Order(as_asked_key, bound(resolved), new=True)
+        """What the URL is bound to; else what it means today.
 
-    async def _find(self, bound: Bound, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged | None:
-        answer = await self._ready(bound.content_key, delivery, bound.resolved.size, has)
-        if answer is None and await self._bindings.filtered(bound.content_key):
+        A face that takes the nearest of what is offered binds the request as drawn, where that is not as asked: what
+        another face refuses today may be offered tomorrow, and is not to be bound to something else by then.
+        """
+        asked = request.asked
+        if (known := await self._known(asked)) is not None:
+            return known
+        resolved = resolve(asked, self._rules.defaults, nearest=request.nearest)
+        if request.nearest and departures(asked, resolved):
+            asked = as_drawn(asked, resolved)
+            if (known := await self._known(asked)) is not None:
+                return known
+        return _Order(asked, bound(resolved), new=True)
+
+    async def _known(self, asked: Asked) -> _Order | None:
+        known = await self._bindings.of(keys.as_asked_key(asked))
+        return None if known is None else _Order(asked, known, new=False)
+
+    async def _find(self, order: _Order, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged | None:
+        content_key, resolved = order.bound.content_key, order.bound.resolved
+        answer = await self._ready(content_key, delivery, resolved.size, has)
+        # A URL that is bound had a picture: what is left of it comes before another one.
+        if answer is None and not order.new and await self._renditions.restore(content_key, resolved.parameters()):
+            answer = await self._ready(content_key, delivery, resolved.size, has)
+        if answer is None and await self._bindings.filtered(content_key):
             raise problems.filtered()
         return answer
 
@@ -167,10 +195,18 @@ class Cdn:
         """What can be answered with what is stored. Who says to have the picture gets no rendition made for it."""
         await self._require_not_removed(content_key)
         tag = has.tag_of(content_key)
+        if tag is not None and await self._was_remade(content_key):
+            tag = None
         found = await self._renditions.find(content_key, delivery, master, encode=tag is None)
+        await self._require_not_removed(content_key)  # while it was read or encoded
         if found is not None:
             return _hit(found)
         return None if tag is None else Unchanged(content_key, tag)
+
+    async def _was_remade(self, content_key: str) -> bool:
+        """Whether another picture was shown under this key before: then half of a tag does not say which one."""
+        header = await self._renditions.header(content_key)
+        return header is not None and header.lineage.remade
 
     async def _require_not_removed(self, content_key: str) -> None:
         if await self._removals.removed(content_key):
@@ -183,6 +219,7 @@ class Cdn:
         await self._require_not_removed(bound.content_key)  # while it was made
         patience = max(_LEAST_PATIENCE, asker.until - self._clock.monotonic())
         found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size, patience=patience)
+        await self._require_not_removed(bound.content_key)  # while it was encoded
         if found is None:
             raise StoreUnknown("the picture was made, and the store does not have it")
         return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
@@ -200,7 +237,13 @@ class Cdn:
             known = self._flights.under_way(content_key) or await self._flights.under_way_elsewhere(content_key)
             if not known:
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
-            return self._flights.join(content_key, lambda: self._making.make(order.as_asked_key, order.bound))
+            make = partial(self._making.make, order.as_asked_key, order.bound, bound=not order.new)
+            return self._flights.join(content_key, make)
+
+    async def _location(self, view: Request) -> str:
+        """The seeded URL of a view, in words that every face understands."""
+        asked = (await self._order(view)).asked if view.nearest else view.asked
+        return grammar.canonical_url(asked, view.delivery)
 
     def _one_at_a_time(self, key: str) -> asyncio.Lock:
         return self._beginning.setdefault(key, asyncio.Lock())
@@ -215,8 +258,8 @@ class Cdn:
             return replace(answer, outcome=Outcome.UNSTORED, status=replace(answer.status, stored=False))
         if winner.content_key == order.bound.content_key:
             return answer
-        rightful = _Order(order.as_asked_key, winner, new=False)
-        found = await self._find(winner, request.delivery)
+        rightful = _Order(order.asked, winner, new=False)
+        found = await self._find(rightful, request.delivery)
         return found or await self._make(rightful, request, asker)
 
     async def _seedless(self, request: Request, asker: Asker) -> Answer | None:
@@ -232,7 +275,7 @@ class Cdn:
             self._last_shown[pool_key] = view
             if absent and asker.making:
                 await self._make_behind(pool_key, absent[0], asker)
-            return replace(answer, outcome=Outcome.SEEDLESS, location=_location(view))
+            return replace(answer, outcome=Outcome.SEEDLESS, location=await self._location(view))
         if not absent:
             assert gone is not None, "a pool has a picture"
             raise Problem(gone.kind, f"every picture of this URL is gone; the last one: {gone.detail}")
@@ -294,7 +337,7 @@ class Cdn:
                 raise Problem(problem.kind, problem.detail, cache_control=problems.kept(5)) from None
             raise
         assert not isinstance(answer, Unchanged)
-        return answer and replace(answer, outcome=Outcome.AWAITED, location=_location(view))
+        return None if answer is None else replace(answer, outcome=Outcome.AWAITED, location=await self._location(view))
 
     async def _make_behind(self, pool_key: str, missing: Request, asker: Asker) -> None:
         """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent.
@@ -331,7 +374,7 @@ class Cdn:
         if answer is None:
             return None
         outcome = Outcome.CALENDAR if answer.outcome is Outcome.SEEDED else answer.outcome
-        return replace(answer, outcome=outcome, location=_location(current), until=end)
+        return replace(answer, outcome=outcome, location=await self._location(current), until=end)
 
     async def _stand_in(self, request: Request, current: Request, start: datetime, asker: Asker) -> Answer | None:
         """The picture of the period before `start`, if it is stored; the present one's is begun behind it."""
@@ -347,7 +390,7 @@ class Cdn:
         order = await self._order(current)
         with contextlib.suppress(Problem):
             await self._begin(order, current, asker)
-        return replace(shown, outcome=Outcome.STAND_IN, location=_location(last))
+        return replace(shown, outcome=Outcome.STAND_IN, location=await self._location(last))
 
 
 # For looks at what is stored: nothing is awaited.
@@ -364,10 +407,6 @@ def _answer(rendition: Rendition, status: CacheStatus) -> Answer:
 
 def _at(request: Request, period: str) -> Request:
     return request.view(seeds.of_period(period))
-
-
-def _location(view: Request) -> str:
-    return grammar.canonical_url(view.asked, view.delivery)
 
 
 def _is_filtered(problem: Problem) -> bool:

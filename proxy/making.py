@@ -45,6 +45,13 @@ class Removals(Protocol):
     async def purge(self, content_key: str, now: int) -> object:
         """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnknown`."""
 
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+        """Whether another picture was there before the one that is to be made: then nothing of it is shown any more,
+        by no process on the store, once this returns.
+
+        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
+        """
+
 
 class Making:
     """Makes, pays for and keeps pictures. A key whose paid answer was no good rests before it is tried again."""
@@ -78,14 +85,14 @@ class Making:
         """How many keys rest now."""
         return self._rests.count(self._clock.monotonic())
 
-    async def make(self, as_asked_key: str, order: Bound) -> None:
+    async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
-        spool. Raises `Problem`."""
+        spool. `bound`: the URL was bound to it before, so that there was a picture. Raises `Problem`."""
         # Look again. 1: A finds nothing. 2: the flight before, B, lands, stores and goes. 3: A starts this one.
         # Without the look, the picture of step 2 would be paid for a second time. B may be another replica's.
         key = order.content_key
-        if not await self._renditions.has(key):
-            paid = await self._spool.get(key) or await self._pay(Order(as_asked_key, order.resolved, key))
+        if not await self._renditions.restore(key, order.resolved.parameters()):
+            paid = await self._spool.get(key) or await self._pay(as_asked_key, order, bound=bound)
             await self.settle(paid, self._patience)
         if not self._spool.holds(key):
             await self._bind(as_asked_key, order)
@@ -118,14 +125,17 @@ class Making:
         if master is None:
             raise problems.filtered()
 
-    async def _pay(self, order: Order) -> Paid:
+    async def _pay(self, as_asked_key: str, wanted: Bound, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, the key rests."""
-        if await self._removed(order.content_key):  # while it waited for its turn
+        key = wanted.content_key
+        if await self._removed(key):  # while it waited for its turn
             raise problems.removed()
-        await self._require_unfiltered(order.content_key)
-        self._require_generator(order.resolved.generator)
-        await self._require_rested(order.content_key)
+        await self._require_unfiltered(key)
+        self._require_generator(wanted.resolved.generator)
+        await self._require_rested(key)
         await self._spool.secure()
+        again = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+        order = Order(as_asked_key, wanted.resolved, key, again)
         reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         charged = self._generator.paid
         try:
