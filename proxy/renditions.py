@@ -129,10 +129,10 @@ class Renditions:
         """What the master says of itself, its bytes unread; remembered. Raises `StoreUnknown`."""
         if (known := self._headers.get(content_key)) is not None:
             return known
-        began = self._forgets
+        since = self._forgets
         found = await self._present(content_key)
         # What waits in the spool gets its place in the store later.
-        if found is not None and not self._spool.holds(content_key) and not self._was_forgotten(content_key, began):
+        if found is not None and not self._spool.holds(content_key) and not self._was_forgotten(content_key, since):
             self._headers[content_key] = found
         return found
 
@@ -193,13 +193,13 @@ class Renditions:
         self, content_key: str, made: Variant, *, encode: bool = True, patience: float = _PATIENCE
     ) -> Rendition | None:
         """From the store or the spool, made if need be; remembered."""
-        began = self._forgets
+        since = self._forgets
         source = await self._read_together(content_key, made, encode=encode)
         if source is None:
             return None
-        rendition = await self._rendition(content_key, source, made, patience)
+        rendition = await self._rendition(content_key, source, made, patience, since)
         # 1: this reads or encodes a picture. 2: the picture is purged. 3: nothing of it may be kept or answered.
-        if rendition is None or self._was_forgotten(content_key, began):
+        if rendition is None or self._was_forgotten(content_key, since):
             return None
         self._memory.put(made.label, rendition)
         return rendition
@@ -245,9 +245,9 @@ class Renditions:
     async def _restored(self, content_key: str, resolved: Mapping[str, Any] | None) -> bool:
         if await self.has(content_key):
             return True
-        began = self._forgets
+        since = self._forgets
         master = await self._survivors.stand_in(content_key, resolved)
-        if master is None or self._was_forgotten(content_key, began):
+        if master is None or self._was_forgotten(content_key, since):
             return False
         log.warning("the master of %s was lost: its rendition %s stands in", content_key, master.lineage.stand_in)
         await self.keep(content_key, master)
@@ -303,8 +303,10 @@ class Renditions:
         await self._store.delete(_rendition_name(content_key, made))
         return False
 
-    async def _rendition(self, content_key: str, source: _Source, made: Variant, patience: float) -> Rendition | None:
-        """`source` as that variant; `None` where the picture was purged meanwhile.
+    async def _rendition(
+        self, content_key: str, source: _Source, made: Variant, patience: float, since: int
+    ) -> Rendition | None:
+        """`source` as that variant; `None` where the picture was purged after `since`, when `source` was read.
 
         Encodes have a queue of their own: no look-up waits behind them.
         """
@@ -313,7 +315,7 @@ class Renditions:
         encodes = self._encodes if made.kept else self._odd_encodes
         # A line of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
         master = None if encodes.busy else source.record
-        flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master))
+        flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master, since))
         return await flight.outcome(patience)
 
     async def _master(self, content_key: str) -> Record | None:
@@ -335,12 +337,11 @@ class Renditions:
         self._remember(paid.order.content_key, master)
         return master
 
-    async def _encode(self, content_key: str, made: Variant, master: Record | None) -> Rendition | None:
+    async def _encode(self, content_key: str, made: Variant, master: Record | None, since: int) -> Rendition | None:
         """A variant of a master; if it is kept, what another encoder stored before is what is served.
 
-        `None` where the picture was purged while this went on: then nothing of it stays in the store.
+        `None` where the picture was purged after `since`: then nothing of it stays in the store.
         """
-        began = self._forgets
         master = master or await self._master(content_key)
         if master is None:
             return None
@@ -350,7 +351,7 @@ class Renditions:
         lineage = Lineage(master.picture)
         record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
-        if self._was_forgotten(content_key, began):
+        if self._was_forgotten(content_key, since):
             return None
         if self._spool.holds(content_key):
             return _rendition(content_key, record, stored=False)
@@ -360,7 +361,7 @@ class Renditions:
             winner = await self._store.put(_rendition_name(content_key, made), record)
         except StoreUnknown:
             return _rendition(content_key, record, stored=False)
-        if self._was_forgotten(content_key, began):
+        if self._was_forgotten(content_key, since):
             await self._store.delete(_rendition_name(content_key, made))
             return None
         return _rendition(content_key, winner)
