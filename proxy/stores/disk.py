@@ -54,10 +54,7 @@ class DiskStore:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, name)
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
-        def listed() -> tuple[Name, ...]:
-            return tuple(name for name, _ in self.listed(folder, leaf))
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, listed)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._names, folder, leaf)
 
     async def put(self, name: Name, record: Record) -> Record:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
@@ -97,6 +94,12 @@ class DiskStore:
                 return None if record is None else record.header
 
         return self._looked_up(name, header)
+
+    def _names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        try:
+            return tuple(name for name, _ in self.listed(folder, leaf))
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
 
     def _looked_up(self, name: Name, look_up: Callable[[Path], _T | None]) -> _T | None:
         try:
