@@ -156,8 +156,11 @@ class Renditions:
 
     async def keep(self, content_key: str, master: Record) -> None:
         """Stores a master for ever. Raises `StoreUnknown`."""
+        since = self._forgets
         winner = await self._store.put(Name("masters", content_key), master)
         self._just_kept[content_key] = winner
+        if not self._was_forgotten(content_key, since):
+            self._headers[content_key] = winner.header
         if winner.sha256 != master.sha256:
             # Another machine was first, and if the binding is still missing this is what is shown until then.
             self._remember(content_key, winner)
@@ -284,17 +287,21 @@ class Renditions:
             return _source(await self._master(content_key), ready=True)
         # A store that did not take the master need not be asked for what was made of it.
         if made.kept and not self._spool.holds(content_key):
-            record = await self._store.get(_rendition_name(content_key, made))
-            if record is not None and await self._is_of_its_master(content_key, made, record):
+            # Both at once: each is a round trip to a bucket.
+            record, master = await asyncio.gather(
+                self._store.get(_rendition_name(content_key, made)), self.header(content_key)
+            )
+            if record is not None and await self._is_shown(content_key, made, record, master):
                 return _Source(record, ready=True)
+            if master is None:
+                return None
         return _source(await self._master(content_key), ready=False) if encode else None
 
-    async def _is_of_its_master(self, content_key: str, made: Variant, rendition: Record) -> bool:
+    async def _is_shown(self, content_key: str, made: Variant, rendition: Record, master: Header | None) -> bool:
         """Whether a stored rendition was made of the master that is stored; one that was not is deleted.
 
         Where the master was lost, a rendition that no purge was meant for is what is left of the picture.
         """
-        master = await self.header(content_key)
         if master is None:
             return await self._survivors.any(content_key)
         if rendition.header.is_made_of(master):
