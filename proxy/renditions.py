@@ -42,6 +42,7 @@ _TRIES_APART = 2.0
 # The stored PNG is its own whole rendition.
 _MASTER = Variant("png")
 _ANY_SIZE = (1, 1)
+_WEIGHT: Callable[[Record], int] = lambda record: len(record.body)  # noqa: E731 - a value of the caches
 
 _T = TypeVar("_T")
 
@@ -71,10 +72,10 @@ class Renditions:
         self._spool = spool
         self._observer = observer
         # Masters of what waits in the spool, where it lies as it came from the upstream.
-        self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _weight)
+        self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _WEIGHT)
         # Whoever waits for a new picture reads it back at once, and must not miss it because that fails.
         self._just_kept: cachetools.TTLCache[str, Record] = cachetools.TTLCache(
-            _WAITING_BYTES, _KEPT_SECONDS, getsizeof=_weight
+            _WAITING_BYTES, _KEPT_SECONDS, getsizeof=_WEIGHT
         )
         self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_HEADERS_REMEMBERED, _TRIES_APART)
         # Of masters, which are large to read for their size or their digest.
@@ -254,7 +255,13 @@ class Renditions:
             return False
         log.warning("the master of %s was lost: its rendition %s stands in", content_key, master.lineage.stand_in)
         await self.keep(content_key, master)
-        return True
+        if not self._was_forgotten(content_key, since):
+            return True
+        # 1: the rendition is read. 2: a purge deletes it. 3: what was made of it is stored, and would undo the purge.
+        there = await self._store.look(Name("masters", content_key))
+        if there is not None and there.picture == master.picture:
+            await self._store.delete(Name("masters", content_key))
+        return False
 
     async def _read_together(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
         """What the one read gives that all share who look for one picture at once."""
@@ -374,7 +381,7 @@ class Renditions:
         return _rendition(content_key, winner)
 
     def _remember(self, content_key: str, master: Record) -> None:
-        if _weight(master) <= self._masters.maxsize:
+        if len(master.body) <= self._masters.maxsize:
             self._masters[content_key] = master
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
@@ -391,7 +398,3 @@ def _rendition_name(content_key: str, made: Variant) -> Name:
 
 def _rendition(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
     return Rendition(content_key, record.body, record.media_type, record.made_at, stored, record.picture)
-
-
-def _weight(record: Record) -> int:
-    return len(record.body)

@@ -225,3 +225,28 @@ def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> N
         assert shelf.objects == {}
 
     within(work, shelf, memory=10**6)
+
+
+def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
+    class Held(Shelf):
+        """A store that is purged while it takes a stand-in."""
+
+        purge: Callable[[], None] | None = None
+
+        async def put(self, name: Name, record: Record) -> Record:
+            winner = await super().put(name, record)
+            if record.lineage.stand_in is not None and self.purge is not None:
+                self.purge()
+            return winner
+
+    shelf = Held()
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        await seen(renditions)
+        del shelf.objects[name()]
+        shelf.purge = lambda: renditions.forget(KEY)
+        assert not await renditions.restore(KEY)
+        assert name() not in shelf.objects
+
+    within(work, shelf)
