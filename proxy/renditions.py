@@ -168,8 +168,8 @@ class Renditions:
 
     @property
     def shared(self) -> tuple[Flights[Any], ...]:
-        """The flights in which reads and encodes are shared."""
-        return self._reads, self._encodes, self._odd_encodes
+        """The flights in which reads, encodes and restorations are shared."""
+        return self._reads, self._encodes, self._odd_encodes, self._restorations
 
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
