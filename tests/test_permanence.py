@@ -164,6 +164,7 @@ SDXL = "stable-diffusion-xl-1024-v1-0"
 @pytest.mark.parametrize("query", ["engine=later", "width=320&height=256", "engine=later&width=512"])
 def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_asked(tmp_path: Path, query: str) -> None:
     """A stranger's look at `/prompt/x?engine=…` must not decide what `/?prompt=x&engine=…` is once it is offered."""
+    lenient = grammar.parse_path(b"x", f"seed=1&{query}".encode())
 
     async def stranger(house: House) -> None:
         request = grammar.parse_path(b"x", f"seed=1&{query}".encode())
@@ -183,6 +184,12 @@ def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_aske
         assert bound.rendition is not None
         drawn = house.painter.calls[0]
         assert drawn.engine == ("later" if "engine" in query else "any")
+
+        # What the lenient face drew stays at its own URL, whatever is offered by now.
+        old = await house.cdn.answer(lenient, Asker(house._seconds() + 20, Client(None)))
+        assert isinstance(old, Answer)
+        assert old.content_key != bound.content_key
+        assert len(house.painter.calls) == 1
 
     within(tmp_path, later, defaults=Defaults("painter", "any", ("any", "later")))
 

@@ -39,15 +39,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Order:
-    """A URL's whole resolved request, and the request it is bound as; `new` where no binding said so yet."""
+    """A URL's whole resolved request, under the key that binds the URL to it; `new` where no binding said so yet.
 
+    `asked` is the request in words that every face understands.
+    """
+
+    key: str
     asked: Asked
     bound: Bound
     new: bool
-
-    @property
-    def as_asked_key(self) -> str:
-        return keys.as_asked_key(self.asked)
 
 
 class Seeded:
@@ -110,24 +110,38 @@ class Seeded:
         return Look(resolved.seed, resolved, key, state, header.lineage.stand_in if header else None)
 
     async def order(self, request: Request) -> Order:
-        """What the URL is bound to; else what it means today.
+        """What the URL is bound to; else what it means today. Raises `Problem`."""
+        if request.nearest:
+            return await self._order_of_the_nearest(request.asked)
+        known = await self._known(request.asked)
+        return known or self._new(request.asked)
 
-        A face that takes the nearest of what is offered binds the request as drawn, where that is not as asked: what
-        another face refuses today may be offered tomorrow, and is not to be bound to something else by then.
+    async def _order_of_the_nearest(self, asked: Asked) -> Order:
+        """The order of a face that draws the nearest of what is offered.
+
+        Where that is not as asked the URL has a binding of its own, and is the request as drawn.
         """
-        asked = request.asked
+        key = keys.nearest_key(asked)
+        bound_before = await self._bindings.of(key)
+        if bound_before is not None:
+            return Order(key, as_drawn(asked, bound_before.resolved), bound_before, new=False)
+        # Older versions bound such a URL as it was asked.
         if (known := await self._known(asked)) is not None:
             return known
-        resolved = resolve(asked, self._rules.defaults, nearest=request.nearest)
-        if request.nearest and departures(asked, resolved):
-            asked = as_drawn(asked, resolved)
-            if (known := await self._known(asked)) is not None:
-                return known
-        return Order(asked, bound(resolved), new=True)
+        resolved = resolve(asked, self._rules.defaults, nearest=True)
+        if not departures(asked, resolved):
+            return self._new(asked)
+        drawn = as_drawn(asked, resolved)
+        order = await self._known(drawn) or self._new(drawn)
+        return replace(order, key=key, new=True)
 
     async def _known(self, asked: Asked) -> Order | None:
-        known = await self._bindings.of(keys.as_asked_key(asked))
-        return None if known is None else Order(asked, known, new=False)
+        key = keys.as_asked_key(asked)
+        known = await self._bindings.of(key)
+        return None if known is None else Order(key, asked, known, new=False)
+
+    def _new(self, asked: Asked) -> Order:
+        return Order(keys.as_asked_key(asked), asked, bound(resolve(asked, self._rules.defaults)), new=True)
 
     async def _find(self, order: Order, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged | None:
         content_key, resolved = order.bound.content_key, order.bound.resolved
@@ -188,7 +202,7 @@ class Seeded:
             known = self._flights.under_way(content_key) or await self._flights.under_way_elsewhere(content_key)
             if not known:
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
-            make = partial(self._making.make, order.as_asked_key, order.bound, bound=not order.new)
+            make = partial(self._making.make, order.key, order.bound, bound=not order.new)
             return self._flights.join(content_key, make)
 
     async def location(self, view: Request) -> str:
@@ -204,12 +218,15 @@ class Seeded:
         if not answer.rendition.stored:
             return answer
         try:
-            winner = await self._bindings.bind(order.as_asked_key, order.bound, answer.rendition.made_at)
+            winner = await self._bindings.bind(order.key, order.bound, answer.rendition.made_at)
+            # The request as drawn, where the URL has a key of its own: its seeded URL is given out.
+            if winner == order.bound and order.key != (as_drawn_key := keys.as_asked_key(order.asked)):
+                await self._bindings.bind(as_drawn_key, order.bound, answer.rendition.made_at)
         except StoreUnknown:
             return replace(answer, outcome=Outcome.UNSTORED, status=replace(answer.status, stored=False))
         if winner.content_key == order.bound.content_key:
             return answer
-        rightful = Order(order.asked, winner, new=False)
+        rightful = Order(order.key, order.asked, winner, new=False)
         found = await self._find(rightful, request.delivery)
         return found or await self._make(rightful, request, asker)
 

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """One picture: its content key, and the URL by which it was named (path-absolute, canonical) with its key."""
+    """One picture: its content key, and the URL by which it was named (path-absolute, canonical) with the keys of its
+    bindings."""
 
     content_key: str
     url: str | None = None
-    as_asked_key: str | None = None
+    bound_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ async def _targets(target: str, service: "Service") -> list[Target]:
     looks = [(view, await service.cdn.look(view)) for view in views]
     seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
     return [
-        Target(content_key, grammar.canonical_url(asked, delivery), keys.as_asked_key(asked))
+        Target(content_key, grammar.canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
         for asked, delivery, content_key in seeded
     ]
 
@@ -131,8 +132,9 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
         names = await removals.take_down(key, wanted.reason, now)
     elif not wanted.undo:
         names = await removals.purge(key, now)
-    if wanted.rebind and target.as_asked_key and not wanted.dry_run:
-        names += await removals.unbind(target.as_asked_key, service.bindings.folders, now)
+    if wanted.rebind and not wanted.dry_run:
+        for bound_as in target.bound_as:
+            names += await removals.unbind(bound_as, service.bindings.folders, now)
     return Done(
         content_key=key,
         deleted=tuple(name.path for name in names),

@@ -12,7 +12,7 @@ import typer
 from proxy.cli.ending import FINDINGS, fail
 
 if TYPE_CHECKING:
-    from proxy.stores import InspectedStore, Name
+    from proxy.stores import InspectedStore, Name, Record
 
 app = typer.Typer(no_args_is_help=True, help="Look into the store, check it, copy it.")
 
@@ -72,10 +72,19 @@ async def _checked(kept: "InspectedStore", name: "Name") -> str:
     record = await kept.get(name)
     if record is None:
         return "corrupt"
+    if name.folder == "renditions":
+        return await _of_its_master(kept, record, name)
     if name.folder != "masters":
         return "good"
     named = keys.content_key(Resolved.from_parameters(record.resolved)) == name.leaf
     return "good" if named else "misnamed"
+
+
+async def _of_its_master(kept: "InspectedStore", rendition: "Record", name: "Name") -> str:
+    from proxy.stores import Name
+
+    master = await kept.look(Name("masters", name.leaf.partition(".")[0]))
+    return "good" if master is None or rendition.header.is_made_of(master) else "of another master"
 
 
 async def _copied(kept: "InspectedStore", other: "InspectedStore", name: "Name") -> str:
