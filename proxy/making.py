@@ -68,7 +68,9 @@ class Making:
         observer: Observer = UNOBSERVED,
         patience: float = PATIENCE,
         rests: Rests | None = None,
+        doubt: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`doubt` drops what is remembered as absent under a key, before anything is paid for."""
         self._generator = generator
         self._budget = budget
         self._spool = spool
@@ -79,6 +81,7 @@ class Making:
         self._patience = patience
         self._rests = rests or Rests()
         self._removals = removals
+        self._doubt = doubt
 
     @property
     def resting(self) -> int:
@@ -87,10 +90,19 @@ class Making:
 
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
-        spool. `bound`: the URL was bound to it before, so that there was a picture. Raises `Problem`."""
+        spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
+
+        `bound`: the URL was bound to it before, so that there was a picture.
+        """
         # Look again. 1: A finds nothing. 2: the flight before, B, lands, stores and goes. 3: A starts this one.
-        # Without the look, the picture of step 2 would be paid for a second time. B may be another replica's.
+        # Without the look, the picture of step 2 would be paid for a second time. B may be another process's, so
+        # nothing remembered is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
+        self._doubt(key)
+        self._doubt(as_asked_key)
+        known = await self._bindings.of(as_asked_key)
+        if known is not None and known.content_key != key:
+            return
         if not await self._renditions.restore(key, order.resolved.parameters()):
             paid = await self._spool.get(key) or await self._pay(as_asked_key, order, bound=bound)
             await self.settle(paid, self._patience)

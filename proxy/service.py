@@ -26,9 +26,10 @@ from proxy.generators.guarded import Guarded
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
-from proxy.leases import Alone, Leases, RedisLeases
+from proxy.leases import Alone, Leases, Nested, RedisLeases
 from proxy.leftovers import Leftovers
 from proxy.link import Link
+from proxy.lock_files import LockFiles
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
@@ -129,14 +130,16 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     generator = ObservedGenerator(_generator(settings, link), telemetry)
     kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
-    leases = RedisLeases(link, store.doubt) if link else Alone()
+    leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings = Bindings(store, generator.name, spool)
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     rests = Rests(link)
-    making = Making(generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests)
+    making = Making(
+        generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests, doubt=store.doubt
+    )
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(
@@ -272,6 +275,14 @@ def _link(settings: Settings) -> Link | None:
         return Link(settings.redis_url.get_secret_value())
     except ValueError:  # its text may show the password
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
+
+
+def _leases(settings: Settings, generator: Generator, link: Link | None) -> Leases:
+    """Who makes a picture, where several could: only what costs is worth waiting for."""
+    if not generator.paid:
+        return Alone()
+    machine = LockFiles(settings.data_dir / "locks")
+    return machine if link is None else Nested(machine, RedisLeases(link))
 
 
 def _budget(

@@ -177,7 +177,7 @@ class Seeded:
         if await self._removals.removed(content_key):
             raise problems.removed()
 
-    async def _make(self, order: Order, request: Request, asker: Asker) -> Answer:
+    async def _make(self, order: Order, request: Request, asker: Asker) -> Answer | Unchanged:
         flight, joined = await self.begin(order, request, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
@@ -185,9 +185,13 @@ class Seeded:
         patience = max(_LEAST_PATIENCE, asker.until - self._clock.monotonic())
         found = await self._renditions.find(bound.content_key, request.delivery, bound.resolved.size, patience=patience)
         await self._require_not_removed(bound.content_key)  # while it was encoded
-        if found is None:
-            raise StoreUnknown("the picture was made, and the store does not have it")
-        return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
+        if found is not None:
+            return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=joined))
+        # While it waited for its turn, another process may have bound the URL by other defaults.
+        winner = await self._bindings.of(order.key)
+        if winner is not None and winner.content_key != bound.content_key:
+            return await self._of_the_winner(order, winner, request, asker)
+        raise StoreUnknown("the picture was made, and the store does not have it")
 
     async def begin(self, order: Order, request: Request, asker: Asker) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.
@@ -226,7 +230,11 @@ class Seeded:
             return replace(answer, outcome=Outcome.UNSTORED, status=replace(answer.status, stored=False))
         if winner.content_key == order.bound.content_key:
             return answer
-        rightful = Order(order.key, order.asked, winner, new=False)
+        return await self._of_the_winner(order, winner, request, asker)
+
+    async def _of_the_winner(self, order: Order, winner: Bound, request: Request, asker: Asker) -> Answer | Unchanged:
+        """The picture that another process bound the URL to."""
+        rightful = replace(order, bound=winner, new=False)
         found = await self._find(rightful, request.delivery)
         return found or await self._make(rightful, request, asker)
 
