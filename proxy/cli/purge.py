@@ -89,6 +89,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 
     service = opened(chosen)
     try:
+        await service.known.see()
         return [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
     finally:
         await service.close()
