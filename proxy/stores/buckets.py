@@ -251,15 +251,18 @@ class Bucket:
             if status == 304 or (status in (409, 412) and s3_answers.code(error)):
                 return status
             raise
-        if not s3_answers.is_etag_of(data, answer):
-            self._require_stored(client, key, data)
-        return 200
+        if s3_answers.is_etag_of(data, answer) or self._is_stored(client, key, data):
+            return 200
+        if way is WriteOnce.LOOK_FIRST:  # another wrote at the same moment
+            return 412
+        raise StoreUnknown("the bucket does not have what it said it had stored")
 
-    def _require_stored(self, client: "S3Client", key: str, data: bytes) -> None:
-        """A look at the object's beginning and length. Raises `StoreUnknown` where this is not what was written."""
+    def _is_stored(self, client: "S3Client", key: str, data: bytes) -> bool:
+        """By a look at the object's beginning, which has the digest of the rest, and its length."""
         found = self._object(client, key, _LOOK)
-        if found is None or not found.data or (found.length, found.data) != (len(data), data[: len(found.data)]):
+        if found is None:
             raise StoreUnknown("the bucket does not have what it said it had stored")
+        return bool(found.data) and (found.length, found.data) == (len(data), data[: len(found.data)])
 
     def _delete_same(self, client: "S3Client", key: str, etag: str) -> bool:
         """Whether the object with that ETag was deleted; false where another is there by now, or none."""

@@ -55,8 +55,8 @@ class S3Store:
             raise StoreUnknown(identity.GARBLED) from None
 
     def identify(self) -> str:
-        made = self._bucket.write_new(identity.PATH, identity.written(identity.new(), int(time.time())))
-        if made and self._bucket.open() is WriteOnce.LOOK_FIRST:
+        self._bucket.write_new(identity.PATH, identity.written(identity.new(), int(time.time())))
+        if self._bucket.open() is WriteOnce.LOOK_FIRST:
             time.sleep(_OTHERS_SECONDS)
         if (winner := self.identity()) is None:
             raise StoreUnknown("the bucket does not have what it said it had stored")
