@@ -42,10 +42,11 @@ from proxy.renditions import Renditions
 from proxy.rests import Rests
 from proxy.settings import BadSettings, Settings, require_store
 from proxy.spool import Spool
-from proxy.stores import InspectedStore
+from proxy.stores import IdentifiableStore, InspectedStore
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
+from proxy.stores.known import KnownStore, StoreIds
 from proxy.stores.memory import Memory
 from proxy.stores.s3 import S3Store
 from proxy.telemetry import Telemetry, metrics, money
@@ -78,6 +79,7 @@ class Service:
     rates: SharedRates | SqliteRates | Uncounted
     trusted: TrustedProxies
     store: InspectedStore
+    known: KnownStore
     deny: DenyFile | None
     spool: Spool
     leftovers: Leftovers
@@ -87,6 +89,7 @@ class Service:
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
+        await self.known.start()
         await self.removals.start()
         if isinstance(self.budget, SharedBudget):
             await self.budget.start()
@@ -128,7 +131,8 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
-    kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
+    known = _known_store(settings, link)
+    kept = ObservedStore(known, telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
@@ -157,6 +161,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
+        known=known,
         deny=deny,
         spool=spool,
         leftovers=Leftovers(spool, making),
@@ -242,7 +247,14 @@ def _generator(settings: Settings, link: Link | None) -> InspectedGenerator:
         raise BadSettings(str(wrong)) from wrong
 
 
-def opened_store(url: str, setting: str) -> InspectedStore:
+def _known_store(settings: Settings, link: Link | None) -> KnownStore:
+    store = opened_store(settings.store_url, settings.store_setting)
+    # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
+    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
+    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, link), trust)
+
+
+def opened_store(url: str, setting: str) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
     A bucket that does not answer is no reason not to start: it is connected to when it is back.

@@ -1,4 +1,4 @@
-"""`promptcdn store stats | verify | copy`."""
+"""`promptcdn store stats | verify | copy | adopt`."""
 
 import asyncio
 import json
@@ -53,6 +53,34 @@ def copy(
     with _opened(source) as kept, _opened(to) as other, _named_faults():
         outcomes = _over(kept, "copying", lambda name: _copied(kept, other, name))
     _report(outcomes, as_json=as_json)
+
+
+@app.command()
+def adopt() -> None:
+    """Say that the store of the settings is the right one, after it was moved or restored. Its id is remembered.
+
+    Pictures that are not in it are made and paid for again.
+    """
+    from proxy import settings
+    from proxy.service import opened
+
+    async def adopted(chosen: settings.Settings) -> str:
+        service = opened(chosen)
+        try:
+            return await service.known.adopt()
+        finally:
+            await service.close()
+
+    try:
+        chosen = settings.load()
+        with _named_faults():
+            store_id = asyncio.run(adopted(chosen))
+    except settings.BadSettings as wrong:
+        fail(str(wrong))
+    if chosen.store_id not in ("", store_id):
+        fail(f'PROMPTCDN_STORE_ID="{chosen.store_id}" names another store: set it to {store_id}, or unset it')
+    typer.echo(f"{chosen.store_url} is the store from now on: its id {store_id} is remembered.")
+    typer.echo("A running service goes on in a second; pictures that are not in this store are made again.")
 
 
 def counted(kept: "InspectedStore") -> dict[str, dict[str, int]]:

@@ -204,6 +204,19 @@ class InspectedStore(Store, Protocol):
         ...
 
 
+class IdentifiableStore(InspectedStore, Protocol):
+    """A store by itself, which does not know whether it is the one that is meant."""
+
+    def identity(self) -> str | None:
+        """The id that was written into the store once; `None` where none was. Blocking; raises `StoreUnknown`."""
+        ...
+
+    def identify(self) -> str:
+        """The id that the store has from now on: a new one, or what another process was faster to write. Blocking;
+        raises `StoreUnknown`."""
+        ...
+
+
 def encoded(record: Record) -> bytes:
     """The file of a record."""
     return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n" + record.body
