@@ -136,15 +136,14 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
-    bindings = Bindings(store, generator.name, spool)
-    renditions = Renditions(store, memory, spool, telemetry)
+    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    rests = Rests(link)
+    rests, doubt, chance = Rests(link), store.doubt, random.SystemRandom()
     making = Making(
-        generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests, doubt=store.doubt
+        generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests, doubt=doubt
     )
-    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    rules = _rules(settings, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(
         settings=settings,

@@ -37,6 +37,8 @@ def get_together(base: str, *urls: str) -> list[httpx2.Response]:
 class Promptcdn:
     """A service on a free port, its data in `folder`. Ended by its own process id when the block ends."""
 
+    program: tuple[str, ...] = (PROMPTCDN,)
+
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
@@ -46,7 +48,7 @@ class Promptcdn:
     def __enter__(self) -> Self:
         self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [PROMPTCDN, "serve", *self._port()],
+            [*self.program, "serve", *self._port()],
             cwd=self.folder,
             env=environment(**self._settings),
             stdout=subprocess.PIPE,
