@@ -56,9 +56,13 @@ class Unchanged:
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of a seeded request without making anything."""
+    """What is known of a seeded request without making anything.
+
+    `stand_in` is the label of the rendition that stands in for the picture's lost master.
+    """
 
     seed: int
     resolved: Resolved
     content_key: str
     state: State
+    stand_in: str | None = None

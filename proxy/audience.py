@@ -6,11 +6,18 @@ never gets a placeholder, which would be built into its site for ever.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from proxy import fields
+
+# Field lines of a head, in order, names in lower case; a name may come twice.
+Lines = Sequence[tuple[str, str]]
+
+# The fields by which caches tell askers apart: the `Vary` of what looks different to different people.
+VARY = ("Accept", "User-Agent", "Via")
+_VARY = frozenset(name.lower() for name in VARY)
 
 # What go-camo, the most impatient, leaves time for.
 LOOK_SECONDS = 3.0
@@ -74,9 +81,9 @@ _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 
 def audience(headers: Mapping[str, str]) -> Audience:
     """Who sent `headers` (names in lower case)."""
-    agent = _said(headers, "user-agent")
-    if _is_image_proxy(headers, agent):
+    if _is_image_proxy(headers):
         return Audience.IMAGE_PROXY
+    agent = _said(headers, "user-agent")
     if any(re.search("prefetch|preview", _said(headers, name)) for name in _PREFETCHED):
         return Audience.CRAWLER
     if _CRAWLER.search(agent):
@@ -84,10 +91,34 @@ def audience(headers: Mapping[str, str]) -> Audience:
     return _reader(headers, agent)
 
 
-def _is_image_proxy(headers: Mapping[str, str], agent: str) -> bool:
+def joined(lines: Lines) -> dict[str, str]:
+    """The fields in `lines`: one that comes in several lines is the list of them all (RFC 9110 section 5.3)."""
+    found: dict[str, list[str]] = {}
+    for name, value in lines:
+        found.setdefault(name, []).append(value)
+    return {name: ", ".join(values) for name, values in found.items()}
+
+
+def told_by_vary(lines: Lines) -> bool:
+    """Whether caches that go by `VARY` know as well as we do whether an image proxy sent `lines`.
+
+    Nothing else of an audience changes what a cache may keep. 1: somebody asks as camo does, and says `Sec-Fetch-Dest`
+    beside. 2: the answer for a browser is kept. 3: camo asks, and is shown it. So what another field decided is nobody
+    else's; what came in several lines either, since some caches compare the first line and others all of them; and
+    what is longer than we read, since they may read on.
+    """
+    seen = [(name, value) for name, value in lines if name in _VARY]
+    alone = dict(seen)
+    if len(alone) != len(seen) or not all(map(fields.is_read_whole, alone.values())):
+        return False
+    return _is_image_proxy(alone) == _is_image_proxy(joined(lines))
+
+
+def _is_image_proxy(headers: Mapping[str, str]) -> bool:
     # Chats have desktop programs too, which name themselves and are browsers inside: those say what they fetch for.
     if any(name.startswith("sec-fetch-") for name in headers):
         return False
+    agent = _said(headers, "user-agent")
     # CDNs name themselves in `Via` too: only a camo is meant.
     return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in _said(headers, "via")
 

@@ -70,7 +70,7 @@ class Bindings:
         """Whether the upstream's filter refused this picture."""
         if content_key in self._verdicts or (self._spool is not None and self._spool.refuses(content_key)):
             return True
-        if await self._store.get(Name("verdicts", content_key)) is None:
+        if await self._store.look(Name("verdicts", content_key)) is None:
             return False
         self._verdicts[content_key] = True
         return True

@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Literal, Self
 
+from proxy.audience import VARY
 from proxy.problems import NO_STORE, TOO_SLOW, Problem, kept
 
 YEAR = 31_536_000
@@ -33,7 +34,7 @@ ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-l
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
 # Cacheable, and shown differently to different people: one of them must not get the other's answer.
-_BY_ASKER = "Accept, User-Agent, Via"
+_BY_ASKER = ", ".join(VARY)
 
 # A `Content-Location` beyond this is the permalink: nginx answers 502 when a head outgrows its 4 kB buffer.
 LOCATION_MAX = 2000
@@ -93,13 +94,17 @@ TABLE: Mapping[Outcome, Row] = {
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture as it is sent. `made_at` is its master's birth in Unix seconds."""
+    """A picture as it is sent. `made_at` is its master's birth in Unix seconds.
+
+    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where that is not known.
+    """
 
     content_key: str
     body: bytes
     media_type: str
     made_at: int
     stored: bool = True
+    picture: str = ""
 
     @cached_property
     def sha256(self) -> bytes:
@@ -160,16 +165,18 @@ def picture_headers(
     seconds_left: int = 0,
     *,
     negotiated: bool = False,
+    shared: bool = True,
 ) -> dict[str, str]:
     """Every header of a picture but `ALWAYS` and those of the moment.
 
-    `negotiated`: its format is what `Accept` made of `auto`.
+    `negotiated`: its format is what `Accept` made of `auto`. Not `shared`: caches would show it to others than it is
+    for (`audience.told_by_vary`).
     """
     row = TABLE[outcome]
     headers = {
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
-        "cache-control": cache_control(outcome, seconds_left),
+        "cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE,
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
         "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
@@ -193,24 +200,27 @@ def unchanged_headers(tag: str, outcome: Outcome, where: Where, seconds_left: in
     return checked(headers)
 
 
-def unmade_headers(media_type: str, *, negotiated: bool = False) -> dict[str, str]:
+def unmade_headers(media_type: str, *, negotiated: bool = False, shared: bool = True) -> dict[str, str]:
     """The answer to HEAD for a picture that nobody made yet: nothing is generated to answer it."""
     headers = {
         "content-type": media_type,
-        "cache-control": cache_control(Outcome.UNMADE),
+        "cache-control": cache_control(Outcome.UNMADE) if shared else NO_STORE,
         "content-security-policy": _SANDBOX,
         "cache-status": _MISS,
     }
     return {**headers, "vary": "Accept"} if negotiated else headers
 
 
-def problem_headers(problem: Problem, media_type: str = "application/problem+json") -> dict[str, str]:
+def problem_headers(
+    problem: Problem, media_type: str = "application/problem+json", *, shared: bool = True
+) -> dict[str, str]:
     """The headers of an error, as a document or as a picture that says the same.
 
-    What caches may keep varies by who asks, since what they are shown does.
+    What caches may keep varies by who asks, since what they are shown does. Not `shared`: they may not keep it.
     """
-    headers = {**problem.headers, "content-type": media_type, "cache-control": problem.cache_control}
-    if problem.cache_control != NO_STORE:
+    kept = problem.cache_control if shared else NO_STORE
+    headers = {**problem.headers, "content-type": media_type, "cache-control": kept}
+    if kept != NO_STORE:
         headers["vary"] = _BY_ASKER
     if problem.retry_after is not None:
         headers["retry-after"] = str(max(1, problem.retry_after))
@@ -219,9 +229,9 @@ def problem_headers(problem: Problem, media_type: str = "application/problem+jso
     return checked(headers)
 
 
-def shown_headers(problem: Problem, media_type: str) -> dict[str, str]:
+def shown_headers(problem: Problem, media_type: str, *, shared: bool = True) -> dict[str, str]:
     """The headers of an error that an image proxy gets as a picture with 200, since it shows nothing else."""
-    return {**problem_headers(problem, media_type), "promptcdn-status": str(problem.kind.status)}
+    return {**problem_headers(problem, media_type, shared=shared), "promptcdn-status": str(problem.kind.status)}
 
 
 def on_every_answer(request_id: str, milliseconds: float) -> dict[str, str]:

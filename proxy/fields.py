@@ -18,6 +18,11 @@ def text(value: str) -> str:
     return value[:FIELD_MAX]
 
 
+def is_read_whole(value: str) -> bool:
+    """Whether nothing of it is ignored, be it a list or not."""
+    return len(value) <= FIELD_MAX and value.count(",") < ENTRIES_MAX
+
+
 def first(lines: Sequence[str]) -> list[str]:
     """The lines of a list, from the left; an entry that would be cut is left out."""
     kept, room = list[str](), FIELD_MAX

@@ -1,6 +1,6 @@
 """What is known of a URL, as the JSON of `/info`: makes nothing, writes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from proxy import grammar
 from proxy.answers import Look, State
@@ -29,8 +29,14 @@ async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "snippets": snippets(public_url + url, asked.prompt),
-        "notes": [*request.notes, *departures(asked, looks[0].resolved)],
+        "notes": [*request.notes, *departures(asked, looks[0].resolved), *_stand_ins(looks)],
     }
+
+
+def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
+    for look in looks:
+        if look.stand_in is not None:
+            yield f"the master of the picture with seed {look.seed} was lost, its rendition {look.stand_in} stands in"
 
 
 def _whole(states: Iterable[State]) -> State:

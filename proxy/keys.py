@@ -24,6 +24,16 @@ def as_asked_key(asked: Asked) -> str:
     return hashlib.sha256(as_asked_form(asked)).hexdigest()
 
 
+def nearest_key(asked: Asked) -> str:
+    """64 hex digits that name what a URL asks for under a face that draws the nearest of what is offered.
+
+    A binding of its own: what that face draws in place of something that is not offered must not decide what other
+    faces show once it is offered.
+    """
+    form = rfc8785.dumps({"as_asked": AS_ASKED_VERSION, "nearest": True, **asked.parameters()})
+    return hashlib.sha256(form).hexdigest()
+
+
 def content_form(resolved: Resolved) -> bytes:
     """The whole order for one picture as canonical JSON, the generator's name included."""
     return rfc8785.dumps({"content": CONTENT_VERSION, **resolved.parameters()})

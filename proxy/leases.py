@@ -1,4 +1,4 @@
-"""Leases: who makes a picture, of all the replicas that share one Redis.
+"""Leases: who makes a picture, of all the replicas that share one Redis. Those of one machine are `lock_files`.
 
     SET NX PX → work, renewed meanwhile → delete, and say so to those who wait
 
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -72,16 +72,31 @@ class Alone:
         """Nothing is open."""
 
 
+class Nested:
+    """Leases of a machine's processes within those of all machines: of one machine, one process asks for the latter."""
+
+    def __init__(self, machine: Leases, all_machines: Leases) -> None:
+        self._machine = machine
+        self._all = all_machines
+
+    @asynccontextmanager
+    async def held(self, key: str) -> AsyncIterator[None]:
+        async with self._machine.held(key), self._all.held(key):
+            yield
+
+    async def taken(self, key: str) -> bool:
+        return await self._machine.taken(key) or await self._all.taken(key)
+
+    async def close(self) -> None:
+        await self._machine.close()
+        await self._all.close()
+
+
 class RedisLeases:
-    """Leases of `seconds`, renewed all the time. While Redis is down everybody works on, each for themselves.
+    """Leases of `seconds`, renewed all the time. While Redis is down everybody works on, each for themselves."""
 
-    `doubt` is called with each key before it is worked on, also where nobody had to wait. 1: A looks and finds nothing.
-    2: B stores the picture and ends its lease. 3: A finds the lease free, and must not believe what it saw.
-    """
-
-    def __init__(self, link: Link, doubt: Callable[[str], None], seconds: float = SECONDS) -> None:
+    def __init__(self, link: Link, seconds: float = SECONDS) -> None:
         self._link = link
-        self._doubt = doubt
         self._seconds = seconds
         self._milliseconds = str(int(seconds * 1000))
         # Events live for as long as somebody awaits them.
@@ -145,7 +160,6 @@ class RedisLeases:
                         await ended.wait()
         except RedisDown:
             log.debug("no lease of %s: each replica for itself", key)
-        self._doubt(key)
 
     async def _renew(self, lease: str, token: str) -> None:
         """Until it is cancelled. A lease that was lost stays lost, and the work goes on."""

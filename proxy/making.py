@@ -45,6 +45,13 @@ class Removals(Protocol):
     async def purge(self, content_key: str, now: int) -> object:
         """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnknown`."""
 
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+        """Whether another picture was there before the one that is to be made: then nothing of it is shown any more,
+        by no process on the store, once this returns.
+
+        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
+        """
+
 
 class Making:
     """Makes, pays for and keeps pictures. A key whose paid answer was no good rests before it is tried again."""
@@ -61,7 +68,9 @@ class Making:
         observer: Observer = UNOBSERVED,
         patience: float = PATIENCE,
         rests: Rests | None = None,
+        doubt: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`doubt` drops what is remembered as absent under a key, before anything is paid for."""
         self._generator = generator
         self._budget = budget
         self._spool = spool
@@ -72,20 +81,30 @@ class Making:
         self._patience = patience
         self._rests = rests or Rests()
         self._removals = removals
+        self._doubt = doubt
 
     @property
     def resting(self) -> int:
         """How many keys rest now."""
         return self._rests.count(self._clock.monotonic())
 
-    async def make(self, as_asked_key: str, order: Bound) -> None:
+    async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
-        spool. Raises `Problem`."""
+        spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
+
+        `bound`: the URL was bound to it before, so that there was a picture.
+        """
         # Look again. 1: A finds nothing. 2: the flight before, B, lands, stores and goes. 3: A starts this one.
-        # Without the look, the picture of step 2 would be paid for a second time. B may be another replica's.
+        # Without the look, the picture of step 2 would be paid for a second time. B may be another process's, so
+        # nothing remembered is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
-        if not await self._renditions.has(key):
-            paid = await self._spool.get(key) or await self._pay(Order(as_asked_key, order.resolved, key))
+        self._doubt(key)
+        self._doubt(as_asked_key)
+        known = await self._bindings.of(as_asked_key)
+        if known is not None and known.content_key != key:
+            return
+        if not await self._renditions.restore(key, order.resolved.parameters()):
+            paid = await self._spool.get(key) or await self._pay(as_asked_key, order, bound=bound)
             await self.settle(paid, self._patience)
         if not self._spool.holds(key):
             await self._bind(as_asked_key, order)
@@ -118,14 +137,17 @@ class Making:
         if master is None:
             raise problems.filtered()
 
-    async def _pay(self, order: Order) -> Paid:
+    async def _pay(self, as_asked_key: str, wanted: Bound, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, the key rests."""
-        if await self._removed(order.content_key):  # while it waited for its turn
+        key = wanted.content_key
+        if await self._removed(key):  # while it waited for its turn
             raise problems.removed()
-        await self._require_unfiltered(order.content_key)
-        self._require_generator(order.resolved.generator)
-        await self._require_rested(order.content_key)
+        await self._require_unfiltered(key)
+        self._require_generator(wanted.resolved.generator)
+        await self._require_rested(key)
         await self._spool.secure()
+        again = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+        order = Order(as_asked_key, wanted.resolved, key, again)
         reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         charged = self._generator.paid
         try:

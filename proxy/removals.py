@@ -2,10 +2,12 @@
 
 A tombstone is an object beside the picture's: while it is there the picture is neither shown nor made. Each process
 lists the tombstones every two seconds and answers from that list, so that a hit waits for nobody and a store that is
-down changes nothing. A purge leaves a note under its own name, by which processes learn what to forget.
+down changes nothing. A purge leaves a note under its own name, by which processes learn what to forget, and which
+pictures it was meant for: what is made anew under the same key stays.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -18,6 +20,8 @@ from proxy.stores import Folder, InspectedStore, Name, Record
 log = logging.getLogger("promptcdn")
 
 REFRESH_SECONDS = 2.0
+# Every process on the store has read a note by then, and forgotten what the note names.
+HEARD_SECONDS = 2 * REFRESH_SECONDS + 1
 _PATIENCE = 1.0
 # Long after every process has heard of it.
 _NOTE_SECONDS = 24 * 3600
@@ -46,6 +50,7 @@ class Removals:
         self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._sweeps: set[asyncio.Task[None]] = set()
         # Listing blocks: not in the threads that look-ups need.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
 
@@ -65,7 +70,7 @@ class Removals:
         await self._read_together()
 
     async def close(self) -> None:
-        tasks = [task for task in (self._watch, self._reading) if task is not None]
+        tasks = [task for task in (self._watch, self._reading, *self._sweeps) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -83,7 +88,7 @@ class Removals:
     async def put_back(self, content_key: str) -> bool:
         """Takes the tombstone away: the picture may be made again as it was. False where there was none."""
         tombstone = Name("tombstones", content_key)
-        if await self._store.get(tombstone) is None:
+        if await self._store.look(tombstone) is None:
             return False
         await self._store.delete(tombstone)
         self._mark(content_key, removed=False)
@@ -95,17 +100,41 @@ class Removals:
 
         Gives the names of what was deleted.
         """
-        names = await self._deleted(await self.of(content_key))
-        await self._note(content_key, now)
+        # Before anything is deleted. 1: a rendition is being encoded. 2: all that is stored is listed and deleted.
+        # 3: the rendition would be stored.
         await self._forget(content_key)
+        names, pictures = await self._delete_all(content_key)
+        await self._note(content_key, now, pictures)
+        await self._forget(content_key)
+        self._sweep_later(content_key, pictures)
         log.warning("purged: %s: %d objects", content_key, len(names))
         return names
+
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+        """Whether another picture was there before the one that is to be made: then nothing of it is shown any more,
+        by no process on the store, once this returns.
+
+        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
+        """
+        purges = [_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)]
+        if not (lost or purges):
+            return False
+        if not purges:
+            await self.purge(content_key, int(now))
+            purges = [now]
+        # Clocks of machines differ: nobody waits longer than it takes.
+        await asyncio.sleep(min(HEARD_SECONDS, max(0.0, max(purges) + HEARD_SECONDS - now)))
+        return True
+
+    async def swept(self) -> None:
+        """Waits until what other processes stored during purges of this one is deleted too."""
+        await asyncio.gather(*self._sweeps, return_exceptions=True)
 
     async def unbind(self, as_asked_key: str, folders: tuple[Folder, ...], now: int) -> tuple[Name, ...]:
         """Deletes a URL's binding: the next one to ask for it is bound anew, by today's defaults."""
         names = tuple(Name(folder, as_asked_key) for folder in folders)
-        there = await self._deleted(tuple([name for name in names if await self._store.get(name) is not None]))
-        await self._note(as_asked_key, now)
+        there = await self._deleted(tuple([name for name in names if await self._store.look(name) is not None]))
+        await self._note(as_asked_key, now, frozenset())
         await self._forget(as_asked_key)
         return there
 
@@ -119,17 +148,34 @@ class Removals:
             await self._store.delete(name)
         return names
 
+    async def _delete_all(self, content_key: str) -> tuple[tuple[Name, ...], frozenset[str]]:
+        """The names of what was deleted, and which pictures they showed."""
+        names = await self.of(content_key)
+        headers = [await self._store.look(name) for name in names]
+        return await self._deleted(names), frozenset(header.picture for header in headers if header is not None)
+
+    def _sweep_later(self, content_key: str, pictures: frozenset[str]) -> None:
+        sweep = asyncio.create_task(self._sweep(content_key, pictures))
+        self._sweeps.add(sweep)
+        sweep.add_done_callback(self._sweeps.discard)
+
+    async def _sweep(self, content_key: str, pictures: frozenset[str]) -> None:
+        """Deletes, once all have heard of a purge, what was stored of these pictures by those who had not."""
+        await asyncio.sleep(HEARD_SECONDS)
+        await self._delete_late(content_key, pictures)
+
     def _mark(self, content_key: str, *, removed: bool) -> None:
         known = self._removed or frozenset()
         self._removed = known | {content_key} if removed else known - {content_key}
         self._since[content_key] = removed
 
-    async def _note(self, key: str, now: int) -> None:
+    async def _note(self, key: str, now: int, pictures: frozenset[str]) -> None:
         for old in await self._names("purges"):
-            if now - int(old.leaf.rpartition(".")[2]) // 10**9 > _NOTE_SECONDS:
+            if now - _moment(old.leaf) > _NOTE_SECONDS:
                 await self._store.delete(old)
         note = Name("purges", f"{key}.{now * 10**9 + time.time_ns() % 10**9}")
-        await self._store.put(note, Record(b"{}", "application/json", now, {}))
+        body = json.dumps({"pictures": sorted(pictures)}).encode()
+        await self._store.put(note, Record(body, "application/json", now, {}))
         if self._notes is not None:
             self._notes |= {note.leaf}
 
@@ -164,17 +210,34 @@ class Removals:
             await self._delete_late(content_key)
         for leaf in notes - self._notes if self._notes is not None else ():
             await self._forget(leaf.partition(".")[0])
+            await self._delete_noted(leaf)
         self._notes = notes
 
-    async def _delete_late(self, content_key: str) -> None:
-        """What a process stored that had not heard of the takedown yet."""
+    async def _delete_noted(self, leaf: str) -> None:
+        """What this process stored of a purged picture before it heard of the purge."""
+        with contextlib.suppress(StoreUnknown, ValueError):
+            note = await self._store.get(Name("purges", leaf))
+            pictures = json.loads(note.body).get("pictures", ()) if note is not None else ()
+            await self._delete_late(leaf.partition(".")[0], frozenset(pictures))
+
+    async def _delete_late(self, content_key: str, pictures: frozenset[str] = frozenset()) -> None:
+        """What was stored of these pictures by a process that had not heard of their purge, or of a takedown."""
         try:
-            await self._deleted(await self.of(content_key))
+            for name in await self.of(content_key):
+                header = await self._store.look(name)
+                is_meant = content_key in (self._removed or ()) or (header is not None and header.picture in pictures)
+                if is_meant:
+                    await self._store.delete(name)
         except StoreUnknown as unknown:
-            log.warning("what was stored of %s after its takedown may still be there: %s", content_key, unknown.detail)
+            log.warning("what was stored of %s after its removal may still be there: %s", content_key, unknown.detail)
 
     async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:
         def listed() -> tuple[Name, ...]:
             return tuple(name for name, _ in self._store.listed(folder, leaf))
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, listed)
+
+
+def _moment(leaf: str) -> float:
+    """When a purge was, in Unix seconds, by the name of its note."""
+    return int(leaf.rpartition(".")[2]) / 10**9

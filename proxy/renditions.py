@@ -1,9 +1,13 @@
-"""Renditions of stored masters: from memory, from the store, or encoded once for all who wait."""
+"""Renditions of stored masters: from memory, from the store, or encoded once for all who wait.
+
+A rendition is tied to its master by the master's digest: what was made of another master is never shown.
+"""
 
 import asyncio
 import contextlib
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -19,13 +23,17 @@ from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.request import Delivery
 from proxy.sizing import Variant
 from proxy.spool import Paid, Spool
-from proxy.stores import Name, Record, Store
+from proxy.stores import Header, Lineage, Name, Record, Store
 from proxy.stores.memory import Memory
+from proxy.survivors import Survivors
+
+log = logging.getLogger("promptcdn")
 
 _READS, _READS_WAITING = 64, 4096
 _ENCODES_WAITING, _ODD_ENCODES_WAITING = 256, 64
 _PATIENCE = 30.0
-_SIZES_REMEMBERED = 100_000
+_HEADERS_REMEMBERED = 20_000
+_REMOVALS_REMEMBERED = 100_000
 _WAITING_BYTES = 64 * 1024 * 1024
 _KEPT_SECONDS = 5.0
 # How often a rendition that the store did not take is tried again, while people look at it.
@@ -34,6 +42,7 @@ _TRIES_APART = 2.0
 # The stored PNG is its own whole rendition.
 _MASTER = Variant("png")
 _ANY_SIZE = (1, 1)
+_WEIGHT: Callable[[Record], int] = lambda record: len(record.body)  # noqa: E731 - a value of the caches
 
 _T = TypeVar("_T")
 
@@ -63,22 +72,27 @@ class Renditions:
         self._spool = spool
         self._observer = observer
         # Masters of what waits in the spool, where it lies as it came from the upstream.
-        self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _weight)
+        self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _WEIGHT)
         # Whoever waits for a new picture reads it back at once, and must not miss it because that fails.
         self._just_kept: cachetools.TTLCache[str, Record] = cachetools.TTLCache(
-            _WAITING_BYTES, _KEPT_SECONDS, getsizeof=_weight
+            _WAITING_BYTES, _KEPT_SECONDS, getsizeof=_WEIGHT
         )
-        self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_SIZES_REMEMBERED, _TRIES_APART)
-        # A permalink names no size, and a master is large to read for it.
-        self._sizes: cachetools.LRUCache[str, Size] = cachetools.LRUCache(_SIZES_REMEMBERED)
+        self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_HEADERS_REMEMBERED, _TRIES_APART)
+        # Of masters, which are large to read for their size or their digest.
+        self._headers: cachetools.LRUCache[str, Header] = cachetools.LRUCache(_HEADERS_REMEMBERED)
+        # When a picture was forgotten, counted in such events: what was read before that must not be kept after it.
+        self._forgets = 0
+        self._forgotten: cachetools.LRUCache[str, int] = cachetools.LRUCache(_REMOVALS_REMEMBERED)
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
-        self._encodes: Flights[Rendition] = Flights(cores, _ENCODES_WAITING)
+        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_WAITING)
         # Free sizes have a line of their own, so that a flood of them does not hold up what is stored once and for all.
-        self._odd_encodes: Flights[Rendition] = Flights(1, _ODD_ENCODES_WAITING)
+        self._odd_encodes: Flights[Rendition | None] = Flights(1, _ODD_ENCODES_WAITING)
         self._reads: Flights[_Source | None] = Flights(_READS, _READS_WAITING)
         self._looks: Flights[None] = Flights(1, _READS_WAITING)
+        self._restorations: Flights[bool] = Flights(1, _ENCODES_WAITING)
+        self._survivors = Survivors(store, memory, self._in_thread)
 
     async def find(
         self,
@@ -105,8 +119,31 @@ class Renditions:
         return None if rendition is None else Found(rendition, "store")
 
     async def has(self, content_key: str) -> bool:
-        """Whether the picture was ever made. Raises `StoreUnknown`."""
-        return await self._read(content_key, _MASTER, encode=True) is not None
+        """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnknown`."""
+        return await self._present(content_key) is not None
+
+    async def survives(self, content_key: str) -> bool:
+        """Whether the master is there, or something from which `restore` makes one. Raises `StoreUnknown`."""
+        return await self.has(content_key) or await self._survivors.any(content_key)
+
+    async def header(self, content_key: str) -> Header | None:
+        """What the master says of itself, its bytes unread; remembered. Raises `StoreUnknown`."""
+        if (known := self._headers.get(content_key)) is not None:
+            return known
+        since = self._forgets
+        found = await self._present(content_key)
+        # What waits in the spool gets its place in the store later.
+        if found is not None and not self._spool.holds(content_key) and not self._was_forgotten(content_key, since):
+            self._headers[content_key] = found
+        return found
+
+    async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None) -> bool:
+        """Whether the master is there from now on: where it was lost, a rendition that is left stands in for it.
+
+        `resolved` is the request of the picture, where the caller knows it. Raises `StoreUnknown`.
+        """
+        flight, _ = self._restorations.join(content_key, lambda: self._restored(content_key, resolved))
+        return await flight.outcome(_PATIENCE)
 
     async def admitted(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
@@ -115,25 +152,31 @@ class Renditions:
         if objection := admission.objection(resolved, seen, made.seed_sent, made.seed_echo):
             raise UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
         clean = await self._in_thread(lambda: pictures.master(made.picture, resolved.generator))
-        return Record(clean, "image/png", paid.made_at, resolved.parameters())
+        lineage = Lineage(remade=paid.order.again)
+        return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
     async def keep(self, content_key: str, master: Record) -> None:
         """Stores a master for ever. Raises `StoreUnknown`."""
+        since = self._forgets
         winner = await self._store.put(Name("masters", content_key), master)
         self._just_kept[content_key] = winner
+        if not self._was_forgotten(content_key, since):
+            self._headers[content_key] = winner.header
         if winner.sha256 != master.sha256:
             # Another machine was first, and if the binding is still missing this is what is shown until then.
             self._remember(content_key, winner)
 
     @property
     def shared(self) -> tuple[Flights[Any], ...]:
-        """The flights in which reads and encodes are shared."""
-        return self._reads, self._encodes, self._odd_encodes
+        """The flights in which reads, encodes and restorations are shared."""
+        return self._reads, self._encodes, self._odd_encodes, self._restorations
 
     def forget(self, content_key: str) -> None:
-        """Drops what memory has of a picture: its objects were deleted."""
+        """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
+        self._forgets += 1
+        self._forgotten[content_key] = self._forgets
         self._memory.drop(content_key)
-        self._sizes.pop(content_key, None)
+        self._headers.pop(content_key, None)
         self._masters.pop(content_key, None)
         self._just_kept.pop(content_key, None)
 
@@ -147,18 +190,26 @@ class Renditions:
         await self._encodes.drain(_PATIENCE)
         await self._odd_encodes.drain(_PATIENCE)
         await self._looks.drain(_PATIENCE)
+        await self._restorations.drain(_PATIENCE)
         self._threads.shutdown()
 
     async def _looked_up(
         self, content_key: str, made: Variant, *, encode: bool = True, patience: float = _PATIENCE
     ) -> Rendition | None:
         """From the store or the spool, made if need be; remembered."""
+        since = self._forgets
         source = await self._read_together(content_key, made, encode=encode)
         if source is None:
             return None
-        rendition = await self._rendition(content_key, source, made, patience)
+        rendition = await self._rendition(content_key, source, made, patience, since)
+        # 1: this reads or encodes a picture. 2: the picture is purged. 3: nothing of it may be kept or answered.
+        if rendition is None or self._was_forgotten(content_key, since):
+            return None
         self._memory.put(made.label, rendition)
         return rendition
+
+    def _was_forgotten(self, content_key: str, since: int) -> bool:
+        return self._forgotten.get(content_key, 0) > since
 
     def _look_again(self, content_key: str, made: Variant) -> None:
         """Begins another look for a rendition that memory has and the store had not, unless its master waits."""
@@ -174,13 +225,43 @@ class Renditions:
 
     async def _size(self, content_key: str) -> Size | None:
         """Of the master, in pixels."""
-        if (known := self._sizes.get(content_key)) is not None:
-            return known
-        source = await self._read_together(content_key, _MASTER, encode=True)
-        if source is None:
-            return None
-        size = self._sizes[content_key] = (source.record.resolved["width"], source.record.resolved["height"])
-        return size
+        header = await self.header(content_key)
+        return None if header is None else (header.resolved["width"], header.resolved["height"])
+
+    async def _present(self, content_key: str) -> Header | None:
+        """The header of the master in the store; unknown is not absent, then the spool may have it."""
+        try:
+            return await self._look(content_key)
+        except StoreUnknown:
+            if (kept := self._just_kept.get(content_key)) is not None:
+                return kept.header
+            await self._spool.refresh()
+            if not self._spool.holds(content_key):
+                raise
+            return await self._look(content_key)
+
+    async def _look(self, content_key: str) -> Header | None:
+        if self._spool.holds(content_key):
+            master = await self._master(content_key)
+            return None if master is None else master.header
+        return await self._store.look(Name("masters", content_key))
+
+    async def _restored(self, content_key: str, resolved: Mapping[str, Any] | None) -> bool:
+        if await self.has(content_key):
+            return True
+        since = self._forgets
+        master = await self._survivors.stand_in(content_key, resolved)
+        if master is None or self._was_forgotten(content_key, since):
+            return False
+        log.warning("the master of %s was lost: its rendition %s stands in", content_key, master.lineage.stand_in)
+        await self.keep(content_key, master)
+        if not self._was_forgotten(content_key, since):
+            return True
+        # 1: the rendition is read. 2: a purge deletes it. 3: what was made of it is stored, and would undo the purge.
+        there = await self._store.look(Name("masters", content_key))
+        if there is not None and there.picture == master.picture:
+            await self._store.delete(Name("masters", content_key))
+        return False
 
     async def _read_together(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
         """What the one read gives that all share who look for one picture at once."""
@@ -213,19 +294,42 @@ class Renditions:
             return _source(await self._master(content_key), ready=True)
         # A store that did not take the master need not be asked for what was made of it.
         if made.kept and not self._spool.holds(content_key):
-            record = await self._store.get(_rendition_name(content_key, made))
-            if record is not None:
+            # Both at once: each is a round trip to a bucket.
+            record, master = await asyncio.gather(
+                self._store.get(_rendition_name(content_key, made)), self.header(content_key)
+            )
+            if record is not None and await self._is_shown(content_key, made, record, master):
                 return _Source(record, ready=True)
+            if master is None:
+                return None
         return _source(await self._master(content_key), ready=False) if encode else None
 
-    async def _rendition(self, content_key: str, source: _Source, made: Variant, patience: float) -> Rendition:
-        """`source` as that variant. Encodes have a queue of their own: no look-up waits behind them."""
+    async def _is_shown(self, content_key: str, made: Variant, rendition: Record, master: Header | None) -> bool:
+        """Whether a stored rendition was made of the master that is stored; one that was not is deleted.
+
+        Where the master was lost, a rendition that no purge was meant for is what is left of the picture.
+        """
+        if master is None:
+            return await self._survivors.any(content_key)
+        if rendition.header.is_made_of(master):
+            return True
+        log.warning("a rendition of another master is deleted: %s.%s", content_key, made.label)
+        await self._store.delete(_rendition_name(content_key, made))
+        return False
+
+    async def _rendition(
+        self, content_key: str, source: _Source, made: Variant, patience: float, since: int
+    ) -> Rendition | None:
+        """`source` as that variant; `None` where the picture was purged after `since`, when `source` was read.
+
+        Encodes have a queue of their own: no look-up waits behind them.
+        """
         if source.ready:
             return _rendition(content_key, source.record, stored=not self._spool.holds(content_key))
         encodes = self._encodes if made.kept else self._odd_encodes
         # A line of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
         master = None if encodes.busy else source.record
-        flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master))
+        flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master, since))
         return await flight.outcome(patience)
 
     async def _master(self, content_key: str) -> Record | None:
@@ -247,16 +351,22 @@ class Renditions:
         self._remember(paid.order.content_key, master)
         return master
 
-    async def _encode(self, content_key: str, made: Variant, master: Record | None) -> Rendition:
-        """A variant of a master; if it is kept, what another encoder stored before is what is served."""
+    async def _encode(self, content_key: str, made: Variant, master: Record | None, since: int) -> Rendition | None:
+        """A variant of a master; if it is kept, what another encoder stored before is what is served.
+
+        `None` where the picture was purged after `since`: then nothing of it stays in the store.
+        """
         master = master or await self._master(content_key)
         if master is None:
-            raise StoreUnknown("the picture was there a moment ago")
+            return None
         generator = str(master.resolved["generator"])
         png = master.body
         body = await self._in_thread(lambda: pictures.encoded(png, made, generator))
-        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved)
+        lineage = Lineage(master.picture)
+        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
+        if self._was_forgotten(content_key, since):
+            return None
         if self._spool.holds(content_key):
             return _rendition(content_key, record, stored=False)
         if not made.kept:
@@ -265,10 +375,13 @@ class Renditions:
             winner = await self._store.put(_rendition_name(content_key, made), record)
         except StoreUnknown:
             return _rendition(content_key, record, stored=False)
+        if self._was_forgotten(content_key, since):
+            await self._store.delete(_rendition_name(content_key, made))
+            return None
         return _rendition(content_key, winner)
 
     def _remember(self, content_key: str, master: Record) -> None:
-        if _weight(master) <= self._masters.maxsize:
+        if len(master.body) <= self._masters.maxsize:
             self._masters[content_key] = master
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
@@ -284,8 +397,4 @@ def _rendition_name(content_key: str, made: Variant) -> Name:
 
 
 def _rendition(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
-    return Rendition(content_key, record.body, record.media_type, record.made_at, stored)
-
-
-def _weight(record: Record) -> int:
-    return len(record.body)
+    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, record.picture)

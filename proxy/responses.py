@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from proxy import caching, clients, grammar, negotiation, problems, sizing
 from proxy.answers import Answer, Unchanged
-from proxy.audience import Audience, audience
+from proxy.audience import Audience, audience, joined, told_by_vary
 from proxy.caching import Outcome, Where
 from proxy.clients import Client, TrustedProxies
 from proxy.conditions import NOTHING, Condition
@@ -45,8 +45,13 @@ def audience_of(scope: Scope) -> Audience:
     """Who sent this request. Several want to know, and finding it out takes a while."""
     who: Audience | None = scope.get("promptcdn.audience")
     if who is None:
-        who = scope["promptcdn.audience"] = audience(Headers(scope=scope))
+        who = scope["promptcdn.audience"] = audience(joined(Headers(scope=scope).items()))
     return who
+
+
+def _is_shared(http: HttpRequest) -> bool:
+    """Whether an answer made for who asks is right for all to whom caches would show it."""
+    return told_by_vary(http.headers.items())
 
 
 def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
@@ -88,7 +93,13 @@ def picture(
         headers = caching.unchanged_headers(answer.tag, answer.outcome, where, seconds_left)
         return _dated(Response(status_code=304, headers=headers), now)
     headers = caching.picture_headers(
-        answer.rendition, answer.outcome, answer.status, where, seconds_left, negotiated=negotiated
+        answer.rendition,
+        answer.outcome,
+        answer.status,
+        where,
+        seconds_left,
+        negotiated=negotiated,
+        shared=not negotiated or _is_shared(http),
     )
     was_there = answer.status.hit is not None
     if caching.TABLE[answer.outcome].validators and condition(http).is_met_by(answer.rendition, was_there=was_there):
@@ -99,7 +110,9 @@ def picture(
 def unmade(http: HttpRequest, delivery: Delivery) -> Response:
     """The answer to HEAD for what nobody made yet."""
     _note(http, Note(_name(Outcome.UNMADE)))
-    headers = caching.unmade_headers(MEDIA_TYPES[delivered(http, delivery)], negotiated=delivery.format == "auto")
+    media_type, negotiated = MEDIA_TYPES[delivered(http, delivery)], delivery.format == "auto"
+    shared = not negotiated or _is_shared(http)
+    headers = caching.unmade_headers(media_type, negotiated=negotiated, shared=shared)
     response = Response(headers=headers)
     # The framework's 0 would be a lie: GET has a body.
     del response.headers["content-length"]
@@ -112,7 +125,7 @@ async def placeholder(http: HttpRequest, problem: Problem, size: Size, notices: 
     if not negotiation.wants_picture(_accept(http), who):
         return await error(http, problem, None)
     _note(http, Note(_name(Outcome.PLACEHOLDER)))
-    return _notice(await notices.placeholder(size), problem, who)
+    return _notice(await notices.placeholder(size), problem, who, shared=_is_shared(http))
 
 
 async def error(
@@ -123,22 +136,24 @@ async def error(
     Without `notices` always as a document. `more` are headers that this problem alone has.
     """
     _note(http, Note(problem.kind.code, problem=problem))
-    who = audience_of(http.scope)
+    who, shared = audience_of(http.scope), _is_shared(http)
     if notices is not None and negotiation.wants_picture(_accept(http), who):
         try:
-            return _notice(await notices.error(problem), problem, who)
-        except Problem:  # too many are being drawn
+            return _notice(await notices.error(problem), problem, who, shared=shared)
+        except Problem:  # too many are being drawn: what is shown instead is right for this moment alone
+            shared = False
             if who is Audience.IMAGE_PROXY:
-                return _notice(await notices.brief(problem), problem, who)
+                return _notice(await notices.brief(problem), problem, who, shared=shared)
     document = {**problem.document(), "instance": http.scope["raw_path"].decode("ascii")}
-    return JSONResponse(document, problem.kind.status, {**caching.problem_headers(problem), **(more or {})})
+    headers = caching.problem_headers(problem, shared=shared)
+    return JSONResponse(document, problem.kind.status, {**headers, **(more or {})})
 
 
-def _notice(picture: bytes, problem: Problem, who: Audience) -> Response:
+def _notice(picture: bytes, problem: Problem, who: Audience, *, shared: bool) -> Response:
     """A picture that says `problem`: with its status, but for an image proxy, which shows nothing but 200."""
     if who is Audience.IMAGE_PROXY:
-        return Response(picture, 200, caching.shown_headers(problem, MEDIA_TYPE))
-    return Response(picture, problem.kind.status, caching.problem_headers(problem, MEDIA_TYPE))
+        return Response(picture, 200, caching.shown_headers(problem, MEDIA_TYPE, shared=shared))
+    return Response(picture, problem.kind.status, caching.problem_headers(problem, MEDIA_TYPE, shared=shared))
 
 
 def options(allowed: str) -> Response:

@@ -26,9 +26,10 @@ from proxy.generators.guarded import Guarded
 from proxy.generators.sketch import Sketch
 from proxy.generators.stability import Stability
 from proxy.generators.stability.address import DEFAULT_HOST
-from proxy.leases import Alone, Leases, RedisLeases
+from proxy.leases import Alone, Leases, Nested, RedisLeases
 from proxy.leftovers import Leftovers
 from proxy.link import Link
+from proxy.lock_files import LockFiles
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
@@ -41,10 +42,11 @@ from proxy.renditions import Renditions
 from proxy.rests import Rests
 from proxy.settings import BadSettings, Settings, require_store
 from proxy.spool import Spool
-from proxy.stores import InspectedStore
+from proxy.stores import IdentifiableStore, InspectedStore
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.buckets import Bucket, Unusable
 from proxy.stores.disk import DiskStore
+from proxy.stores.known import KnownStore, StoreIds
 from proxy.stores.memory import Memory
 from proxy.stores.s3 import S3Store
 from proxy.telemetry import Telemetry, metrics, money
@@ -77,6 +79,7 @@ class Service:
     rates: SharedRates | SqliteRates | Uncounted
     trusted: TrustedProxies
     store: InspectedStore
+    known: KnownStore
     deny: DenyFile | None
     spool: Spool
     leftovers: Leftovers
@@ -86,6 +89,7 @@ class Service:
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
+        await self.known.start()
         await self.removals.start()
         if isinstance(self.budget, SharedBudget):
             await self.budget.start()
@@ -127,17 +131,19 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
-    kept = ObservedStore(opened_store(settings.store_url, settings.store_setting), telemetry)
+    known = _known_store(settings, link)
+    kept = ObservedStore(known, telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
-    leases = RedisLeases(link, store.doubt) if link else Alone()
+    leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
-    bindings = Bindings(store, generator.name, spool)
-    renditions = Renditions(store, memory, spool, telemetry)
+    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    rests = Rests(link)
-    making = Making(generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests)
-    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    rests, doubt, chance = Rests(link), store.doubt, random.SystemRandom()
+    making = Making(
+        generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests, doubt=doubt
+    )
+    rules = _rules(settings, deny or DenyList())
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(
         settings=settings,
@@ -154,6 +160,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
+        known=known,
         deny=deny,
         spool=spool,
         leftovers=Leftovers(spool, making),
@@ -197,9 +204,11 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
     follow(service.removals, "removed", "tombstone")
     follow(memory, "get", "memory")
     follow(service.store, "get", "store")
-    follow(service.cdn, "_begin", "access")
+    follow(service.store, "look", "store")
+    follow(service.store, "names", "store")
+    follow(service.cdn.way, "begin", "access")
     carry(service.flights, "flight")
-    follow(service.renditions, "has", "look again")
+    follow(service.renditions, "restore", "look again")
     follow(making, "_require_rested", "resting")
     follow(service.budget, "reserve", "budget")
     follow(service.generator, "generate", "generator")
@@ -238,7 +247,14 @@ def _generator(settings: Settings, link: Link | None) -> InspectedGenerator:
         raise BadSettings(str(wrong)) from wrong
 
 
-def opened_store(url: str, setting: str) -> InspectedStore:
+def _known_store(settings: Settings, link: Link | None) -> KnownStore:
+    store = opened_store(settings.store_url, settings.store_setting)
+    # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
+    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
+    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, link), trust)
+
+
+def opened_store(url: str, setting: str) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
@@ -271,6 +287,14 @@ def _link(settings: Settings) -> Link | None:
         return Link(settings.redis_url.get_secret_value())
     except ValueError:  # its text may show the password
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
+
+
+def _leases(settings: Settings, generator: Generator, link: Link | None) -> Leases:
+    """Who makes a picture, where several could: only what costs is worth waiting for."""
+    if not generator.paid:
+        return Alone()
+    machine = LockFiles(settings.data_dir / "locks")
+    return machine if link is None else Nested(machine, RedisLeases(link))
 
 
 def _budget(

@@ -33,6 +33,7 @@ from proxy.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
+_STORE_ID = r"[0-9a-f]{32}"
 _STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
@@ -65,6 +66,11 @@ def require_store(url: str) -> None:
         raise ValueError("say it like disk:PATH or s3://bucket/prefix")
 
 
+def _require_store_id(text: str) -> None:
+    if re.fullmatch(_STORE_ID, text) is None:
+        raise ValueError("say the 32 hexadecimal digits that promptcdn doctor shows")
+
+
 # What is kept as text, and read by the room that it is for; each raises `ValueError` with what to say.
 _READERS: Mapping[str, Callable[[str], object]] = {
     "budget": Limits.parse,
@@ -72,6 +78,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
     "store": require_store,
+    "store_id": _require_store_id,
 }
 
 
@@ -109,6 +116,11 @@ class Settings(BaseSettings):
     store: str = Field(
         "",
         description="Where pictures live: disk:PATH or s3://bucket/prefix. Empty: the folder store in the data folder.",
+    )
+    store_id: str = Field(
+        "",
+        description="The id of that store, as promptcdn doctor shows it: with another one nothing is made."
+        " Empty: the one that the data folder and Redis remember.",
     )
     data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")

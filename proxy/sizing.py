@@ -4,8 +4,10 @@ One paid master has many renditions. The whole picture and a fixed ladder of wid
 any other is encoded for its answer and held in memory only: free sizes would be an attack on storage.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from proxy.engines import Size
 from proxy.request import Delivery, Format
@@ -14,6 +16,9 @@ from proxy.request import Delivery, Format
 LADDER = (64, 128, 256, 320, 384, 480, 512, 640, 768, 800, 960, 1024, 1280)
 # PNG is lossless and has none.
 QUALITIES: dict[Format, int] = {"webp": 80, "jpeg": 80, "avif": 60}
+# The formats by how well their usual qualities keep a master's pixels, the best first.
+FAITHFUL: tuple[Format, ...] = ("png", "avif", "webp", "jpeg")
+_LABEL = re.compile(r"(?:([0-9]{1,5})x([0-9]{1,5})\.)?(cut\.)?(?:q([0-9]{1,3})\.)?(png|webp|jpeg|avif)")
 
 
 class Box(NamedTuple):
@@ -45,6 +50,16 @@ class Variant:
         quality = f"q{self.quality}." if self.quality else ""
         return f"{size}{cut}{quality}{self.format}"
 
+    @classmethod
+    def parse(cls, label: str) -> "Variant | None":
+        """The inverse of `label`; `None` for what is none."""
+        match = _LABEL.fullmatch(label)
+        if match is None:
+            return None
+        width, height, cut, quality, format_ = match.groups()
+        size = (int(width), int(height)) if width else None
+        return cls(cast("Format", format_), size, bool(cut), int(quality) if quality else None)
+
     @property
     def kept(self) -> bool:
         """Whether it is stored once it was made."""
@@ -67,6 +82,21 @@ def variant(delivery: Delivery, master: Size) -> Variant:
     usual = QUALITIES.get(delivery.format)
     quality = delivery.q if usual is not None and delivery.q != usual else None
     return Variant(delivery.format, None if size == master else size, cropped, quality)
+
+
+def best_stand_in(variants: Iterable[Variant]) -> Variant | None:
+    """Of renditions whose master was lost, the one that is nearest to it. `None` where no one shows all of it.
+
+    The whole picture goes before smaller ones, the larger before the smaller, then the format that keeps most.
+    """
+    whole = [made for made in variants if not made.cropped]
+    return max(whole, key=_likeness, default=None)
+
+
+def _likeness(made: Variant) -> tuple[bool, int, int, int]:
+    width, height = made.size or (0, 0)
+    quality = made.quality if made.quality is not None else QUALITIES.get(made.format, 100)
+    return made.size is None, width * height, -FAITHFUL.index(made.format), quality
 
 
 def cut(made: Variant, master: Size) -> Box:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -102,6 +102,108 @@ def stored(service: Service, prefix: str) -> Counter[str]:
         counted = Counter(key.partition("/")[0] for key, _ in bucket.listed())
         bucket.close()
     return counted
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is answered instead of a bucket."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+XHTML = b'<?xml version="1.0"?><html><head><title>Back soon</title></head><body><p>Maintenance</p></body></html>'
+# What stands in the way of a bucket, and answers everything alike.
+PAGES = {
+    "ingress 404": Page(404, b"404 page not found\n", (("content-type", "text/plain"),)),
+    "html 404": Page(404, b"<html><body><h1>Not Found<br></h1></body></html>", (("content-type", "text/html"),)),
+    "xhtml 404": Page(404, XHTML, (("content-type", "text/html"),)),
+    "maintenance 200": Page(200, b"<!doctype html><p>Back soon", (("content-type", "text/html"),)),
+    "static 200": Page(200, XHTML, (("content-type", "text/html"), ("etag", '"5f3c-61a"'))),
+    "empty 200": Page(200),
+    "empty 204": Page(204),
+    "moved 301": Page(301, b"<html>", (("location", "http://127.0.0.1:9/login"),)),
+    "moved 307": Page(307, b"", (("location", "http://127.0.0.1:9/login"),)),
+    "forbidden 403": Page(403, b"<html>Forbidden<br></html>"),
+    "condition 412": Page(412, b"no"),
+}
+
+
+class Ingress(ThreadingHTTPServer):
+    """The way to a bucket on which somebody else answers, while `page` is set, every request that is `meant`.
+
+    `changed` gets path and body of each answer to a GET of an object, and gives the body that is sent on; `before` is
+    called before a request is passed on. `asked` is each request, `paged` those that the page answered.
+    """
+
+    daemon_threads = True
+    request_queue_size = 100
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _OnTheWay)
+        self.service_port = port
+        self.page: Page | None = None
+        self.meant: Callable[[str, str], bool] = lambda _method, _path: True
+        self.changed: Callable[[str, bytes], bytes] = lambda _path, body: body
+        self.before: Callable[[str, str], None] = lambda _method, _path: None
+        self.asked: list[tuple[str, str]] = []
+        self.paged: list[tuple[str, str]] = []
+        self.environment = environment(f"http://127.0.0.1:{self.server_address[1]}")
+
+
+class _OnTheWay(BaseHTTPRequestHandler):
+    server: Ingress
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        way, asked = self.server, (self.command, self.path)
+        way.asked.append(asked)
+        sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if way.page is not None and way.meant(*asked):
+            way.paged.append(asked)
+            self._send(way.page.status, way.page.body, way.page.headers)
+            return
+        way.before(*asked)
+        connection = http.client.HTTPConnection("127.0.0.1", way.service_port, timeout=30)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection", "expect")}
+        connection.request(self.command, self.path, sent, headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        if self.command == "GET" and "?" not in self.path and answer.status < 300:
+            body = way.changed(self.path, body)
+        dropped = ("connection", "content-length", "transfer-encoding", "date", "server")
+        kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in dropped]
+        self._send(answer.status, body, kept)
+
+    do_HEAD = do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815 - the server's own names
+
+    def _send(self, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if status not in (204, 304):
+            self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD" and status not in (204, 304):
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def ingress(service: Service) -> Iterator[Ingress]:
+    """The way to a plain service, open."""
+    with Ingress(service.port) as way:
+        thread = threading.Thread(target=way.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield way
+        finally:
+            way.shutdown()
+            thread.join()
 
 
 class Unconditional(ThreadingHTTPServer):

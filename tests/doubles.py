@@ -132,6 +132,11 @@ class NothingRemoved:
     async def purge(self, content_key: str, now: int) -> None:
         """Nobody asks for it."""
 
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+        """Nobody else shows anything."""
+        del content_key, now
+        return lost
+
 
 class Scripted:
     """A generator that answers what it is told to, in that order, and counts."""

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,8 +37,7 @@ def get_together(base: str, *urls: str) -> list[httpx2.Response]:
 class Promptcdn:
     """A service on a free port, its data in `folder`. Ended by its own process id when the block ends."""
 
-    # A command that runs the service's, like `prlimit --nofile=256`.
-    by: Sequence[str] = ()
+    program: tuple[str, ...] = (PROMPTCDN,)
 
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
@@ -50,7 +48,7 @@ class Promptcdn:
     def __enter__(self) -> Self:
         self.log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
-            [*self.by, PROMPTCDN, "serve", *self._port()],
+            [*self.program, "serve", *self._port()],
             cwd=self.folder,
             env=environment(**self._settings),
             stdout=subprocess.PIPE,

@@ -116,6 +116,11 @@ class House:
     async def purge(self, content_key: str, now: int) -> None:
         """What is stored of it is not looked at."""
 
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+        """Nobody else shows anything."""
+        del content_key, now
+        return lost
+
     def _seconds(self) -> float:
         return self.now.timestamp()
 

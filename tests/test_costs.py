@@ -15,10 +15,10 @@ import httpx2
 import pytest
 from starlette.datastructures import Headers
 
-from proxy import grammar, problems
+from proxy import grammar, problems, responses
 from proxy.access import is_operator
 from proxy.app import create_app
-from proxy.audience import Audience, audience
+from proxy.audience import Audience, audience, joined, told_by_vary
 from proxy.clients import TrustedProxies, client
 from proxy.conditions import Condition
 from proxy.denylist import DenyList
@@ -40,8 +40,9 @@ Reader = Callable[[str], object]
 ASKERS = ("user-agent", "via", "purpose", "sec-purpose", "x-moz", "x-purpose", "sec-fetch-dest", "sec-fetch-mode")
 
 
-def asked_by(name: str, value: str) -> Audience:
-    return audience({name: value, "accept": "image/*"})
+def asked_by(name: str, value: str) -> tuple[Audience, bool]:
+    lines = ((name, value), ("accept", "image/*"))
+    return audience(joined(lines)), told_by_vary(lines)
 
 
 FIELDS: dict[str, Reader] = {
@@ -190,6 +191,13 @@ def test_every_field_that_is_read_is_measured_here(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PROMPTCDN_SIZE", "256x256")
     monkeypatch.setenv("PROMPTCDN_ADMIN_TOKEN", "canary-of-the-operator")
     read = set[str]()
+
+    class Noting(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return super().get(name, default)
+
+    monkeypatch.setattr(responses, "joined", lambda lines: Noting(joined(lines)))
     for method in ("__getitem__", "getlist", "__contains__"):
         watch(monkeypatch, method, read)
 

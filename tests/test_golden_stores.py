@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from proxy.stores import Name, decoded
+from proxy.stores import Name, decoded, identity
 from tests.buckets import BUCKET, moto, reached
 from tests.faults.stage import paid, verified
 from tests.running import Promptcdn
@@ -62,8 +62,8 @@ def upload(store: Path, environment: dict[str, str]) -> None:
 
 
 def objects(store: Path) -> dict[Name, bytes]:
-    """The files of a store, by the names of their objects."""
-    files = (path for path in store.rglob("*") if path.is_file())
+    """The files of a store but its identity, by the names of their objects."""
+    files = (path for path in store.rglob("*") if path.is_file() and path != store / identity.PATH)
     named = {Name.parse(path.relative_to(store).as_posix()): path.read_bytes() for path in files}
     assert None not in named
     return {name: data for name, data in named.items() if name is not None}

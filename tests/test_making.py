@@ -13,7 +13,7 @@ from proxy.limits import Limit, Limits
 from proxy.making import Making
 from proxy.pictures import master
 from proxy.prices import Prices
-from proxy.problems import Kind, StoreUnknown
+from proxy.problems import Kind, Problem, StoreUnknown
 from proxy.renditions import Renditions
 from proxy.request import Delivery, Resolved
 from proxy.spool import Spool
@@ -83,7 +83,7 @@ def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
         await other.make()
         assert (other.generator.calls, other.purse.spent) == (0, 0)
         await other.close()
-        assert shop.shelf.written == [MASTER, BINDING, BINDING]
+        assert shop.shelf.written == [MASTER, BINDING]
 
     within(Workshop([GOOD]), work)
 
@@ -121,9 +121,60 @@ def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_sam
         elsewhere = order(generator="elsewhere")
         await shop.renditions.keep(elsewhere.content_key, Record(GOOD.picture, "image/png", 1, {}))
         await shop.make(elsewhere)
-        assert await shop.bindings.of(KEY) == elsewhere
+        assert await shop.bindings.of(elsewhere.content_key) == elsewhere
 
     within(Workshop(), work)
+
+
+def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> None:
+    async def work(shop: Workshop) -> None:
+        await shop.making.make(KEY, ORDER)
+        # Another process, with other defaults.
+        other = Workshop(shelf=shop.shelf)
+        await other.making.make(KEY, order(steps=50))
+        assert (other.generator.calls, other.purse.spent) == (0, 0)
+        await other.close()
+
+    within(Workshop([GOOD]), work)
+
+
+def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> None:
+    """Another process makes a picture within the two seconds in which this one remembers that there is none."""
+
+    async def work(shop: Workshop) -> None:
+        seen = RememberedAbsence(shop.shelf)
+        bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
+        assert await bindings.of(KEY) is None
+        assert not await renditions.has(ORDER.content_key)
+        await shop.make()
+        late, purse = Scripted([]), Purse()
+        making = Making(
+            late, purse, shop.spool, bindings, renditions, NothingRemoved(), Hands().clock, doubt=seen.doubt
+        )
+        await making.make(KEY, ORDER)
+        assert (late.calls, purse.spent) == (0, 0)
+        await renditions.close()
+
+    within(Workshop([GOOD]), work)
+
+
+def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
+    async def work(shop: Workshop) -> None:
+        seen = RememberedAbsence(shop.shelf)
+        bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
+        assert not await bindings.filtered(ORDER.content_key)
+        await shop.refused()
+        late, purse = Scripted([]), Purse()
+        making = Making(
+            late, purse, shop.spool, bindings, renditions, NothingRemoved(), Hands().clock, doubt=seen.doubt
+        )
+        with pytest.raises(Problem) as refused:
+            await making.make(KEY, ORDER)
+        assert refused.value.kind is problems.FILTERED
+        assert (late.calls, purse.spent) == (0, 0)
+        await renditions.close()
+
+    within(Workshop([FILTERED]), work)
 
 
 # Money

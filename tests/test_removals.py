@@ -3,14 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.removals import Removals
-from proxy.stores import Folder, Name
+from proxy.removals import HEARD_SECONDS, Removals
+from proxy.stores import Folder, Lineage, Name
 from proxy.stores.disk import DiskStore
 from tests.doubles import KEY, name, record
 
@@ -122,7 +123,7 @@ def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: P
         await one.removals.take_down(KEY, "because", NOW)
         await other.knows(KEY)
         await other.forgets(KEY)
-        assert one.forgotten == [KEY]
+        assert set(one.forgotten) == {KEY}
 
     within(tmp_path, work)
 
@@ -258,3 +259,48 @@ def test_what_was_known_holds_while_the_store_does_not_answer(tmp_path: Path) ->
         await store.close()
 
     asyncio.run(work())
+
+
+OLD, NEW = replace(record(), lineage=Lineage("a" * 64)), replace(record(), lineage=Lineage("b" * 64))
+
+
+def test_what_another_process_stores_of_a_purged_picture_is_deleted_and_its_successor_stays(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await store.put(RENDITION, OLD)
+        await one.removals.purge(KEY, NOW)
+        # A process that has not heard of the purge yet, and one that makes the picture anew.
+        await store.put(RENDITION, OLD)
+        await store.put(name(), NEW)
+        await one.removals.swept()
+        await other.forgets(KEY)
+        assert left(store) == {"masters 0", "purges 0"}
+
+    within(tmp_path, work)
+
+
+def test_a_picture_gets_its_way_free_once_all_have_forgotten_the_one_that_was_lost(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await store.put(RENDITION, OLD)
+        assert await one.removals.make_way(KEY, NOW, lost=True)
+        assert KEY in other.forgotten
+        assert left(store) == {"purges 0"}
+
+    within(tmp_path, work)
+
+
+def test_a_picture_that_never_was_waits_for_nothing(tmp_path: Path) -> None:
+    async def work(_: DiskStore, one: Peer, other: Peer) -> None:
+        assert not await one.removals.make_way(KEY, NOW, lost=False)
+        assert other.forgotten == []
+
+    within(tmp_path, work)
+
+
+def test_after_a_purge_that_all_have_heard_of_nobody_waits(tmp_path: Path) -> None:
+    async def work(_: DiskStore, one: Peer, other: Peer) -> None:
+        await one.removals.purge(KEY, NOW)
+        await other.forgets(KEY)
+        async with asyncio.timeout(HEARD_SECONDS / 2):
+            assert await one.removals.make_way(KEY, NOW + 3600, lost=False)
+
+    within(tmp_path, work)

@@ -213,9 +213,10 @@ def test_deliveries_that_come_to_the_same_picture_are_one_rendition() -> None:
 def test_who_does_not_know_the_masters_size_reads_it_once() -> None:
     async def work(renditions: Renditions, shelf: Shelf) -> None:
         await renditions.keep(KEY, BIG)
+        renditions.forget(KEY)
         for _ in range(3):
             assert await renditions.find(KEY, Delivery("png", w=64)) is not None
-        assert shelf.got.count(name()) == 2  # for its size, and to make the rendition of it
+        assert shelf.got.count(name()) == 2  # its header for its size, and all of it to make the rendition
         assert await renditions.find("f" * 64, Delivery(w=64)) is None
 
     within(work)

@@ -71,7 +71,8 @@ class Workshop:
         await self.spool.close()
 
     async def make(self, wanted: Bound = ORDER) -> None:
-        await self.making.make(KEY, wanted)
+        """By a URL of its own for each order."""
+        await self.making.make(KEY if wanted == ORDER else wanted.content_key, wanted)
 
     async def refused(self, wanted: Bound = ORDER) -> Problem:
         """Why no picture is made."""

@@ -17,13 +17,20 @@ sub vcl_recv {
     # At the edge: Varnish only adds to what a client forged.
     set req.http.X-Forwarded-For = client.ip;
     unset req.http.Forwarded;
-    # It would be sent on as GET, and pay.
-    if (req.method == "HEAD") {
+    # HEAD would be sent on as GET, and pay; a method that Varnish does not know would be piped, and with it all that
+    # follows on its connection, with addresses as a client forged them.
+    if (req.method != "GET") {
         return (pass);
     }
-    # Image proxies (the table in docs/caching.md) give up after a few seconds: they must not wait behind a browser that
-    # has time. Other caches write into Via too, so it is looked through for camo only by its name.
-    if (req.http.User-Agent + " " + req.http.Via ~ "(?i)(camo|slack-imgproxy|slackbot|discordbot|rv:38\.0\) gecko|googleimageproxy|yahoomailproxy|ms-office|twitterbot|facebookexternalhit|linkedinbot|telegrambot|whatsapp/|mattermost-bot|synapse \(bot|zulipurlpreview|iframely|embedly)") {
+    # Vary is compared by the first line of each, and the service reads them all.
+    std.collect(req.http.Accept);
+    std.collect(req.http.User-Agent);
+    std.collect(req.http.Via);
+    # Image proxies, as the service knows them (the table in docs/caching.md), letter by letter: whoever is one here and
+    # none there would leave a browser's answer where camo finds it. They give up after a few seconds, and must not wait
+    # behind a browser that has time. Other caches write into Via too, so it is looked through for camo only by its name.
+    if (req.http.User-Agent ~ "(?i)(github-camo|go-camo|camo asset proxy|slack-imgproxy|slackbot|discordbot|intel mac os x 10\.10; rv:38\.0\) gecko/20100101 firefox/38\.0|googleimageproxy|yahoomailproxy|ms-office|twitterbot|facebookexternalhit|linkedinbot|telegrambot|whatsapp/|mattermost-bot|synapse \(bot|zulipurlpreview|iframely|embedly)"
+        || req.http.Via ~ "(?i)camo") {
         set req.http.Promptcdn-Image-Proxy = "yes";
         set req.hash_ignore_busy = true;
     } else {

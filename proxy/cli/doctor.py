@@ -43,9 +43,10 @@ async def _findings() -> list[Finding]:
         return [*found, *(Finding("settings", False, line, advice) for line in str(wrong).splitlines())]
     found.append(Finding("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
     try:
+        redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
         found += await service.store.findings()
         found += await service.generator.findings(chosen.defaults.engines)
-        found += await _redis(service)
+        found += redis
         found.append(await _budget(service))
         await service.spool.refresh()
         found.append(service.readiness.spooled())

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """One picture: its content key, and the URL by which it was named (path-absolute, canonical) with its key."""
+    """One picture: its content key, and the URL by which it was named (path-absolute, canonical) with the keys of its
+    bindings."""
 
     content_key: str
     url: str | None = None
-    as_asked_key: str | None = None
+    bound_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Done:
-    """What was done to one picture: paths of objects in the store, and the URLs under which caches may hold it."""
+    """What was done to one picture: paths of objects in the store, and the URLs under which caches may hold it.
+
+    `gone`: it was put back, and its bytes were deleted with its takedown.
+    """
 
     content_key: str
     deleted: tuple[str, ...]
     dry_run: bool
     taken_down: bool
     put_back: bool
+    gone: bool
     purge_at_caches: tuple[str, ...]
 
 
@@ -55,7 +60,9 @@ def purge(
     takedown: Annotated[bool, typer.Option("--takedown", help="Leave a tombstone: never shown or made again.")] = False,
     reason: Annotated[str, typer.Option(help="Why, for the tombstone and the log.")] = "",
     rebind: Annotated[bool, typer.Option("--rebind", help="Drop the URL's binding too: it is bound anew.")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the tombstone away.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the tombstone away: the picture may be made again.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -89,7 +96,12 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 
     service = opened(chosen)
     try:
-        return [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
+        await service.known.see()
+        done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
+        if wanted.takedown:
+            # A service that hears of it in a moment may be storing a rendition now.
+            await service.removals.swept()
+        return done
     finally:
         await service.close()
 
@@ -106,7 +118,7 @@ async def _targets(target: str, service: "Service") -> list[Target]:
     looks = [(view, await service.cdn.look(view)) for view in views]
     seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
     return [
-        Target(content_key, grammar.canonical_url(asked, delivery), keys.as_asked_key(asked))
+        Target(content_key, grammar.canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
         for asked, delivery, content_key in seeded
     ]
 
@@ -121,14 +133,16 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
         names = await removals.take_down(key, wanted.reason, now)
     elif not wanted.undo:
         names = await removals.purge(key, now)
-    if wanted.rebind and target.as_asked_key and not wanted.dry_run:
-        names += await removals.unbind(target.as_asked_key, service.bindings.folders, now)
+    if wanted.rebind and not wanted.dry_run:
+        for bound_as in target.bound_as:
+            names += await removals.unbind(bound_as, service.bindings.folders, now)
     return Done(
         content_key=key,
         deleted=tuple(name.path for name in names),
         dry_run=wanted.dry_run,
         taken_down=wanted.takedown and not wanted.dry_run,
         put_back=put_back,
+        gone=put_back and not await removals.of(key),
         purge_at_caches=tuple(f"{public_url}{path}" for path in _paths(target)),
     )
 
@@ -150,6 +164,8 @@ def _lines(done: list[Done]) -> Iterator[str]:
         verb = "would delete" if one.dry_run else "deleted"
         what = "put back" if one.put_back else f"{verb} {len(one.deleted)} objects"
         yield f"{one.content_key}: {'taken down, ' if one.taken_down else ''}{what}"
+        if one.gone:
+            yield "  its bytes were deleted with its takedown: the next view makes (and pays for) a new picture"
         yield from (f"  {path}" for path in one.deleted)
     yield ""
     yield "Running services on this store hear of it within 5 s. Caches in front do not: purge there"

@@ -112,6 +112,7 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
 
     service = opened(chosen)
     try:
+        await service.known.see()
         now = service.clock.utc()
         costs = await spent(service.budget, now)
         left = await service.budget.left(now)

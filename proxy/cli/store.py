@@ -1,4 +1,4 @@
-"""`promptcdn store stats | verify | copy`."""
+"""`promptcdn store stats | verify | copy | adopt`."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import typer
 from proxy.cli.ending import FINDINGS, fail
 
 if TYPE_CHECKING:
-    from proxy.stores import InspectedStore, Name
+    from proxy.stores import InspectedStore, Name, Record
 
 app = typer.Typer(no_args_is_help=True, help="Look into the store, check it, copy it.")
 
@@ -55,6 +55,34 @@ def copy(
     _report(outcomes, as_json=as_json)
 
 
+@app.command()
+def adopt() -> None:
+    """Say that the store of the settings is the right one, after it was moved or restored. Its id is remembered.
+
+    Pictures that are not in it are made and paid for again.
+    """
+    from proxy import settings
+    from proxy.service import opened
+
+    async def adopted(chosen: settings.Settings) -> str:
+        service = opened(chosen)
+        try:
+            return await service.known.adopt()
+        finally:
+            await service.close()
+
+    try:
+        chosen = settings.load()
+        with _named_faults():
+            store_id = asyncio.run(adopted(chosen))
+    except settings.BadSettings as wrong:
+        fail(str(wrong))
+    if chosen.store_id not in ("", store_id):
+        fail(f'PROMPTCDN_STORE_ID="{chosen.store_id}" names another store: set it to {store_id}, or unset it')
+    typer.echo(f"{chosen.store_url} is the store from now on: its id {store_id} is remembered.")
+    typer.echo("A running service goes on in a second; pictures that are not in this store are made again.")
+
+
 def counted(kept: "InspectedStore") -> dict[str, dict[str, int]]:
     """How many `objects` each folder has, and how many `bytes` they take. Raises `StoreUnknown`."""
     objects: Counter[str] = Counter()
@@ -72,10 +100,19 @@ async def _checked(kept: "InspectedStore", name: "Name") -> str:
     record = await kept.get(name)
     if record is None:
         return "corrupt"
+    if name.folder == "renditions":
+        return await _of_its_master(kept, record, name)
     if name.folder != "masters":
         return "good"
     named = keys.content_key(Resolved.from_parameters(record.resolved)) == name.leaf
     return "good" if named else "misnamed"
+
+
+async def _of_its_master(kept: "InspectedStore", rendition: "Record", name: "Name") -> str:
+    from proxy.stores import Name
+
+    master = await kept.look(Name("masters", name.leaf.partition(".")[0]))
+    return "good" if master is None or rendition.header.is_made_of(master) else "of another master"
 
 
 async def _copied(kept: "InspectedStore", other: "InspectedStore", name: "Name") -> str:

@@ -9,11 +9,15 @@ from proxy.stores import Record
 
 @dataclass(frozen=True)
 class Order:
-    """What was ordered: the whole request, the key of its picture, and that of the URL which asked for it."""
+    """What was ordered: the whole request, the key of its picture, and that of the URL which asked for it.
+
+    `again`: there was such a picture before, and it was purged or lost.
+    """
 
     as_asked_key: str
     resolved: Resolved
     content_key: str
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ def written(paid: Paid) -> Record:
         "seed_sent": made.seed_sent,
         "seed_echo": made.seed_echo,
         "filtered": made.filtered,
+        "again": order.again,
     }
     return Record(made.picture, "application/octet-stream", paid.made_at, said)
 
@@ -43,7 +48,8 @@ def read(record: Record) -> Paid:
     """The inverse of `written`. Raises `ValueError` where another version wrote it."""
     said = record.resolved
     try:
-        order = Order(said["as_asked_key"], Resolved.from_parameters(said["resolved"]), said["content_key"])
+        resolved, again = Resolved.from_parameters(said["resolved"]), bool(said.get("again"))
+        order = Order(said["as_asked_key"], resolved, said["content_key"], again)
         made = Made(record.body, said["seed_sent"], said["seed_echo"], said["filtered"])
     except (TypeError, KeyError) as error:
         raise ValueError("an entry that this version does not know") from error

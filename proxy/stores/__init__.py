@@ -90,6 +90,15 @@ class Header:
         """What a master, its stand-in and the renditions of both have in common: the first master's digest."""
         return self.lineage.master or self.sha256
 
+    def is_made_of(self, master: "Header") -> bool:
+        """Whether a rendition shows the picture of that very master.
+
+        Older versions tied a rendition to its master by nothing but the moment when the master was made.
+        """
+        if self.lineage.master is None:
+            return self.made_at == master.made_at and not master.lineage.remade
+        return self.lineage.master == master.picture
+
     def members(self) -> dict[str, Any]:
         """The JSON of the header line: `check` covers the header as `sha256` does the bytes, one flipped bit shows."""
         members: dict[str, Any] = {
@@ -192,6 +201,19 @@ class InspectedStore(Store, Protocol):
 
     async def findings(self) -> tuple[Finding, ...]:
         """Whether it can be used, and what there is to say of it."""
+        ...
+
+
+class IdentifiableStore(InspectedStore, Protocol):
+    """A store by itself, which does not know whether it is the one that is meant."""
+
+    def identity(self) -> str | None:
+        """The id that was written into the store once; `None` where none was. Blocking; raises `StoreUnknown`."""
+        ...
+
+    def identify(self) -> str:
+        """The id that the store has from now on: a new one, or what another process was faster to write. Blocking;
+        raises `StoreUnknown`."""
         ...
 
 

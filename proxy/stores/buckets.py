@@ -11,11 +11,13 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from proxy.problems import StoreUnknown
+from proxy.stores import s3_answers
+from proxy.stores.s3_answers import ABSENT, CONDITION_FAILED, Content
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 16
 _CONFLICTS = 5
 _REOPEN_SECONDS = 1.0
+# Enough to see an object's header, which has its digest.
+_LOOK = 64 * 1024
 _RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
 
 
@@ -47,6 +51,7 @@ class Bucket:
         self._name = name
         self._prefix = f"{prefix}/" if prefix else ""
         self._way: WriteOnce | None = None
+        self._deletes_on_condition: bool | None = None
         self._client: S3Client | None = None
         self._opening = threading.Lock()
         self._closed_until = 0.0
@@ -83,8 +88,8 @@ class Bucket:
                     raise
             return self._way
 
-    def read(self, key: str, most: int | None = None) -> bytes | None:
-        """The bytes, the first `most` of them at least; `None` where the service says that there are none."""
+    def read(self, key: str, most: int | None = None) -> Content | None:
+        """The object, the first `most` of its bytes at least; `None` where the service says that there is none."""
         client, _ = self._opened()
         with _as_unknown():
             return self._object(client, key, most)
@@ -95,19 +100,33 @@ class Bucket:
         with _as_unknown():
             return self._put(client, key, data, way)
 
-    def move(self, key: str, to: str) -> None:
-        """Another key for an object."""
+    def move(self, key: str, to: str, etag: str) -> bool:
+        """Another key for the object with that ETag; false where it is not there any more.
+
+        Where the service has no condition for a delete, somebody who writes the object anew in the milliseconds between
+        a last look and the delete loses it.
+        """
         client, _ = self._opened()
         with _as_unknown():
             source: Any = {"Bucket": self._name, "Key": self._prefix + key}
-            client.copy_object(Bucket=self._name, Key=self._prefix + to, CopySource=source)
-            client.delete_object(Bucket=self._name, Key=self._prefix + key)
+            answer = self._unless_changed(
+                lambda: client.copy_object(
+                    Bucket=self._name, Key=self._prefix + to, CopySource=source, CopySourceIfMatch=etag
+                )
+            )
+            if answer is None:
+                return False
+            if not answer.get("CopyObjectResult", {}).get("ETag"):
+                raise StoreUnknown("what answers for the bucket is not S3: it copied nothing")
+            return self._delete_same(client, key, etag)
 
     def delete(self, key: str) -> None:
-        """Takes an object away, where there is one."""
+        """Takes an object away, where there is one, and looks whether it is gone: any page may answer 200."""
         client, _ = self._opened()
         with _as_unknown():
-            client.delete_object(Bucket=self._name, Key=self._prefix + key)
+            self._unless_changed(lambda: client.delete_object(Bucket=self._name, Key=self._prefix + key))
+            if self._object(client, key, 1) is not None:
+                raise StoreUnknown("the bucket still has what it was told to delete")
 
     def listed(self, below: str = "") -> Iterator[tuple[str, int]]:
         """All keys that begin with `below`, without the bucket's own prefix, each with its size in bytes."""
@@ -115,6 +134,7 @@ class Bucket:
         with _as_unknown():
             pages = client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._name, Prefix=self._prefix + below):
+                s3_answers.require_list(page)
                 for entry in page.get("Contents", ()):
                     yield entry["Key"].removeprefix(self._prefix), entry["Size"]
 
@@ -152,6 +172,7 @@ class Bucket:
         )
         client: S3Client = boto3.client("s3", config=config)
         client.meta.events.register("before-sign.s3.PutObject", self._with_googles_header)
+        client.meta.events.register("before-call.s3.HeadBucket", _never_redirected)
         return client
 
     def _with_googles_header(self, request: Any, **_: object) -> None:
@@ -160,21 +181,23 @@ class Bucket:
             request.headers["x-goog-if-generation-match"] = "0"
 
     def _require_rights(self, client: "S3Client") -> None:
-        """Reads what cannot be there. Raises `Unusable` where the answer is anything but that."""
+        """Reads what cannot be there. Raises `Unusable` where S3 answers anything but that."""
         from botocore.exceptions import ClientError
 
         try:
-            self._object(client, _probe_key())
+            found = self._object(client, _probe_key())
         except ClientError as error:
-            code, status = _code(error), _status(error)
+            code, status = s3_answers.code(error), s3_answers.status(error)
             if code == "NoSuchBucket":
                 raise Unusable(f"{self}: there is no such bucket") from error
-            if status == 403:
+            if code and status == 403:
                 # Without the right to list, what is missing looks like what is forbidden.
                 raise Unusable(f"{self}: {code}: the keys need {_RIGHTS}") from error
-            if 300 <= status < 500:
+            if code and 300 <= status < 500:
                 raise Unusable(f"{self}: the service answers {code}") from error
             raise
+        if found is not None:
+            raise StoreUnknown("what answers for the bucket is not S3: it has an object that nobody wrote")
 
     def _probed(self, client: "S3Client") -> WriteOnce:
         from botocore.exceptions import ClientError
@@ -185,10 +208,11 @@ class Bucket:
                 if self._put(client, key, b"1", way) and not self._put(client, key, b"2", way):
                     return way
             except ClientError as error:
-                if _status(error) == 403:
-                    raise Unusable(f"{self}: {_code(error)}: the keys need {_RIGHTS}") from error
+                code, status = s3_answers.code(error), s3_answers.status(error)
+                if code and status == 403:
+                    raise Unusable(f"{self}: {code}: the keys need {_RIGHTS}") from error
                 # How services refuse a condition that they do not have; anything else is no answer to the question.
-                if _status(error) not in (400, 501):
+                if not code or status not in (400, 501):
                     raise
             finally:
                 client.delete_object(Bucket=self._name, Key=self._prefix + key)
@@ -209,12 +233,12 @@ class Bucket:
         """The status of one try: 200, or how the condition was answered."""
         from botocore.exceptions import ClientError
 
-        if way is WriteOnce.LOOK_FIRST and self._object(client, key) is not None:
+        if way is WriteOnce.LOOK_FIRST and self._object(client, key, 1) is not None:
             return 412
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if way is WriteOnce.CONDITION else {}
         self._writing.way = way
         try:
-            client.put_object(
+            answer = client.put_object(
                 Bucket=self._name,
                 Key=self._prefix + key,
                 Body=data,
@@ -222,41 +246,91 @@ class Bucket:
                 **condition,
             )
         except ClientError as error:
-            if _status(error) in (304, 409, 412):
-                return _status(error)
+            status = s3_answers.status(error)
+            # 304 has no body that could say more.
+            if status == 304 or (status in (409, 412) and s3_answers.code(error)):
+                return status
             raise
-        return 200
+        if s3_answers.is_etag_of(data, answer) or self._is_stored(client, key, data):
+            return 200
+        if way is WriteOnce.LOOK_FIRST:  # another wrote at the same moment
+            return 412
+        raise StoreUnknown("the bucket does not have what it said it had stored")
 
-    def _object(self, client: "S3Client", key: str, most: int | None = None) -> bytes | None:
+    def _is_stored(self, client: "S3Client", key: str, data: bytes) -> bool:
+        """By a look at the object's beginning, which has the digest of the rest, and its length."""
+        found = self._object(client, key, _LOOK)
+        if found is None:
+            raise StoreUnknown("the bucket does not have what it said it had stored")
+        return bool(found.data) and (found.length, found.data) == (len(data), data[: len(found.data)])
+
+    def _delete_same(self, client: "S3Client", key: str, etag: str) -> bool:
+        """Whether the object with that ETag was deleted; false where another is there by now, or none."""
+        place: Any = {"Bucket": self._name, "Key": self._prefix + key}
+        if self._has_conditional_delete(client):
+            return self._unless_changed(lambda: client.delete_object(**place, IfMatch=etag)) is not None
+        found = self._object(client, key, 1)
+        if found is None or found.etag != etag:
+            return False
+        return self._unless_changed(lambda: client.delete_object(**place)) is not None
+
+    def _has_conditional_delete(self, client: "S3Client") -> bool:
+        """Whether `If-Match` keeps an object from being deleted, tried out once when it is needed."""
+        from botocore.exceptions import ClientError
+
+        if self._deletes_on_condition is None:
+            key = _probe_key()
+            place: Any = {"Bucket": self._name, "Key": self._prefix + key}
+            client.put_object(**place, Body=b"1")
+            try:
+                client.delete_object(**place, IfMatch=f'"{"0" * 32}"')
+                self._deletes_on_condition = False
+            except ClientError as error:
+                self._deletes_on_condition = s3_answers.code(error) == CONDITION_FAILED
+            finally:
+                client.delete_object(**place)
+        return self._deletes_on_condition
+
+    def _unless_changed(self, call: Callable[[], Any]) -> Any:
+        """What the call gives; `None` where S3 says that the object is another one by now, or gone."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return call()
+        except ClientError as error:
+            if s3_answers.code(error) in (ABSENT, CONDITION_FAILED, "ConditionalRequestConflict"):
+                return None
+            raise
+
+    def _object(self, client: "S3Client", key: str, most: int | None = None) -> Content | None:
         from botocore.exceptions import ClientError
 
         part: dict[str, Any] = {} if most is None else {"Range": f"bytes=0-{most - 1}"}
         try:
-            return client.get_object(Bucket=self._name, Key=self._prefix + key, **part)["Body"].read()
+            answer = client.get_object(Bucket=self._name, Key=self._prefix + key, **part)
+            return s3_answers.content(answer, answer["Body"].read())
         except ClientError as error:
-            if _code(error) in ("NoSuchKey", "404"):
+            if s3_answers.code(error) == ABSENT:
                 return None
-            if _status(error) == 416:  # an empty object has no first byte (RFC 9110 section 14.1.2)
-                return b""
+            if s3_answers.code(error) == "InvalidRange":  # an empty object has no first byte (RFC 9110 section 14.1.2)
+                return Content(b"", "", 0)
             raise
+
+
+def _never_redirected(params: Any, **_: object) -> None:
+    """botocore asks `HeadBucket` where a redirect leads to, and where that is redirected too, it asks without end."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _probe_key() -> str:
     return f"probe/{secrets.token_hex(16)}"
 
 
-def _code(error: Any) -> str:
-    return str(error.response.get("Error", {}).get("Code", "an error"))
-
-
-def _status(error: Any) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
 @contextlib.contextmanager
 def _as_unknown() -> Iterator[None]:
     """Whatever goes wrong between here and the bucket means that nothing is known of it."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
     try:
@@ -264,6 +338,8 @@ def _as_unknown() -> Iterator[None]:
     except NoCredentialsError as error:
         raise Unusable("no keys for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role") from error
     except ClientError as error:
-        raise StoreUnknown(f"the bucket answers {_code(error)}") from error
+        raise StoreUnknown(s3_answers.said(error)) from error
+    except ResponseParserError:  # its text is the whole page
+        raise StoreUnknown("what answers for the bucket is not S3: its answer is no XML") from None
     except (BotoCoreError, HTTPError, OSError) as error:
         raise StoreUnknown(f"the bucket does not answer ({type(error).__name__})") from error

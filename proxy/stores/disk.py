@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded
+from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,7 @@ class DiskStore:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, name)
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
-        def listed() -> tuple[Name, ...]:
-            return tuple(name for name, _ in self.listed(folder, leaf))
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, listed)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._names, folder, leaf)
 
     async def put(self, name: Name, record: Record) -> Record:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
@@ -75,6 +72,24 @@ class DiskStore:
     async def delete(self, name: Name) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._unlink, name)
 
+    def identity(self) -> str | None:
+        found = self._looked_up(identity.PATH, Path.read_bytes)
+        try:
+            return None if found is None else identity.read(found)
+        except Corrupt:
+            raise StoreUnknown(identity.GARBLED) from None
+
+    def identify(self) -> str:
+        made = identity.new()
+        try:
+            if self._linked(self._root / identity.PATH, identity.written(made, int(time.time()))):
+                return made
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+        if (winner := self.identity()) is None:
+            raise StoreUnknown("the disk store's identity went away")
+        return winner
+
     async def findings(self) -> tuple[Finding, ...]:
         free = shutil.disk_usage(self._root).free
         advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
@@ -84,7 +99,7 @@ class DiskStore:
         self._threads.shutdown(wait=True)
 
     def _read(self, name: Name) -> Record | None:
-        return self._looked_up(name, self._checked)
+        return self._looked_up(name.path, self._checked)
 
     def _look(self, name: Name) -> Header | None:
         def header(path: Path) -> Header | None:
@@ -96,11 +111,17 @@ class DiskStore:
                 record = self._checked(path)  # sets it aside
                 return None if record is None else record.header
 
-        return self._looked_up(name, header)
+        return self._looked_up(name.path, header)
 
-    def _looked_up(self, name: Name, look_up: Callable[[Path], _T | None]) -> _T | None:
+    def _names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
         try:
-            return look_up(self._root / name.path)
+            return tuple(name for name, _ in self.listed(folder, leaf))
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _looked_up(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
+        try:
+            return look_up(self._root / path)
         except FileNotFoundError:
             self._require_folder()
             return None
@@ -154,18 +175,23 @@ class DiskStore:
         try:
             return decoded(data)
         except Corrupt:
-            return self._set_aside(path)
+            return self._set_aside(path, data)
 
-    def _set_aside(self, path: Path) -> Record | None:
-        """Frees the name of a corrupt object. What is stored there, if it was made anew in the meantime."""
+    def _set_aside(self, path: Path, seen: bytes) -> Record | None:
+        """Frees the name of an object that is corrupt, and the same when it is read again; the object where it is not.
+
+        What is stored there, if it was made anew in the meantime.
+        """
         aside = self._root / "corrupt"
         aside.mkdir(exist_ok=True)
         # 1: A and B read a corrupt file. 2: B sets it aside, and it is made anew. 3: A must not take the new one away.
         with _locked(aside):
-            data = path.read_bytes()
+            data = _read_anew(path)
             try:
                 return decoded(data)
             except Corrupt:
+                if data != seen:
+                    raise StoreUnknown("the disk gave something that is no object, and then something else") from None
                 log.error("corrupt object set aside: %s", path.name)  # noqa: TRY400
                 path.rename(aside / f"{path.name}.{time.time_ns()}")
                 self.corrupt += 1
@@ -181,6 +207,14 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _read_anew(path: Path) -> bytes:
+    """From the disk, where the system can be told to forget what it has of the file in memory."""
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read()
 
 
 def _write_whole(path: Path, data: bytes) -> None:

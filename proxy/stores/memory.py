@@ -31,6 +31,10 @@ class Memory:
         for key in [key for key in self._renditions if key[0] == content_key]:
             del self._renditions[key]
 
+    def held(self, content_key: str) -> dict[str, Rendition]:
+        """What is held of one picture, by variant. Looks at everything: for what is rare."""
+        return {key[1]: rendition for key, rendition in self._renditions.items() if key[0] == content_key}
+
     @property
     def bytes(self) -> int:
         """What is held now, overhead counted."""

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded
+from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
 from proxy.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
+from proxy.stores.s3_answers import Content
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ _TRIES = 3
 _SHARDED = 4
 # Of a header that holds two of the longest prompts.
 _HEADER_MOST = 64 * 1024
+# After it another process that looked before this one wrote has written too.
+_OTHERS_SECONDS = 1.0
 
 _T = TypeVar("_T")
 
@@ -43,6 +46,21 @@ class S3Store:
 
     async def put(self, name: Name, record: Record) -> Record:
         return await self._run(lambda: self._write(name, record))
+
+    def identity(self) -> str | None:
+        found = self._bucket.read(identity.PATH)
+        try:
+            return None if found is None else identity.read(found.data)
+        except Corrupt:
+            raise StoreUnknown(identity.GARBLED) from None
+
+    def identify(self) -> str:
+        self._bucket.write_new(identity.PATH, identity.written(identity.new(), int(time.time())))
+        if self._bucket.open() is WriteOnce.LOOK_FIRST:
+            time.sleep(_OTHERS_SECONDS)
+        if (winner := self.identity()) is None:
+            raise StoreUnknown("the bucket does not have what it said it had stored")
+        return winner
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -72,19 +90,35 @@ class S3Store:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _read(self, name: Name) -> Record | None:
-        data = self._bucket.read(name.path)
+        """Twice, where it is corrupt: one flipped bit on the way takes no picture away."""
+        first = self._bucket.read(name.path)
         try:
-            return None if data is None else decoded(data)
+            return _record(first)
         except Corrupt:
-            log.warning("corrupt object set aside: %s", name.path)
-            self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}")
+            second = self._bucket.read(name.path)
+        try:
+            return _record(second)
+        except Corrupt:
+            if first != second or first is None or not first.etag:
+                raise StoreUnknown("the bucket gave something that is no object, and then something else") from None
+            return self._set_aside(name, first.etag)
+
+    def _set_aside(self, name: Name, etag: str) -> Record | None:
+        """Frees the name of the corrupt object with that ETag. What is stored there, if it was made anew meanwhile."""
+        # A page that is sent for every name is no object either: then this raises.
+        self.identity()
+        if self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}", etag):
+            log.error("corrupt object set aside: %s", name.path)
             self.corrupt += 1
-            return None
+        try:
+            return _record(self._bucket.read(name.path))
+        except Corrupt:
+            raise StoreUnknown("the bucket still has an object that is corrupt") from None
 
     def _look(self, name: Name) -> Header | None:
         beginning = self._bucket.read(name.path, _HEADER_MOST)
         try:
-            return None if beginning is None else Header.parse(beginning.partition(b"\n")[0])
+            return None if beginning is None else Header.parse(beginning.data.partition(b"\n")[0])
         except Corrupt:
             record = self._read(name)  # sets it aside
             return None if record is None else record.header
@@ -97,3 +131,8 @@ class S3Store:
             if (found := self._read(name)) is not None:
                 return found
         raise StoreUnknown("the bucket has something in the way that is no object")
+
+
+def _record(found: Content | None) -> Record | None:
+    """The object in what was read. Raises `Corrupt`."""
+    return None if found is None else decoded(found.data)

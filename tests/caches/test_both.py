@@ -1,7 +1,6 @@
 """What nginx and Varnish make of our headers, with the files of docs/caches."""
 
 import itertools
-import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +10,8 @@ from urllib.parse import parse_qs, quote_plus
 import httpx2
 import pytest
 
-from proxy.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
-from tests.fronts import CACHES, Front, Nginx, Varnish
+from tests.fronts import Front, Nginx, Varnish
 from tests.origin import Origin
 from tests.running import Promptcdn
 from tests.upstream import Upstream
@@ -204,12 +202,3 @@ def test_no_image_proxy_waits_behind_a_browser_or_behind_another(front: Front, b
         assert {answer.status_code for answer in shown} == {200}
         assert browser.result().headers["content-type"] == "image/webp"
     assert paid(behind.upstream, url) == 1
-
-
-@pytest.mark.parametrize("file", ["nginx.conf", "varnish.vcl"])
-def test_the_files_know_every_image_proxy_that_the_service_knows(file: str) -> None:
-    listed = re.search(r"\((camo\|.*embedly)\)", (CACHES / file).read_text())
-    assert listed is not None
-
-    unknown = [known.token for known in IMAGE_PROXIES if not re.search(listed[1], known.token)]
-    assert unknown == []

@@ -1,6 +1,7 @@
 """nginx alone: what it does where Varnish has no counterpart, and nginx as people have it without our file."""
 
 import contextlib
+import re
 import socket
 import sys
 import time
@@ -10,8 +11,9 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from proxy.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
-from tests.fronts import Nginx
+from tests.fronts import CACHES, Nginx
 from tests.origin import Origin
 
 # The least that passes requests on: every buffer as nginx has it by default.
@@ -112,3 +114,10 @@ def test_long_prompts_get_through_an_nginx_with_its_default_buffers(
 
         assert [answer.status_code for answer in (first, later)] == [200, 200]
         assert front.get(later.headers["content-location"]).content == later.content
+
+
+def test_whoever_is_an_image_proxy_goes_past_the_cache() -> None:
+    listed = re.search(r"\((camo\|.*embedly)\)", (CACHES / "nginx.conf").read_text())
+    assert listed is not None
+
+    assert [known.token for known in IMAGE_PROXIES if not re.search(listed[1], known.token)] == []

@@ -52,7 +52,7 @@ STATUSES = {200, 502, 503, 504}
 # What one waits for a picture and for a look-up, and a second.
 DEADLINE = 3.0
 
-STORE_CALLS: list[tuple[type, str]] = [(DiskStore, "get"), (DiskStore, "put")]
+STORE_CALLS: list[tuple[type, str]] = [(DiskStore, call) for call in ("get", "look", "names", "put", "delete")]
 MONEY_CALLS: list[tuple[type, str]] = [(SqliteBudget, "reserve"), (SqliteBudget, "give_back"), (SqliteRates, "charge")]
 GENERATE = (Stability, "generate")
 

@@ -1,8 +1,14 @@
 """Who asks, by the heads that they really send."""
 
-import pytest
+import itertools
 
-from proxy.audience import IMAGE_PROXIES, Audience, Known, attention, audience, patience
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.audience import IMAGE_PROXIES, Audience, Known, Lines, attention, audience, joined, patience, told_by_vary
+from proxy.fields import ENTRIES_MAX, FIELD_MAX
+from proxy.negotiation import picture_format, wants_picture
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0"
@@ -109,3 +115,68 @@ def test_an_image_proxy_waits_three_seconds_and_everybody_else_as_long_as_they_s
 
 def test_what_is_stored_is_awaited_for_three_seconds_at_the_least() -> None:
     assert (attention(0), attention(3), attention(30)) == (3, 3, 30)
+
+
+CAMO = ("user-agent", "github-camo (1a2b3c4d)")
+BY_VIA = (("user-agent", CHROME), ("via", "1.1 my-camo"))
+IMAGE = ("sec-fetch-dest", "image")
+
+# Whether caches may share what is made for those who send these lines.
+SHARED: list[tuple[bool, Lines]] = [
+    (True, ()),
+    (True, (("user-agent", CHROME), ("accept", PICTURE), IMAGE, ("sec-fetch-mode", "no-cors"))),
+    (True, (("user-agent", CHROME), ("accept", PAGE), ("sec-purpose", "prefetch;prerender"))),
+    (True, (("user-agent", "curl/7.88.1"), ("accept", "*/*"), ("x-forwarded-for", "192.0.2.1"))),
+    (True, (CAMO, ("accept", PICTURE), ("via", "1.1 varnish"))),
+    (True, (CAMO, ("purpose", "prefetch"))),
+    (True, BY_VIA),
+    (False, (CAMO, IMAGE)),
+    (False, (CAMO, ("sec-fetch-mode", "navigate"))),
+    (False, (CAMO, ("sec-fetch-made-up", ""))),
+    (False, (*BY_VIA, IMAGE)),
+    (False, (("user-agent", "WhatsApp/2.3 Electron/30"), IMAGE)),
+    # Some caches compare the first line, others all of them.
+    (False, (CAMO, ("user-agent", CHROME))),
+    (False, (("via", "1.1 x"), ("via", "1.1 my-camo"))),
+    (False, (("accept", "*/*"), ("accept", "image/png"))),
+    (False, (("accept", "*/*"), ("accept", "*/*"))),
+    (False, (("user-agent", f"{'x' * FIELD_MAX}github-camo"),)),
+    (False, (("user-agent", CAMO[1]), ("accept", "a/b," * ENTRIES_MAX + "image/avif"))),
+]
+
+
+@pytest.mark.parametrize(("shared", "lines"), SHARED, ids=lambda value: str(value)[:80])
+def test_caches_may_share_what_vary_alone_decides(shared: bool, lines: Lines) -> None:
+    assert told_by_vary(lines) is shared
+
+
+def test_a_field_in_several_lines_is_one_list() -> None:
+    assert joined((("via", "1.1 x"), ("accept", "*/*"), ("via", "camo"))) == {"via": "1.1 x, camo", "accept": "*/*"}
+    assert audience(joined((("via", "1.1 x"), ("via", "1.1 my-camo")))) is Audience.IMAGE_PROXY
+
+
+NAMES = ("accept", "user-agent", "via", "sec-fetch-dest", "sec-fetch-mode", "sec-purpose", "purpose", "x-moz", "cookie")
+VALUES = ("", "*/*", "image/png", PICTURE, PAGE, "camo", CHROME, CAMO[1], "Googlebot", "image", "navigate", "prefetch")
+
+
+def looks(accept: str, who: Audience) -> tuple[bool, bool, str]:
+    """All that who asks changes in an answer that caches keep: a picture or a document, 200 or the status, the format.
+
+    Whether a picture may be made for somebody is no part of it: that refusal is kept by nobody.
+    """
+    return wants_picture(accept, who), who is Audience.IMAGE_PROXY, picture_format(accept, who)
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=6))
+def test_what_caches_may_share_looks_as_accept_user_agent_and_via_say(lines: Lines) -> None:
+    if told_by_vary(lines):
+        fields = joined(lines)
+        alone = {name: value for name, value in fields.items() if name in ("accept", "user-agent", "via")}
+        accept = fields.get("accept", "")
+        assert looks(accept, audience(fields)) == looks(accept, audience(alone))
+
+
+def test_image_proxies_are_the_only_audience_that_is_shown_anything_else() -> None:
+    others = [who for who in Audience if who is not Audience.IMAGE_PROXY]
+    for accept, (one, other) in itertools.product(VALUES, itertools.pairwise(others)):
+        assert looks(accept, one) == looks(accept, other)

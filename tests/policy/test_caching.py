@@ -109,3 +109,25 @@ def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.
 
 def test_only_what_is_kept_for_a_while_says_retry_after_at_least_a_second() -> None:
     assert caching.problem_headers(problems.Problem(problems.BUDGET_SPENT, "", retry_after=0))["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.code)
+def test_an_error_that_is_nobody_elses_is_kept_by_nobody(kind: problems.Kind) -> None:
+    problem = problems.Problem(kind, "because")
+
+    for headers in (
+        caching.problem_headers(problem, shared=False),
+        caching.shown_headers(problem, "image/png", shared=False),
+    ):
+        assert headers["cache-control"] == "no-store"
+        assert "vary" not in headers
+        assert ("retry-after" in headers) == (kind.retry_after is not None)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_picture_in_a_format_that_is_nobody_elses_is_kept_by_nobody(outcome: Outcome) -> None:
+    where, status = Where("/?a", "/i/x"), CacheStatus("memory")
+    headers = caching.picture_headers(RENDITION, outcome, status, where, negotiated=True, shared=False)
+
+    assert (headers["cache-control"], headers["vary"]) == ("no-store", "Accept")
+    assert caching.unmade_headers("image/webp", negotiated=True, shared=False)["cache-control"] == "no-store"

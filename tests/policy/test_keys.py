@@ -25,6 +25,13 @@ DEFAULTS = {
 }
 
 
+def test_the_key_of_what_a_lenient_face_draws_is_frozen_too() -> None:
+    asked = grammar.parse_path(b"a%20lighthouse", b"seed=7&engine=not-offered").asked
+
+    assert keys.nearest_key(asked) == "821b4fd42b0a5b476e38f515c4d7ed739e6d4b4b35d89e2fa1cbea93726513fb"
+    assert keys.nearest_key(asked) != keys.as_asked_key(asked)
+
+
 @pytest.mark.parametrize("vector", GOLDEN, ids=lambda vector: vector["query"][:60])
 def test_a_published_url_keeps_its_keys_for_ever(vector: dict[str, Any]) -> None:
     asked = grammar.parse(vector["query"].encode()).asked

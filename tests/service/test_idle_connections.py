@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Promptcdn
+from tests.running import PROMPTCDN, Promptcdn
 from tests.service.test_metrics import samples
 from tests.stream import Shot, Stream
 from tests.waiting import until
@@ -25,7 +25,7 @@ HIT = "/?prompt=a+hit&seed=1"
 class FewFiles(Promptcdn):
     """A service that may have few files open."""
 
-    by = ("prlimit", f"--nofile={FILES // 2}:{FILES}")
+    program = ("prlimit", f"--nofile={FILES // 2}:{FILES}", PROMPTCDN)
 
 
 @pytest.fixture

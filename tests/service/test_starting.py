@@ -22,6 +22,7 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_CLIENT_RATE": "1/week"}, ['PROMPTCDN_CLIENT_RATE="1/week": say how many new pictures (1 to 99999)']),
     ({"PROMPTCDN_TRUSTED_PROXIES": "nginx"}, ['PROMPTCDN_TRUSTED_PROXIES="nginx": "nginx": neither an address nor']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
+    ({"PROMPTCDN_STORE_ID": "mine"}, ['PROMPTCDN_STORE_ID="mine": say the 32 hexadecimal digits']),
     ({"PROMPTCDN_LOG": "xml"}, ["PROMPTCDN_LOG=\"xml\": Input should be 'text' or 'json'"]),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": Input should be a valid boolean']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open', 'signed' or 'closed'"]),

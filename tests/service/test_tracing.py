@@ -44,10 +44,10 @@ def test_a_miss_passes_the_rooms_in_their_order(tmp_path: Path) -> None:
 
     names = [span["name"] for span in found]
     assert names == [
-        *("request", "grammar", "binding", "store", "store", "tombstone", "memory", "store", "store", "store"),
-        *("access", "flight", "look again", "tombstone", "resting", "budget", "generator"),
+        *("request", "grammar", "binding", "store", "store", "tombstone", "memory", "store", "store", "tombstone"),
+        *("store", "access", "flight", "look again", "store", "tombstone", "resting", "budget", "generator"),
         *("tombstone", "admission", "store", "binding", "store", "tombstone"),
-        *("binding", "tombstone", "memory", "store", "rendition", "store", "binding", "headers"),
+        *("binding", "tombstone", "memory", "store", "rendition", "store", "tombstone", "binding", "headers"),
     ]
     assert len({span["context"]["trace_id"] for span in found}) == 1
     ids = {span["context"]["span_id"]: span["name"] for span in found}

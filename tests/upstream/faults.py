@@ -33,6 +33,7 @@ BREAKS = {
     "unknown": (grpc.StatusCode.UNKNOWN, "Unexpected <class 'KeyError'>"),
     "aborted": (grpc.StatusCode.ABORTED, "aborted"),
     "reset": (grpc.StatusCode.UNAVAILABLE, "Connection reset by peer"),
+    "deadline": (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded"),
 }
 OTHERS = (
     *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),

@@ -1,4 +1,8 @@
-"""Pictures that cost nothing: flat, quick, the same for the same request, and real PNGs of the size asked."""
+"""Pictures that cost nothing: flat, quick, another one at each call, and real PNGs of the size asked.
+
+Real services do not draw the same pixels twice, after an upgrade at the latest: a test whose upstream repeats itself
+cannot see that a picture was paid for again and shown in place of the first one.
+"""
 
 import hashlib
 import io
@@ -13,13 +17,14 @@ from PIL.PngImagePlugin import PngInfo
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def picture(request: Any, size: tuple[int, int] | None = None, *, noise: bool = False) -> bytes:
-    """The picture of a request, with the text that a self-hosted server writes into its files.
+def picture(request: Any, call: str, size: tuple[int, int] | None = None, *, noise: bool = False) -> bytes:
+    """A picture of a request, with the text that a self-hosted server writes into its files; its colours are the
+    `call`'s alone.
 
     One of `noise` stays large in every format; as a PNG it has three bytes a pixel.
     """
     what = f"{request.engine_id} {[prompt.text for prompt in request.prompt]} {list(request.image.seed)}"
-    colours = hashlib.sha256(what.encode()).digest()
+    colours = hashlib.sha256(f"{call} {what}".encode()).digest()
     width, height = size or (request.image.width, request.image.height)
     if noise:
         image = Image.frombytes("RGB", (width, height), random.Random(colours).randbytes(3 * width * height))

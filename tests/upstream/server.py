@@ -1,6 +1,7 @@
 """The server: Generate as hosted Stability answers it, ListEngines, and an account with 1250 credits."""
 
 import contextlib
+import secrets
 import tempfile
 import threading
 from collections import deque
@@ -32,7 +33,11 @@ class Upstream:
         port: int = 0,
         key: str | None = None,
         credentials: grpc.ServerCredentials | None = None,
+        *,
+        repeats: bool = False,
     ) -> None:
+        """`repeats`: it draws the same pixels whenever it is asked for the same."""
+        self._repeats = repeats
         self._folder = tempfile.TemporaryDirectory()
         self.ledger = Ledger(ledger or Path(self._folder.name) / "ledger.jsonl")
         self._key = key
@@ -103,6 +108,10 @@ class Upstream:
         with self._changed:
             assert self._changed.wait_for(is_so, WAIT_SECONDS), "the upstream waited in vain"
 
+    def call_name(self) -> str:
+        """What the colours of the next picture come from."""
+        return "" if self._repeats else secrets.token_hex(8)
+
     def faults(self, request: Any) -> Faults:
         """What this call meets. One text of a script may hold several, with spaces between."""
         scripted = [self._scripted.popleft()] if self._scripted else []
@@ -140,10 +149,12 @@ class _Generation(services.GenerationServiceServicer):  # type: ignore[misc]
         gone = threading.Event()
         context.add_callback(gone.set)
         with self._upstream.call(request, context):
-            yield from _answers(request, faults, context, gone)
+            yield from _answers(request, faults, context, gone, self._upstream.call_name())
 
 
-def _answers(request: Any, faults: Faults, context: grpc.ServicerContext, gone: threading.Event) -> Iterator[Any]:
+def _answers(
+    request: Any, faults: Faults, context: grpc.ServicerContext, gone: threading.Event, call: str
+) -> Iterator[Any]:
     if "hang" in faults:
         gone.wait()
     if "keepalive" in faults or "hang_mid" in faults:
@@ -158,12 +169,12 @@ def _answers(request: Any, faults: Faults, context: grpc.ServicerContext, gone: 
         yield g.Answer(artifacts=[g.Artifact(type=g.ARTIFACT_CLASSIFICATIONS, finish_reason=g.NULL)])
     if "no_picture" not in faults:
         for _ in range(2 if "two" in faults else 1):
-            yield g.Answer(request_id=request.request_id, artifacts=[_artifact(request, faults)])
+            yield g.Answer(request_id=request.request_id, artifacts=[_artifact(request, faults, call)])
     if "never_closes" in faults:
         gone.wait()
 
 
-def _artifact(request: Any, faults: Faults) -> Any:
+def _artifact(request: Any, faults: Faults, call: str) -> Any:
     if "filter_text" in faults:
         return g.Artifact(type=g.ARTIFACT_TEXT, finish_reason=g.FILTER, text="prompt rejected")
     finish = {"filter": g.FILTER, "error": g.ERROR, "null": g.NULL}
@@ -171,18 +182,18 @@ def _artifact(request: Any, faults: Faults) -> Any:
     seed = request.image.seed[0]
     echo = 0 if "seed_zero_echo" in faults else seed + ("wrong_seed" in faults)
     return g.Artifact(
-        type=g.ARTIFACT_IMAGE, mime="image/png", finish_reason=reason, seed=echo, binary=_file(request, faults)
+        type=g.ARTIFACT_IMAGE, mime="image/png", finish_reason=reason, seed=echo, binary=_file(request, faults, call)
     )
 
 
-def _file(request: Any, faults: Faults) -> bytes:
+def _file(request: Any, faults: Faults, call: str) -> bytes:
     if "empty" in faults:
         return b""
     if "html" in faults:
         return b"<!doctype html><title>502</title>" + b"x" * 2000
     if "bomb" in faults:
         return pictures.bomb()
-    png = pictures.picture(request, (64, 64) if "wrong_size" in faults else None, noise="noise" in faults)
+    png = pictures.picture(request, call, (64, 64) if "wrong_size" in faults else None, noise="noise" in faults)
     if "truncated" in faults:
         return png[: len(png) // 2]
     return pictures.padded(png, int(faults["big"] * 1_000_000)) if "big" in faults else png

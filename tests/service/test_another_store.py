@@ -1,0 +1,154 @@
+"""A store that is not the one that was known: nothing is made until its operator says that it is the right one."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.stores.buckets import Bucket
+from tests.buckets import BUCKET, moto, reached
+from tests.faults.stage import paid, small
+from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.upstream import Upstream
+from tests.waiting import until
+
+URLS = [f"/?prompt=stored&seed={seed}" for seed in range(3)]
+NEW = "/?prompt=new&seed=1"
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        yield running
+
+
+def promptcdn(service: Promptcdn, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command of the operator, with the service's settings."""
+    command = [PROMPTCDN, *words]
+    given = environment(**{**service._settings, **settings})
+    return subprocess.run(command, cwd=service.folder, env=given, capture_output=True, text=True)
+
+
+def shown(service: Promptcdn) -> list[bytes]:
+    answers = [service.get(url) for url in URLS]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.content for answer in answers]
+
+
+def require_refused(service: Promptcdn, *urls: str) -> None:
+    for url in urls:
+        answer = service.get(url)
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unknown")
+        assert int(answer.headers["retry-after"]) > 0
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_folder_that_is_empty_at_the_start_is_no_new_service_until_it_is_adopted(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    store = tmp_path / "data" / "store"
+    with small(tmp_path, upstream) as service:
+        pictures = shown(service)
+    store.rename(tmp_path / "not mounted")
+    before = paid(upstream)
+
+    with small(tmp_path, upstream) as service:
+        require_refused(service, *URLS, NEW, "/?prompt=pool")
+        part = service.get("/readyz").json()["parts"]["store"]
+        assert part["ready"] is False
+        assert "this is not the store that was known" in part["detail"]
+        assert (tmp_path / "log").read_text().count("this is not the store that was known") == 1
+        doctor = promptcdn(service, "doctor")
+        assert doctor.returncode == 1
+        assert "say promptcdn store adopt if this one is right" in doctor.stdout
+        assert files(store) == []
+        assert paid(upstream) == before
+
+        shutil.rmtree(store)
+        (tmp_path / "not mounted").rename(store)
+        until(lambda: service.get(URLS[0]).status_code == 200, 5)
+        assert shown(service) == pictures
+        assert paid(upstream) == before
+
+
+def test_a_store_that_is_adopted_is_used_by_the_service_that_runs(tmp_path: Path, upstream: Upstream) -> None:
+    with small(tmp_path, upstream) as service:
+        service.get(NEW)
+    (tmp_path / "data" / "store").rename(tmp_path / "away")
+
+    with small(tmp_path, upstream) as service:
+        require_refused(service, NEW)
+        adopted = promptcdn(service, "store", "adopt")
+        assert adopted.returncode == 0, adopted.stderr
+        until(lambda: service.get(NEW).status_code == 200, 5)
+        assert service.get("/readyz").json()["parts"]["store"]["ready"] is True
+        assert promptcdn(service, "store", "adopt").stdout == adopted.stdout
+    assert sorted(paid(upstream).values()) == [2]
+
+
+def test_a_bucket_that_is_emptied_while_the_service_runs_is_not_believed_and_memory_goes_on(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    with moto(tmp_path) as bucket:
+        url = f"s3://{BUCKET}/here"
+        with small(tmp_path, upstream, PROMPTCDN_STORE=url, **bucket.environment) as service:
+            pictures = shown(service)
+            before = paid(upstream)
+            with reached(bucket.environment):
+                emptied = Bucket.parse(url)
+                for key, _ in list(emptied.listed()):
+                    emptied.delete(key)
+                emptied.close()
+
+            require_refused(service, NEW)
+            assert shown(service) == pictures
+            assert paid(upstream) == before
+            assert service.get("/readyz").status_code == 503
+        # A machine that remembers nothing takes what is there.
+        with small(tmp_path / "another", upstream, PROMPTCDN_STORE=url, **bucket.environment) as another:
+            assert another.get(NEW).status_code == 200
+        with small(tmp_path, upstream, PROMPTCDN_STORE=url, **bucket.environment) as service:
+            require_refused(service, NEW)
+
+
+def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    with small(tmp_path, upstream) as service:
+        pictures = shown(service)
+        store = json.loads(promptcdn(service, "doctor", "--json").stdout)[3]["detail"]
+    store_id = store.rpartition(" ")[2]
+    before = paid(upstream)
+    data = tmp_path / "data"
+    data.rename(tmp_path / "away")
+
+    with small(tmp_path, upstream, PROMPTCDN_STORE_ID=store_id) as service:
+        require_refused(service, *URLS)
+        adopted = promptcdn(service, "store", "adopt")
+        assert adopted.returncode == 2
+        assert f'PROMPTCDN_STORE_ID="{store_id}" names another store: set it to ' in adopted.stderr
+    shutil.rmtree(data)
+    (tmp_path / "away").rename(data)
+    with small(tmp_path, upstream, PROMPTCDN_STORE_ID=store_id) as service:
+        assert shown(service) == pictures
+    assert paid(upstream) == before
+
+
+def test_a_copy_is_a_store_of_its_own_that_is_adopted_once(tmp_path: Path, upstream: Upstream) -> None:
+    with small(tmp_path, upstream) as service:
+        pictures = shown(service)
+        source, to = f"disk:{tmp_path / 'data' / 'store'}", f"disk:{tmp_path / 'copy'}"
+        assert promptcdn(service, "store", "copy", "--from", source, "--to", to).returncode == 0
+
+    with small(tmp_path, upstream, PROMPTCDN_STORE=to) as service:
+        require_refused(service, URLS[0])
+        assert promptcdn(service, "store", "adopt").returncode == 0
+        until(lambda: service.get(URLS[0]).status_code == 200, 5)
+        assert shown(service) == pictures
+    assert sorted(paid(upstream).values()) == [1] * len(URLS)
