@@ -27,6 +27,7 @@ from proxy.generators import Made
 from proxy.making import Clock, Making
 from proxy.problems import Problem
 from proxy.rates import Uncounted
+from proxy.removals import Way
 from proxy.renditions import Renditions
 from proxy.request import Defaults, Resolved
 from proxy.spool import Spool
@@ -116,10 +117,10 @@ class House:
     async def purge(self, content_key: str, now: int) -> None:
         """What is stored of it is not looked at."""
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return lost
+        return Way(again=lost)
 
     def _seconds(self) -> float:
         return self.now.timestamp()
