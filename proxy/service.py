@@ -130,8 +130,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
-    known = _known_store(settings, link)
-    kept = ObservedStore(known, telemetry)
+    kept = ObservedStore(known := _known_store(settings, link), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
     leases = RedisLeases(link, store.doubt) if link else Alone()
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
@@ -139,8 +138,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     renditions = Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    rests = Rests(link)
-    making = Making(generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests)
+    making = Making(generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=Rests(link))
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(
