@@ -131,19 +131,16 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
-    known = _known_store(settings, link)
-    kept = ObservedStore(known, telemetry)
+    kept = ObservedStore(known := _known_store(settings, link), telemetry)
     store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    rests, doubt, chance = Rests(link), store.doubt, random.SystemRandom()
-    making = Making(
-        generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests, doubt=doubt
-    )
-    rules = _rules(settings, deny or DenyList())
+    paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
+    making = Making(*paying, rests=Rests(link), doubt=store.doubt)
+    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
     cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
     service = Service(
         settings=settings,
