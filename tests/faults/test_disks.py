@@ -72,7 +72,7 @@ def test_a_damaged_picture_is_never_served_and_is_made_anew_from_its_binding(
         whole = [answer.content for answer in service.get_together(*urls)]
         assert whole[0] == first
         for number, url in enumerate(urls):
-            key = service.get(f"/info{url[1:]}").json()["content_key"]
+            key = service.get(url.replace("/i.png", "/info")).json()["content_key"]
             path = service.folder / "data" / "store" / "masters" / key[:2] / key[2:4] / key
             path.write_bytes(list(damage(path.read_bytes()))[number])
 
