@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy import __version__, limits
+from proxy import __version__, limits, permissions
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.breakers import OwnBreaker, SharedBreaker
@@ -128,6 +128,7 @@ class Service:
 
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
     """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    permissions.shut(settings.data_dir)
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
@@ -321,7 +322,7 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
     """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        permissions.make_folder(folder)
         yield folder
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error
