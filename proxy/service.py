@@ -128,12 +128,11 @@ class Service:
 
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
     """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
-    permissions.shut(settings.data_dir)
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
     kept = ObservedStore(known := _known_store(settings, link), telemetry)
-    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
+    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), _spool(settings.data_dir)
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
@@ -215,6 +214,12 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
     follow(service.renditions, "_rendition", "rendition")
     for shared in service.renditions.shared:
         carry(shared)
+
+
+def _spool(data_folder: Path) -> Spool:
+    """The spool in the data folder, once no other user of the machine may look into that."""
+    permissions.shut(data_folder)
+    return Spool(data_folder / "spool")
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
