@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy import __version__, limits, permissions
+from proxy import __version__, limits, misconfiguration, permissions
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.breakers import OwnBreaker, SharedBreaker
@@ -264,7 +264,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     try:
         require_store(url)
     except ValueError as wrong:
-        raise BadSettings(f'{setting}="{url}": {wrong}') from None
+        raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
     if url.startswith("disk:"):
         folder = Path(url.removeprefix("disk:").strip())
         try:
