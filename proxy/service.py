@@ -218,7 +218,7 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
 
 def _spool(data_folder: Path) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder)
+    permissions.shut(data_folder, "locks", "replica", "store-id")
     return Spool(data_folder / "spool")
 
 

@@ -33,7 +33,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
 def make_a_picture(folder: Path, upstream: Upstream, umask: str, seed: int) -> None:
     settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_ENGINE": "any", "PROMPTCDN_CLIENT_RATE": "60/minute"}
     service = Promptcdn(folder, **settings)
-    service.through = under(umask)
+    service.program = (*under(umask), PROMPTCDN)
     with service:
         assert service.get(URL.format(seed)).status_code == 200
         assert {"budget.sqlite3-wal", "budget.sqlite3-shm"} <= {path.name for path in (folder / "data").iterdir()}
@@ -153,7 +153,7 @@ def test_a_folder_of_another_user_is_said_at_the_start_and_by_doctor_and_is_not_
     settings = {"PROMPTCDN_DATA_DIR": tmp_path / "data", "PROMPTCDN_STORE": f"disk:{tmp_path / 'store'}"}
 
     service = Promptcdn(tmp_path, **settings)
-    service.through = through
+    service.program = (*through, PROMPTCDN)
     with service:
         assert service.get(URL.format(1)).status_code == 200
     code, doctor = said_by_doctor(tmp_path, *through, **settings)

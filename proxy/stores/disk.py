@@ -43,7 +43,7 @@ class DiskStore:
         self._temporary = root / "tmp"
         self.corrupt = 0
         permissions.make_folder(self._temporary)
-        permissions.shut(root, *get_args(Folder), "tmp", "corrupt")
+        permissions.shut(root, *get_args(Folder), "tmp", "corrupt", identity.PATH)
         _require_links(self._temporary)
         _sweep(self._temporary)
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
