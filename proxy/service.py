@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy import __version__, limits
+from proxy import __version__, limits, misconfiguration, permissions
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.breakers import OwnBreaker, SharedBreaker
@@ -132,7 +132,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
     kept = ObservedStore(known := _known_store(settings, link), telemetry)
-    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
+    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), _spool(settings.data_dir)
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
@@ -216,6 +216,12 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
         carry(shared)
 
 
+def _spool(data_folder: Path) -> Spool:
+    """The spool in the data folder, once no other user of the machine may look into that."""
+    permissions.shut(data_folder, "locks", "replica", "store-id")
+    return Spool(data_folder / "spool")
+
+
 def _rules(settings: Settings, deny: Denies) -> Rules:
     return Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys, deny))
 
@@ -258,7 +264,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     try:
         require_store(url)
     except ValueError as wrong:
-        raise BadSettings(f'{setting}="{url}": {wrong}') from None
+        raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
     if url.startswith("disk:"):
         folder = Path(url.removeprefix("disk:").strip())
         try:
@@ -321,7 +327,7 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
     """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        permissions.make_folder(folder)
         yield folder
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error

@@ -1,5 +1,6 @@
 """`promptcdn serve`."""
 
+import logging
 import os
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from proxy import __version__
 from proxy.cli.ending import fail
 from proxy.cli.signatures import signed_url
+
+log = logging.getLogger("promptcdn")
 
 _MISSES = {
     "open": "",
@@ -21,7 +24,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
 ) -> None:
     """Answer with pictures. Without any setting they are sketches, and cost nothing."""
-    from proxy import server, settings
+    from proxy import misconfiguration, server, settings
     from proxy.app import create_app
     from proxy.service import opened
     from proxy.telemetry import logs
@@ -34,6 +37,8 @@ def serve(
         service = opened(chosen, tracing=Tracing.of(os.environ))
     except settings.BadSettings as wrong:
         fail(str(wrong))
+    for doubt in misconfiguration.doubts(chosen.chosen):
+        log.warning("%s: %s", doubt.detail, doubt.advice)
     here = chosen.address(bound.getsockname()[1])
     public_url = chosen.public_url or here
     caveats = service.readiness.caveats
