@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from proxy import signing
+from proxy import fields, signing
 from proxy.denylist import DenyList
 from proxy.problems import DENIED, MISSES_CLOSED, Problem
 from proxy.request import Asked, Control
@@ -47,6 +47,6 @@ class Access:
 
 def is_operator(authorization: str | None, token: str) -> bool:
     """Whether a request shows the operator's token (RFC 6750 section 2.1); takes as long whatever is wrong with it."""
-    scheme, _, shown = (authorization or "").partition(" ")
+    scheme, _, shown = fields.text(authorization or "").partition(" ")
     same = hmac.compare_digest(shown.strip().encode(), token.encode())
     return scheme.lower() == "bearer" and same

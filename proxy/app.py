@@ -2,8 +2,9 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,10 +20,13 @@ from proxy.answering import EveryAnswer
 from proxy.answers import Answer, Asker, Unchanged
 from proxy.audience import Audience
 from proxy.cdn import Cdn
+from proxy.flights import Errands
 from proxy.problems import Problem
 from proxy.request import Delivery, Request
 from proxy.service import Service
 from proxy.telemetry import CONTENT_TYPE
+
+_T = TypeVar("_T")
 
 _CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -76,7 +80,8 @@ async def picture(http: HttpRequest) -> Response:
         has=responses.claim(http, as_written.delivery),
     )
     try:
-        answer = await service.errands.run(service.cdn.answer(request, asker), audience.attention(patience))
+        looked_up = service.cdn.answer(request, asker)
+        answer = await service.errands.run(looked_up, audience.attention(patience), asker.client)
     except Problem as problem:
         if problem.kind is problems.TOO_SLOW:
             return await responses.placeholder(http, problem, service.cdn.size(request), service.notices)
@@ -99,14 +104,15 @@ async def permalink(http: HttpRequest) -> Response:
     as_written = grammar.parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, as_written)
     looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
-    patience = _patience(http, responses.audience_of(http.scope), None)
-    answer = await _service(http).errands.run(looked_up, audience.attention(patience))
+    answer = await _run(http, looked_up, _service(http).errands)
     return _shown(http, answer, delivery, as_written)
 
 
 async def info(http: HttpRequest) -> Response:
     """What is known of a URL: its keys, its state, what its blanks were filled with. Makes nothing."""
-    known = await info_room.known(_cdn(http), _request(http), http.app.state.public_url)
+    service = _service(http)
+    look = info_room.known(service.cdn, _request(http), http.app.state.public_url)
+    known = await _run(http, look, service.infos)
     return JSONResponse(known, headers={"cache-control": problems.NO_STORE})
 
 
@@ -189,6 +195,12 @@ def _may_see_details(http: HttpRequest) -> bool:
 def _patience(http: HttpRequest, who: Audience, asked: float | None) -> float:
     settings = _service(http).settings
     return audience.patience(who, asked, settings.wait, settings.proxy_wait)
+
+
+async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], errands: Errands) -> _T:
+    """What a look gives or raises, for as long as this asker waits for what is stored."""
+    patience = audience.attention(_patience(http, responses.audience_of(http.scope), None))
+    return await errands.run(look, patience, responses.client(http, _service(http).trusted))
 
 
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from proxy import fields
+
 # Field lines of a head, in order, names in lower case; a name may come twice.
 Lines = Sequence[tuple[str, str]]
 
@@ -81,8 +83,8 @@ def audience(headers: Mapping[str, str]) -> Audience:
     """Who sent `headers` (names in lower case)."""
     if _is_image_proxy(headers):
         return Audience.IMAGE_PROXY
-    agent = headers.get("user-agent", "").lower()
-    if any(re.search("prefetch|preview", headers.get(name, "").lower()) for name in _PREFETCHED):
+    agent = _said(headers, "user-agent")
+    if any(re.search("prefetch|preview", _said(headers, name)) for name in _PREFETCHED):
         return Audience.CRAWLER
     if _CRAWLER.search(agent):
         return Audience.CRAWLER
@@ -91,10 +93,10 @@ def audience(headers: Mapping[str, str]) -> Audience:
 
 def joined(lines: Lines) -> dict[str, str]:
     """The fields in `lines`: one that comes in several lines is the list of them all (RFC 9110 section 5.3)."""
-    fields: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for name, value in lines:
-        fields.setdefault(name, []).append(value)
-    return {name: ", ".join(values) for name, values in fields.items()}
+        found.setdefault(name, []).append(value)
+    return {name: ", ".join(values) for name, values in found.items()}
 
 
 def told_by_vary(lines: Lines) -> bool:
@@ -102,20 +104,23 @@ def told_by_vary(lines: Lines) -> bool:
 
     Nothing else of an audience changes what a cache may keep. 1: somebody asks as camo does, and says `Sec-Fetch-Dest`
     beside. 2: the answer for a browser is kept. 3: camo asks, and is shown it. So what another field decided is nobody
-    else's; and what came in several lines either, since some caches compare the first line and others all of them.
+    else's; what came in several lines either, since some caches compare the first line and others all of them; and
+    what is longer than we read, since they may read on.
     """
     seen = [(name, value) for name, value in lines if name in _VARY]
     alone = dict(seen)
-    return len(alone) == len(seen) and _is_image_proxy(alone) == _is_image_proxy(joined(lines))
+    if len(alone) != len(seen) or not all(map(fields.is_read_whole, alone.values())):
+        return False
+    return _is_image_proxy(alone) == _is_image_proxy(joined(lines))
 
 
 def _is_image_proxy(headers: Mapping[str, str]) -> bool:
     # Chats have desktop programs too, which name themselves and are browsers inside: those say what they fetch for.
     if any(name.startswith("sec-fetch-") for name in headers):
         return False
-    agent = headers.get("user-agent", "").lower()
+    agent = _said(headers, "user-agent")
     # CDNs name themselves in `Via` too: only a camo is meant.
-    return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in headers.get("via", "").lower()
+    return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in _said(headers, "via")
 
 
 def _reader(headers: Mapping[str, str], agent: str) -> Audience:
@@ -125,12 +130,16 @@ def _reader(headers: Mapping[str, str], agent: str) -> Audience:
         return Audience.IMG
     if mode == "navigate" or destination == "document":
         return Audience.NAVIGATION
-    accept = headers.get("accept", "").lower()
+    accept = _said(headers, "accept")
     if destination is not None or mode is not None or "mozilla/" not in agent:
         return Audience.PROGRAM
     if "text/html" in accept:
         return Audience.NAVIGATION
     return Audience.IMG if "image/" in accept else Audience.PROGRAM
+
+
+def _said(headers: Mapping[str, str], name: str) -> str:
+    return fields.text(headers.get(name, "")).lower()
 
 
 def patience(who: Audience, asked: float | None, usual: float, proxys: float) -> float:

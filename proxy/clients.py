@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from proxy import fields
 from proxy.misconfiguration import require_narrow
 
 Address = IPv4Address | IPv6Address
@@ -71,19 +72,26 @@ def client(
         return Client(None)
     if nearest not in trusted:
         return _charged(nearest)
-    named = [
-        _farthest_known(nearest, hops, trusted) for hops in (_elements(forwarded), _listed(x_forwarded_for)) if hops
-    ]
+    said = [(_for, _elements(forwarded)), (_address, _listed(x_forwarded_for))]
+    named = [_farthest_known(nearest, map(read, reversed(hops)), trusted) for read, hops in said if hops]
     return _charged(named[0] if named and named[0] == named[-1] else nearest)
 
 
+def peer(address: str | None, trusted: TrustedProxies) -> Client | None:
+    """Whose connection it is that comes from `address`; `None` for a trusted proxy, whose clients are many."""
+    known = _address(address or "")
+    if known is None:
+        return Client(None)
+    return None if known in trusted else _charged(known)
+
+
 def _farthest_known(nearest: Address, hops: Iterable[Address | None], trusted: TrustedProxies) -> Address:
-    """From the right, the first address that is not a trusted proxy's: what stands left of it, that client wrote.
+    """The first of `hops`, the nearest first, that is not a trusted proxy: what is beyond it, that client wrote.
 
     `None` is a hop that says no address. Who it was is not known, so what it says is not believed either.
     """
     known = nearest
-    for hop in reversed(list(hops)):
+    for hop in hops:
         if hop is None:
             return known
         known = hop
@@ -92,18 +100,19 @@ def _farthest_known(nearest: Address, hops: Iterable[Address | None], trusted: T
     return known
 
 
-def _listed(lines: Sequence[str]) -> list[Address | None]:
-    """The addresses in `X-Forwarded-For`, which has no standard: what nginx, HAProxy, Envoy and the clouds write."""
-    return [_address(item.strip()) for line in lines for item in line.split(",") if item.strip()]
+def _listed(lines: Sequence[str]) -> list[str]:
+    """The entries of `X-Forwarded-For`, which has no standard: what nginx, HAProxy, Envoy and the clouds write."""
+    return [entry for item in fields.last_entries(lines) if (entry := item.strip())]
 
 
-def _elements(lines: Sequence[str]) -> list[Address | None]:
-    """The `for` of each element in `Forwarded` (RFC 7239); `None` for `unknown`, made-up names and what is garbled."""
-    elements = (element.strip() for line in lines for element in _BETWEEN_COMMAS.findall(line))
-    return [_for(element) for element in elements if element]
+def _elements(lines: Sequence[str]) -> list[str]:
+    """The elements of `Forwarded` (RFC 7239 section 4)."""
+    elements = (element.strip() for line in fields.last(lines) for element in _BETWEEN_COMMAS.findall(line))
+    return [element for element in elements if element][-fields.ENTRIES_MAX :]
 
 
 def _for(element: str) -> Address | None:
+    """The address after `for`; `None` for `unknown`, made-up names and what is garbled."""
     # The whole element has to be good. After `for=1.2.3.4;x="` what the proxy appends would be inside the quotes.
     if _ELEMENT.fullmatch(element) is None:
         return None

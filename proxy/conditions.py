@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Self
 
+from proxy import fields
 from proxy.caching import Rendition
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
@@ -27,8 +29,9 @@ class Condition:
     def parse(cls, if_none_match: Sequence[str], if_modified_since: str | None = None) -> Self:
         """The condition in these field lines. A date that is none is no condition (section 13.1.3)."""
         if if_none_match:
-            tags = tuple(match[0] for line in if_none_match for match in _ENTITY_TAG.finditer(line))
-            return cls(tags, anything=any(line.strip() == "*" for line in if_none_match))
+            lines = fields.first(if_none_match)
+            tags = (match[0] for line in lines for match in _ENTITY_TAG.finditer(line))
+            return cls(tuple(islice(tags, fields.ENTRIES_MAX)), anything=any(line.strip() == "*" for line in lines))
         return cls(since=_seconds(if_modified_since))
 
     def is_met_by(self, rendition: Rendition, *, was_there: bool) -> bool:
@@ -52,6 +55,6 @@ NOTHING = Condition()
 
 def _seconds(date: str | None) -> float | None:
     try:
-        return None if date is None else parsedate_to_datetime(date).timestamp()
+        return None if date is None else parsedate_to_datetime(fields.text(date)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None

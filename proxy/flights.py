@@ -6,7 +6,8 @@ flight → lease → its turn → the work
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 from proxy import problems
@@ -171,17 +172,31 @@ class Flights(Generic[_T]):
 
 
 class Errands:
-    """Work for one asker that goes on when they have left, so that what it found or began is there the next time."""
+    """Work for one asker that goes on when they have left, so that what it found or began is there the next time.
 
-    def __init__(self) -> None:
-        self._under_way: set[asyncio.Task[Any]] = set()
+    There are `most` places for all of it, and half of them for one client. Work that ends in its first step, as it does
+    for a picture in memory, needs none.
+    """
 
-    async def run(self, work: Coroutine[Any, Any, _T], patience: float) -> _T:
-        """What `work` gives or raises. `Problem` (503) where it takes longer than `patience` seconds."""
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._under_way: dict[asyncio.Task[Any], Hashable] = {}
+        self._of: Counter[Hashable] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many are waiting for something, or going on."""
+        return len(self._under_way)
+
+    async def run(self, work: Coroutine[Any, Any, _T], patience: float, client: Hashable = None) -> _T:
+        """What `work` gives or raises. `Problem` (503) where it takes longer than `patience` seconds, or no place is
+        left for it, or none of those that its client may have."""
         task = asyncio.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        await asyncio.wait({task}, timeout=patience)
+        # The loop runs tasks in the order in which they were ready: this one's first step comes before what follows.
+        await asyncio.sleep(0)
+        if not task.done():
+            self._place(task, client)
+            await asyncio.wait({task}, timeout=patience)
         if not task.done():
             raise problems.too_slow()
         return task.result()
@@ -192,8 +207,29 @@ class Errands:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
+    def _place(self, task: asyncio.Task[Any], client: Hashable) -> None:
+        """Takes a place for the task. Raises `Problem` (503) where there is none, and gives the task up."""
+        refusal = self._refusal(client)
+        if refusal is not None:
+            task.cancel()
+            raise refusal
+        self._under_way[task] = client
+        self._of[client] += 1
+        task.add_done_callback(self._ended)
+
+    def _refusal(self, client: Hashable) -> Problem | None:
+        if self.count >= self._most:
+            return Problem(problems.OVERLOADED, f"{self._most} requests wait for the store or for new pictures")
+        if self._of[client] >= self._most // 2:
+            detail = f"{self._most // 2} requests of one client wait for the store or for new pictures"
+            return Problem(problems.OVERLOADED, detail, cache_control=problems.NO_STORE)
+        return None
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._under_way.discard(task)
+        client = self._under_way.pop(task)
+        self._of[client] -= 1
+        if not self._of[client]:
+            del self._of[client]
         if not task.cancelled():
             task.exception()  # nobody may be left to ask for it, and then the loop complains
 

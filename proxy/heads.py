@@ -17,7 +17,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from proxy import caching, grammar, problems
+from proxy import caching, fields, grammar, problems
+from proxy.descriptors import BoundedConnections
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem
 
@@ -25,12 +26,14 @@ log = logging.getLogger("promptcdn")
 
 HEAD_SECONDS = 5.0
 HEAD_MAX = 64 * 1024
+# Each line of a head is looked at for each field that is read: thousands of them would take longer than a hit.
+LINES_MAX = 128
 # The URL, a method and a version: what is longer is told so before the rest of it was read.
 LINE_MAX = grammar.URL_MAX + 64
 # How long clients have after the signal to stop, to read what they were answered before it.
 LAST_READ_SECONDS = 5.0
 # A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). Nothing here is made of it.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*+|\[[0-9A-Fa-f:.]++\])(?::[0-9]*+)?")
 
 _END_OF_HEAD = b"\r\n\r\n"
 _UNREADABLE = "this is no HTTP request that can be read"
@@ -46,7 +49,7 @@ def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     hosts = _values(headers, b"host")
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         return "a request has one Host"
-    if not all(_HOST.fullmatch(host) for host in hosts):
+    if not all(len(host) <= fields.FIELD_MAX and _HOST.fullmatch(host) for host in hosts):
         return "this Host is none"
     encodings = _values(headers, b"transfer-encoding")
     if encodings and (version == "1.0" or [encoding.lower() for encoding in encodings] != [b"chunked"]):
@@ -66,32 +69,50 @@ def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes
 class GuardedHeads(HttpToolsProtocol):
     """A connection whose heads arrive in time, in bounds and in a form that has one meaning."""
 
-    def __init__(self, *args: Any, observer: Observer = UNOBSERVED, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        observer: Observer = UNOBSERVED,
+        connections: BoundedConnections | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._observer = observer
+        self._open = BoundedConnections() if connections is None else connections
         self._line: bytearray | None = bytearray()
         self._head = 0
         self._in_head = True
         self._timer: asyncio.TimerHandle | None = None
         self._began = self.loop.time()
-        self._fault = _UNREADABLE
+        self._objection = Problem(problems.BAD_REQUEST, _UNREADABLE)
+        self._unread = 0
         self._tail = b""
         self._for_head = self._refused = self._gone = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.client is None:
+            # Reset before it was accepted: nobody is there, and nobody knows whose it was.
+            transport.abort()
+            return
+        self._open.opened(self, self.client[0])
         self._arm()
+
+    def close(self) -> None:
+        """So that others are let in. What is left of an answer is sent to its end."""
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         self._gone = True
+        self._open.gone(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Hands heads on one at a time: several may come in one piece, and one in many."""
         while data and not self._refused and not self.transport.is_closing():
             if not self._in_head:
-                super().data_received(data)
+                self._pass_over(len(data))
                 return
             self._arm()
             piece, data = self._to_its_end(data)
@@ -109,25 +130,45 @@ class GuardedHeads(HttpToolsProtocol):
         self._tail = b""
         return data[:cut], data[cut:]
 
+    def _pass_over(self, length: int) -> None:
+        """What is behind a head with a body is read by nobody, and not kept either; too much of it is left waiting."""
+        self._unread += length
+        if self._unread > HEAD_MAX:
+            self.flow.pause_reading()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) >= LINES_MAX:
+            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request's head has {LINES_MAX} fields at most")
+            raise ValueError(self._objection.detail)  # the parser stops, and `send_400_response` follows
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._disarm()
         self._in_head = False
         if found := fault(self.parser.get_http_version(), self.headers):
-            self._fault = found
-            raise ValueError(found)  # the parser stops, and `send_400_response` follows
+            self._objection = Problem(problems.BAD_REQUEST, found)
+            raise ValueError(found)
+        self._open.answers(self)
         super().on_headers_complete()
         if has_body(self.headers) or self.parser.should_upgrade():
             # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
             self.cycle.keep_alive = False
-        # The trailers of a chunked body come as headers do, after everybody who checks headers has looked at them.
-        self.headers = []
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head, self._head, self._line = True, 0, bytearray()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and not self._gone:
+            self._open.waits(self)
+
+    def _should_upgrade(self) -> bool:
+        """Never, so that nobody takes a long `Connection` apart to find out."""
+        return False
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which name no part of it
-        self._refuse(Problem(problems.BAD_REQUEST, self._fault))
+        self._refuse(self._objection)
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -186,6 +227,7 @@ class GuardedHeads(HttpToolsProtocol):
         if self._head:
             self._refuse(Problem(problems.REQUEST_TIMEOUT, f"the request's head took longer than {HEAD_SECONDS:.0f} s"))
         else:
+            self._observer.closed("silent")
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from proxy import fields
 from proxy.audience import Audience
 from proxy.request import Format
 
@@ -38,7 +39,7 @@ def wants_picture(accept: str, who: Audience) -> bool:
 def _weights(accept: str) -> dict[str, float]:
     """Each media range with its weight; a weight that is none counts as 1."""
     weights = {}
-    for item in accept.split(","):
+    for item in fields.first_entries([accept]):
         name, _, parameters = item.partition(";")
         match = _WEIGHT.search(";" + parameters)
         weights[name.strip().lower()] = _number(match[1]) if match else 1.0

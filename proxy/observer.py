@@ -3,6 +3,7 @@
 from typing import Literal, Protocol
 
 from proxy.audience import Audience
+from proxy.connections import Reason
 from proxy.prices import Cost
 
 # Where an answer's picture came from; `none` is an answer without the picture that was asked for.
@@ -37,6 +38,9 @@ class Observer(Protocol):
     def encoded(self, media_type: str) -> None:
         """A rendition was made of a master."""
 
+    def closed(self, reason: Reason) -> None:
+        """A connection was closed that its client had not done with."""
+
 
 class Unobserved:
     """Nobody listens."""
@@ -52,6 +56,8 @@ class Unobserved:
     def stored(self, operation: Operation, result: Result, seconds: float) -> None: ...
 
     def encoded(self, media_type: str) -> None: ...
+
+    def closed(self, reason: Reason) -> None: ...
 
 
 UNOBSERVED: Observer = Unobserved()

@@ -64,7 +64,7 @@ UPSTREAM_TIMEOUT = Kind("upstream_timeout", 504, "The upstream took too long", k
 STORE_UNKNOWN = Kind("store_unknown", 503, "The store, or what counts, does not answer", kept(5), 5)
 GENERATOR_MISSING = Kind("generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5)
 BUDGET_SPENT = Kind("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
-OVERLOADED = Kind("overloaded", 503, "Too many pictures are being made", kept(30), 30)
+OVERLOADED = Kind("overloaded", 503, "Too much is being done at once", kept(30), 30)
 HITS_ONLY = Kind("hits_only", 503, "Nothing new is made for crawlers and prefetches", retry_after=3600)
 # One replica's: a cache that kept it would tell it to those whom another replica has the picture for.
 DRAINING = Kind("draining", 503, "The service is stopping", retry_after=5)

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from proxy.descriptors import BoundedConnections
 from proxy.heads import GuardedHeads
 from proxy.observer import UNOBSERVED, Observer
 from proxy.settings import BadSettings
@@ -85,11 +86,12 @@ def run(
     on_stop: Callable[[], None],
     on_hangup: Callable[[], None] | None = None,
     observer: Observer = UNOBSERVED,
+    connections: BoundedConnections | None = None,
 ) -> None:
     """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the
     event loop: `on_ready` once it answers, `on_stop` as soon as a signal came, `on_hangup` at each SIGHUP, which ends
     the service as SIGTERM does where there is no such call."""
-    heads: Any = partial(GuardedHeads, observer=observer)  # uvicorn only calls it
+    heads: Any = partial(GuardedHeads, observer=observer, connections=connections)  # uvicorn only calls it
     config = uvicorn.Config(
         app,
         lifespan="on",

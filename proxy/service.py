@@ -56,6 +56,9 @@ from proxy.telemetry.tracing import Tracing
 log = logging.getLogger("promptcdn")
 
 
+# Requests for `/info` that look into the store at once: nobody waits for a picture there.
+_INFOS = 64
+
 CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
 
 
@@ -67,6 +70,7 @@ class Service:
     cdn: Cdn
     clock: Clock
     errands: Errands = field(default_factory=Errands)
+    infos: Errands = field(default_factory=lambda: Errands(_INFOS))
     flights: Flights[None]
     leases: Leases
     link: Link | None
@@ -110,6 +114,7 @@ class Service:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
         await self.errands.close()
+        await self.infos.close()
         await self.readiness.close()
         await self.leftovers.close()
         await self.renditions.close()
@@ -181,6 +186,7 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
     watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.WAITING, lambda: service.errands.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.resting)

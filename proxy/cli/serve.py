@@ -24,21 +24,27 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
 ) -> None:
     """Answer with pictures. Without any setting they are sketches, and cost nothing."""
-    from proxy import misconfiguration, server, settings
+    from proxy import descriptors, misconfiguration, server, settings
     from proxy.app import create_app
+    from proxy.connections import Bounds
     from proxy.service import opened
-    from proxy.telemetry import logs
+    from proxy.telemetry import logs, metrics
     from proxy.telemetry.tracing import Tracing
 
     try:
         chosen = settings.load(host=host, port=port)
         logs.set_up(chosen.log, chosen.secrets)
+        files = descriptors.raised()
         bound = server.bound_socket(chosen.host, chosen.port)
         service = opened(chosen, tracing=Tracing.of(os.environ))
     except settings.BadSettings as wrong:
         fail(str(wrong))
     for doubt in misconfiguration.doubts(chosen.chosen):
         log.warning("%s: %s", doubt.detail, doubt.advice)
+    telemetry = service.telemetry
+    bounds = Bounds.within(files.now)
+    connections = descriptors.BoundedConnections(bounds, service.trusted, telemetry)
+    telemetry.watch(metrics.CONNECTIONS, lambda: len(connections))
     here = chosen.address(bound.getsockname()[1])
     public_url = chosen.public_url or here
     caveats = service.readiness.caveats
@@ -51,9 +57,9 @@ def serve(
     def announce() -> None:
         typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
         typer.echo(example)
+        log.info("open files: %s; connections: %d at most, %d from one address", files, bounds.most, bounds.each)
 
     # Without a file to read again SIGHUP says that the terminal is gone: the service ends, in order.
     on_hangup = service.read_again if chosen.deny else None
-    server.run(
-        create_app(service, public_url), bound, chosen.grace, announce, service.stop, on_hangup, service.telemetry
-    )
+    app = create_app(service, public_url)
+    server.run(app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections)

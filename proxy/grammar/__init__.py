@@ -5,6 +5,7 @@ the pinned Unicode version belongs to it.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ URL_MAX = 8192
 # `?v=2` is how people make an image proxy look again; the others are added by whoever counts visits.
 _IGNORED = ("v", "fbclid", "gclid")
 _IGNORED_PREFIX = "utm_"
+_ESCAPED_AMPERSANDS = re.compile("(?:amp;)*")
 
 
 def parse(raw_query: bytes, format_: Format | None = None) -> Request:
@@ -127,12 +129,9 @@ def _pairs(raw_query: bytes) -> Iterator[Pair]:
 def _name(raw: bytes) -> str:
     """A parameter's name. `&amp;` in a URL that nobody decoded leaves `amp;` before it, once or more."""
     try:
-        name = _decoded(raw)
+        return _ESCAPED_AMPERSANDS.sub("", _decoded(raw), count=1)
     except UnicodeDecodeError:
         raise problems.bad_parameter(_shown(raw), "", "names in UTF-8", "not UTF-8") from None
-    while name.startswith("amp;"):
-        name = name.removeprefix("amp;")
-    return name
 
 
 def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:

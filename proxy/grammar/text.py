@@ -15,7 +15,10 @@ _WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\
 _DROPPED = re.compile("[\u00ad\u200b\ufeff]")
 _JOINERS_AND_MARKS = frozenset("\u200c\u200d\u200e\u200f")
 # UTS #51, emoji tag sequences: a base (with its presentation or skin tone), tags, and the end tag.
-_TAG_SEQUENCE = re.compile("(.)[\ufe0f\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007e]+\U000e007f")
+# A tag is no base, and nothing is given back: a row of tags without its end would else take quadratic time.
+_TAG_SEQUENCE = re.compile(
+    "([^\n\U000e0020-\U000e007e])[\ufe0f\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007e]++\U000e007f"
+)
 
 # No `0*` before the digits: two ways to match a nought take quadratic time over eight thousand of them.
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")

@@ -10,6 +10,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -18,6 +19,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from proxy.audience import Audience
+from proxy.connections import Reason
 from proxy.observer import Operation, Result, Source
 from proxy.prices import Cost
 from proxy.problems import StoreUnknown
@@ -47,6 +49,9 @@ class Telemetry:
         self._stored = self._counter(metrics.STORED)
         self._store_durations = self._histogram(metrics.STORE_DURATION)
         self._encodes = self._counter(metrics.ENCODES)
+        self._closed = self._counter(metrics.CONNECTIONS_CLOSED)
+        for reason in get_args(Reason):  # an alert sees no increase from nothing to the first one
+            self._closed.labels(reason)
         # Finding a metric by its labels takes longer than counting: hits find theirs here.
         self._answers: dict[tuple[str, Audience, int, Source], tuple[Counter, Histogram]] = {}
         self._watched: list[tuple[Metric, Callable[[], Reading | Awaitable[Reading]]]] = []
@@ -77,6 +82,9 @@ class Telemetry:
 
     def encoded(self, media_type: str) -> None:
         self._encodes.labels(media_type).inc()
+
+    def closed(self, reason: Reason) -> None:
+        self._closed.labels(reason).inc()
 
     def watch(self, metric: Metric, read: Callable[[], Reading | Awaitable[Reading]]) -> None:
         """From now on `metric` is what `read` gives at each look; nothing while it raises `StoreUnknown`."""

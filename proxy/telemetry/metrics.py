@@ -42,6 +42,15 @@ REFUSALS = Metric(
     "Problems that were answered, by code; with those of request heads, which no other metric has.",
     ("code",),
 )
+CONNECTIONS = Metric("promptcdn_connections", "gauge", "Connections of clients that are open now.")
+CONNECTIONS_CLOSED = Metric(
+    "promptcdn_connections_closed_total",
+    "counter",
+    "Connections that were closed though their clients kept them: bound and peer_bound (there were too many, in all or"
+    " of one address, and it had waited longest for a request), refused (new, while all others were being answered),"
+    " silent (no request came).",
+    ("reason",),
+)
 FLIGHTS_BEGUN = Metric(
     "promptcdn_flights_begun_total", "counter", "Requests that found no picture and began to have it made."
 )
@@ -50,6 +59,11 @@ FLIGHTS_JOINED = Metric(
 )
 FLIGHTS = Metric("promptcdn_flights", "gauge", "Pictures that are being made now.")
 QUEUE = Metric("promptcdn_queue", "gauge", "Pictures that wait for their turn to be made.")
+WAITING = Metric(
+    "promptcdn_requests_waiting",
+    "gauge",
+    "Requests that wait for the store, an encode or a new picture; with those whose askers have left.",
+)
 PAID = Metric("promptcdn_paid_total", "counter", "Calls that cost money, or may have.", ("engine",))
 CREDITS = Metric("promptcdn_credits_total", "counter", "What those calls cost, in credits.", ("engine",))
 SPENT_PICTURES = Metric(

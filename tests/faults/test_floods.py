@@ -1,17 +1,24 @@
 """More than can be made: bounded queues, then a clear refusal, and hits go on."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
+from tests.buckets import BUCKET, environment, moto
+from tests.chaos import Chaos
 from tests.crowd import Crowd, Reply
 from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small
 from tests.rounds import rounds
 from tests.running import Promptcdn
+from tests.service.test_metrics import samples
 from tests.upstream import Upstream
+from tests.waiting import until
 
 MISSES = 2000
 MADE = 8 + 64
+# Of requests that wait for something.
+PLACES_OF_ONE = 2048
 
 
 def resident(service: Promptcdn) -> int:
@@ -63,3 +70,42 @@ def require_bounded(replies: list[Reply]) -> None:
     assert len({reply.body for reply in made}) == MADE
     assert {(reply.status, reply.code) for reply in refused} == {(503, "overloaded")}
     assert all(int(reply.headers["retry-after"]) > 0 for reply in refused)
+
+
+def test_requests_whose_askers_left_take_so_many_places_and_hits_go_on(
+    tmp_path: Path, upstream: Upstream, figures: Figures
+) -> None:
+    numbers = count()
+    known, unknown = "/?prompt=a+hit&seed=1", "/?prompt=unknown&seed=1"
+    with moto(tmp_path) as bucket, Chaos(bucket.port) as way:
+        store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/floods", **environment(f"http://127.0.0.1:{way.port}")}
+        with small(tmp_path, upstream, **store) as service:
+            crowd, hit = Crowd(service.url), service.get(known)
+
+            def flood() -> None:
+                crowd.leave([f"/?prompt=flood&seed={next(numbers)}" for _ in range(1000)], 0.05)
+
+            def overloaded() -> bool:
+                flood()
+                return samples(service.get("/metrics")).get('promptcdn_refusals_total{code="overloaded"}', 0) > 0
+
+            way.commit("stall")
+            until(overloaded, 120)
+            full = resident(service)
+            hits, waiting = [], []
+            for _ in range(3 + rounds(2)):
+                flood()
+                waiting.append(samples(service.get("/metrics"))["promptcdn_requests_waiting"])
+                hits += [service.get(known) for _ in range(20)]
+            memory = resident(service)
+            way.heal()
+            until(lambda: service.get(unknown).status_code == 200, 120)
+
+            assert {(answer.content, answer.headers["cache-status"]) for answer in hits} == {
+                (hit.content, "promptcdn; hit; detail=memory")
+            }
+            assert max(waiting) <= PLACES_OF_ONE
+            assert memory < 1.3 * full
+    figures(
+        requests=next(numbers), hits_meanwhile=len(hits), most_waiting=int(max(waiting)), memory_in_MB=memory // 1000
+    )

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.audience import IMAGE_PROXIES, Audience, Known, Lines, attention, audience, joined, patience, told_by_vary
+from proxy.fields import ENTRIES_MAX, FIELD_MAX
 from proxy.negotiation import picture_format, wants_picture
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
@@ -139,6 +140,8 @@ SHARED: list[tuple[bool, Lines]] = [
     (False, (("via", "1.1 x"), ("via", "1.1 my-camo"))),
     (False, (("accept", "*/*"), ("accept", "image/png"))),
     (False, (("accept", "*/*"), ("accept", "*/*"))),
+    (False, (("user-agent", f"{'x' * FIELD_MAX}github-camo"),)),
+    (False, (("user-agent", CAMO[1]), ("accept", "a/b," * ENTRIES_MAX + "image/avif"))),
 ]
 
 

@@ -95,6 +95,26 @@ def test_trailers_are_no_headers() -> None:
     asked(names_of_headers, client)
 
 
+@pytest.mark.parametrize("sent", [b"0\r\nX: ", b"5;", b"fffffff\r\n"], ids=["a trailer", "an extension", "a chunk"])
+def test_what_never_ends_behind_a_head_is_not_kept(sent: bytes) -> None:
+    answered = asyncio.Event()
+
+    async def later(scope: Scope, receive: Receive, send: Send) -> None:
+        await answered.wait()
+        await names_of_headers(scope, receive, send)
+
+    async def client(connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(connection, b"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + sent)
+        # The kernel's buffers are full, and nobody takes anything from them.
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(loop.sock_sendall(connection, b"a" * 64_000_000), 2)
+        answered.set()
+        assert b"200 OK" in await loop.sock_recv(connection, 65536)
+
+    asked(later, client)
+
+
 def test_two_hundred_readers_of_nothing_delay_neither_others_nor_the_end(tmp_path: Path) -> None:
     with ExitStack() as opened, Promptcdn(tmp_path, PROMPTCDN_SIZE="1536x1536", PROMPTCDN_GRACE=25) as service:
         picture = "/i.png?prompt=a+lighthouse&seed=7"

@@ -23,7 +23,12 @@ URL = f"/?prompt={SECRET}&seed=1&width=256&height=256"
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+    """All but that of the start."""
+    return [line for line in map(json.loads, read(folder).splitlines()) if "open files" not in line["message"]]
+
+
+def read(folder: Path) -> str:
+    return (folder / "log").read_text()
 
 
 def test_an_answer_has_a_line_and_one_from_memory_has_none(tmp_path: Path) -> None:
@@ -77,7 +82,7 @@ def test_no_line_holds_a_prompt(tmp_path: Path, kind: str) -> None:
         for url in (URL, f"/prompt/{SECRET}?seed=1", f"/%70rompt/{SECRET}", f"/info/prompt/{SECRET}", f"{URL}&x=1"):
             service.get(url)
             service.client.request("POST", url)
-        log = (tmp_path / "log").read_text()
+        log = read(tmp_path)
 
     assert log.count("/prompt/...") == 6
     assert SECRET not in log
@@ -86,9 +91,9 @@ def test_no_line_holds_a_prompt(tmp_path: Path, kind: str) -> None:
 def test_a_request_cannot_write_a_line_of_its_own(tmp_path: Path) -> None:
     with Promptcdn(tmp_path) as service:
         service.get("/nothing%0a2026-01-01T00:00:00.000Z ERROR forged%1b[2J%e2%80%ae%c2%85")
-        log = (tmp_path / "log").read_text()
+        log = read(tmp_path)
 
-    assert len(log.splitlines()) == 1
+    assert len(log.splitlines()) == 2  # how many files may be open, and the answer
     assert "forged" not in log
 
 

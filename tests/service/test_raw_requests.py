@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from proxy.grammar import URL_MAX
-from proxy.heads import HEAD_MAX, HEAD_SECONDS
+from proxy.heads import HEAD_MAX, HEAD_SECONDS, LINES_MAX
 from tests.running import Promptcdn
 
 GET = b"GET /healthz HTTP/1.1\r\n"
@@ -117,7 +117,9 @@ ODD = [
     Odd("nothing but a line", b"GET\r\n\r\n", (400,)),
     # Sizes.
     Odd("100 kB of headers", GET + b"X: " + b"a" * 100_000 + b"\r\n" + END, (431,)),
-    Odd("10,000 headers", GET + b"X:\r\n" * 10_000 + END, (200,)),
+    Odd("as many headers as may be", GET + b"X:\r\n" * (LINES_MAX - 2) + END, (200,)),
+    Odd("one header more", GET + b"X:\r\n" * (LINES_MAX - 1) + END, (431,)),
+    Odd("10,000 headers", GET + b"X:\r\n" * 10_000 + END, (431,)),
     Odd("20,000 headers", GET + b"X:\r\n" * 20_000 + END, (431,)),
     Odd("a head of nearly the limit", GET + b"X: " + b"a" * (HEAD_MAX - 200) + b"\r\n" + END, (200,)),
     Odd("the longest URL", b"GET " + LONG + b" HTTP/1.1\r\n" + END, (200,)),
