@@ -16,7 +16,7 @@ from proxy.bindings import Bindings
 from proxy.breakers import OwnBreaker, SharedBreaker
 from proxy.budget import Free, SqliteBudget, place
 from proxy.budget.shared import SharedBudget
-from proxy.cdn import Cdn, Rules
+from proxy.cdn import Cdn, Rules, Seeded
 from proxy.clients import TrustedProxies
 from proxy.deny_file import DenyFile
 from proxy.denylist import DenyList
@@ -146,10 +146,10 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, rests=Rests(link), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
-    cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
+    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
     service = Service(
         settings=settings,
-        cdn=cdn,
+        cdn=Cdn(way, rules, clock, chance),
         clock=clock,
         flights=flights,
         leases=leases,

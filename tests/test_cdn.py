@@ -19,7 +19,7 @@ from proxy.answers import Answer, Asker, Unchanged
 from proxy.bindings import Bindings
 from proxy.budget import Free
 from proxy.caching import Outcome
-from proxy.cdn import Cdn, Rules
+from proxy.cdn import Cdn, Rules, Seeded
 from proxy.clients import Client
 from proxy.conditions import NOTHING, Condition
 from proxy.flights import Errands, Flights
@@ -107,9 +107,8 @@ class House:
         self._flights: Flights[None] = Flights(8, 64)
         making = Making(self.painter, Free(), self._spool, bindings, self._renditions, self, clock)
         rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
-        self.cdn = Cdn(
-            rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock, random.Random(1)
-        )
+        way = Seeded(rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock)
+        self.cdn = Cdn(way, rules, clock, random.Random(1))
 
     async def removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
