@@ -9,7 +9,7 @@ from email.utils import formatdate
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proxy import caching, responses
+from proxy import caching, grammar, responses
 from proxy.grammar.parameters import BY_NAME
 from proxy.observer import Observer
 
@@ -17,9 +17,18 @@ log = logging.getLogger("promptcdn")
 
 # Asked every few seconds by whoever runs the service: not worth a line each.
 _PROBES = ("/healthz", "/readyz", "/metrics")
-# What follows is a prompt, and is nobody's business.
-_PROMPT = re.compile(r"(?<=/prompt/).*", re.DOTALL | re.IGNORECASE)
-_PATH_MAX = 100
+_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, grammar.EXTENSIONS))})?")
+
+
+def shown_path(path: str, route: str | None) -> str:
+    """What of a path may be logged: the part that the service knows, from the route that took it.
+
+    The rest is a prompt as a rule, and so is most of what no route takes: `/prompts/WORDS` is a slip of the pen.
+    """
+    if route is None:
+        return "..."
+    beginning, parameter, _ = route.partition("{")
+    return path if _PERMALINK.fullmatch(path) else beginning + "..." * bool(parameter)
 
 
 class EveryAnswer:
@@ -75,8 +84,9 @@ class EveryAnswer:
 
 
 def _of_request(scope: Scope, request_id: str) -> dict[str, object]:
-    path = _PROMPT.sub("...", scope["path"])
-    return {"request_id": request_id, "method": scope["method"], "path": path[:_PATH_MAX]}
+    route = scope.get("route")
+    path = shown_path(scope["path"], None if route is None else route.path)
+    return {"request_id": request_id, "method": scope["method"], "path": path}
 
 
 def _stamp(message: Message, request_id: str, milliseconds: float) -> None:

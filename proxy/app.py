@@ -20,6 +20,7 @@ from proxy.answering import EveryAnswer
 from proxy.answers import Answer, Asker, Unchanged
 from proxy.audience import Audience
 from proxy.cdn import Cdn
+from proxy.flights import Errands
 from proxy.problems import Problem
 from proxy.request import Delivery, Request
 from proxy.service import Service
@@ -103,13 +104,15 @@ async def permalink(http: HttpRequest) -> Response:
     as_written = grammar.parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, as_written)
     looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
-    answer = await _run(http, looked_up)
+    answer = await _run(http, looked_up, _service(http).errands)
     return _shown(http, answer, delivery, as_written)
 
 
 async def info(http: HttpRequest) -> Response:
     """What is known of a URL: its keys, its state, what its blanks were filled with. Makes nothing."""
-    known = await _run(http, info_room.known(_cdn(http), _request(http), http.app.state.public_url))
+    service = _service(http)
+    look = info_room.known(service.cdn, _request(http), http.app.state.public_url)
+    known = await _run(http, look, service.infos)
     return JSONResponse(known, headers={"cache-control": problems.NO_STORE})
 
 
@@ -194,11 +197,10 @@ def _patience(http: HttpRequest, who: Audience, asked: float | None) -> float:
     return audience.patience(who, asked, settings.wait, settings.proxy_wait)
 
 
-async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T]) -> _T:
+async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], errands: Errands) -> _T:
     """What a look gives or raises, for as long as this asker waits for what is stored."""
-    service = _service(http)
     patience = audience.attention(_patience(http, responses.audience_of(http.scope), None))
-    return await service.errands.run(look, patience, responses.client(http, service.trusted))
+    return await errands.run(look, patience, responses.client(http, _service(http).trusted))
 
 
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:

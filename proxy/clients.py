@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from proxy import fields
+from proxy.misconfiguration import require_narrow
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -148,8 +149,7 @@ def _network(text: str) -> Network:
         raise ValueError(f'"{text}": {_what_is_wrong(text)}; say it like 127.0.0.1, 10.0.0.0/8, ::1') from error
     if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
         network = IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - _IPV4_MAPPED.prefixlen))
-    if network.prefixlen == 0:
-        raise ValueError(f'"{text}" is everybody: each client would say who it is')
+    require_narrow(network)
     return network
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from proxy import permissions
+
 _T = TypeVar("_T")
 
 
@@ -46,6 +48,7 @@ class CountingFile:
         self._thread.shutdown()
 
     def _open(self, path: Path, prepare: Callable[[sqlite3.Connection], None], synchronous: str) -> sqlite3.Connection:
+        permissions.make_database(path)
         database = sqlite3.connect(path, timeout=self._patience, isolation_level=None)
         try:
             self._use_wal(database)

@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from proxy import permissions
+
 log = logging.getLogger("promptcdn")
 
 # Nobody tells a waiter that a lock is free. Seconds.
@@ -71,9 +73,9 @@ class LockFiles:
 
     def _try(self, key: str) -> int:
         """The descriptor of the lock; -1 where somebody else has it."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        permissions.make_folder(self._folder)
         path = self._folder / key
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, permissions.FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # 1: A holds the lock, B has opened its file. 2: A takes the file away and lets go. 3: B locks a file

@@ -16,6 +16,7 @@ from proxy.budget import Budget, Reservation
 from proxy.generators import Generator
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
+from proxy.removals import Way
 from proxy.renditions import Renditions
 from proxy.resting import elsewhere, next_rest
 from proxy.rests import Rests
@@ -45,9 +46,8 @@ class Removals(Protocol):
     async def purge(self, content_key: str, now: int) -> object:
         """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnknown`."""
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
-        """Whether another picture was there before the one that is to be made: then nothing of it is shown any more,
-        by no process on the store, once this returns.
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+        """The way for a picture that is to be made, in place of one that was there or not.
 
         `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
         """
@@ -146,13 +146,16 @@ class Making:
         self._require_generator(wanted.resolved.generator)
         await self._require_rested(key)
         await self._spool.secure()
-        again = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
-        order = Order(as_asked_key, wanted.resolved, key, again)
+        way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+        free_at = asyncio.get_running_loop().time() + way.seconds
+        order = Order(as_asked_key, wanted.resolved, key, way.again)
         reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)
-            return await self._spool.put(Paid(order, made, self._now()))
+            paid = await self._spool.put(Paid(order, made, self._now()))
+            # Nobody shows the picture of before any more, when this one is shown.
+            await asyncio.sleep(max(0.0, free_at - asyncio.get_running_loop().time()))
         except UpstreamFailed as failure:
             charged = failure.charged
             if charged:
@@ -164,6 +167,8 @@ class Making:
         except Exception:
             await self._rest(order.content_key, _broken())
             raise
+        else:
+            return paid
         finally:
             if charged:
                 self._observer.paid(reservation.cost)

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from proxy.problems import StoreUnknown
 from proxy.stores import Folder, InspectedStore, Name, Record
@@ -25,6 +26,18 @@ HEARD_SECONDS = 2 * REFRESH_SECONDS + 1
 _PATIENCE = 1.0
 # Long after every process has heard of it.
 _NOTE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a new picture has to wait for: `again` says that another one was there before, `seconds` how long it may
+    take until every process on the store has forgotten that one."""
+
+    again: bool = False
+    seconds: float = 0.0
+
+
+FREE = Way()
 
 
 class Removals:
@@ -110,21 +123,20 @@ class Removals:
         log.warning("purged: %s: %d objects", content_key, len(names))
         return names
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
-        """Whether another picture was there before the one that is to be made: then nothing of it is shown any more,
-        by no process on the store, once this returns.
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+        """The way for a picture that is to be made, in place of one that was there or not.
 
         `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
         """
-        purges = [_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)]
-        if not (lost or purges):
-            return False
-        if not purges:
+        purged_at = max((_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)), default=None)
+        if lost and (purged_at is None or purged_at + HEARD_SECONDS < now):
+            # Since that purge another one may have been made, and shown.
             await self.purge(content_key, int(now))
-            purges = [now]
+            return Way(again=True, seconds=HEARD_SECONDS)
+        if purged_at is None:
+            return FREE
         # Clocks of machines differ: nobody waits longer than it takes.
-        await asyncio.sleep(min(HEARD_SECONDS, max(0.0, max(purges) + HEARD_SECONDS - now)))
-        return True
+        return Way(again=True, seconds=min(HEARD_SECONDS, max(0.0, purged_at + HEARD_SECONDS - now)))
 
     async def swept(self) -> None:
         """Waits until what other processes stored during purges of this one is deleted too."""

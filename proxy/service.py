@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from proxy import __version__, limits
+from proxy import __version__, limits, misconfiguration, permissions
 from proxy.access import Access, Denies
 from proxy.bindings import Bindings
 from proxy.breakers import OwnBreaker, SharedBreaker
 from proxy.budget import Free, SqliteBudget, place
 from proxy.budget.shared import SharedBudget
-from proxy.cdn import Cdn, Rules
+from proxy.cdn import Cdn, Rules, Seeded
 from proxy.clients import TrustedProxies
 from proxy.deny_file import DenyFile
 from proxy.denylist import DenyList
@@ -56,6 +56,9 @@ from proxy.telemetry.tracing import Tracing
 log = logging.getLogger("promptcdn")
 
 
+# Requests for `/info` that look into the store at once: nobody waits for a picture there.
+_INFOS = 64
+
 CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
 
 
@@ -67,6 +70,7 @@ class Service:
     cdn: Cdn
     clock: Clock
     errands: Errands = field(default_factory=Errands)
+    infos: Errands = field(default_factory=lambda: Errands(_INFOS))
     flights: Flights[None]
     leases: Leases
     link: Link | None
@@ -110,6 +114,7 @@ class Service:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
         await self.errands.close()
+        await self.infos.close()
         await self.readiness.close()
         await self.leftovers.close()
         await self.renditions.close()
@@ -131,23 +136,20 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, link = Telemetry(), _link(settings)
     generator = ObservedGenerator(_generator(settings, link), telemetry)
-    known = _known_store(settings, link)
-    kept = ObservedStore(known, telemetry)
-    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), Spool(settings.data_dir / "spool")
+    kept = ObservedStore(known := _known_store(settings, link), telemetry)
+    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), _spool(settings.data_dir)
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
-    rests, doubt, chance = Rests(link), store.doubt, random.SystemRandom()
-    making = Making(
-        generator, budget, spool, bindings, renditions, removals, clock, telemetry, rests=rests, doubt=doubt
-    )
-    rules = _rules(settings, deny or DenyList())
-    cdn = Cdn(rules, bindings, renditions, flights, removals, making, rates, clock, chance)
+    paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
+    making = Making(*paying, rests=Rests(link), doubt=store.doubt)
+    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
     service = Service(
         settings=settings,
-        cdn=cdn,
+        cdn=Cdn(way, rules, clock, chance),
         clock=clock,
         flights=flights,
         leases=leases,
@@ -184,7 +186,7 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
     watch(metrics.QUEUE, lambda: flights.waiting)
-    watch(metrics.WAITING, lambda: service.errands.count)
+    watch(metrics.WAITING, lambda: service.errands.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.resting)
@@ -218,6 +220,12 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
     follow(service.renditions, "_rendition", "rendition")
     for shared in service.renditions.shared:
         carry(shared)
+
+
+def _spool(data_folder: Path) -> Spool:
+    """The spool in the data folder, once no other user of the machine may look into that."""
+    permissions.shut(data_folder, "locks", "replica", "store-id")
+    return Spool(data_folder / "spool")
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -262,7 +270,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     try:
         require_store(url)
     except ValueError as wrong:
-        raise BadSettings(f'{setting}="{url}": {wrong}') from None
+        raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
     if url.startswith("disk:"):
         folder = Path(url.removeprefix("disk:").strip())
         try:
@@ -325,7 +333,7 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
     """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        permissions.make_folder(folder)
         yield folder
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error

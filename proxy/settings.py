@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from proxy import engines
+from proxy import engines, misconfiguration
 from proxy.access import Misses
 from proxy.clients import TrustedProxies
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
@@ -32,9 +32,9 @@ from proxy.request import Defaults
 from proxy.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
-PUBLIC_URL = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
+PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
 _STORE_ID = r"[0-9a-f]{32}"
-_STORE_URL = r"disk:\s*\S.*|s3://[^/\s]+(/\S*)?"
+_STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
 
@@ -61,9 +61,17 @@ def _signing_keys(text: object) -> object:
 
 
 def require_store(url: str) -> None:
-    """Raises `ValueError`, with what to say instead, where this is no address of a store."""
+    """Raises `ValueError`, with what to say instead, where this is no address of a store, or has a secret in it."""
+    disk = url.startswith("disk:")
+    if not disk:
+        misconfiguration.require_no_credentials(url)
     if re.fullmatch(_STORE_URL, url) is None:
         raise ValueError("say it like disk:PATH or s3://bucket/prefix")
+    for name in () if disk else ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        try:
+            misconfiguration.require_no_credentials(os.environ.get(name, ""))
+        except ValueError as wrong:
+            raise ValueError(f"{name}: {wrong}") from None
 
 
 def _require_store_id(text: str) -> None:
@@ -79,7 +87,10 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "trusted_proxies": TrustedProxies.parse,
     "store": require_store,
     "store_id": _require_store_id,
+    "stability_host": misconfiguration.require_no_credentials,
 }
+# Their values may be said, unless a secret seems to be in one.
+_ADDRESSES = ("store", "stability_host", "public_url")
 
 
 class Settings(BaseSettings):
@@ -115,7 +126,8 @@ class Settings(BaseSettings):
     steps: int = Field(30, ge=10, le=50, description="The default number of steps.")
     store: str = Field(
         "",
-        description="Where pictures live: disk:PATH or s3://bucket/prefix. Empty: the folder store in the data folder.",
+        description="Where pictures live: disk:PATH or s3://bucket/prefix, without keys in it."
+        " Empty: the folder store in the data folder.",
     )
     store_id: str = Field(
         "",
@@ -144,7 +156,8 @@ class Settings(BaseSettings):
     )
     admin_token: SecretStr | None = Field(
         None,
-        description="Whoever shows it may take pictures down, and see the details of readiness and metrics."
+        description="Whoever shows it may take pictures down, and see the details of readiness and metrics;"
+        f" {misconfiguration.TOKEN_MIN} characters or more."
         " Empty: nobody may, and everybody sees them.",
     )
     budget: str = Field(
@@ -163,7 +176,9 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         "",
-        description="The proxies whose word on client addresses counts, like 127.0.0.1, 10.0.0.0/8, ::1. Empty: none.",
+        description="The proxies whose word on client addresses counts, like 127.0.0.1, 10.0.0.0/8, ::1."
+        f" Networks are no wider than /{misconfiguration.WIDEST[4]}, of IPv6 /{misconfiguration.WIDEST[6]}."
+        " Empty: none.",
     )
     variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
     wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
@@ -187,7 +202,7 @@ class Settings(BaseSettings):
 
     @field_validator(*_READERS)
     @classmethod
-    def _can_be_read(cls, text: str, info: ValidationInfo) -> str:
+    def _can_be_read(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text:
             _READERS[str(info.field_name)](text)
         return text
@@ -198,6 +213,13 @@ class Settings(BaseSettings):
         if url and re.fullmatch(REDIS_URL, url.get_secret_value()) is None:
             raise ValueError("say it like redis://:password@host:6379/0, or rediss:// for TLS")
         return url
+
+    @field_validator("admin_token")
+    @classmethod
+    def _cannot_be_guessed(cls, token: SecretStr | None) -> SecretStr | None:
+        if token:
+            misconfiguration.require_token(token.get_secret_value())
+        return token
 
     @field_validator("public_url")
     @classmethod
@@ -258,6 +280,23 @@ class Settings(BaseSettings):
         redis = _password(self.redis_url.get_secret_value()) if self.redis_url else ()
         return (*held, *signing, *redis, *(os.environ.get(name, "") for name in aws))
 
+    @property
+    def chosen(self) -> misconfiguration.Chosen:
+        """What `misconfiguration` looks at."""
+        hosted = self.makes == "stability" and not self.stability_host
+        keys = {"STABILITY_KEY": self.stability_key, f"{PREFIX}ADMIN_TOKEN": self.admin_token}
+        signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
+        return misconfiguration.Chosen(
+            misses=self.misses,
+            signing=bool(self.signing_keys.ids),
+            unlimited=hosted and not self.limits(paid=True).each,
+            admin_token=self.admin_token is not None,
+            public_url=self.public_url,
+            wait=self.wait,
+            proxy_wait=self.proxy_wait,
+            secrets=(*((name, key.get_secret_value()) for name, key in keys.items() if key), *signing),
+        )
+
     def limits(self, *, paid: bool) -> Limits:
         """The budget; unlimited must be said where pictures cost money."""
         return Limits.parse(self.budget or ("100/day" if paid else "unlimited"))
@@ -306,5 +345,7 @@ def _line(detail: Any) -> str:
     name = str(detail["loc"][0])
     field = Settings.model_fields.get(name)
     shown = PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
-    secret = any(word in shown for word in ("KEY", "TOKEN", "REDIS"))
-    return f"{shown}: {message}" if secret else f'{shown}="{detail["input"]}": {message}'
+    if any(word in shown for word in ("KEY", "TOKEN", "REDIS")):
+        return f"{shown}: {message}"
+    value = misconfiguration.shown(str(detail["input"])) if name.lower() in _ADDRESSES else f'="{detail["input"]}"'
+    return f"{shown}{value}: {message}"

@@ -61,6 +61,10 @@ class SigningKeys:
                 raise ValueError(f"key {place}: a secret has at least {SECRET_MIN} characters, all of them visible")
             if kid in secrets:
                 raise ValueError(f"key {place}: its id is that of a key before it")
+            if secret.encode() in secrets.values():
+                raise ValueError(
+                    f"key {place}: its secret is that of a key before it, so taking that out changes nothing"
+                )
             secrets[kid] = secret.encode()
         return cls(tuple(secrets.items()))
 

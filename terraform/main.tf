@@ -7,6 +7,7 @@ locals {
       AWS_ACCESS_KEY_ID      = google_storage_hmac_key.promptcdn.access_id
       AWS_SECRET_ACCESS_KEY  = google_storage_hmac_key.promptcdn.secret
       PROMPTCDN_SIGNING_KEYS = var.signing_keys
+      PROMPTCDN_ADMIN_TOKEN  = var.admin_token
     },
     var.stability_key == "" ? {} : { STABILITY_KEY = var.stability_key },
   )

@@ -25,6 +25,17 @@ variable "signing_keys" {
   sensitive   = true
 }
 
+variable "admin_token" {
+  description = "Whoever shows it may take pictures down, and read /metrics and the details of /readyz."
+  type        = string
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[!-~]{16,}$", var.admin_token))
+    error_message = "An admin token has at least 16 characters, all of them visible ASCII: openssl rand -hex 16."
+  }
+}
+
 variable "stability_key" {
   description = "The hosted upstream's key. Without it and without a host pictures are sketches."
   type        = string

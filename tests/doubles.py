@@ -16,6 +16,7 @@ from proxy.generators import Made
 from proxy.making import Clock
 from proxy.prices import Cost
 from proxy.problems import StoreUnknown
+from proxy.removals import Way
 from proxy.request import Resolved
 from proxy.spool import Order, Paid
 from proxy.stores import Folder, Header, Name, Record
@@ -132,10 +133,10 @@ class NothingRemoved:
     async def purge(self, content_key: str, now: int) -> None:
         """Nobody asks for it."""
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return lost
+        return Way(again=lost)
 
 
 class Scripted:

@@ -19,7 +19,7 @@ from proxy.answers import Answer, Asker, Unchanged
 from proxy.bindings import Bindings
 from proxy.budget import Free
 from proxy.caching import Outcome
-from proxy.cdn import Cdn, Rules
+from proxy.cdn import Cdn, Rules, Seeded
 from proxy.clients import Client
 from proxy.conditions import NOTHING, Condition
 from proxy.flights import Errands, Flights
@@ -27,6 +27,7 @@ from proxy.generators import Made
 from proxy.making import Clock, Making
 from proxy.problems import Problem
 from proxy.rates import Uncounted
+from proxy.removals import Way
 from proxy.renditions import Renditions
 from proxy.request import Defaults, Resolved
 from proxy.spool import Spool
@@ -106,9 +107,8 @@ class House:
         self._flights: Flights[None] = Flights(8, 64)
         making = Making(self.painter, Free(), self._spool, bindings, self._renditions, self, clock)
         rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
-        self.cdn = Cdn(
-            rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock, random.Random(1)
-        )
+        way = Seeded(rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock)
+        self.cdn = Cdn(way, rules, clock, random.Random(1))
 
     async def removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
@@ -116,10 +116,10 @@ class House:
     async def purge(self, content_key: str, now: int) -> None:
         """What is stored of it is not looked at."""
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> bool:
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return lost
+        return Way(again=lost)
 
     def _seconds(self) -> float:
         return self.now.timestamp()

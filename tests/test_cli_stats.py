@@ -83,7 +83,7 @@ class _Elsewhere(BaseHTTPRequestHandler):
 def test_the_token_follows_no_redirect(tmp_path: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), _Elsewhere) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        settings = {"PROMPTCDN_ADMIN_TOKEN": "canary-x"}
+        settings = {"PROMPTCDN_ADMIN_TOKEN": "canary-of-the-operator"}
         promptcdn(tmp_path, "stats", "--url", f"http://127.0.0.1:{server.server_port}", **settings)
         server.shutdown()
     assert _Elsewhere.shown == [None]

@@ -1,19 +1,22 @@
 """compose.yaml: its facts, and its topology run on loopback."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 
+import httpx2
 import pytest
+import yaml
 
 from proxy.settings import PREFIX, Settings
 from tests.fronts import CACHES, Nginx
 from tests.running import Promptcdn
-from tests.topology import REPLICAS, ROOT, WEED, compose, running, shipped_site
+from tests.topology import REPLICAS, ROOT, TOKEN, WEED, compose, running, shipped_site
 from tests.upstream import Upstream
 
 COMPOSE = compose()
 SERVICES = COMPOSE["services"]
+PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "telemetry" / "prometheus.yml").read_text())
 
 
 def known_names() -> set[str]:
@@ -39,8 +42,10 @@ def test_the_nginx_file_is_the_tested_one_but_for_the_replicas_names() -> None:
 
 def test_only_the_cache_is_reached_from_outside_and_only_from_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    where_asked_for = {name for name, service in SERVICES.items() if "profiles" in service}
 
-    assert published == {"nginx": ["127.0.0.1:8080:80"]}
+    assert published == {"nginx": ["127.0.0.1:8080:80"], "prometheus": ["127.0.0.1:9090:9090"]}
+    assert where_asked_for == {"prometheus"}
     assert "listen 80;" in shipped_site()
     assert COMPOSE["networks"]["behind"] == {"internal": True}
     assert [name for name in SERVICES if "front" not in SERVICES[name]["networks"]] == ["redis", "seaweedfs"]
@@ -77,6 +82,24 @@ def test_the_replicas_may_do_and_write_as_little_as_the_image_needs() -> None:
         assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_it_does_not_start_before_the_operator_has_made_up_a_token() -> None:
+    with pytest.raises(AssertionError, match="PROMPTCDN_ADMIN_TOKEN: make one up"):
+        compose(PROMPTCDN_ADMIN_TOKEN="")
+
+
+def test_prometheus_has_the_token_where_its_file_looks_for_it_and_asks_each_replica() -> None:
+    (job,) = PROMETHEUS["scrape_configs"]
+    (secret,) = SERVICES["prometheus"]["secrets"]
+    mounted = [volume.split(":")[:2] for volume in SERVICES["prometheus"]["volumes"] if volume.startswith("./")]
+
+    assert COMPOSE["secrets"][secret["source"]] == {"environment": "PROMPTCDN_ADMIN_TOKEN"}
+    assert job["authorization"] == {"credentials_file": f"/run/secrets/{secret['target']}"}
+    assert job["static_configs"] == [{"targets": [f"{name}:8080" for name in REPLICAS]}]
+    assert mounted == [
+        [f"./deploy/telemetry/{name}", f"/etc/prometheus/{name}"] for name in ("prometheus.yml", "alerts.yml")
+    ]
+
+
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Upstream]:
     with Upstream() as running_upstream:
@@ -102,6 +125,16 @@ def test_both_replicas_show_one_picture_that_was_paid_for_once(
     assert [replica.get(url).content for replica in replicas] == [first.content] * 2
     assert cache.get(url).headers["x-cache"] == "HIT"
     assert sum("once" in call.prompts[0][0] for call in upstream.ledger.calls()) == 1
+
+
+def test_what_it_counts_is_shown_to_the_operator_alone(topology: tuple[Nginx, list[Promptcdn]]) -> None:
+    cache, replicas = topology
+
+    gets: list[Callable[..., httpx2.Response]] = [cache.get, *(replica.get for replica in replicas)]
+    for get in gets:
+        assert get("/metrics").status_code == 401
+        assert get("/metrics", authorization=f"Bearer {TOKEN}").status_code == 200
+        assert get("/readyz").json() == {"ready": True}
 
 
 def test_readers_behind_the_proxy_with_the_certificate_are_told_apart(topology: tuple[Nginx, list[Promptcdn]]) -> None:

@@ -17,7 +17,10 @@ SERVICE = yaml.safe_load((FOLDER / "service.yaml").read_text())
 JOB = yaml.safe_load((FOLDER / "warm-job.yaml").read_text())
 TERRAFORM = (ROOT / "terraform" / "main.tf").read_text()
 KILLED_AFTER = 10  # https://cloud.google.com/run/docs/container-contract#instance-shutdown
-SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "STABILITY_KEY", "PROMPTCDN_SIGNING_KEYS"}
+SECRETS = {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "STABILITY_KEY"),
+    *("PROMPTCDN_SIGNING_KEYS", "PROMPTCDN_ADMIN_TOKEN"),
+}
 
 POD = SERVICE["spec"]["template"]["spec"]
 TASK = JOB["spec"]["template"]["spec"]["template"]["spec"]
@@ -53,6 +56,27 @@ def test_the_values_are_ones_that_the_service_starts_with(monkeypatch: pytest.Mo
     assert settings.makes == "stability"
     assert settings.grace + 1 < KILLED_AFTER
     assert settings.memory * 4 < 1024**3  # of the gibibyte, in which files are too
+
+
+def test_what_it_counts_is_the_operators_and_every_secret_is_made_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "deploy" / "cloud-run.md").read_text()
+    (container,) = POD["containers"]
+    named = [each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if "valueFrom" in each]
+
+    assert "promptcdn-admin-token" in named
+    assert [name for name in named if f"gcloud secrets create {name} " not in guide] == []
+
+
+def test_terraform_keeps_its_secrets_out_of_sight() -> None:
+    variables_ = (ROOT / "terraform" / "variables.tf").read_text()
+    blocks = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', variables_, re.DOTALL | re.MULTILINE))
+    secrets = set(
+        re.findall(r"(?:PROMPTCDN_SIGNING_KEYS|PROMPTCDN_ADMIN_TOKEN|STABILITY_KEY) += var\.(\w+)", TERRAFORM)
+    )
+
+    assert secrets == {"signing_keys", "admin_token", "stability_key"}
+    assert all("sensitive   = true" in blocks[name] for name in secrets)
+    assert "default" not in blocks["admin_token"]
 
 
 def test_it_is_the_kind_of_service_that_pictures_under_way_need() -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.removals import HEARD_SECONDS, Removals
+from proxy.removals import FREE, HEARD_SECONDS, Removals
 from proxy.stores import Folder, Lineage, Name
 from proxy.stores.disk import DiskStore
 from tests.doubles import KEY, name, record
@@ -278,11 +278,13 @@ def test_what_another_process_stores_of_a_purged_picture_is_deleted_and_its_succ
     within(tmp_path, work)
 
 
-def test_a_picture_gets_its_way_free_once_all_have_forgotten_the_one_that_was_lost(tmp_path: Path) -> None:
+def test_where_a_picture_was_lost_all_forget_it_before_another_one_is_shown(tmp_path: Path) -> None:
     async def work(store: DiskStore, one: Peer, other: Peer) -> None:
         await store.put(RENDITION, OLD)
-        assert await one.removals.make_way(KEY, NOW, lost=True)
-        assert KEY in other.forgotten
+        way = await one.removals.make_way(KEY, NOW, lost=True)
+        async with asyncio.timeout(way.seconds):
+            await other.forgets(KEY)
+        assert way.again
         assert left(store) == {"purges 0"}
 
     within(tmp_path, work)
@@ -290,17 +292,26 @@ def test_a_picture_gets_its_way_free_once_all_have_forgotten_the_one_that_was_lo
 
 def test_a_picture_that_never_was_waits_for_nothing(tmp_path: Path) -> None:
     async def work(_: DiskStore, one: Peer, other: Peer) -> None:
-        assert not await one.removals.make_way(KEY, NOW, lost=False)
+        assert await one.removals.make_way(KEY, NOW, lost=False) == FREE
         assert other.forgotten == []
 
     within(tmp_path, work)
 
 
-def test_after_a_purge_that_all_have_heard_of_nobody_waits(tmp_path: Path) -> None:
-    async def work(_: DiskStore, one: Peer, other: Peer) -> None:
+@pytest.mark.parametrize(
+    ("later", "seconds", "notes"),
+    [(0, HEARD_SECONDS, 1), (1, HEARD_SECONDS - 1, 1), (3600, HEARD_SECONDS, 2), (-60, HEARD_SECONDS, 1)],
+)
+def test_after_a_purge_one_waits_for_what_is_left_of_its_time(
+    tmp_path: Path, later: int, seconds: float, notes: int
+) -> None:
+    """After an hour another picture may have been made, shown and lost."""
+
+    async def work(store: DiskStore, one: Peer, _: Peer) -> None:
         await one.removals.purge(KEY, NOW)
-        await other.forgets(KEY)
-        async with asyncio.timeout(HEARD_SECONDS / 2):
-            assert await one.removals.make_way(KEY, NOW + 3600, lost=False)
+        way = await one.removals.make_way(KEY, NOW + later, lost=True)
+        assert way.again
+        assert way.seconds == pytest.approx(seconds, abs=1)
+        assert len(await store.names("purges", KEY)) == notes
 
     within(tmp_path, work)

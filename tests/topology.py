@@ -21,6 +21,7 @@ from tests.waiting import until
 ROOT = Path(__file__).parent.parent
 REPLICAS = ("promptcdn-a", "promptcdn-b")
 READY_SECONDS = 30
+TOKEN = "canary-of-the-operator"  # noqa: S105
 # The store that compose.yaml names; ./scripts/compose-test installs it. Without it moto is the bucket.
 WEED = shutil.which("weed", path=f"{Path(PROMPTCDN).parent}:{os.environ['PATH']}")
 
@@ -28,9 +29,9 @@ Mapping = dict[str, Any]
 
 
 def compose(**said: str) -> Mapping:
-    """The file with what `.env` would say, the one needed secret at least."""
-    secret = {"S3_SECRET": "canary-aws"}
-    filled: Mapping = _filled(yaml.safe_load((ROOT / "compose.yaml").read_text()), secret | said)
+    """The file with what `.env` would say, the needed secrets at least."""
+    secrets = {"S3_SECRET": "canary-aws", "PROMPTCDN_ADMIN_TOKEN": TOKEN}
+    filled: Mapping = _filled(yaml.safe_load((ROOT / "compose.yaml").read_text()), secrets | said)
     return filled
 
 

@@ -9,41 +9,26 @@ import random
 
 from proxy import problems, sizing
 from proxy.answers import Answer, Asker, Look, Unchanged
-from proxy.bindings import Bindings
 from proxy.cdn.calendar import Calendar
 from proxy.cdn.pool import Pool
 from proxy.cdn.seeded import Rules, Seeded
 from proxy.conditions import NOTHING, Condition
 from proxy.engines import Size, engine
-from proxy.flights import Flights
-from proxy.making import Clock, Making, Removals
+from proxy.making import Clock
 from proxy.problems import Problem
-from proxy.rates import Rates
-from proxy.renditions import Renditions
 from proxy.request import Delivery, Request, resolve
 
-__all__ = ["Cdn", "Rules"]
+__all__ = ["Cdn", "Rules", "Seeded"]
 
 
 class Cdn:
     """Answers requests with pictures."""
 
-    def __init__(
-        self,
-        rules: Rules,
-        bindings: Bindings,
-        renditions: Renditions,
-        flights: Flights[None],
-        removals: Removals,
-        making: Making,
-        rates: Rates,
-        clock: Clock,
-        chance: random.Random,
-    ) -> None:
+    def __init__(self, way: Seeded, rules: Rules, clock: Clock, chance: random.Random) -> None:
+        self.way = way
         self._rules = rules
-        self.way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
-        self._pool = Pool(self.way, rules.variants, clock, chance)
-        self._calendar = Calendar(self.way, clock)
+        self._pool = Pool(way, rules.variants, clock, chance)
+        self._calendar = Calendar(way, clock)
 
     async def answer(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """The picture, or that the asker has it. `None` where it is not there and may not be made for them.

@@ -31,7 +31,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findi
 
 
 async def _findings() -> list[Finding]:
-    from proxy import settings
+    from proxy import misconfiguration, permissions, settings
     from proxy.service import opened
 
     found = [Finding("python", True, sys.version.split()[0]), _clock()]
@@ -42,6 +42,8 @@ async def _findings() -> list[Finding]:
         advice = "docs/settings.md has every setting"
         return [*found, *(Finding("settings", False, line, advice) for line in str(wrong).splitlines())]
     found.append(Finding("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
+    found += misconfiguration.doubts(chosen.chosen)
+    found += filter(None, (permissions.finding(chosen.data_dir),))
     try:
         redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
         found += await service.store.findings()

@@ -2,13 +2,17 @@
 
 import logging
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from proxy import __version__
 from proxy.cli.ending import fail
 from proxy.cli.signatures import signed_url
+
+if TYPE_CHECKING:
+    from proxy.service import Service
 
 log = logging.getLogger("promptcdn")
 
@@ -24,7 +28,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
 ) -> None:
     """Answer with pictures. Without any setting they are sketches, and cost nothing."""
-    from proxy import descriptors, server, settings
+    from proxy import descriptors, misconfiguration, server, settings
     from proxy.app import create_app
     from proxy.connections import Bounds
     from proxy.service import opened
@@ -39,25 +43,30 @@ def serve(
         service = opened(chosen, tracing=Tracing.of(os.environ))
     except settings.BadSettings as wrong:
         fail(str(wrong))
+    for doubt in misconfiguration.doubts(chosen.chosen):
+        log.warning("%s: %s", doubt.detail, doubt.advice)
     telemetry = service.telemetry
     bounds = Bounds.within(files.now)
     connections = descriptors.BoundedConnections(bounds, service.trusted, telemetry)
     telemetry.watch(metrics.CONNECTIONS, lambda: len(connections))
     here = chosen.address(bound.getsockname()[1])
-    public_url = chosen.public_url or here
-    caveats = service.readiness.caveats
-    budget = f"{chosen.limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
-    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
-    example = f"{here}/?prompt=a+lighthouse&seed=7"
-    if chosen.misses == "signed":
-        example = signed_url(example, chosen.signing_keys)
 
     def announce() -> None:
-        typer.echo(f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}")
-        typer.echo(example)
+        for line in _greeting(service, here):
+            typer.echo(line)
         log.info("open files: %s; connections: %d at most, %d from one address", files, bounds.most, bounds.each)
 
     # Without a file to read again SIGHUP says that the terminal is gone: the service ends, in order.
     on_hangup = service.read_again if chosen.deny else None
-    app = create_app(service, public_url)
+    app = create_app(service, chosen.public_url or here)
     server.run(app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections)
+
+
+def _greeting(service: "Service", here: str) -> Iterator[str]:
+    """What runs, and a URL to click."""
+    chosen, caveats = service.settings, service.readiness.caveats
+    budget = f"{chosen.limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
+    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
+    example = f"{here}/?prompt=a+lighthouse&seed=7"
+    yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from proxy import permissions
 from proxy.problems import StoreUnknown
 from proxy.spool import entries
 from proxy.spool.entries import Paid
@@ -94,13 +95,14 @@ class SpoolFolder:
         self.open(len(_PROBE))
         probe = self.root / "tmp" / f"probe.{os.getpid()}"
         try:
-            probe.write_bytes(_PROBE)
+            with open(probe, "wb", opener=permissions.opener) as file:
+                file.write(_PROBE)
         finally:
             probe.unlink(missing_ok=True)
 
     def _move_aside(self, content_key: str) -> None:
         aside = self.root / "corrupt"
-        aside.mkdir(exist_ok=True)
+        permissions.make_folder(aside)
         with contextlib.suppress(FileNotFoundError):
             self._path(content_key).rename(aside / f"{content_key}.{time.time_ns()}")
 

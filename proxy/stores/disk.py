@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
+from proxy import permissions
 from proxy.findings import Finding
 from proxy.problems import StoreUnknown
 from proxy.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
@@ -41,7 +42,8 @@ class DiskStore:
         self._root = root
         self._temporary = root / "tmp"
         self.corrupt = 0
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        permissions.make_folder(self._temporary)
+        permissions.shut(root, *get_args(Folder), "tmp", "corrupt", identity.PATH)
         _require_links(self._temporary)
         _sweep(self._temporary)
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
@@ -93,7 +95,8 @@ class DiskStore:
     async def findings(self) -> tuple[Finding, ...]:
         free = shutil.disk_usage(self._root).free
         advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
-        return (Finding("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice),)
+        found = Finding("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice)
+        return tuple(filter(None, (found, permissions.finding(self._root))))
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -183,7 +186,7 @@ class DiskStore:
         What is stored there, if it was made anew in the meantime.
         """
         aside = self._root / "corrupt"
-        aside.mkdir(exist_ok=True)
+        permissions.make_folder(aside)
         # 1: A and B read a corrupt file. 2: B sets it aside, and it is made anew. 3: A must not take the new one away.
         with _locked(aside):
             data = _read_anew(path)
@@ -218,7 +221,7 @@ def _read_anew(path: Path) -> bytes:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
+    with open(path, "xb", opener=permissions.opener) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -228,9 +231,7 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in missing:
+    for made in permissions.make_folder(folder):
         _sync_folder(made.parent)
 
 
@@ -244,7 +245,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _require_links(folder: Path) -> None:
     probe = folder / secrets.token_hex(16)
-    probe.touch()
+    probe.touch(permissions.FILE)
     try:
         (linked := probe.with_suffix(".link")).hardlink_to(probe)
         linked.unlink()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from proxy import permissions
 from proxy.findings import Finding
 from proxy.link import Link, RedisDown
 from proxy.problems import StoreUnknown
@@ -82,7 +83,7 @@ class StoreIds:
 
     def _write(self, store_id: str) -> None:
         """A whole file or the one before; nobody else's to read."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        permissions.make_folder(self._file.parent)
         descriptor, temporary = tempfile.mkstemp(dir=self._file.parent)  # mode 0600
         try:
             with os.fdopen(descriptor, "w") as file:

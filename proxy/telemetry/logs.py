@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,11 +15,14 @@ from typing import Any, Literal
 # Control characters move a terminal's cursor and begin lines; bidi controls make a line read otherwise than it is.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+_LOOPS_WORDS = re.compile("Exception in callback|[^\n]*")
+
 _SECRET_MIN = 8
 
 
 class Lines(logging.Formatter):
-    """One line a record; only a traceback in a text log has more, indented. Nobody can say one of the `secrets`."""
+    """One line a record; only a traceback in a text log has more, indented. No line says one of the `secrets`, and
+    none what an error quotes."""
 
     def __init__(self, kind: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
         super().__init__()
@@ -28,7 +32,7 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         message = self._redacted(record.getMessage())
-        trace = self._redacted(self.formatException(record.exc_info)) if record.exc_info else None
+        trace = self._redacted(_traceback(record.exc_info[1])) if record.exc_info and record.exc_info[1] else None
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         fields: Mapping[str, Any] = getattr(record, "fields", {})
         if self._json:
@@ -49,8 +53,34 @@ def set_up(kind: Literal["text", "json"], secrets: Iterable[str]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(kind, secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("asyncio").addFilter(_without_details)
     # It tells where it found its keys, at every start.
     logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def _traceback(error: BaseException) -> str:
+    """Where an error was raised, and of which kind it is; after those that it came of.
+
+    Without its text, which may quote what somebody asked for: `int` does so. The system's own words quote nothing.
+    """
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.insert(0, cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\n".join(f"{''.join(traceback.format_tb(each.__traceback__))}{_kind(each)}" for each in chain)
+
+
+def _kind(error: BaseException) -> str:
+    name = type(error).__name__
+    return f"{name}: {error.strerror}" if isinstance(error, OSError) and error.strerror else name
+
+
+def _without_details(record: logging.LogRecord) -> bool:
+    """For the loop's own records: they show a task's error with its text, and a callback with what it was given."""
+    found = _LOOPS_WORDS.match(record.getMessage())
+    record.msg, record.args = found[0] if found else "", None
+    return True
 
 
 def _safe(text: str) -> str:

@@ -64,20 +64,26 @@ def set_aside(service: Promptcdn) -> int:
 def test_a_damaged_picture_is_never_served_and_is_made_anew_from_its_binding(
     tmp_path: Path, upstream: Upstream, figures: Figures, damage: Damage
 ) -> None:
-    with small(tmp_path, upstream, PROMPTCDN_MEMORY=0) as service:
-        whole = service.get(URL).content
-        path = stored_file(service, "masters")
-        damaged = list(damage(path.read_bytes()))
-        for data in damaged:
-            path.write_bytes(data)
-            answer = service.get(URL)
-            assert (answer.status_code, answer.headers["cache-control"]) == (200, YEAR)
-            assert answer.content == whole
+    """Of PNG alone no rendition is left that could stand in."""
+    with small(tmp_path, upstream, PROMPTCDN_MEMORY=0, PROMPTCDN_CONCURRENCY=128) as service:
+        first = service.get(f"{URL}&rev=0").content
+        count = len(list(damage(stored_file(service, "masters").read_bytes())))
+        urls = [f"{URL}&rev={number}" for number in range(count)]
+        whole = [answer.content for answer in service.get_together(*urls)]
+        assert whole[0] == first
+        for number, url in enumerate(urls):
+            key = service.get(url.replace("/i.png", "/info")).json()["content_key"]
+            path = service.folder / "data" / "store" / "masters" / key[:2] / key[2:4] / key
+            path.write_bytes(list(damage(path.read_bytes()))[number])
 
-        assert set_aside(service) == len(damaged)
-        assert paid(upstream).total() == 1 + len(damaged)
-        assert len(paid(upstream)) == 1
-    figures(damaged=len(damaged), found=len(damaged), served=0)
+        for answer, before in zip(service.get_together(*urls), whole, strict=True):
+            assert (answer.status_code, answer.headers["cache-control"]) == (200, YEAR)
+            assert answer.content != before
+
+        assert set_aside(service) == count
+        assert set(paid(upstream).values()) == {2}
+        assert len(paid(upstream)) == count
+    figures(damaged=count, found=count, served=0)
 
 
 @pytest.mark.parametrize("damage", [flipped, cut, changed_altogether])

@@ -1,11 +1,12 @@
 """Starting: one clear line for what is wrong, exit code 2, never a traceback."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.running import Promptcdn
+from tests.running import PROMPTCDN, Promptcdn, environment
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
@@ -23,6 +24,30 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_TRUSTED_PROXIES": "nginx"}, ['PROMPTCDN_TRUSTED_PROXIES="nginx": "nginx": neither an address nor']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
     ({"PROMPTCDN_STORE_ID": "mine"}, ['PROMPTCDN_STORE_ID="mine": say the 32 hexadecimal digits']),
+    ({"PROMPTCDN_STORE": "s3://KEY:canary@bucket/x"}, ["PROMPTCDN_STORE: an address has no user, no password and no"]),
+    ({"PROMPTCDN_STORE": "s3://KEY:can/ary@bucket"}, ["PROMPTCDN_STORE: an address has no user, no password and no"]),
+    ({"PROMPTCDN_STORE": "s3://bucket?secret=canary"}, ["PROMPTCDN_STORE: an address has no user, no password and no"]),
+    ({"PROMPTCDN_STORE": "s3://KEY:canary/bucket"}, ["PROMPTCDN_STORE: say it like disk:PATH or s3://bucket/prefix"]),
+    ({"PROMPTCDN_STORE": "https://u:canary@host/bucket"}, ["PROMPTCDN_STORE: an address has no user, no password and"]),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL_S3": "http://KEY:canary@127.0.0.1:9"},
+        ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL_S3: an address has no user, no password and no parameters'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL": "http://127.0.0.1:9/?key=canary"},
+        ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL: an address has no user, no password and no parameters'],
+    ),
+    ({"PROMPTCDN_ADMIN_TOKEN": "canary"}, ["PROMPTCDN_ADMIN_TOKEN: a token has at least 16 characters, all of them"]),
+    ({"PROMPTCDN_ADMIN_TOKEN": "canary canary canary"}, ["PROMPTCDN_ADMIN_TOKEN: a token has at least 16 characters"]),
+    (
+        {"PROMPTCDN_TRUSTED_PROXIES": "10.0.0.0/8, 0.0.0.0/1"},
+        ['PROMPTCDN_TRUSTED_PROXIES="10.0.0.0/8, 0.0.0.0/1": "0.0.0.0/1" is far too many: each client in it would say'],
+    ),
+    ({"PROMPTCDN_TRUSTED_PROXIES": "2000::/3"}, ['PROMPTCDN_TRUSTED_PROXIES="2000::/3": "2000::/3" is far too many']),
+    (
+        {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
+        ["PROMPTCDN_SIGNING_KEYS: key 2: its secret is that of a key before it"],
+    ),
     ({"PROMPTCDN_LOG": "xml"}, ["PROMPTCDN_LOG=\"xml\": Input should be 'text' or 'json'"]),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": Input should be a valid boolean']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open', 'signed' or 'closed'"]),
@@ -34,6 +59,15 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ),
     ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST"]),
     ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),
+    ({"STABILITY_HOST": "grpcs://key:canary@host"}, ["STABILITY_HOST: an address has no user, no password and no"]),
+    (
+        {"STABILITY_HOST": "grpcs://host:443/?key=canary"},
+        ["STABILITY_HOST: an address has no user, no password and no"],
+    ),
+    ({"STABILITY_HOST": "grpcs://key:canary"}, ["STABILITY_HOST: this is no host with a port"]),
+    ({"PROMPTCDN_PUBLIC_URL": "https://u:canary@h.example"}, ["PROMPTCDN_PUBLIC_URL: say it like https://"]),
+    ({"PROMPTCDN_PUBLIC_URL": "https://u:can/ary@h.example"}, ["PROMPTCDN_PUBLIC_URL: say it like https://"]),
+    ({"PROMPTCDN_PUBLIC_URL": "https://h.example/?k=canary"}, ["PROMPTCDN_PUBLIC_URL: say it like https://"]),
     ({"PROMPTCDN_PUBLIC_URL": "h.example"}, ['PROMPTCDN_PUBLIC_URL="h.example": say it like https://']),
     ({"PORT": "web"}, ['PORT="web": Input should be a valid integer']),
     (
@@ -60,6 +94,39 @@ def test_a_wrong_setting_is_one_clear_line_each_and_exit_2(
     assert len(said) == len(lines)
     for line, expected in zip(said, lines, strict=True):
         assert line.startswith(f"promptcdn: {expected}")
+
+
+def test_what_may_be_a_mistake_is_a_line_at_the_start_and_a_finding_of_doctor(tmp_path: Path) -> None:
+    settings = {
+        "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789",
+        "PROMPTCDN_ADMIN_TOKEN": "canary-0123456789",
+        "PROMPTCDN_DATA_DIR": tmp_path / "data",
+    }
+    with Promptcdn(tmp_path, **settings) as service:
+        service.get(service.example)
+    log = (tmp_path / "log").read_text()
+    doctor = subprocess.run(
+        [PROMPTCDN, "doctor"], cwd=tmp_path, env=environment(**settings), capture_output=True, text=True
+    )
+
+    assert doctor.returncode == 1
+    for doubt in (
+        "PROMPTCDN_SIGNING_KEYS are set, and new pictures are for everybody",
+        "PROMPTCDN_ADMIN_TOKEN and the signing key k1 are one secret",
+    ):
+        assert log.count(f"WARNING {doubt}") == 1
+        assert f"BAD   settings: {doubt}" in doctor.stdout
+    assert "canary" not in log + doctor.stdout + doctor.stderr
+
+
+def test_a_command_that_is_given_a_store_with_a_secret_in_it_does_not_say_it(tmp_path: Path) -> None:
+    for words in (["verify", "--store"], ["stats", "--store"], ["copy", "--to", "disk:x", "--from"]):
+        command = [PROMPTCDN, "store", *words, "s3://KEY:canary@bucket/prefix"]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr.startswith("promptcdn: --store: an address has no user, no password and no parameters")
+        assert "canary" not in ended.stderr
 
 
 @pytest.mark.parametrize("name", ["PROMPTCDN_DATA_DIR", "PROMPTCDN_STORE"])

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.stores import Header, Lineage, Name, Record, encoded
+from proxy.stores import Header, Lineage, Name, Record, disk, encoded
 from proxy.stores.disk import THREADS, DiskStore
 from tests.doubles import KEY, name, record, within
 
@@ -161,6 +161,34 @@ def test_a_corrupt_object_is_set_aside_then_absent_then_written_anew(tmp_path: P
     assert aside.read_bytes() == damaged
     assert put(tmp_path, record(b"new")) == record(b"new")
     assert get(tmp_path) == record(b"new")
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    changed = bytearray(data)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def test_one_bad_read_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, record())
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: flipped(read(path), -1))
+
+    assert get(tmp_path) == record()
+    assert files(tmp_path / "corrupt") == []
+
+
+def test_two_reads_that_are_corrupt_in_two_ways_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, record())
+    read = Path.read_bytes
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", lambda path: flipped(read(path), -1))
+        patched.setattr(disk, "_read_anew", lambda path: flipped(read(path), -2))
+        with pytest.raises(StoreUnknown):
+            get(tmp_path)
+
+    assert get(tmp_path) == record()
+    assert files(tmp_path / "corrupt") == []
 
 
 def test_a_writer_that_meets_a_corrupt_object_takes_its_place(tmp_path: Path) -> None:

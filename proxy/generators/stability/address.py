@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from proxy.misconfiguration import shown
+
 DEFAULT_HOST = "grpc.stability.ai:443"
 TLS_PORT, PLAIN_PORT = 443, 50051
 
@@ -71,4 +73,4 @@ def _is_loopback(name: str) -> bool:
 
 
 def _bad(host: str, what: str) -> ValueError:
-    return ValueError(f'STABILITY_HOST="{host}": {what}; allowed: {_ALLOWED}')
+    return ValueError(f"STABILITY_HOST{shown(host)}: {what}; allowed: {_ALLOWED}")

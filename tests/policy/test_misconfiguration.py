@@ -1,0 +1,136 @@
+"""Settings that are a mistake: what is refused, what is said, and what is neither."""
+
+import re
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from proxy.misconfiguration import Chosen, doubts, require_narrow, require_no_credentials, require_token, shown
+
+PUBLIC = Chosen(public_url="https://pictures.example.org", admin_token=True)
+OWN = [
+    *("127.0.0.1/32", "10.0.0.0/8", "172.16.0.0/12", "169.254.0.0/16"),
+    *("::1/128", "2001:db8::/32", "2600::/16", "fc00::/7", "fd00::/8", "fe80::/10"),
+]
+LOCAL = [
+    "http://localhost:8080", "http://127.0.0.1", "http://[::1]:8080/a", "http://10.0.0.7", "http://nas", "http://nas.local",
+    "http://nas.lan:8080", "http://pictures.internal/x", "http://a.localhost", "http://192.168.1.5:80", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", ["0123456789abcdef", "canary-of-the-operator", "+/=~!$%" * 4])
+def test_a_token_that_nobody_guesses_will_do(token: str) -> None:
+    require_token(token)
+
+
+@pytest.mark.parametrize(
+    "token", ["canary", "0123456789abcde", " 0123456789abcde", "0123456789 abcdef", "grün" * 8, "a\n" * 16]
+)
+def test_a_token_that_is_short_or_cannot_be_sent_is_refused_and_not_said(token: str) -> None:
+    with pytest.raises(ValueError, match="at least 16 characters") as caught:
+        require_token(token)
+
+    assert token.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize("network", OWN)
+def test_a_network_that_may_be_an_operators_own_is_trusted(network: str) -> None:
+    require_narrow(ip_network(network))
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (
+            "0.0.0.0/0",
+            '"0.0.0.0/0" is everybody: each client in it would say who it is; name the proxies: an IPv4 network',
+        ),
+        ("0.0.0.0/1", '"0.0.0.0/1" is far too many'),
+        ("128.0.0.0/1", "/8 or narrower"),
+        ("10.0.0.0/7", '"10.0.0.0/7" is far too many'),
+        ("::/0", '"::/0" is everybody'),
+        ("::/1", '"::/1" is far too many'),
+        ("2000::/3", "an IPv6 network is a /16 or narrower"),
+        ("2600::/12", '"2600::/12" is far too many'),
+        ("fc00::/6", '"fc00::/6" is far too many'),
+        ("fe00::/7", '"fe00::/7" is far too many'),
+    ],
+)
+def test_a_network_wider_than_any_operator_has_is_refused(network: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        require_narrow(ip_network(network))
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [
+        ("s3://bucket/prefix", False),
+        ("https://pictures.example.org/a", False),
+        ("localhost:50051", False),
+        ("http://127.0.0.1:9000", False),
+        ("ftp://x", False),
+        ("", False),
+        ("s3://KEY:canary@bucket/prefix", True),
+        ("s3://KEY:can/ary@bucket", True),
+        ("s3://bucket?secret=canary", True),
+        ("s3://bucket/prefix?secret=canary", True),
+        ("s3://bucket#canary", True),
+        ("https://user:canary@host", True),
+        ("grpcs://canary@host:443", True),
+    ],
+)
+def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(address: str, secret: bool) -> None:
+    if not secret:
+        require_no_credentials(address)
+        assert shown(address) == f'="{address}"'
+        return
+    with pytest.raises(ValueError, match="no user, no password and no parameters") as caught:
+        require_no_credentials(address)
+    assert "canary" not in f"{caught.value}{shown(address)}"
+
+
+@pytest.mark.parametrize("address", ["s3://KEY:canary/bucket", "s3:KEY:canary", "KEY:canary", "s3://KEY:12canary/x"])
+def test_what_may_be_a_secret_is_not_shown(address: str) -> None:
+    assert shown(address) == ""
+
+
+DOUBTS: list[tuple[Chosen, str]] = [
+    (Chosen(signing=True), "PROMPTCDN_SIGNING_KEYS are set, and new pictures are for everybody"),
+    (Chosen(unlimited=True), "everybody may spend without limit"),
+    (replace(PUBLIC, admin_token=False), "everybody at https://pictures.example.org may read /metrics"),
+    (replace(PUBLIC, public_url="http://pictures.example.org"), "pages that came over https:// show no picture"),
+    (Chosen(wait=2), "PROMPTCDN_PROXY_WAIT=3 has no effect: PROMPTCDN_WAIT=2 is shorter"),
+    (Chosen(proxy_wait=4), "image proxies get a placeholder after 4 s"),
+    (Chosen(secrets=(("A", "canary"), ("B", "other"), ("C", "canary"))), "A and C are one secret"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("chosen", "said"), DOUBTS, ids=[said for _, said in DOUBTS])
+def test_what_may_be_a_mistake_is_said_with_what_to_do(chosen: Chosen, said: str) -> None:
+    (finding,) = doubts(chosen)
+
+    assert (finding.part, finding.good) == ("settings", False)
+    assert said in finding.detail
+    assert finding.advice
+    assert "canary" not in f"{finding} {chosen}"
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Chosen(),
+        PUBLIC,
+        Chosen(signing=True, misses="signed"),
+        Chosen(signing=True, misses="closed"),
+        Chosen(unlimited=True, misses="signed"),
+        Chosen(wait=2, proxy_wait=2),
+        Chosen(wait=120, proxy_wait=3.9),
+        Chosen(wait=5, proxy_wait=0),
+        Chosen(secrets=(("A", "canary"), ("B", "canary2"))),
+        *(Chosen(public_url=url) for url in LOCAL),
+    ],
+    ids=str,
+)
+def test_what_is_in_order_is_not_said(chosen: Chosen) -> None:
+    assert doubts(chosen) == ()
