@@ -1,5 +1,6 @@
 """What one client may start, over the wire: hits and joiners are free, and only trusted proxies are believed."""
 
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,9 +9,11 @@ import httpx2
 import pytest
 
 from tests.running import Promptcdn
+from tests.service.test_metrics import samples
 from tests.upstream import Upstream
 
 FIVE = {"PROMPTCDN_CLIENT_RATE": "5/hour", "PROMPTCDN_BUDGET": "unlimited"}
+LOOKS = r'promptcdn_store_operations_total\{operation="(get|look)"'
 PROXY = {"PROMPTCDN_TRUSTED_PROXIES": "127.0.0.1"}
 
 
@@ -69,6 +72,26 @@ def test_who_is_over_the_rate_is_told_when_to_come_back_and_no_cache_keeps_it(tm
         assert 0 < seconds <= 3601
         assert refused.headers["ratelimit"] == f'"client";r=0;t={seconds}'
         assert refused.headers["ratelimit-policy"] == '"client";q=5;w=3600'
+
+
+def test_a_client_known_to_be_over_its_rate_is_refused_before_anything_but_its_picture_is_looked_for(
+    tmp_path: Path,
+) -> None:
+    with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **FIVE) as service:
+        start_five(service)
+        assert asked(service, 5).status_code == 429
+        before = looks(service)
+        again = [asked(service, number) for number in range(6, 26)]
+
+        assert statuses(again) == {429: 20}
+        # A binding, a rendition and a master each, and no verdict; after five seconds the counter is asked once more.
+        assert 3 * 20 <= looks(service) - before < 3 * 20 + 5
+
+
+def looks(service: Promptcdn) -> float:
+    """How often the store was asked for an object."""
+    counted = samples(service.get("/metrics"))
+    return sum(count for series, count in counted.items() if re.match(LOOKS, series))
 
 
 def test_hits_are_never_refused_and_cost_nothing(tmp_path: Path) -> None:
