@@ -102,11 +102,13 @@ class Renditions:
         *,
         encode: bool = True,
         patience: float = _PATIENCE,
+        new: bool = False,
     ) -> Found | None:
         """The picture as delivered, if it was ever made; without `encode` only where it is ready to be sent.
 
-        `master` is its size where the caller knows it; an encode is awaited for `patience` seconds. Raises
-        `StoreUnknown`, and `Problem` for an encode that takes longer.
+        `master` is its size where the caller knows it; an encode is awaited for `patience` seconds. `new` is asked for
+        by a URL that nobody bound: then there is nothing where there is no master, which is one look instead of two.
+        Raises `StoreUnknown`, and `Problem` for an encode that takes longer.
         """
         if master is None and sizing.needs_size(delivery) and (master := await self._size(content_key)) is None:
             return None
@@ -115,6 +117,8 @@ class Renditions:
             if not remembered.stored:
                 self._look_again(content_key, made)
             return Found(remembered, "memory")
+        if new and await self.header(content_key) is None:
+            return None
         rendition = await self._looked_up(content_key, made, encode=encode, patience=patience)
         return None if rendition is None else Found(rendition, "store")
 

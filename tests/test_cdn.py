@@ -35,6 +35,7 @@ from proxy.stores import Name, Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.disk import DiskStore
 from proxy.stores.memory import Memory
+from tests.waiting import eventually
 
 _T = TypeVar("_T")
 
@@ -331,7 +332,7 @@ def test_a_pool_grows_by_one_picture_at_a_time_behind_its_viewers(tmp_path: Path
         house.painter.open.clear()
         views = [await house.get("prompt=pool") for _ in range(50)]
         assert {view.outcome for view in views} == {Outcome.SEEDLESS}
-        await asyncio.sleep(0)
+        await eventually(lambda: len(house.painter.calls) > 1)
         assert len(house.painter.calls) == 2
 
     within(tmp_path, work)

@@ -146,7 +146,7 @@ class Seeded:
     async def _find(self, order: Order, request: Request, asker: Asker) -> Answer | Unchanged | None:
         content_key, resolved = order.bound.content_key, order.bound.resolved
         delivery, has = request.delivery, asker.has
-        answer = await self.ready(content_key, delivery, resolved.size, has)
+        answer = await self.ready(content_key, delivery, resolved.size, has, new=order.new)
         # A URL that is bound had a picture: what is left of it comes before another one.
         if answer is None and not order.new and await self._renditions.restore(content_key, resolved.parameters()):
             answer = await self.ready(content_key, delivery, resolved.size, has)
@@ -174,12 +174,12 @@ class Seeded:
         return await self._flights.under_way_elsewhere(content_key)
 
     async def ready(
-        self, content_key: str, delivery: Delivery, master: Size | None, has: Condition
+        self, content_key: str, delivery: Delivery, master: Size | None, has: Condition, *, new: bool = False
     ) -> Answer | Unchanged | None:
         """What can be answered with what is stored. Who says to have the picture gets no rendition made for it."""
         await self._require_not_removed(content_key)
         tag = has.tag_of(content_key)
-        found = await self._renditions.find(content_key, delivery, master, encode=tag is None)
+        found = await self._renditions.find(content_key, delivery, master, encode=tag is None, new=new)
         if found is None and tag is not None and await self._was_remade(content_key):
             tag, found = None, await self._renditions.find(content_key, delivery, master)
         if found is None or found.place != "memory":
