@@ -34,14 +34,19 @@ class Access:
         `asked` is what the URL says, before a seed was drawn for it: that is what was signed. `prompt` is what would
         be drawn. `now` is in Unix seconds.
         """
+        kid = self.require_signed(asked, control, now)
+        if self.deny.denied(prompt) is not None:
+            # By which rule is not the client's to know.
+            raise Problem(DENIED, "the operator of this service does not allow this prompt", parameter="prompt")
+        return kid
+
+    def require_signed(self, asked: Asked, control: Control, now: float) -> str | None:
+        """The same without a look at the prompt, which takes longer than all the rest."""
         if self.misses == "closed":
             raise Problem(MISSES_CLOSED, "this picture is not made yet, and this service makes no new ones")
         objection = signing.objection(asked, control, self.signing_keys, now)
         if self.misses == "signed" and objection:
             raise objection
-        if self.deny.denied(prompt) is not None:
-            # By which rule is not the client's to know.
-            raise Problem(DENIED, "the operator of this service does not allow this prompt", parameter="prompt")
         return control.kid if objection is None else None
 
 

@@ -360,9 +360,10 @@ def test_where_the_counter_does_not_answer_everybody_may_and_the_log_says_so_onc
         assert await start(rates) == 2
         with contextlib.closing(sqlite3.connect(tmp_path / "rates.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            assert await start(rates, most=3) == 3
-        assert await start(rates) == 0
+            assert await start(rates, at=later, most=3) == 3
+        assert await start(rates, at=later) == 0
 
+    later = NOON + timedelta(seconds=6)  # when its refusal is not remembered any more
     with caplog.at_level(logging.WARNING):
         within(tmp_path, "2/minute", work)
     assert len(caplog.records) == 1
@@ -389,3 +390,29 @@ def test_a_counter_that_was_taken_away_lets_through(tmp_path: Path) -> None:
         assert await start(rates, most=10) == 10
 
     within(tmp_path, "2/minute", work)
+
+
+def test_who_was_refused_is_refused_from_memory_and_told_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(rates: SqliteRates) -> None:
+        assert await start(rates) == 2
+        monkeypatch.setattr(room, "_pay", None)
+        later = NOON + timedelta(seconds=2)
+        known = rates.refusal(ANN, later)
+
+        assert known is not None
+        assert (known.kind, known.retry_after) == (problems.RATE_LIMITED, 58)
+        assert (await refused(rates, at=later)).headers == known.headers
+        assert rates.refusal(BOB, later) is None
+
+    within(tmp_path, "2/minute", work)
+
+
+def test_what_is_remembered_lets_nobody_wait_longer_than_the_counter_would(tmp_path: Path) -> None:
+    async def work(rates: SqliteRates) -> None:
+        assert await start(rates) == 2
+        assert await start(rates, at=NOON + timedelta(seconds=0.9)) == 0
+        assert await start(rates, at=NOON + timedelta(seconds=1.001)) == 2
+
+    within(tmp_path, "2/second", work)

@@ -81,7 +81,7 @@ class Seeded:
         Raises `Problem`.
         """
         order = await self.order(request)
-        answer = await self._find(order, request.delivery, asker.has)
+        answer = await self._find(order, request, asker)
         if answer is None and asker.making:
             answer = await self._make(order, request, asker)
         if isinstance(answer, Answer) and order.new:
@@ -143,15 +143,35 @@ class Seeded:
     def _new(self, asked: Asked) -> Order:
         return Order(keys.as_asked_key(asked), asked, bound(resolve(asked, self._rules.defaults)), new=True)
 
-    async def _find(self, order: Order, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged | None:
+    async def _find(self, order: Order, request: Request, asker: Asker) -> Answer | Unchanged | None:
         content_key, resolved = order.bound.content_key, order.bound.resolved
+        delivery, has = request.delivery, asker.has
         answer = await self.ready(content_key, delivery, resolved.size, has)
         # A URL that is bound had a picture: what is left of it comes before another one.
         if answer is None and not order.new and await self._renditions.restore(content_key, resolved.parameters()):
             answer = await self.ready(content_key, delivery, resolved.size, has)
-        if answer is None and await self._bindings.filtered(content_key):
-            raise problems.filtered()
+        if answer is None:
+            await self._require_not_known_over(content_key, request, asker)
+            if await self._bindings.filtered(content_key):
+                raise problems.filtered()
         return answer
+
+    async def _require_not_known_over(self, content_key: str, request: Request, asker: Asker) -> None:
+        """Raises the `Problem` (429) that `begin` would, from memory and before whatever else costs something: for a
+        client known to be over its rate. Who may join a flight is not refused, since they are not charged."""
+        now = self._clock.utc()
+        refusal = self._rates.refusal(asker.client, now, image_proxy=asker.image_proxy) if asker.making else None
+        if refusal is None:
+            return
+        self._rules.access.require_signed(request.signed_for, request.control, now.timestamp())
+        if not await self._under_way(content_key):
+            raise refusal
+
+    async def _under_way(self, content_key: str) -> bool:
+        """Whether the picture is being made, here or by another replica."""
+        if self._flights.under_way(content_key):
+            return True
+        return await self._flights.under_way_elsewhere(content_key)
 
     async def ready(
         self, content_key: str, delivery: Delivery, master: Size | None, has: Condition
@@ -203,8 +223,7 @@ class Seeded:
         prompt = order.bound.resolved.prompt
         kid = self._rules.access.require_allowed(request.signed_for, request.control, prompt, now.timestamp())
         async with self.one_at_a_time(content_key):
-            known = self._flights.under_way(content_key) or await self._flights.under_way_elsewhere(content_key)
-            if not known:
+            if not await self._under_way(content_key):
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
             make = partial(self._making.make, order.key, order.bound, bound=not order.new)
             return self._flights.join(content_key, make)
@@ -235,7 +254,7 @@ class Seeded:
     async def _of_the_winner(self, order: Order, winner: Bound, request: Request, asker: Asker) -> Answer | Unchanged:
         """The picture that another process bound the URL to."""
         rightful = replace(order, bound=winner, new=False)
-        found = await self._find(rightful, request.delivery)
+        found = await self._find(rightful, request, replace(asker, has=NOTHING))
         return found or await self._make(rightful, request, asker)
 
     async def _state(self, order: Order) -> State:

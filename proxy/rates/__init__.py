@@ -21,6 +21,7 @@ from pyrate_limiter import Rate as Window
 from proxy import problems
 from proxy.clients import Client
 from proxy.counting import CountingFile, alone
+from proxy.rates.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,10 @@ class Rates(Protocol):
         """
         ...
 
+    def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> problems.Problem | None:
+        """The 429 that `charge` would raise now, where memory alone knows of it. Counts nothing."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -86,6 +91,9 @@ class Uncounted:
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
         """Everybody may."""
+
+    def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> problems.Problem | None:
+        """Nobody is refused."""
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -102,10 +110,15 @@ class Payer:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Who may not start now, and in how many seconds they may."""
+    """Who may not start now, and in how many milliseconds they may."""
 
     payer: Payer
-    seconds: int
+    milliseconds: int
+
+    @property
+    def seconds(self) -> int:
+        """The whole seconds after which they surely may."""
+        return max(1, ceil(self.milliseconds / 1000))
 
 
 # In each line one payer pays: the first who may.
@@ -133,12 +146,20 @@ class SqliteRates:
         self._file = CountingFile(path, _prepare, whose="rates", synchronous="NORMAL", patience=_PATIENCE)
         self._asked_again_at = 0.0
         self._answers = True
+        self._refusals = Refusals()
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
-        owed = bill(self._rate, client, kid, image_proxy=image_proxy)
-        refusal = await self._file.run(lambda database: self._paid(database, owed, int(1000 * now.timestamp())))
+        if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
+            raise known
+        owed, at = bill(self._rate, client, kid, image_proxy=image_proxy), milliseconds(now)
+        refusal = await self._file.run(lambda database: self._paid(database, owed, at))
         if refusal is not None:
+            self._refusals.remember(client, refusal, at, image_proxy=image_proxy)
             raise problem(refusal)
+
+    def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> problems.Problem | None:
+        known = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
+        return None if known is None else problem(known)
 
     async def close(self) -> None:
         await self._file.close()
@@ -176,7 +197,7 @@ def _pay(database: sqlite3.Connection, bill: Bill, now: int) -> Refusal | None:
             allowed = [payer for payer, decision in zip(line, decisions, strict=True) if decision.allowed]
             if not allowed:
                 wait = min(decision.retry_after_ms or 0 for decision in decisions)
-                return Refusal(line[0], max(1, ceil(wait / 1000)))
+                return Refusal(line[0], wait)
             paying.append(allowed[0])
         database.executemany("INSERT INTO started (payer, at) VALUES (?, ?)", [(payer.name, now) for payer in paying])
         return None
@@ -201,6 +222,11 @@ def _sweep(database: sqlite3.Connection, seconds: int, now: int) -> None:
     database.execute("DELETE FROM started WHERE at < ?", (now - 1000 * seconds,))
     database.execute("DELETE FROM started WHERE at > ?", (now + 1000 * seconds,))
     database.execute("DELETE FROM started WHERE id <= (SELECT max(id) FROM started) - ?", (_STARTS_MAX,))
+
+
+def milliseconds(now: datetime) -> int:
+    """Since 1970."""
+    return int(1000 * now.timestamp())
 
 
 def problem(refusal: Refusal) -> problems.Problem:

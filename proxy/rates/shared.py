@@ -4,14 +4,15 @@ import asyncio
 import json
 import secrets
 from datetime import datetime
-from math import ceil
 
 from pyrate_limiter import Rate as Window
 from pyrate_limiter import SlidingWindowLog
 
 from proxy.clients import Client
 from proxy.link import SHARE, Link, RedisDown
-from proxy.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, problem
+from proxy.problems import Problem
+from proxy.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, milliseconds, problem
+from proxy.rates.refusals import Refusals
 
 _STARTED = "promptcdn:started"
 
@@ -59,16 +60,24 @@ class SharedRates:
         self._rate = rate
         self._local = local
         self._turn = asyncio.Semaphore(SHARE)
+        self._refusals = Refusals()
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
-        owed = bill(self._rate, client, kid, image_proxy=image_proxy)
+        if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
+            raise known
+        owed, at = bill(self._rate, client, kid, image_proxy=image_proxy), milliseconds(now)
         try:
-            refusal = await self._paid(owed, int(1000 * now.timestamp()))
+            refusal = await self._paid(owed, at)
         except RedisDown:
             await self._local.charge(client, kid, now, image_proxy=image_proxy)
             return
         if refusal is not None:
+            self._refusals.remember(client, refusal, at, image_proxy=image_proxy)
             raise problem(refusal)
+
+    def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> Problem | None:
+        known = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
+        return None if known is None else problem(known)
 
     async def close(self) -> None:
         await self._local.close()
@@ -82,7 +91,7 @@ class SharedRates:
             return None
         line = owed[number - 1]
         wait = min(_wait(payer, now, int(float(start))) for payer, start in zip(line, blocking, strict=True))
-        return Refusal(line[0], max(1, ceil(wait / 1000)))
+        return Refusal(line[0], wait)
 
 
 def _wait(payer: Payer, now: int, start: int) -> int:
