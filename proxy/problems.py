@@ -144,10 +144,15 @@ class UpstreamFailed(Problem):
 
 
 class StoreUnknown(Problem):
-    """The store timed out or refused: what it holds is not known, which is not the same as absent."""
+    """The store timed out or refused: what it holds is not known, which is not the same as absent.
 
-    def __init__(self, detail: str) -> None:
+    `cause` is for the operator alone, where there is more to say than everybody may read.
+    """
+
+    def __init__(self, detail: str, cause: str = "") -> None:
         super().__init__(STORE_UNKNOWN, detail)
+        self.cause = cause or detail
+        self.args = (self.cause,)  # for logs and commands, which the operator reads
 
 
 def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Problem:

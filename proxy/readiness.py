@@ -82,7 +82,7 @@ class Readiness:
         try:
             await self.store.get(Name("masters", secrets.token_hex(32)))
         except StoreUnknown as unknown:
-            return Finding("store", False, f"{url}: {unknown.detail}")
+            return Finding("store", False, f"{url}: {unknown.cause}")
         return Finding("store", True, url)
 
     async def _budget(self) -> Finding:

@@ -241,7 +241,7 @@ class Removals:
                 if is_meant:
                     await self._store.delete(name)
         except StoreUnknown as unknown:
-            log.warning("what was stored of %s after its removal may still be there: %s", content_key, unknown.detail)
+            log.warning("what was stored of %s after its removal may still be there: %s", content_key, unknown)
 
     async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:
         def listed() -> tuple[Name, ...]:

@@ -283,7 +283,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     except Unusable as unusable:
         raise BadSettings(f"{setting}: {unusable}") from unusable
     except StoreUnknown as unknown:
-        log.warning("%s: %s", bucket, unknown.detail)
+        log.warning("%s: %s", bucket, unknown)
     return S3Store(bucket)
 
 

@@ -99,7 +99,7 @@ async def _budget(service: "Service") -> Finding:
     try:
         left = await service.budget.left(service.clock.utc())
     except StoreUnknown as unknown:
-        return Finding("budget", False, unknown.detail)
+        return Finding("budget", False, str(unknown))
     if not left:
         return Finding("budget", True, "unlimited")
     spent = any(each.left == 0 for each in left)

@@ -28,7 +28,7 @@ def info(
     except settings.BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
-        fail(problem.detail)
+        fail(str(problem))
     if as_json:
         typer.echo(json.dumps(known, ensure_ascii=False, indent=2))
         return

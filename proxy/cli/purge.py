@@ -81,7 +81,7 @@ def purge(
     except settings.BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
-        fail(problem.detail)
+        fail(str(problem))
     if as_json:
         typer.echo(json.dumps({"pictures": [asdict(one) for one in done]}, ensure_ascii=False, indent=2))
     else:

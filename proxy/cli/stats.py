@@ -37,7 +37,7 @@ def stats(
     except settings.BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
-        fail(problem.detail)
+        fail(str(problem))
     if as_json:
         typer.echo(json.dumps(known, indent=2))
         return

@@ -191,4 +191,4 @@ def _named_faults() -> "Iterator[None]":
     try:
         yield
     except StoreUnknown as unknown:
-        fail(f"the store: {unknown.detail}")
+        fail(f"the store: {unknown}")

@@ -81,7 +81,7 @@ def _request(given: dict[str, str | None]) -> "Request":
         request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
         grammar.require_built(request.asked)
     except problems.Problem as problem:
-        fail(problem.detail)
+        fail(str(problem))
     seed = given["seed"]
     if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)

@@ -33,6 +33,11 @@ _LOOKS_APART = 1.0
 _START_SECONDS = 1.0
 _REDIS_KEY = "promptcdn:store"
 
+# For everybody. What the operator is to do, the log and `doctor` say.
+_STRANGE = (
+    "the store is not the one that is known here: nothing is made until the operator of this service sees to that"
+)
+
 _T = TypeVar("_T")
 
 
@@ -174,7 +179,9 @@ class KnownStore:
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         if not self._right:
-            raise StoreUnknown(self._objected or "it is not known yet which store this is")
+            raise StoreUnknown(
+                _STRANGE if self._objected else "it is not known yet which store this is", self._objected
+            )
         yield from self._store.listed(folder, leaf)
         if self._store.identity() != self._id:
             self._right = False
@@ -184,9 +191,9 @@ class KnownStore:
         first, *others = await self._store.findings()
         try:
             await self.see()
-        except StoreUnknown as unknown:
+        except StoreUnknown:
             if self._objected:
-                others.append(Finding("store", False, unknown.detail, "docs/stores.md says what an identity is for"))
+                others.append(Finding("store", False, self._objected, "docs/stores.md says what an identity is for"))
         else:
             first = replace(first, detail=f"{first.detail}; {f'its id is {self._id}' if self._id else 'new'}")
         return (first, *others)
@@ -237,7 +244,7 @@ class KnownStore:
         if to_it:
             if to_it != before:
                 log.error("the store: %s", to_it)
-            raise StoreUnknown(to_it)
+            raise StoreUnknown(_STRANGE, to_it)
         if before:
             log.warning("the store is the one that is known: new pictures are made again")
 

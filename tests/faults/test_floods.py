@@ -19,6 +19,7 @@ MISSES = 2000
 MADE = 8 + 64
 # Of requests that wait for something.
 PLACES_OF_ONE = 2048
+PLACES_OF_ONE_AT_INFO = 32
 
 
 def resident(service: Promptcdn) -> int:
@@ -109,3 +110,25 @@ def test_requests_whose_askers_left_take_so_many_places_and_hits_go_on(
     figures(
         requests=next(numbers), hits_meanwhile=len(hits), most_waiting=int(max(waiting)), memory_in_MB=memory // 1000
     )
+
+
+def test_few_wait_for_what_info_looks_for_and_pictures_are_asked_for_all_the_same(
+    tmp_path: Path, upstream: Upstream, figures: Figures
+) -> None:
+    with moto(tmp_path) as bucket, Chaos(bucket.port) as way:
+        store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/infos", **environment(f"http://127.0.0.1:{way.port}")}
+        with small(tmp_path, upstream, **store) as service, ThreadPoolExecutor(1) as others:
+            service.get("/?prompt=a+hit&seed=1")
+            way.commit("stall")
+            asked = others.submit(service.get_together, *(f"/info?prompt=a&seed={seed}" for seed in range(100)))
+            refused = 'promptcdn_refusals_total{code="overloaded"}'
+            until(lambda: samples(service.get("/metrics")).get(refused, 0) == 100 - PLACES_OF_ONE_AT_INFO)
+            waiting = samples(service.get("/metrics"))["promptcdn_requests_waiting"]
+            hit = service.get("/?prompt=a+hit&seed=1")
+            way.heal()
+            answers = asked.result()
+
+            assert waiting == PLACES_OF_ONE_AT_INFO
+            assert hit.headers["cache-status"] == "promptcdn; hit; detail=memory"
+            assert sum(answer.status_code == 503 for answer in answers) >= 100 - PLACES_OF_ONE_AT_INFO
+    figures(requests=100, waited=int(waiting))

@@ -128,7 +128,7 @@ async def require_unknown(store: KnownStore) -> str:
     ):
         with pytest.raises(StoreUnknown) as caught:
             await question
-        said.add(caught.value.detail)
+        said.add(caught.value.cause)
     assert len(said) == 1
     return said.pop()
 
