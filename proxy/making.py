@@ -43,6 +43,9 @@ class Removals(Protocol):
     async def removed(self, content_key: str) -> bool:
         """Whether this picture may be neither shown nor made. Raises `StoreUnknown` while that is not known."""
 
+    async def surely_removed(self, content_key: str) -> bool:
+        """As `removed`, by the store itself and not by what was listed a moment ago. Raises `StoreUnknown`."""
+
     async def purge(self, content_key: str, now: int) -> object:
         """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnknown`."""
 
@@ -140,7 +143,7 @@ class Making:
     async def _pay(self, as_asked_key: str, wanted: Bound, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, the key rests."""
         key = wanted.content_key
-        if await self._removed(key):  # while it waited for its turn
+        if await self._removals.surely_removed(key):  # while it waited for its turn, or a moment ago elsewhere
             raise problems.removed()
         await self._require_unfiltered(key)
         self._require_generator(wanted.resolved.generator)

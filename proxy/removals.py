@@ -24,6 +24,7 @@ REFRESH_SECONDS = 2.0
 # Every process on the store has read a note by then, and forgotten what the note names.
 HEARD_SECONDS = 2 * REFRESH_SECONDS + 1
 _PATIENCE = 1.0
+_LOOK_PATIENCE = 10.0
 # Long after every process has heard of it.
 _NOTE_SECONDS = 24 * 3600
 
@@ -76,6 +77,16 @@ class Removals:
         if self._removed is None:
             raise StoreUnknown("it is not known yet what was taken down")
         return content_key in self._removed
+
+    async def surely_removed(self, content_key: str) -> bool:
+        """As `removed`, by the store itself and not by a list of two seconds ago: for what costs money."""
+        if await self.removed(content_key):
+            return True
+        try:
+            async with asyncio.timeout(_LOOK_PATIENCE):
+                return await self._store.look(Name("tombstones", content_key)) is not None
+        except TimeoutError:
+            raise StoreUnknown(f"the store took longer than {_LOOK_PATIENCE:g} s") from None
 
     async def start(self) -> None:
         """Reads the list, and keeps reading it until `close`. A store that does not answer is asked again."""

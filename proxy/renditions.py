@@ -18,6 +18,7 @@ from proxy import admission, pictures, problems, sizing
 from proxy.caching import Rendition
 from proxy.engines import Size
 from proxy.flights import Flights
+from proxy.forgetting import Forgotten
 from proxy.observer import UNOBSERVED, Observer
 from proxy.problems import Problem, StoreUnknown, UpstreamFailed
 from proxy.request import Delivery
@@ -33,7 +34,6 @@ _READS, _READS_WAITING = 64, 4096
 _ENCODES_WAITING, _ODD_ENCODES_WAITING = 256, 64
 _PATIENCE = 30.0
 _HEADERS_REMEMBERED = 20_000
-_REMOVALS_REMEMBERED = 100_000
 _WAITING_BYTES = 64 * 1024 * 1024
 _KEPT_SECONDS = 5.0
 # How often a rendition that the store did not take is tried again, while people look at it.
@@ -80,9 +80,7 @@ class Renditions:
         self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_HEADERS_REMEMBERED, _TRIES_APART)
         # Of masters, which are large to read for their size or their digest.
         self._headers: cachetools.LRUCache[str, Header] = cachetools.LRUCache(_HEADERS_REMEMBERED)
-        # When a picture was forgotten, counted in such events: what was read before that must not be kept after it.
-        self._forgets = 0
-        self._forgotten: cachetools.LRUCache[str, int] = cachetools.LRUCache(_REMOVALS_REMEMBERED)
+        self._forgotten = Forgotten()
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
@@ -91,7 +89,7 @@ class Renditions:
         self._odd_encodes: Flights[Rendition | None] = Flights(1, _ODD_ENCODES_WAITING)
         self._reads: Flights[_Source | None] = Flights(_READS, _READS_WAITING)
         self._looks: Flights[None] = Flights(1, _READS_WAITING)
-        self._restorations: Flights[bool] = Flights(1, _ENCODES_WAITING)
+        self._restorations: Flights[bool] = Flights(_READS, _READS_WAITING)
         self._survivors = Survivors(store, memory, self._in_thread)
 
     async def find(
@@ -134,10 +132,10 @@ class Renditions:
         """What the master says of itself, its bytes unread; remembered. Raises `StoreUnknown`."""
         if (known := self._headers.get(content_key)) is not None:
             return known
-        since = self._forgets
+        since = self._forgotten.now
         found = await self._present(content_key)
         # What waits in the spool gets its place in the store later.
-        if found is not None and not self._spool.holds(content_key) and not self._was_forgotten(content_key, since):
+        if found is not None and not self._spool.holds(content_key) and not self._forgotten.since(since, content_key):
             self._headers[content_key] = found
         return found
 
@@ -161,10 +159,10 @@ class Renditions:
 
     async def keep(self, content_key: str, master: Record) -> None:
         """Stores a master for ever. Raises `StoreUnknown`."""
-        since = self._forgets
+        since = self._forgotten.now
         winner = await self._store.put(Name("masters", content_key), master)
         self._just_kept[content_key] = winner
-        if not self._was_forgotten(content_key, since):
+        if not self._forgotten.since(since, content_key):
             self._headers[content_key] = winner.header
         if winner.sha256 != master.sha256:
             # Another machine was first, and if the binding is still missing this is what is shown until then.
@@ -177,8 +175,7 @@ class Renditions:
 
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
-        self._forgets += 1
-        self._forgotten[content_key] = self._forgets
+        self._forgotten.mark(content_key)
         self._memory.drop(content_key)
         self._headers.pop(content_key, None)
         self._masters.pop(content_key, None)
@@ -201,19 +198,16 @@ class Renditions:
         self, content_key: str, made: Variant, *, encode: bool = True, patience: float = _PATIENCE
     ) -> Rendition | None:
         """From the store or the spool, made if need be; remembered."""
-        since = self._forgets
+        since = self._forgotten.now
         source = await self._read_together(content_key, made, encode=encode)
         if source is None:
             return None
         rendition = await self._rendition(content_key, source, made, patience, since)
         # 1: this reads or encodes a picture. 2: the picture is purged. 3: nothing of it may be kept or answered.
-        if rendition is None or self._was_forgotten(content_key, since):
+        if rendition is None or self._forgotten.since(since, content_key):
             return None
         self._memory.put(made.label, rendition)
         return rendition
-
-    def _was_forgotten(self, content_key: str, since: int) -> bool:
-        return self._forgotten.get(content_key, 0) > since
 
     def _look_again(self, content_key: str, made: Variant) -> None:
         """Begins another look for a rendition that memory has and the store had not, unless its master waits."""
@@ -253,13 +247,13 @@ class Renditions:
     async def _restored(self, content_key: str, resolved: Mapping[str, Any] | None) -> bool:
         if await self.has(content_key):
             return True
-        since = self._forgets
+        since = self._forgotten.now
         master = await self._survivors.stand_in(content_key, resolved)
-        if master is None or self._was_forgotten(content_key, since):
+        if master is None or self._forgotten.since(since, content_key):
             return False
         log.warning("the master of %s was lost: its rendition %s stands in", content_key, master.lineage.stand_in)
         await self.keep(content_key, master)
-        if not self._was_forgotten(content_key, since):
+        if not self._forgotten.since(since, content_key):
             return True
         # 1: the rendition is read. 2: a purge deletes it. 3: what was made of it is stored, and would undo the purge.
         there = await self._store.look(Name("masters", content_key))
@@ -369,7 +363,7 @@ class Renditions:
         lineage = Lineage(master.picture)
         record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
-        if self._was_forgotten(content_key, since):
+        if self._forgotten.since(since, content_key):
             return None
         if self._spool.holds(content_key):
             return _rendition(content_key, record, stored=False)
@@ -379,7 +373,7 @@ class Renditions:
             winner = await self._store.put(_rendition_name(content_key, made), record)
         except StoreUnknown:
             return _rendition(content_key, record, stored=False)
-        if self._was_forgotten(content_key, since):
+        if self._forgotten.since(since, content_key):
             await self._store.delete(_rendition_name(content_key, made))
             return None
         return _rendition(content_key, winner)

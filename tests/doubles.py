@@ -133,6 +133,9 @@ class NothingRemoved:
     async def purge(self, content_key: str, now: int) -> None:
         """Nobody asks for it."""
 
+    async def surely_removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
+        return False
+
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now

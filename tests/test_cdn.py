@@ -117,6 +117,9 @@ class House:
     async def purge(self, content_key: str, now: int) -> None:
         """What is stored of it is not looked at."""
 
+    async def surely_removed(self, content_key: str) -> bool:
+        return content_key in self.taken_down
+
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now

@@ -128,6 +128,16 @@ def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: P
     within(tmp_path, work)
 
 
+def test_before_paying_the_store_is_asked_for_a_takedown_that_nobody_has_heard_of_yet(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, _: Peer) -> None:
+        await store.put(name(folder="tombstones"), record())
+        assert not await one.removals.removed(KEY)
+        assert await one.removals.surely_removed(KEY)
+        assert not await one.removals.surely_removed(OTHER)
+
+    within(tmp_path, work)
+
+
 @pytest.mark.parametrize("put_back", [False, True])
 def test_a_list_that_was_read_before_a_takedown_does_not_undo_it(tmp_path: Path, *, put_back: bool) -> None:
     async def lived() -> None:
