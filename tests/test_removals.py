@@ -304,6 +304,18 @@ def test_what_another_process_stores_of_a_purged_picture_is_deleted_and_its_succ
     within(tmp_path, work)
 
 
+def test_who_purged_deletes_what_came_late_also_where_nobody_else_does(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await other.removals.close()
+        await store.put(RENDITION, OLD)
+        await one.removals.purge(KEY, NOW + 10)
+        await store.put(RENDITION, OLD)
+        await one.removals.swept()
+        assert left(store) == {"purges 0"}
+
+    within(tmp_path, work)
+
+
 def test_what_another_process_made_meanwhile_is_not_deleted_as_lost(tmp_path: Path) -> None:
     async def work(store: DiskStore, one: Peer, _: Peer) -> None:
         await store.put(name(), OLD)
