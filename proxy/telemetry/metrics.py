@@ -47,8 +47,8 @@ CONNECTIONS_CLOSED = Metric(
     "promptcdn_connections_closed_total",
     "counter",
     "Connections that were closed though their clients kept them: bound and peer_bound (there were too many, in all or"
-    " of one address, and it had waited longest for a request), refused (new, while all others were being answered),"
-    " silent (no request came).",
+    " of one address, and it had waited longest for a request, or left its answer unread longest), refused (new, while"
+    " all others were being answered), silent (no request came).",
     ("reason",),
 )
 FLIGHTS_BEGUN = Metric(
