@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from proxy.denylist import DenyList
-from proxy.settings import BadSettings
+from proxy.problems import BadSettings
 
 log = logging.getLogger("promptcdn")
 

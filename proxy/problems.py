@@ -3,6 +3,7 @@
     Problem             an answer that is no picture
     ├── UpstreamFailed  the generator gave none; says whether it may have been charged
     └── StoreUnknown    the store did not answer: neither there nor absent
+    BadSettings         a setting that is wrong, for the operator at the start
 
 `Cache-Control` belongs to the outcome (docs/problems.md): what one client did wrong is `no-store`, what is true for
 everybody may be kept for as long as it stays true.
@@ -153,6 +154,10 @@ class StoreUnknown(Problem):
         super().__init__(STORE_UNKNOWN, detail)
         self.cause = cause or detail
         self.args = (self.cause,)  # for logs and commands, which the operator reads
+
+
+class BadSettings(Exception):
+    """The service cannot start. One line for each setting that is wrong: its name, its value and what is allowed."""
 
 
 def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Problem:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from proxy.descriptors import BoundedConnections
 from proxy.heads import GuardedHeads
 from proxy.observer import UNOBSERVED, Observer
-from proxy.settings import BadSettings
+from proxy.problems import BadSettings
 
 _BACKLOG = 2048
 # How long a client may read nothing while an answer waits for it: a phone may go through a tunnel.

@@ -33,14 +33,14 @@ from proxy.lock_files import LockFiles
 from proxy.making import Clock, Making
 from proxy.notices import Notices
 from proxy.prices import Prices
-from proxy.problems import StoreUnknown
+from proxy.problems import BadSettings, StoreUnknown
 from proxy.rates import SqliteRates, Uncounted
 from proxy.rates.shared import SharedRates
 from proxy.readiness import Readiness
 from proxy.removals import Removals
 from proxy.renditions import Renditions
 from proxy.rests import Rests
-from proxy.settings import BadSettings, Settings, require_store
+from proxy.settings import Settings, require_store
 from proxy.spool import Spool
 from proxy.stores import IdentifiableStore, InspectedStore
 from proxy.stores.absence import RememberedAbsence

@@ -27,6 +27,7 @@ from proxy.clients import TrustedProxies
 from proxy.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
 from proxy.limits import Limits
 from proxy.prices import Prices
+from proxy.problems import BadSettings
 from proxy.rates import Rate
 from proxy.request import Defaults
 from proxy.signing import SigningKeys
@@ -36,10 +37,6 @@ PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]
 _STORE_ID = r"[0-9a-f]{32}"
 _STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
-
-
-class BadSettings(Exception):
-    """One line for each setting that is wrong: its name, its value and what is allowed."""
 
 
 def _size(text: object) -> object:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy import settings
+from proxy.problems import BadSettings
 from tests.running import environment
 
 GOOD = {
@@ -52,7 +53,7 @@ def test_settings_show_no_secret_however_they_are_looked_at() -> None:
 def test_an_error_in_the_settings_shows_no_secret(only: pytest.MonkeyPatch, name: str, value: str) -> None:
     only.setenv(name, value)
 
-    with pytest.raises(settings.BadSettings, match=re.escape(name)) as caught:
+    with pytest.raises(BadSettings, match=re.escape(name)) as caught:
         settings.load()
 
     assert "canary" not in str(caught.value)

@@ -11,6 +11,7 @@ import typer
 
 from proxy.cli.ending import FINDINGS
 from proxy.findings import Finding
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.service import Service
@@ -38,7 +39,7 @@ async def _findings() -> list[Finding]:
     try:
         chosen = settings.load()
         service = opened(chosen)
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         advice = "docs/settings.md has every setting"
         return [*found, *(Finding("settings", False, line, advice) for line in str(wrong).splitlines())]
     found.append(Finding("settings", True, f"{chosen.makes}, misses {chosen.misses}"))

@@ -8,6 +8,7 @@ import typer
 
 from proxy.cli import given
 from proxy.cli.ending import fail
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.request import Request
@@ -25,7 +26,7 @@ def info(
 
     try:
         known = asyncio.run(_known(given.request(given.parts(url)), settings.load()))
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
         fail(str(problem))

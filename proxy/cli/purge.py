@@ -11,6 +11,7 @@ import typer
 
 from proxy.cli import given
 from proxy.cli.ending import FINDINGS, fail
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.service import Service
@@ -78,7 +79,7 @@ def purge(
         fail("--rebind needs a URL: a content key has no binding")
     try:
         done = asyncio.run(_done(target, Wanted(takedown, reason, rebind, undo, dry_run), settings.load()))
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
         fail(str(problem))

@@ -10,6 +10,7 @@ import typer
 from proxy import __version__
 from proxy.cli.ending import fail
 from proxy.cli.signatures import signed_url
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.service import Service
@@ -41,7 +42,7 @@ def serve(
         files = descriptors.raised()
         bound = server.bound_socket(chosen.host, chosen.port)
         service = opened(chosen, tracing=Tracing.of(os.environ))
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     for doubt in misconfiguration.doubts(chosen.chosen):
         log.warning("%s: %s", doubt.detail, doubt.advice)

@@ -30,13 +30,13 @@ _SEPARATED = re.compile(r"(^|&(?:amp;)*)([^&]*)")
 def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> list[str]:
     """Each of `urls` signed by a key of the settings. Ends the command where one of them cannot be."""
     from proxy import settings
-    from proxy.problems import Problem
+    from proxy.problems import BadSettings, Problem
 
     made: list[str] = []
     try:
         keys = settings.load().signing_keys
         exp = None if expires is None else _expiry(expires, time.time())
-    except (settings.BadSettings, ValueError) as wrong:
+    except (BadSettings, ValueError) as wrong:
         fail(str(wrong))
     if not keys.ids:
         fail("there is no key to sign with: set PROMPTCDN_SIGNING_KEYS, like id:secret")

@@ -9,6 +9,7 @@ import typer
 
 from proxy.cli.ending import fail
 from proxy.cli.store import counted
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.settings import Settings
@@ -34,7 +35,7 @@ def stats(
         known = _of_service(running) if running else {}
         if url is None:
             known |= asyncio.run(_of_files(chosen))
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
         fail(str(problem))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from proxy.cli.ending import FINDINGS, fail
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.stores import InspectedStore, Name, Record
@@ -75,7 +76,7 @@ def adopt() -> None:
         chosen = settings.load()
         with _named_faults():
             store_id = asyncio.run(adopted(chosen))
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     if chosen.store_id not in ("", store_id):
         fail(f'PROMPTCDN_STORE_ID="{chosen.store_id}" names another store: set it to {store_id}, or unset it')
@@ -176,7 +177,7 @@ def _opened(url: str | None) -> "Iterator[InspectedStore]":
         else:
             chosen = settings.load()
             store = opened_store(chosen.store_url, chosen.store_setting)
-    except (settings.BadSettings, ValueError) as wrong:
+    except (BadSettings, ValueError) as wrong:
         fail(str(wrong))
     try:
         yield store

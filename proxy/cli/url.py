@@ -10,6 +10,7 @@ import typer
 
 from proxy.cli.ending import fail
 from proxy.cli.signatures import Expires, Key, signed_urls
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.request import Request
@@ -106,6 +107,6 @@ def _base(said: str | None) -> str:
         return said.rstrip("/")
     try:
         chosen = settings.load()
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     return chosen.public_url or chosen.address(chosen.port)

@@ -16,6 +16,7 @@ import typer
 
 from proxy.cli import given
 from proxy.cli.ending import FINDINGS, fail
+from proxy.problems import BadSettings
 
 if TYPE_CHECKING:
     from proxy.request import Request
@@ -50,7 +51,7 @@ def warm(
         chosen = settings.load()
         lines = list(_lines(_text(pictures), seed))
         outcomes = asyncio.run(_made(lines, chosen))
-    except settings.BadSettings as wrong:
+    except BadSettings as wrong:
         fail(str(wrong))
     counted = Counter(outcomes.values())
     if as_json:
