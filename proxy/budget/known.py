@@ -15,7 +15,7 @@ from proxy.prices import Cost
 from proxy.request import Calendar
 
 # Pictures, millicredits, and as much of each as came back.
-Kind = Literal["p", "m", "rp", "rm"]
+Tally = Literal["p", "m", "rp", "rm"]
 
 UNITS: tuple[Calendar, ...] = ("hour", "day", "week", "month")
 # So far may the clocks of two replicas lie apart where a period begins.
@@ -27,13 +27,13 @@ class Field(NamedTuple):
 
     replica: str
     engine: str
-    kind: Kind
+    kind: Tally
 
     @classmethod
     def parse(cls, text: str) -> Self:
         replica, _, rest = text.partition("|")
         engine, _, kind = rest.rpartition("|")
-        return cls(replica, engine, next(each for each in get_args(Kind) if each == kind))
+        return cls(replica, engine, next(each for each in get_args(Tally) if each == kind))
 
     def __str__(self) -> str:
         return f"{self.replica}|{self.engine}|{self.kind}"
@@ -64,14 +64,14 @@ class Known:
 
     def own(self, replica: str, period: str, cost: Cost) -> dict[tuple[str, str], int]:
         """What the replica must have spent in all where `cost` of it has not come back."""
-        names = {kind: (period, str(Field(replica, cost.engine, kind))) for kind in get_args(Kind)}
-        back = {kind: self.numbers.get(names[kind], 0) for kind in get_args(Kind)}
+        names = {kind: (period, str(Field(replica, cost.engine, kind))) for kind in get_args(Tally)}
+        back = {kind: self.numbers.get(names[kind], 0) for kind in get_args(Tally)}
         return {names["p"]: cost.pictures + back["rp"], names["m"]: cost.millicredits + back["rm"]}
 
 
 def costs(fields: Mapping[str, int]) -> tuple[Cost, ...]:
     """What all replicas spent on each engine in one period, and did not get back."""
-    sums: defaultdict[tuple[str, Kind], int] = defaultdict(int)
+    sums: defaultdict[tuple[str, Tally], int] = defaultdict(int)
     for text, number in fields.items():
         field = Field.parse(text)
         sums[field.engine, field.kind] += number
