@@ -5,14 +5,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from proxy import problems
-from proxy.audience import IMAGE_PROXIES
-from proxy.caching import TABLE, Outcome, cache_control
-from proxy.grammar import PARAMETERS
-from proxy.grammar.parameters import Group
-from proxy.settings import PREFIX, Settings
-from proxy.signing import SigningKeys
-from proxy.telemetry.metrics import METRICS
+from promptcdn import problems
+from promptcdn.readers.audience import IMAGE_PROXIES
+from promptcdn.readers.headers import TABLE, Outcome, cache_control
+from promptcdn.settings import PREFIX, Settings
+from promptcdn.telemetry.metrics import METRICS
+from promptcdn.url.parameters import Group
+from promptcdn.url.parse import PARAMETERS
+from promptcdn.url.signing import SigningKeys
 
 FOLDER = Path(__file__).parent
 

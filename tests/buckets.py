@@ -16,7 +16,7 @@ from pathlib import Path
 
 import trustme
 
-from proxy.stores.buckets import Bucket
+from promptcdn.stores.buckets import Bucket
 from tests.ports import free_port
 
 MOTO = str(Path(sys.executable).with_name("moto_server"))

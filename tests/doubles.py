@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from proxy.bindings import Bound, bound
-from proxy.budget import Reservation
-from proxy.generators import Made
-from proxy.making import Clock
-from proxy.prices import Cost
-from proxy.problems import StoreUnknown
-from proxy.removals import Way
-from proxy.request import Resolved
-from proxy.spool import Order, Paid
-from proxy.stores import Folder, Header, Name, Record
-from proxy.stores.disk import DiskStore
+from promptcdn.catalog.bindings import Bound, bound
+from promptcdn.catalog.removals import Way
+from promptcdn.generators import Made
+from promptcdn.making import Clock
+from promptcdn.money.budget import Reservation
+from promptcdn.money.prices import Cost
+from promptcdn.problems import StoreUnknown
+from promptcdn.spool import Order, Paid
+from promptcdn.stores import Folder, Header, Name, Record
+from promptcdn.stores.disk import DiskStore
+from promptcdn.url.request import Resolved
 
 _T = TypeVar("_T")
 

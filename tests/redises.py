@@ -12,7 +12,7 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-from proxy.link import Link
+from promptcdn.replicas.connection import Link
 from tests.ports import free_port
 from tests.waiting import until
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from proxy.bindings import Bindings
-from proxy.generators import Made
-from proxy.problems import StoreUnknown
-from proxy.spool import Order, Paid, Spool
-from proxy.stores import Folder, Record
-from proxy.stores.disk import DiskStore
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.generators import Made
+from promptcdn.problems import StoreUnknown
+from promptcdn.spool import Order, Paid, Spool
+from promptcdn.stores import Folder, Record
+from promptcdn.stores.disk import DiskStore
 from tests.doubles import KEY, Shelf, name, order, within
 
 REAL, SKETCHED = order(), order(generator="sketch")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from proxy import problems
-from proxy.breakers import SharedBreaker
-from proxy.link import Link
-from proxy.problems import UpstreamFailed
-from proxy.resting import Breaker
+from promptcdn import problems
+from promptcdn.generators.care.breaker import SharedBreaker
+from promptcdn.generators.care.retries import Breaker
+from promptcdn.problems import UpstreamFailed
+from promptcdn.replicas.connection import Link
 from tests.redises import Server, send_twice
 from tests.waiting import eventually
 

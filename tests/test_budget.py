@@ -19,12 +19,12 @@ from typing import TypeVar
 
 import pytest
 
-from proxy import problems
-from proxy.budget import Free, SqliteBudget
-from proxy.limits import Limits
-from proxy.prices import Cost, Prices
-from proxy.problems import Problem, StoreUnknown
-from proxy.request import Calendar, Resolved
+from promptcdn import problems
+from promptcdn.money.budget import Free, SqliteBudget
+from promptcdn.money.budgets import Limits
+from promptcdn.money.prices import Cost, Prices
+from promptcdn.problems import Problem, StoreUnknown
+from promptcdn.url.request import Calendar, Resolved
 from tests.doubles import NOON, order
 
 _T = TypeVar("_T")
@@ -514,7 +514,7 @@ def test_a_file_in_a_missing_folder_is_refused_at_the_start(tmp_path: Path) -> N
 def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.budget.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("promptcdn.money.budget.BUSY_SECONDS", 0.05)
 
     async def work(budget: SqliteBudget) -> None:
         await budget.reserve(PICTURE, NOON)
@@ -530,7 +530,7 @@ def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops
 def test_a_locked_counter_is_unknown_and_works_again_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.budget.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("promptcdn.money.budget.BUSY_SECONDS", 0.05)
 
     async def work(budget: SqliteBudget) -> None:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:

@@ -13,28 +13,30 @@ from typing import Any, TypeVar
 import pytest
 from PIL import Image
 
-from proxy import grammar, keys, problems, seeds
-from proxy.access import Access, Misses
-from proxy.answers import Answer, Asker, Unchanged
-from proxy.bindings import Bindings
-from proxy.budget import Free
-from proxy.caching import Outcome
-from proxy.cdn import Cdn, Rules, Seeded
-from proxy.clients import Client
-from proxy.conditions import NOTHING, Condition
-from proxy.flights import Errands, Flights
-from proxy.generators import Made
-from proxy.making import Clock, Making
-from proxy.problems import Problem, StoreUnknown
-from proxy.rates import Uncounted
-from proxy.removals import Way
-from proxy.renditions import Renditions
-from proxy.request import Defaults, Resolved
-from proxy.spool import Spool
-from proxy.stores import Header, Name, Record
-from proxy.stores.absence import RememberedAbsence
-from proxy.stores.disk import DiskStore
-from proxy.stores.memory import Memory
+from promptcdn import problems
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.removals import Way
+from promptcdn.catalog.renditions import Renditions
+from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.flights import Errands, Flights
+from promptcdn.generators import Made
+from promptcdn.guard.authorisation import Access, Misses
+from promptcdn.making import Clock, Making
+from promptcdn.money.budget import Free
+from promptcdn.money.rates import Uncounted
+from promptcdn.problems import Problem, StoreUnknown
+from promptcdn.readers.answers import Answer, Asker, Unchanged
+from promptcdn.readers.clients import Client
+from promptcdn.readers.conditions import NOTHING, Condition
+from promptcdn.readers.headers import Outcome
+from promptcdn.spool import Spool
+from promptcdn.stores import Header, Name, Record
+from promptcdn.stores.disk import DiskStore
+from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.url import keys, seeds
+from promptcdn.url import parse as grammar
+from promptcdn.url.request import Defaults, Resolved
 from tests.waiting import eventually
 
 _T = TypeVar("_T")

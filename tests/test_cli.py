@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy import __version__
+from promptcdn import __version__
 from tests.running import PROMPTCDN, environment
 
 ROOT = Path(__file__).parent.parent

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from proxy import signing
-from proxy.cli import given
-from proxy.request import Request
+from promptcdn.cli import given
+from promptcdn.url import signing
+from promptcdn.url.request import Request
 from tests.running import PROMPTCDN, environment
 
 SETTINGS = "k1:canary-0123456789,k2:canary-9876543210"

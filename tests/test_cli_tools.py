@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.stores import decoded, encoded
+from promptcdn.stores import decoded, encoded
 from tests.ports import free_port
 from tests.redises import Server
 from tests.running import PROMPTCDN, Promptcdn, environment

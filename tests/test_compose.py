@@ -8,7 +8,7 @@ import httpx2
 import pytest
 import yaml
 
-from proxy.settings import PREFIX, Settings
+from promptcdn.settings import PREFIX, Settings
 from tests.fronts import CACHES, Nginx
 from tests.running import Promptcdn
 from tests.topology import REPLICAS, ROOT, TOKEN, WEED, compose, running, shipped_site

@@ -15,19 +15,21 @@ import httpx2
 import pytest
 from starlette.datastructures import Headers
 
-from proxy import grammar, problems, responses
-from proxy.access import is_operator
-from proxy.app import create_app
-from proxy.audience import Audience, audience, joined, told_by_vary
-from proxy.clients import TrustedProxies, client
-from proxy.conditions import Condition
-from proxy.denylist import DenyList
-from proxy.grammar import text
-from proxy.grammar.parameters import BY_NAME
-from proxy.heads import fault
-from proxy.negotiation import picture_format, wants_picture
-from proxy.service import opened
-from proxy.settings import load
+from promptcdn import problems
+from promptcdn.faces import responses
+from promptcdn.faces.app import create_app
+from promptcdn.guard.authorisation import is_operator
+from promptcdn.guard.denylist import DenyList
+from promptcdn.readers.audience import Audience, audience, joined, told_by_vary
+from promptcdn.readers.clients import TrustedProxies, client
+from promptcdn.readers.conditions import Condition
+from promptcdn.readers.negotiation import picture_format, wants_picture
+from promptcdn.server.request_limits import fault
+from promptcdn.settings import load
+from promptcdn.url import parse as grammar
+from promptcdn.url import text
+from promptcdn.url.parameters import BY_NAME
+from promptcdn.wiring import opened
 
 SHORT, LONG = 6_000, 48_000
 TRIES = 3

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.settings import PREFIX, load
+from promptcdn.settings import PREFIX, load
 from tests.test_compose import known_names
 from tests.topology import ROOT
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from proxy import problems
-from proxy.flights import Errands, Flight, Flights
-from proxy.problems import Problem
+from promptcdn import problems
+from promptcdn.flights import Errands, Flight, Flights
+from promptcdn.problems import Problem
 
 LONG = 60.0
 

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from proxy.stores import Name, decoded, identity
+from promptcdn.stores import Name, decoded, identity
 from tests.buckets import BUCKET, moto, reached
 from tests.faults.stage import paid, verified
 from tests.running import Promptcdn

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 import typer
 
-from proxy import problems
-from proxy.cli import app, store
-from proxy.grammar.parameters import BY_NAME
+from promptcdn import problems
+from promptcdn.cli import app, store
+from promptcdn.url.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted((ROOT / "proxy").rglob("*.py"))
+PACKAGE = ROOT / "proxy" / "promptcdn"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-POLICY = [name.removeprefix("proxy.") for name in CONTRACTS[1]["source_modules"]]
+POLICY = [name.removeprefix("promptcdn.") for name in CONTRACTS[1]["source_modules"]]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -33,7 +34,7 @@ def test_no_file_and_no_function_is_too_long_to_be_read_in_one_go(path: Path) ->
 
 @pytest.mark.parametrize("room", POLICY)
 def test_policy_takes_no_time_of_its_own(room: str) -> None:
-    place = ROOT / "proxy" / room
+    place = PACKAGE.joinpath(*room.split("."))
     files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
 
     for path in files:
@@ -70,8 +71,8 @@ def test_every_command_is_in_the_docs() -> None:
 
 
 def test_every_room_is_on_the_map() -> None:
-    rooms = (ROOT / "docs" / "rooms.md").read_text()
-    names = {path.relative_to(ROOT / "proxy").parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"}
+    rooms = (ROOT / "docs" / "architecture.md").read_text()
+    names = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"}
 
     assert [name for name in sorted(names) if f"`{name}`" not in rooms and f"`{name}/`" not in rooms] == []
 

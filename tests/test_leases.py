@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.leases import _TAKE, ENDS, Alone, RedisLeases
-from proxy.link import Link
+from promptcdn.replicas.connection import Link
+from promptcdn.replicas.leases import _TAKE, ENDS, Alone, RedisLeases
 from tests.redises import Server
 from tests.waiting import eventually
 
@@ -90,7 +90,7 @@ def test_keys_are_worked_on_side_by_side(server: Server) -> None:
 
 def test_who_waits_hears_of_the_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     # Who only tried again would come too late.
-    monkeypatch.setattr("proxy.leases._TRIES_APART", 2 * PATIENCE)
+    monkeypatch.setattr("promptcdn.replicas.leases._TRIES_APART", 2 * PATIENCE)
 
     async def work(them: list[Replica]) -> None:
         one, other = them
@@ -157,7 +157,7 @@ def test_who_is_told_twice_that_the_lease_is_theirs_does_not_wait_for_themselves
 def test_a_lease_that_redis_forgot_is_its_holders_again_and_nobody_takes_it_meanwhile(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.leases._TRIES_APART", 0.05)
+    monkeypatch.setattr("promptcdn.replicas.leases._TRIES_APART", 0.05)
 
     async def work(them: list[Replica]) -> None:
         async with them[0].leases.held("a"):
@@ -187,7 +187,7 @@ def test_a_lease_that_redis_forgot_and_its_holder_too_is_free_at_its_time(server
 def test_those_who_wait_are_told_of_an_end_though_redis_forgot_the_lease(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.leases._TRIES_APART", 2 * PATIENCE)
+    monkeypatch.setattr("promptcdn.replicas.leases._TRIES_APART", 2 * PATIENCE)
 
     async def work(them: list[Replica]) -> None:
         async with them[0].leases.held("a"):
@@ -238,7 +238,7 @@ def test_leases_are_taken_again_when_redis_is_back_and_ends_are_heard_again(
         server.start()
         await eventually(lambda: not one.link.down and not other.link.down)
         await heard(server)
-        monkeypatch.setattr("proxy.leases._TRIES_APART", 2 * PATIENCE)
+        monkeypatch.setattr("promptcdn.replicas.leases._TRIES_APART", 2 * PATIENCE)
         async with one.leases.held("a"):
             assert server.client.exists(LEASE)
             waiting = asyncio.create_task(hold(other))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.lettering import font, length, lines, readable
+from promptcdn.pictures.lettering import font, length, lines, readable
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.link import COMMAND_SECONDS, Link, RedisDown
+from promptcdn.replicas.connection import COMMAND_SECONDS, Link, RedisDown
 from tests.redises import Server
 from tests.waiting import eventually
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from proxy.leases import Nested
-from proxy.lock_files import LockFiles
+from promptcdn.replicas.leases import Nested
+from promptcdn.stores.lock_files import LockFiles
 from tests.waiting import eventually
 
 HOLDS = """
 import asyncio, sys
 from pathlib import Path
-from proxy.lock_files import LockFiles
+from promptcdn.stores.lock_files import LockFiles
 
 async def hold():
     async with LockFiles(Path(sys.argv[1])).held("a"):
@@ -127,7 +127,7 @@ def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_stopped_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.lock_files._SILENCE", 0.5)
+    monkeypatch.setattr("promptcdn.stores.lock_files._SILENCE", 0.5)
     holder = subprocess.Popen([sys.executable, "-c", HOLDS, str(tmp_path)], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"

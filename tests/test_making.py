@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from proxy import problems
-from proxy.bindings import Bindings
-from proxy.budget import SqliteBudget
-from proxy.generators import Made
-from proxy.limits import Limit, Limits
-from proxy.making import Making
-from proxy.pictures import master
-from proxy.prices import Prices
-from proxy.problems import Kind, Problem, StoreUnknown
-from proxy.renditions import Renditions
-from proxy.request import Delivery, Resolved
-from proxy.spool import Spool
-from proxy.stores import Record
-from proxy.stores.absence import RememberedAbsence
-from proxy.stores.memory import Memory
+from promptcdn import problems
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Renditions
+from promptcdn.generators import Made
+from promptcdn.making import Making
+from promptcdn.money.budget import SqliteBudget
+from promptcdn.money.budgets import Limit, Limits
+from promptcdn.money.prices import Prices
+from promptcdn.pictures import master
+from promptcdn.problems import Kind, Problem, StoreUnknown
+from promptcdn.spool import Spool
+from promptcdn.stores import Record
+from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.url.request import Delivery, Resolved
 from tests.doubles import KEY, NOON, Hands, NothingRemoved, Purse, Scripted, Shelf, order, picture
 from tests.workshop import (
     BINDING,

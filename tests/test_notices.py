@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from proxy.pictures import notices
+from promptcdn.pictures.placeholders import drawing as notices
 
 SIZES = [
     (8, 8),

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from proxy import grammar, problems
-from proxy.answers import Answer, Asker, Unchanged
-from proxy.clients import Client
-from proxy.conditions import Condition
-from proxy.generators import Made
-from proxy.problems import Problem
-from proxy.request import Defaults, Delivery, Resolved
+from promptcdn import problems
+from promptcdn.generators import Made
+from promptcdn.problems import Problem
+from promptcdn.readers.answers import Answer, Asker, Unchanged
+from promptcdn.readers.clients import Client
+from promptcdn.readers.conditions import Condition
+from promptcdn.url import parse as grammar
+from promptcdn.url.request import Defaults, Delivery, Resolved
 from tests.test_cdn import House, Painter, within
 
 URL = "prompt=a&seed=1"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy import permissions
-from proxy.stores.disk import DiskStore
+from promptcdn.stores import permissions
+from promptcdn.stores.disk import DiskStore
 from tests.running import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 

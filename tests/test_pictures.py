@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from proxy import pictures, sizing
-from proxy.admission import Seen
-from proxy.request import Delivery, Format
-from proxy.sizing import Variant
+from promptcdn import pictures
+from promptcdn.pictures import sizing
+from promptcdn.pictures.sizing import Variant
+from promptcdn.pictures.validation import Seen
+from promptcdn.url.request import Delivery, Format
 from tests.doubles import picture
 
 WRITTEN = "the prompt, the key and the seed"

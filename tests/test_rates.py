@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import pytest
 
-from proxy import problems
-from proxy import rates as room
-from proxy.clients import Client
-from proxy.problems import Problem
-from proxy.rates import Rate, SqliteRates, Uncounted
+from promptcdn import problems
+from promptcdn.money import rates as room
+from promptcdn.money.rates import Rate, SqliteRates, Uncounted
+from promptcdn.problems import Problem
+from promptcdn.readers.clients import Client
 from tests.doubles import NOON
 
 _T = TypeVar("_T")

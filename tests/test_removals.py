@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import pytest
 
-from proxy.problems import StoreUnknown
-from proxy.removals import FREE, HEARD_SECONDS, NothingWaits, Removals
-from proxy.stores import Folder, Lineage, Name
-from proxy.stores.disk import DiskStore
+from promptcdn.catalog.removals import FREE, HEARD_SECONDS, NothingWaits, Removals
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Folder, Lineage, Name
+from promptcdn.stores.disk import DiskStore
 from tests.doubles import KEY, name, record
 from tests.waiting import eventually
 

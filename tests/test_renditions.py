@@ -9,15 +9,15 @@ from typing import TypeVar, get_args
 import pytest
 from PIL import Image
 
-from proxy import pictures
-from proxy.caching import Rendition
-from proxy.problems import StoreUnknown
-from proxy.renditions import Found, Renditions
-from proxy.request import Delivery, Format
-from proxy.sizing import Variant
-from proxy.spool import Paid, Spool
-from proxy.stores import Name, Record
-from proxy.stores.memory import Memory
+from promptcdn import pictures
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.pictures.sizing import Variant
+from promptcdn.problems import StoreUnknown
+from promptcdn.readers.headers import Rendition
+from promptcdn.spool import Paid, Spool
+from promptcdn.stores import Name, Record
+from promptcdn.url.request import Delivery, Format
 from tests.doubles import KEY, Shelf, name, paid, picture
 
 _T = TypeVar("_T")

@@ -3,9 +3,10 @@
 import pytest
 from starlette.requests import Request
 
-from proxy import problems, responses
-from proxy.notices import Notices
-from proxy.problems import Problem
+from promptcdn import problems
+from promptcdn.faces import responses
+from promptcdn.pictures.placeholders import Notices
+from promptcdn.problems import Problem
 from tests.waiting import in_a_loop
 
 CAMO = ("github-camo (1a2b3c4d)", "image/*")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy import problems
-from proxy.link import Link
-from proxy.resting import Rest, elsewhere, next_rest
-from proxy.rests import Rests
+from promptcdn import problems
+from promptcdn.generators.care.retries import Rest, elsewhere, next_rest
+from promptcdn.making.cooldown import Rests
+from promptcdn.replicas.connection import Link
 from tests.redises import Server
 
 # Each replica's clock began when it did.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy import settings
-from proxy.problems import BadSettings
+from promptcdn import settings
+from promptcdn.problems import BadSettings
 from tests.running import environment
 
 GOOD = {

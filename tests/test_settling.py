@@ -9,15 +9,15 @@ from typing import get_args
 
 import pytest
 
-from proxy import pictures, problems
-from proxy.bindings import Bindings
-from proxy.caching import Rendition
-from proxy.generators import Made
-from proxy.pictures import master
-from proxy.problems import Problem
-from proxy.request import Delivery, Format, Resolved
-from proxy.spool import Spool, folder
-from proxy.stores import Name, Record
+from promptcdn import pictures, problems
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.generators import Made
+from promptcdn.pictures import master
+from promptcdn.problems import Problem
+from promptcdn.readers.headers import Rendition
+from promptcdn.spool import Spool, folder
+from promptcdn.stores import Name, Record
+from promptcdn.url.request import Delivery, Format, Resolved
 from tests.doubles import KEY, Scripted, Shelf, name, order, paid, picture
 from tests.workshop import (
     BINDING,

@@ -13,15 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import link as room
-from proxy import problems
-from proxy.budget import SqliteBudget, place, scripts
-from proxy.budget.known import Field, Known, Numbers, costs, periods
-from proxy.budget.shared import REFILL_SECONDS, SharedBudget
-from proxy.limits import Limits
-from proxy.link import Link
-from proxy.prices import Cost, Prices
-from proxy.problems import Problem, StoreUnknown
+from promptcdn import problems
+from promptcdn.money.budget import SqliteBudget
+from promptcdn.money.budget import lua as scripts
+from promptcdn.money.budget.merge import Field, Known, Numbers, costs, periods
+from promptcdn.money.budget.redis import REFILL_SECONDS, SharedBudget
+from promptcdn.money.budgets import Limits
+from promptcdn.money.prices import Cost, Prices
+from promptcdn.problems import Problem, StoreUnknown
+from promptcdn.replicas import connection as room
+from promptcdn.replicas.connection import Link
+from promptcdn.stores import volumes as place
 from tests.doubles import NOON, order
 from tests.redises import Server
 from tests.waiting import in_a_loop

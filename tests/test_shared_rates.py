@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy import problems
-from proxy.clients import Client
-from proxy.link import COMMAND_SECONDS, Link
-from proxy.problems import Problem
-from proxy.rates import Rate, Rates, SqliteRates
-from proxy.rates.shared import SharedRates
+from promptcdn import problems
+from promptcdn.money.rates import Rate, Rates, SqliteRates
+from promptcdn.money.rates.redis import SharedRates
+from promptcdn.problems import Problem
+from promptcdn.readers.clients import Client
+from promptcdn.replicas.connection import COMMAND_SECONDS, Link
 from tests.doubles import NOON
 from tests.redises import Server, send_twice
 from tests.waiting import in_a_loop

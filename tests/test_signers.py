@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy import signing
-from proxy.cli import given
+from promptcdn.cli import given
+from promptcdn.url import signing
 
 PAGE = (Path(__file__).parent.parent / "docs" / "signing.md").read_text()
 KEY = "0123456789abcdef"

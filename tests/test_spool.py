@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy import spool as room
-from proxy.problems import StoreUnknown
-from proxy.spool import Spool, entries, folder
-from proxy.stores import encoded
+from promptcdn import spool as room
+from promptcdn.problems import StoreUnknown
+from promptcdn.spool import Spool, entries, folder
+from promptcdn.stores import encoded
 from tests.doubles import KEY, order, paid
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from proxy import pictures
-from proxy.renditions import Found, Renditions
-from proxy.request import Delivery, Format
-from proxy.sizing import Variant, best_stand_in
-from proxy.spool import Spool
-from proxy.stores import Header, Lineage, Name, Record
-from proxy.stores.memory import Memory
+from promptcdn import pictures
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.pictures.sizing import Variant, best_stand_in
+from promptcdn.spool import Spool
+from promptcdn.stores import Header, Lineage, Name, Record
+from promptcdn.url.request import Delivery, Format
 from tests.doubles import KEY, Shelf, name, picture
 
 ORDERED = {"generator": "painter", "width": 128, "height": 128}

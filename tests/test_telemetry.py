@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from proxy.audience import Audience
-from proxy.bindings import Bindings
-from proxy.generators import Made
-from proxy.generators.sketch import Sketch
-from proxy.making import Making
-from proxy.observer import Operation, Result, Unobserved
-from proxy.prices import Cost
-from proxy.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, StoreUnknown, UpstreamFailed
-from proxy.renditions import Renditions
-from proxy.spool import Spool
-from proxy.stores.memory import Memory
-from proxy.telemetry import Reading, Telemetry, metrics
-from proxy.telemetry.observed import ObservedGenerator, ObservedStore
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Renditions
+from promptcdn.generators import Made
+from promptcdn.generators.sketch import Sketch
+from promptcdn.making import Making
+from promptcdn.money.prices import Cost
+from promptcdn.observer import Operation, Result, Unobserved
+from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, StoreUnknown, UpstreamFailed
+from promptcdn.readers.audience import Audience
+from promptcdn.spool import Spool
+from promptcdn.telemetry import Reading, Telemetry, metrics
+from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from tests import doubles
 
 

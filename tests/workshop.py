@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from proxy import problems
-from proxy.bindings import Bindings, Bound
-from proxy.budget import Budget
-from proxy.generators import Made
-from proxy.leftovers import Leftovers
-from proxy.making import Making
-from proxy.problems import Problem, UpstreamFailed
-from proxy.renditions import Renditions
-from proxy.request import Resolved
-from proxy.spool import Spool
-from proxy.stores.memory import Memory
+from promptcdn import problems
+from promptcdn.catalog.bindings import Bindings, Bound
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Renditions
+from promptcdn.generators import Made
+from promptcdn.making import Making
+from promptcdn.making.reconcile import Leftovers
+from promptcdn.money.budget import Budget
+from promptcdn.problems import Problem, UpstreamFailed
+from promptcdn.spool import Spool
+from promptcdn.url.request import Resolved
 from tests.doubles import KEY, Hands, NothingRemoved, Purse, Scripted, Shelf, name, order, picture
 
 ORDER = order()

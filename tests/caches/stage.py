@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx2
 
-from proxy import seeds
+from promptcdn.url import seeds
 from tests.caches.still import LAST_MONTH, PROGRAM
 from tests.running import Promptcdn
 from tests.upstream import Upstream

@@ -7,9 +7,9 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 
-from proxy import service
-from proxy.cli import app
-from proxy.making import Clock
+from promptcdn import wiring as service
+from promptcdn.cli import app
+from promptcdn.making import Clock
 
 NOW = datetime(2026, 3, 1, 0, 0, 30, tzinfo=UTC)
 LAST_MONTH = "2026-02"

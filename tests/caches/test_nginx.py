@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from proxy.audience import IMAGE_PROXIES
+from promptcdn.readers.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
 from tests.fronts import CACHES, Nginx
 from tests.origin import Origin

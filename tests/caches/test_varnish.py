@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.audience import IMAGE_PROXIES
+from promptcdn.readers.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
 from tests.fronts import CACHES, Varnish
 

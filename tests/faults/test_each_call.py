@@ -18,19 +18,19 @@ import httpx2
 import pytest
 from starlette.types import Message
 
-from proxy import problems
-from proxy.app import create_app
-from proxy.budget import SqliteBudget
-from proxy.generators import Made
-from proxy.generators.stability import Stability
-from proxy.making import Clock
-from proxy.problems import StoreUnknown, UpstreamFailed
-from proxy.rates import SqliteRates
-from proxy.service import CLOCK, opened
-from proxy.settings import load
-from proxy.stores import Name, Record
-from proxy.stores.absence import RememberedAbsence
-from proxy.stores.disk import DiskStore
+from promptcdn import problems
+from promptcdn.faces.app import create_app
+from promptcdn.generators import Made
+from promptcdn.generators.stability import Stability
+from promptcdn.making import Clock
+from promptcdn.money.budget import SqliteBudget
+from promptcdn.money.rates import SqliteRates
+from promptcdn.problems import StoreUnknown, UpstreamFailed
+from promptcdn.settings import load
+from promptcdn.stores import Name, Record
+from promptcdn.stores.disk import DiskStore
+from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.wiring import CLOCK, opened
 from tests.doubles import picture
 from tests.failing import (
     Failure,

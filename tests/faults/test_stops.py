@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from proxy.request import Resolved
-from proxy.stores import Name, Record
+from promptcdn.stores import Name, Record
+from promptcdn.url.request import Resolved
 from tests.crowd import Crowd, Reply
 from tests.doubles import KEY, within
 from tests.faults.conftest import Figures

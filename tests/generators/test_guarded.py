@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from proxy import problems
-from proxy.generators.guarded import Guarded
-from proxy.generators.stability import Stability
-from proxy.problems import Kind, UpstreamFailed
-from proxy.request import Resolved
+from promptcdn import problems
+from promptcdn.generators.care.guarded import Guarded
+from promptcdn.generators.stability import Stability
+from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.url.request import Resolved
 from tests.upstream import Upstream
 
 ORDER = Resolved("stability", "an-engine", "a lighthouse", 7, 64, 64, 30, 7.0)

@@ -11,16 +11,16 @@ from itertools import combinations
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from proxy.generators import Made
-from proxy.generators.sketch import Sketch, draw
-from proxy.generators.sketch.mount import Mount
-from proxy.generators.sketch.palette import PALETTES
-from proxy.generators.sketch.scenes import SCENES
-from proxy.generators.sketch.stream import Stream
-from proxy.generators.sketch.styles import STYLES
-from proxy.generators.sketch.subjects import palette_for, scene_for
-from proxy.keys import content_key
-from proxy.request import Resolved
+from promptcdn.generators import Made
+from promptcdn.generators.sketch import Sketch, draw
+from promptcdn.generators.sketch.mount import Mount
+from promptcdn.generators.sketch.palette import PALETTES
+from promptcdn.generators.sketch.scenes import SCENES
+from promptcdn.generators.sketch.stream import Stream
+from promptcdn.generators.sketch.styles import STYLES
+from promptcdn.generators.sketch.subjects import palette_for, scene_for
+from promptcdn.url.keys import content_key
+from promptcdn.url.request import Resolved
 
 LIGHTHOUSE = Resolved(
     "sketch", "sketch", "a lighthouse at dusk", seed=7, width=512, height=512, steps=30, cfg_scale=7.0
@@ -107,7 +107,7 @@ def test_the_same_order_draws_the_same_pixels() -> None:
 
 def test_a_fresh_process_with_another_hash_seed_draws_the_same_pixels() -> None:
     program = (
-        "import hashlib; from proxy.generators.sketch import draw; from proxy.request import Resolved\n"
+        "import hashlib; from promptcdn.generators.sketch import draw; from promptcdn.url.request import Resolved\n"
         f"print(hashlib.sha256(draw({LIGHTHOUSE!r}, {content_key(LIGHTHOUSE)!r}).tobytes()).hexdigest())"
     )
     fresh = subprocess.run(

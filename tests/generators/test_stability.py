@@ -12,15 +12,15 @@ import grpc
 import pytest
 import trustme
 
-from proxy import problems
-from proxy.generators import Made
-from proxy.generators.stability import Stability, wire
-from proxy.generators.stability.address import address
-from proxy.generators.stability.statuses import MEANINGS
-from proxy.generators.stability.stubs import messages
-from proxy.grammar.parameters import GUIDANCE_PRESETS, SAMPLERS, STYLE_PRESETS
-from proxy.problems import Kind, UpstreamFailed
-from proxy.request import Resolved
+from promptcdn import problems
+from promptcdn.generators import Made
+from promptcdn.generators.stability import Stability, wire
+from promptcdn.generators.stability.address import address
+from promptcdn.generators.stability.statuses import MEANINGS
+from promptcdn.generators.stability.stubs import messages
+from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.url.parameters import GUIDANCE_PRESETS, SAMPLERS, STYLE_PRESETS
+from promptcdn.url.request import Resolved
 from tests.upstream import Call, Upstream
 from tests.upstream.faults import BREAKS, OTHERS, PAUSES, REFUSALS
 
@@ -307,8 +307,8 @@ def in_fresh_process(code: str, **environment: str) -> str:
 
 CALL_OVER_TLS = """
     import asyncio, sys
-    from proxy.generators.stability import Stability
-    from proxy.request import Resolved
+    from promptcdn.generators.stability import Stability
+    from promptcdn.url.request import Resolved
     async def main():
         generator = Stability(sys.argv[1] if len(sys.argv) > 1 else "{host}", "right", 10)
         try:
@@ -344,10 +344,10 @@ def test_the_sdk_is_imported_late_and_disturbs_nothing() -> None:
     said = in_fresh_process(
         """
         import logging, sys
-        import proxy.generators.stability as stability
+        import promptcdn.generators.stability as stability
         print(any(name.startswith(("grpc", "stability_sdk", "google")) for name in sys.modules))
         before = list(sys.path)
-        import proxy.generators.stability.stubs
+        import promptcdn.generators.stability.stubs
         print(sys.path == before)
         print([name for name, logger in logging.root.manager.loggerDict.items() if getattr(logger, "level", 0)])
         """
@@ -362,7 +362,7 @@ def test_where_the_sdk_is_missing_the_one_command_is_named() -> None:
         """
         import sys
         sys.modules["stability_sdk"] = None
-        from proxy.generators.stability import Stability
+        from promptcdn.generators.stability import Stability
         try:
             Stability("localhost", None, 1)
         except ImportError as error:

@@ -11,12 +11,12 @@ from typing import Any
 import grpc
 import pytest
 
-from proxy import problems
-from proxy.generators import Made
-from proxy.generators.stability import Stability
-from proxy.generators.stability.stubs import messages
-from proxy.problems import Kind, UpstreamFailed
-from proxy.request import Resolved
+from promptcdn import problems
+from promptcdn.generators import Made
+from promptcdn.generators.stability import Stability
+from promptcdn.generators.stability.stubs import messages
+from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.url.request import Resolved
 from tests.upstream import Upstream
 
 ORDER = Resolved("stability", "an-engine", "a lighthouse", 7, 64, 64, 30, 7.0)

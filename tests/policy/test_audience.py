@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.audience import IMAGE_PROXIES, Audience, Known, Lines, attention, audience, joined, patience, told_by_vary
-from proxy.fields import ENTRIES_MAX, FIELD_MAX
-from proxy.negotiation import picture_format, wants_picture
+from promptcdn.readers.audience import (
+    IMAGE_PROXIES,
+    Audience,
+    Known,
+    Lines,
+    attention,
+    audience,
+    joined,
+    patience,
+    told_by_vary,
+)
+from promptcdn.readers.fields import ENTRIES_MAX, FIELD_MAX
+from promptcdn.readers.negotiation import picture_format, wants_picture
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0"

@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import pytest
 
-from proxy import problems
-from proxy.problems import Kind, UpstreamFailed
-from proxy.resting import FIRST_PAUSES, Breaker, State, last_start, passes_by_itself, pause
+from promptcdn import problems
+from promptcdn.generators.care.retries import FIRST_PAUSES, Breaker, State, last_start, passes_by_itself, pause
+from promptcdn.problems import Kind, UpstreamFailed
 
 DEAD, BUSY, LATE = problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_BUSY, problems.UPSTREAM_TIMEOUT
 UNPAID, LOCKED = problems.UPSTREAM_UNPAID, problems.UPSTREAM_UNAUTHORIZED

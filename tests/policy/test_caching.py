@@ -4,8 +4,9 @@ from email.utils import formatdate
 
 import pytest
 
-from proxy import caching, problems
-from proxy.caching import CacheStatus, Outcome, Rendition, Where
+from promptcdn import problems
+from promptcdn.readers import headers as caching
+from promptcdn.readers.headers import CacheStatus, Outcome, Rendition, Where
 
 KEY = "0123456789abcdef" * 4
 RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.clients import Client, TrustedProxies, client
+from promptcdn.readers.clients import Client, TrustedProxies, client
 
 TRUSTED = TrustedProxies.parse("127.0.0.1, 10.0.0.0/8, ::1, 2001:db8:ffff::/48")
 NOBODY = TrustedProxies()
@@ -157,7 +157,7 @@ def test_proxies_are_addresses_and_networks(text: str, networks: list[str]) -> N
     ("text", "said"),
     [
         ("localhost", '"localhost": neither an address nor a network; say it like 127.0.0.1'),
-        ("127.0.0.1, proxy.example", '"proxy.example": neither'),
+        ("127.0.0.1, promptcdn.example", '"promptcdn.example": neither'),
         ("10.0.0.1/8", '"10.0.0.1/8": the network is 10.0.0.0/8'),
         ("10.0.0.0/33", '"10.0.0.0/33": neither'),
         ("127.0.0.1 10.0.0.1", "neither"),

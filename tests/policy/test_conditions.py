@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.caching import Rendition
-from proxy.conditions import NOTHING, Condition
+from promptcdn.readers.conditions import NOTHING, Condition
+from promptcdn.readers.headers import Rendition
 
 KEY = "0123456789abcdef" * 4
 RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)

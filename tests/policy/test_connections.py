@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.clients import Client, TrustedProxies, client, peer
-from proxy.connections import Bounds, Connections
+from promptcdn.readers.clients import Client, TrustedProxies, client, peer
+from promptcdn.readers.connections import Bounds, Connections
 
 TRUSTED = TrustedProxies.parse("10.0.0.0/8")
 A, B, C = (peer(f"192.0.2.{number}", TRUSTED) for number in (1, 2, 3))

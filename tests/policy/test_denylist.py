@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proxy.denylist import DenyList
+from promptcdn.guard.denylist import DenyList
 
 FILE = r"""
 # What a small public service might deny.

@@ -2,13 +2,13 @@
 
 import pytest
 
-from proxy import fields
-from proxy.access import is_operator
-from proxy.audience import Audience, audience
-from proxy.clients import TrustedProxies, client
-from proxy.conditions import Condition
-from proxy.fields import ENTRIES_MAX, FIELD_MAX
-from proxy.negotiation import picture_format
+from promptcdn.guard.authorisation import is_operator
+from promptcdn.readers import fields
+from promptcdn.readers.audience import Audience, audience
+from promptcdn.readers.clients import TrustedProxies, client
+from promptcdn.readers.conditions import Condition
+from promptcdn.readers.fields import ENTRIES_MAX, FIELD_MAX
+from promptcdn.readers.negotiation import picture_format
 
 TRUSTED = TrustedProxies.parse("127.0.0.1, 10.0.0.0/8")
 NOBODY = TrustedProxies()

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import grammar, keys, problems
-from proxy.grammar.parameters import BY_NAME, PARAMETERS
-from proxy.grammar.text import normalised, number
-from proxy.request import Asked, Control, Defaults, Delivery, resolve
+from promptcdn import problems
+from promptcdn.url import keys
+from promptcdn.url import parse as grammar
+from promptcdn.url.parameters import BY_NAME, PARAMETERS
+from promptcdn.url.request import Asked, Control, Defaults, Delivery, resolve
+from promptcdn.url.text import normalised, number
 
 
 def key(query: str) -> str:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from proxy import problems
-from proxy.access import Access, Misses
-from proxy.admission import Seen, objection
-from proxy.denylist import DenyList
-from proxy.request import Asked, Control, Resolved
-from proxy.resting import next_rest
-from proxy.signing import SigningKeys, signed
-from proxy.snippets import snippets
+from promptcdn import problems
+from promptcdn.generators.care.retries import next_rest
+from promptcdn.guard.authorisation import Access, Misses
+from promptcdn.guard.denylist import DenyList
+from promptcdn.pictures.validation import Seen, objection
+from promptcdn.url.request import Asked, Control, Resolved
+from promptcdn.url.signing import SigningKeys, signed
+from promptcdn.url.snippets import snippets
 
 ORDER = Resolved("stability", "e", "a", 7, 1024, 768, 30, 7.0)
 GOOD = Seen("image/png", 1024, 768)

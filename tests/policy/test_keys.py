@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from proxy import grammar, keys, seeds
-from proxy.grammar.text import UNICODE_VERSION
-from proxy.request import Defaults, Resolved, resolve
+from promptcdn.url import keys, seeds
+from promptcdn.url import parse as grammar
+from promptcdn.url.request import Defaults, Resolved, resolve
+from promptcdn.url.text import UNICODE_VERSION
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "keys.json").read_text())
 

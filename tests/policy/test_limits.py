@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import limits, problems
-from proxy.limits import Left, Limit, Limits
-from proxy.prices import Cost
+from promptcdn import problems
+from promptcdn.money import budgets as limits
+from promptcdn.money.budgets import Left, Limit, Limits
+from promptcdn.money.prices import Cost
 from tests.doubles import NOON
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from proxy.misconfiguration import Chosen, doubts, require_narrow, require_no_credentials, require_token, shown
+from promptcdn.misconfiguration import Chosen, doubts, require_narrow, require_no_credentials, require_token, shown
 
 PUBLIC = Chosen(public_url="https://pictures.example.org", admin_token=True)
 OWN = [

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.audience import Audience
-from proxy.negotiation import picture_format, wants_picture
-from proxy.request import Format
+from promptcdn.readers.audience import Audience
+from promptcdn.readers.negotiation import picture_format, wants_picture
+from promptcdn.url.request import Format
 
 FORMATS: list[tuple[str, Format]] = [
     ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "avif"),

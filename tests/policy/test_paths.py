@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 
-from proxy import grammar, keys, problems, seeds
-from proxy.engines import DEFAULT_ENGINE
-from proxy.request import Asked, Defaults, departures, resolve
+from promptcdn import problems
+from promptcdn.url import keys, seeds
+from promptcdn.url import parse as grammar
+from promptcdn.url.engines import DEFAULT_ENGINE
+from promptcdn.url.request import Asked, Defaults, departures, resolve
 
 
 def asked(prompt: bytes, query: bytes = b"") -> Asked:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.prices import Cost, Prices, in_credits, millicredits
+from promptcdn.money.prices import Cost, Prices, in_credits, millicredits
 from tests.doubles import order
 
 XL, V16, V15 = "stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "stable-diffusion-v1-5"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from proxy import problems
-from proxy.problems import KINDS, Problem, StoreUnknown, UpstreamFailed
+from promptcdn import problems
+from promptcdn.problems import KINDS, Problem, StoreUnknown, UpstreamFailed
 
 
 def test_codes_are_unique_and_made_to_be_matched() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from proxy.clients import Client, TrustedProxies, peer
-from proxy.rates import Payer, Rate, Refusal
-from proxy.rates.refusals import Refusals
+from promptcdn.money.rates import Payer, Rate, Refusal
+from promptcdn.money.rates.refusals import Refusals
+from promptcdn.readers.clients import Client, TrustedProxies, peer
 
 NOBODY = TrustedProxies()
 RATE = Rate(5, "minute")

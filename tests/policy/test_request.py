@@ -2,8 +2,10 @@
 
 import pytest
 
-from proxy import engines, grammar, problems
-from proxy.request import Control, Defaults, resolve
+from promptcdn import problems
+from promptcdn.url import engines
+from promptcdn.url import parse as grammar
+from promptcdn.url.request import Control, Defaults, resolve
 
 SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
 SKETCH = Defaults("sketch", "sketch", ("sketch",))

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import grammar, keys, seeds
-from proxy.grammar.parameters import CALENDARS
-from proxy.request import Calendar
+from promptcdn.url import keys, seeds
+from promptcdn.url import parse as grammar
+from promptcdn.url.parameters import CALENDARS
+from promptcdn.url.request import Calendar
 
 
 @pytest.mark.parametrize(

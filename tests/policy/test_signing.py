@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy import grammar, problems, signing
-from proxy.request import Asked, Control
-from proxy.signing import SigningKeys, objection, signed
+from promptcdn import problems
+from promptcdn.url import parse as grammar
+from promptcdn.url import signing
+from promptcdn.url.request import Asked, Control
+from promptcdn.url.signing import SigningKeys, objection, signed
 
 KEYS = SigningKeys.parse("k1:0123456789abcdef,k2:fedcba9876543210")
 SECRETS = {"k1": b"0123456789abcdef", "k2": b"fedcba9876543210"}

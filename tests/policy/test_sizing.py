@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proxy import engines
-from proxy.engines import Size
-from proxy.request import Delivery, Format
-from proxy.sizing import LADDER, Variant, cut, in_effect, needs_size, variant
+from promptcdn.pictures.sizing import LADDER, Variant, cut, in_effect, needs_size, variant
+from promptcdn.url import engines
+from promptcdn.url.engines import Size
+from promptcdn.url.request import Delivery, Format
 
 SQUARE, WIDE = (1024, 1024), (1344, 768)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.survival import filesystem, forgets
+from promptcdn.stores.durability import filesystem, forgets
 
 MOUNTS = """\
 overlay / overlay rw,relatime,lowerdir=/var/lib/docker/overlay2/l/AB 0 0

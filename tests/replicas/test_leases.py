@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from proxy.leases import ENDS
-from proxy.link import COMMAND_SECONDS
+from promptcdn.replicas.connection import COMMAND_SECONDS
+from promptcdn.replicas.leases import ENDS
 from tests.crowd import Crowd, Reply
 from tests.faults.stage import paid
 from tests.replicas.conftest import COUNT, Replicas, asked_together, misses

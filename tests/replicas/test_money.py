@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.leases import ENDS
+from promptcdn.replicas.leases import ENDS
 from tests.buckets import Service
 from tests.crowd import Crowd, Reply
 from tests.redises import Server

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.stores.buckets import Bucket
+from promptcdn.stores.buckets import Bucket
 from tests.buckets import BUCKET, moto, reached
 from tests.faults.stage import paid, small
 from tests.running import PROMPTCDN, Promptcdn, environment

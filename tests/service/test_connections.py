@@ -12,10 +12,10 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from proxy import server
-from proxy.descriptors import Abortable, BoundedConnections
-from proxy.heads import GuardedHeads
-from proxy.server import bound_socket
+from promptcdn import server
+from promptcdn.server import bound_socket
+from promptcdn.server.descriptors import Abortable, BoundedConnections
+from promptcdn.server.request_limits import GuardedHeads
 from tests.running import Promptcdn
 from tests.waiting import eventually
 

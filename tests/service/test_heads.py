@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from proxy.heads import HEAD_MAX, HEAD_SECONDS
+from promptcdn.server.request_limits import HEAD_MAX, HEAD_SECONDS
 from tests.running import Promptcdn
 
 

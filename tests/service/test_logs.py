@@ -12,10 +12,10 @@ from typing import Any, Literal
 import httpx2
 import pytest
 
-from proxy.app import create_app
-from proxy.service import opened
-from proxy.settings import load
-from proxy.telemetry.logs import Lines
+from promptcdn.faces.app import create_app
+from promptcdn.settings import load
+from promptcdn.telemetry.logs import Lines
+from promptcdn.wiring import opened
 from tests.running import Promptcdn
 
 SECRET = "a-secret-prompt"  # noqa: S105

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from proxy.telemetry.metrics import METRICS
+from promptcdn.telemetry.metrics import METRICS
 from tests.running import Promptcdn
 from tests.upstream import Upstream
 

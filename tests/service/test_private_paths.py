@@ -12,12 +12,12 @@ from typing import Literal
 import httpx2
 import pytest
 
-from proxy.answering import shown_path
-from proxy.app import create_app
-from proxy.heads import HEAD_MAX
-from proxy.service import opened
-from proxy.settings import load
-from proxy.telemetry.logs import Lines
+from promptcdn.faces.app import create_app
+from promptcdn.faces.middleware import shown_path
+from promptcdn.server.request_limits import HEAD_MAX
+from promptcdn.settings import load
+from promptcdn.telemetry.logs import Lines
+from promptcdn.wiring import opened
 from tests.running import Promptcdn
 
 WORDS = "canary-words"
@@ -153,7 +153,7 @@ def test_the_systems_own_words_stay() -> None:
 
 QUOTING_TASK = """
 import asyncio, gc
-from proxy.telemetry import logs
+from promptcdn.telemetry import logs
 
 async def quoting():
     raise ValueError("canary" + "-words")

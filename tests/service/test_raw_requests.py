@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from proxy.grammar import URL_MAX
-from proxy.heads import HEAD_MAX, HEAD_SECONDS, LINES_MAX
+from promptcdn.server.request_limits import HEAD_MAX, HEAD_SECONDS, LINES_MAX
+from promptcdn.url.parse import URL_MAX
 from tests.running import Promptcdn
 
 GET = b"GET /healthz HTTP/1.1\r\n"

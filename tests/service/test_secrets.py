@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.settings import load
+from promptcdn.settings import load
 from tests.buckets import moto
 from tests.redises import Server
 from tests.running import PROMPTCDN, Promptcdn, environment

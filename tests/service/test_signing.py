@@ -8,8 +8,8 @@ from urllib.parse import quote_plus
 import httpx2
 import pytest
 
-from proxy.cli.signatures import signed_url
-from proxy.signing import SigningKeys
+from promptcdn.cli.signatures import signed_url
+from promptcdn.url.signing import SigningKeys
 from tests.running import Promptcdn
 
 SETTINGS = {"PROMPTCDN_MISSES": "signed", "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-9876543210"}

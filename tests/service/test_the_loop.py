@@ -10,19 +10,19 @@ from typing import Any
 import httpx2
 import pytest
 
-from proxy.app import create_app
-from proxy.service import opened
-from proxy.settings import load
+from promptcdn.faces.app import create_app
+from promptcdn.settings import load
+from promptcdn.wiring import opened
 
 # Work by the file it is written in: whoever calls one of these functions is at it. The loop may only hand it over.
 DEEDS = {
-    "/proxy/pictures/": None,
-    "/proxy/generators/sketch/drawing.py": None,
-    "/proxy/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
-    "/proxy/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
-    "/proxy/spool/folder.py": {"_files", "_probe", "_move_aside"},
-    "/proxy/budget/counter.py": None,
-    "/proxy/rates.py": {"_paid", "_pay", "_decision"},
+    "/promptcdn/pictures/": None,
+    "/promptcdn/generators/sketch/drawing.py": None,
+    "/promptcdn/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
+    "/promptcdn/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
+    "/promptcdn/spool/folder.py": {"_files", "_probe", "_move_aside"},
+    "/promptcdn/money/budget/counter.py": None,
+    "/promptcdn/money/rates/__init__.py": {"_paid", "_pay", "_decision"},
     "/PIL/": None,
     "/botocore/": None,
 }

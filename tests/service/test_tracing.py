@@ -13,7 +13,7 @@ WITHOUT_THE_EXTRA = """
 import sys
 sys.modules["opentelemetry"] = None
 import os
-from proxy.telemetry.tracing import Tracing
+from promptcdn.telemetry.tracing import Tracing
 with Tracing.of(os.environ).room("a"):
     from proxy import cli, server
 """

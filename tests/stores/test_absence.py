@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from proxy.problems import StoreUnknown
-from proxy.stores import Folder, Name, absence
-from proxy.stores.absence import RememberedAbsence
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Folder, Name
+from promptcdn.stores import negative as absence
+from promptcdn.stores.negative import RememberedAbsence
 from tests.doubles import KEY, Shelf, name, record
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from proxy.problems import StoreUnknown
-from proxy.stores import Header, Lineage, Name, Record, disk, encoded
-from proxy.stores.disk import THREADS, DiskStore
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Header, Lineage, Name, Record, disk, encoded
+from promptcdn.stores.disk import THREADS, DiskStore
 from tests.doubles import KEY, name, record, within
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from proxy.link import Link
-from proxy.problems import StoreUnknown
-from proxy.stores import Corrupt, IdentifiableStore, Name, identity
-from proxy.stores.buckets import Bucket
-from proxy.stores.disk import DiskStore
-from proxy.stores.identity import Known, objection
-from proxy.stores.known import KnownStore, StoreIds
-from proxy.stores.s3 import S3Store
+from promptcdn.problems import StoreUnknown
+from promptcdn.replicas.connection import Link
+from promptcdn.stores import Corrupt, IdentifiableStore, Name, identity
+from promptcdn.stores.buckets import Bucket
+from promptcdn.stores.disk import DiskStore
+from promptcdn.stores.identity import Known, objection
+from promptcdn.stores.known import KnownStore, StoreIds
+from promptcdn.stores.s3 import S3Store
 from tests.buckets import BUCKET, moto, reached, unconditional
 from tests.doubles import name, record
 from tests.redises import Server

@@ -1,7 +1,7 @@
 """Memory is weighed in bytes, and what nobody asked for goes first."""
 
-from proxy.caching import Rendition
-from proxy.stores.memory import OVERHEAD, Memory
+from promptcdn.catalog.memory import OVERHEAD, Memory
+from promptcdn.readers.headers import Rendition
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

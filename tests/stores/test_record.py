@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.stores import Corrupt, Name, Record, decoded, encoded
+from promptcdn.stores import Corrupt, Name, Record, decoded, encoded
 from tests.doubles import KEY, record
 
 RECORDS = st.builds(

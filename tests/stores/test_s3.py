@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from proxy.problems import StoreUnknown
-from proxy.stores import Lineage, Name, Record
-from proxy.stores.buckets import Bucket, Unusable, WriteOnce
-from proxy.stores.s3 import S3Store
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Lineage, Name, Record
+from promptcdn.stores.buckets import Bucket, Unusable, WriteOnce
+from promptcdn.stores.s3 import S3Store
 from tests.buckets import BUCKET, Service, moto, reached, unconditional
 
 _T = TypeVar("_T")

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from proxy.problems import StoreUnknown
-from proxy.stores import Name, Record, encoded
-from proxy.stores.buckets import Bucket, WriteOnce
-from proxy.stores.s3 import S3Store
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Name, Record, encoded
+from promptcdn.stores.buckets import Bucket, WriteOnce
+from promptcdn.stores.s3 import S3Store
 from tests.buckets import BUCKET, PAGES, Ingress, Page, Service, ingress, moto, reached
 
 _T = TypeVar("_T")

@@ -1,0 +1,298 @@
+"""Removals over a store: what the operator took down or purged, and how every process on the store hears of it.
+
+A tombstone is an object beside the picture's: while it is there the picture is neither shown nor made. Each process
+lists the tombstones every two seconds and answers from that list, so that a hit waits for nobody and a store that is
+down changes nothing. A purge leaves a note under its own name, by which processes learn what to forget, and which
+pictures it was meant for: what is made anew under the same key stays.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Folder, InspectedStore, Name, Record
+
+log = logging.getLogger("promptcdn")
+
+REFRESH_SECONDS = 2.0
+# Every process on the store has read a note by then, and forgotten what the note names.
+HEARD_SECONDS = 2 * REFRESH_SECONDS + 1
+_PATIENCE = 1.0
+_LOOK_PATIENCE = 10.0
+# Long after every process has heard of it.
+_NOTE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a new picture has to wait for: `again` says that another one was there before, `seconds` how long it may
+    take until every process on the store has forgotten that one."""
+
+    again: bool = False
+    seconds: float = 0.0
+
+
+FREE = Way()
+
+
+class Waiting(Protocol):
+    """Pictures that are paid for and wait here for the store: the spool."""
+
+    def holds(self, content_key: str) -> bool:
+        """Whether it waits: then it was made after the store was last seen, so that nobody has taken it down."""
+
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        """Gives up an answer that was made before a purge; `moment` in Unix seconds."""
+
+
+class NothingWaits:
+    """Where there is no spool."""
+
+    def holds(self, content_key: str) -> bool:
+        del content_key
+        return False
+
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        """There is nothing to give up."""
+
+
+class Removals:
+    """`forget` is called with a key whose objects were deleted by whichever process on the store."""
+
+    def __init__(self, store: InspectedStore, forget: Callable[[str], None], waiting: Waiting | None = None) -> None:
+        self._store = store
+        self._forget = forget
+        self._waiting = waiting or NothingWaits()
+        self._removed: frozenset[str] | None = None
+        self._notes: frozenset[str] | None = None
+        # Of this process: it has forgotten already, and what it makes after them is not to be forgotten.
+        self._own_notes: set[str] = set()
+        # What was taken down or put back here since the list began to be read: the list may not have it yet.
+        self._since: dict[str, bool] = {}
+        self._listing = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._sweeps: set[asyncio.Task[None]] = set()
+        # Listing blocks: not in the threads that look-ups need.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
+
+    async def removed(self, content_key: str) -> bool:
+        """Whether the picture was taken down. Raises `StoreUnknown` before a first list could be read."""
+        if self._removed is None:
+            if self._waiting.holds(content_key):
+                return False
+            await self._read_together()
+        if self._removed is None:
+            raise StoreUnknown("it is not known yet what was taken down")
+        return content_key in self._removed
+
+    async def surely_removed(self, content_key: str) -> bool:
+        """As `removed`, by the store itself and not by a list of two seconds ago: for what costs money."""
+        if await self.removed(content_key):
+            return True
+        try:
+            async with asyncio.timeout(_LOOK_PATIENCE):
+                return await self._store.look(Name("tombstones", content_key)) is not None
+        except TimeoutError:
+            raise StoreUnknown(f"the store took longer than {_LOOK_PATIENCE:g} s") from None
+
+    async def start(self) -> None:
+        """Reads the list, and keeps reading it until `close`. A store that does not answer is asked again."""
+        self._watch = asyncio.create_task(self._keep_watching())
+        await self._read_together()
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._watch, self._reading, *self._sweeps) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._thread.shutdown()
+
+    async def take_down(self, content_key: str, reason: str, now: int) -> tuple[Name, ...]:
+        """Leaves a tombstone with `reason`, and purges the picture; gives the names of what was deleted."""
+        note = json.dumps({"reason": reason}).encode()
+        # The tombstone first: who looks in between finds a picture that may not be shown.
+        await self._store.put(Name("tombstones", content_key), Record(note, "application/json", now, {}))
+        self._mark(content_key, removed=True)
+        log.warning("taken down: %s: %s", content_key, reason)
+        return await self.purge(content_key, now)
+
+    async def put_back(self, content_key: str) -> bool:
+        """Takes the tombstone away: the picture may be made again as it was. False where there was none."""
+        tombstone = Name("tombstones", content_key)
+        if await self._store.look(tombstone) is None:
+            return False
+        await self._store.delete(tombstone)
+        self._mark(content_key, removed=False)
+        log.warning("put back: %s", content_key)
+        return True
+
+    async def purge(self, content_key: str, now: int) -> tuple[Name, ...]:
+        """Deletes master, renditions and verdict; every process on the store forgets them. The binding stays.
+
+        Gives the names of what was deleted.
+        """
+        names = await self._clear(await self.of(content_key), content_key, now, lost=False)
+        await self._waiting.drop_made_before(content_key, now + 1)
+        log.warning("purged: %s: %d objects", content_key, len(names))
+        return names
+
+    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+        """The way for a picture that is to be made, in place of one that was there or not.
+
+        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
+        """
+        purged_at = max((_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)), default=None)
+        if lost and (purged_at is None or purged_at + HEARD_SECONDS < now):
+            # Since that purge another one may have been made, and shown. No master is deleted: where there is one by
+            # now, another process made it.
+            await self._clear(await self._names("renditions", content_key), content_key, int(now), lost=True)
+            return Way(again=True, seconds=HEARD_SECONDS)
+        if purged_at is None:
+            return FREE
+        # Clocks of machines differ: nobody waits longer than it takes.
+        return Way(again=True, seconds=min(HEARD_SECONDS, max(0.0, purged_at + HEARD_SECONDS - now)))
+
+    async def swept(self) -> None:
+        """Waits until what other processes stored during purges of this one is deleted too."""
+        await asyncio.gather(*self._sweeps, return_exceptions=True)
+
+    async def unbind(self, as_asked_key: str, folders: tuple[Folder, ...], now: int) -> tuple[Name, ...]:
+        """Deletes a URL's binding: the next one to ask for it is bound anew, by today's defaults."""
+        names = tuple(Name(folder, as_asked_key) for folder in folders)
+        there = await self._deleted(tuple([name for name in names if await self._store.look(name) is not None]))
+        await self._note(as_asked_key, now, frozenset(), lost=True)
+        self._forget(as_asked_key)
+        return there
+
+    async def of(self, content_key: str) -> tuple[Name, ...]:
+        """Every object of a picture but its bindings and its tombstone."""
+        folders: tuple[Folder, ...] = ("masters", "renditions", "verdicts")
+        return tuple([name for folder in folders for name in await self._names(folder, content_key)])
+
+    async def _deleted(self, names: tuple[Name, ...]) -> tuple[Name, ...]:
+        for name in names:
+            await self._store.delete(name)
+        return names
+
+    async def _clear(self, names: tuple[Name, ...], content_key: str, now: int, *, lost: bool) -> tuple[Name, ...]:
+        """Deletes these objects of a picture, and has every process forget the pictures that they show."""
+        # Before anything is deleted. 1: a rendition is being encoded. 2: what is stored is deleted. 3: the rendition
+        # would be stored.
+        self._forget(content_key)
+        headers = [await self._store.look(name) for name in names]
+        pictures = frozenset(header.picture for header in headers if header is not None)
+        await self._deleted(names)
+        moment = await self._note(content_key, now, pictures, lost=lost)
+        self._forget(content_key)
+        self._go_on(self._sweep(content_key, pictures, moment))
+        return names
+
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Beside everything else, until `close`."""
+        task = asyncio.create_task(work)
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    async def _sweep(self, content_key: str, pictures: frozenset[str], moment: float) -> None:
+        """Deletes, once all have heard of a purge, what was stored of these pictures by those who had not."""
+        await asyncio.sleep(HEARD_SECONDS)
+        await self._delete_late(content_key, pictures, moment)
+
+    def _mark(self, content_key: str, *, removed: bool) -> None:
+        known = self._removed or frozenset()
+        self._removed = known | {content_key} if removed else known - {content_key}
+        self._since[content_key] = removed
+
+    async def _note(self, key: str, now: int, pictures: frozenset[str], *, lost: bool) -> float:
+        """Leaves a note for all processes, and gives its moment. `lost`: nobody wanted the pictures to be deleted."""
+        for old in await self._names("purges"):
+            if now - _moment(old.leaf) > _NOTE_SECONDS:
+                await self._store.delete(old)
+        note = Name("purges", f"{key}.{now * 10**9 + time.time_ns() % 10**9}")
+        body = json.dumps({"pictures": sorted(pictures), "lost": lost}).encode()
+        # Before the write: a list that is being read now may have it already, or not yet.
+        self._own_notes.add(note.leaf)
+        await self._store.put(note, Record(body, "application/json", now, {}))
+        if self._notes is not None:
+            self._notes |= {note.leaf}
+        return _moment(note.leaf)
+
+    async def _keep_watching(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await self._refresh()
+
+    async def _read_together(self) -> None:
+        """Waits a second for the one reading that all share who need to know; it goes on if it takes longer."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._refresh())
+        await asyncio.wait({self._reading}, timeout=_PATIENCE)
+
+    async def _refresh(self) -> None:
+        async with self._listing:
+            self._since.clear()
+            try:
+                removed, notes = await self._names("tombstones"), await self._names("purges")
+            except StoreUnknown:
+                return  # what was known holds
+            await self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
+
+    async def _hear(self, listed: frozenset[str], notes: frozenset[str]) -> None:
+        """At the first time there is nothing to forget: memory is empty."""
+        marked = frozenset(key for key, removed in self._since.items() if removed)
+        removed = (listed | marked) - (frozenset(self._since) - marked)
+        new = removed - self._removed if self._removed is not None else frozenset()
+        self._removed = removed
+        heard = notes - self._notes - self._own_notes if self._notes is not None else frozenset()
+        self._notes = notes | self._own_notes
+        for content_key in new:
+            log.warning("taken down by another process: %s", content_key)
+            self._forget(content_key)
+        for leaf in heard:
+            self._forget(leaf.partition(".")[0])
+        if new or heard:
+            # Not while the next list waits: a takedown is heard of in time, however many purges there are.
+            self._go_on(self._obey(new, heard))
+
+    async def _obey(self, new: frozenset[str], heard: frozenset[str]) -> None:
+        """Deletes what this process stored of removed pictures before it heard of their removal."""
+        for content_key in new:
+            await self._delete_late(content_key)
+        for leaf in heard:
+            with contextlib.suppress(StoreUnknown, ValueError):
+                note = await self._store.get(Name("purges", leaf))
+                said = json.loads(note.body) if note is not None else {}
+                if not said.get("lost"):
+                    await self._waiting.drop_made_before(leaf.partition(".")[0], _moment(leaf))
+                await self._delete_late(leaf.partition(".")[0], frozenset(said.get("pictures", ())), _moment(leaf))
+
+    async def _delete_late(self, content_key: str, pictures: frozenset[str] = frozenset(), moment: float = 0.0) -> None:
+        """What was stored of these pictures, made before `moment`, by a process that had not heard of their purge, or
+        of a takedown. What is made anew may have the same bytes, and stays."""
+        try:
+            for name in await self.of(content_key):
+                header = await self._store.look(name)
+                is_old = header is not None and header.picture in pictures and header.made_at < int(moment)
+                if is_old or content_key in (self._removed or ()):
+                    await self._store.delete(name)
+        except StoreUnknown as unknown:
+            log.warning("what was stored of %s after its removal may still be there: %s", content_key, unknown)
+
+    async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:
+        def listed() -> tuple[Name, ...]:
+            return tuple(name for name, _ in self._store.listed(folder, leaf))
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, listed)
+
+
+def _moment(leaf: str) -> float:
+    """When a purge was, in Unix seconds, by the name of its note."""
+    return int(leaf.rpartition(".")[2]) / 10**9

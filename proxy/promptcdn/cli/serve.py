@@ -1,0 +1,74 @@
+"""`promptcdn serve`."""
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptcdn import __version__
+from promptcdn.cli.ending import fail
+from promptcdn.cli.signatures import signed_url
+from promptcdn.problems import BadSettings
+
+if TYPE_CHECKING:
+    from promptcdn.wiring import Service
+
+log = logging.getLogger("promptcdn")
+
+_MISSES = {
+    "open": "",
+    "signed": ", misses signed: new pictures for signed URLs only",
+    "closed": ", misses closed: no new pictures",
+}
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
+) -> None:
+    """Answer with pictures. Without any setting they are sketches, and cost nothing."""
+    from promptcdn import misconfiguration, server, settings
+    from promptcdn.faces.app import create_app
+    from promptcdn.readers.connections import Bounds
+    from promptcdn.server import descriptors
+    from promptcdn.telemetry import logs, metrics
+    from promptcdn.telemetry.tracing import Tracing
+    from promptcdn.wiring import opened
+
+    try:
+        chosen = settings.load(host=host, port=port)
+        logs.set_up(chosen.log, chosen.secrets)
+        files = descriptors.raised()
+        bound = server.bound_socket(chosen.host, chosen.port)
+        service = opened(chosen, tracing=Tracing.of(os.environ))
+    except BadSettings as wrong:
+        fail(str(wrong))
+    for doubt in misconfiguration.doubts(chosen.chosen):
+        log.warning("%s: %s", doubt.detail, doubt.advice)
+    telemetry = service.telemetry
+    bounds = Bounds.within(files.now)
+    connections = descriptors.BoundedConnections(bounds, service.trusted, telemetry)
+    telemetry.watch(metrics.CONNECTIONS, lambda: len(connections))
+    here = chosen.address(bound.getsockname()[1])
+
+    def announce() -> None:
+        for line in _greeting(service, here):
+            typer.echo(line)
+        log.info("open files: %s; connections: %d at most, %d from one address", files, bounds.most, bounds.each)
+
+    # Without a file to read again SIGHUP says that the terminal is gone: the service ends, in order.
+    on_hangup = service.read_again if chosen.deny else None
+    app = create_app(service, chosen.public_url or here)
+    server.run(app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections)
+
+
+def _greeting(service: "Service", here: str) -> Iterator[str]:
+    """What runs, and a URL to click."""
+    chosen, caveats = service.settings, service.readiness.caveats
+    budget = f"{chosen.limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
+    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
+    example = f"{here}/?prompt=a+lighthouse&seed=7"
+    yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example

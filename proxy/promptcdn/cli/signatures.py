@@ -1,0 +1,95 @@
+"""What commands that sign have in common: their options, and a signature put into a URL."""
+
+import re
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
+
+import typer
+
+from promptcdn.cli import given
+from promptcdn.cli.ending import fail
+
+if TYPE_CHECKING:
+    from promptcdn.url.signing import SigningKeys
+
+Expires = Annotated[
+    str | None,
+    typer.Option(help="When the signature ends: 30d, 12h, 3600 (seconds), or 2027-01-01 (as it begins, UTC)."),
+]
+Key = Annotated[str | None, typer.Option(help="The id of the key that signs. Without it, the settings' first.")]
+
+# More digits than these are a date without dashes, or Unix seconds that were meant to be one.
+_SPAN = re.compile(r"([0-9]{1,7})([smhdw]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SEPARATED = re.compile(r"(^|&(?:amp;)*)([^&]*)")
+
+
+def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> list[str]:
+    """Each of `urls` signed by a key of the settings. Ends the command where one of them cannot be."""
+    from promptcdn import settings
+    from promptcdn.problems import BadSettings, Problem
+
+    made: list[str] = []
+    try:
+        keys = settings.load().signing_keys
+        exp = None if expires is None else _expiry(expires, time.time())
+    except (BadSettings, ValueError) as wrong:
+        fail(str(wrong))
+    if not keys.ids:
+        fail("there is no key to sign with: set PROMPTCDN_SIGNING_KEYS, like id:secret")
+    if key is not None and key not in keys.ids:
+        fail(f'--key="{key}": there is {" or ".join(keys.ids)}')
+    for url in urls:
+        try:
+            made.append(signed_url(url, keys, exp, key))
+        except (Problem, ValueError) as wrong:
+            fail(f"{url}: {wrong}")
+    return made
+
+
+def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str | None = None) -> str:
+    """`url` as it is spelled, its signature new. Raises `Problem` or `ValueError` with what is wrong."""
+    from promptcdn.url import parse as grammar
+    from promptcdn.url import signing
+
+    bare = given.parts(url)
+    bare = bare._replace(query=_without_signature(bare.query))
+    request = given.request(bare)
+    grammar.require_built(request.asked, request.control)
+    control = signing.signed(request.asked, keys, exp, kid)
+    said = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
+    separator = "&amp;" if "&amp;" in bare.query else "&"
+    query = separator.join([*filter(None, [bare.query]), *said])
+    if len(f"{bare.path}?{query}".encode(errors="surrogateescape")) > grammar.URL_MAX:
+        raise ValueError(f"signed, the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
+    return f"{bare.host}{bare.path}?{query}{bare.fragment}"
+
+
+def _without_signature(query: str) -> str:
+    kept = [
+        separator + pair
+        for separator, pair in _SEPARATED.findall(query)
+        if unquote(pair.partition("=")[0]) not in ("kid", "exp", "sig")
+    ]
+    return re.sub(r"^&(amp;)*", "", "".join(kept))
+
+
+def _expiry(text: str, now: float) -> int:
+    """The Unix seconds that `text` names. Raises `ValueError` where it names none, or a moment that has passed."""
+    from promptcdn.url.parameters import BY_NAME
+
+    try:
+        if span := _SPAN.fullmatch(text):
+            exp = int(now) + int(span[1]) * _UNITS[span[2]]
+        else:
+            moment = datetime.fromisoformat(text)
+            exp = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        BY_NAME["exp"].read(str(exp))
+    except ValueError:
+        raise ValueError(f'--expires="{text}": say it like 30d, 12h, 3600 (seconds) or 2027-01-01') from None
+    if exp <= now:
+        raise ValueError(f'--expires="{text}": that has passed')
+    return exp

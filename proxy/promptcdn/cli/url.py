@@ -1,0 +1,113 @@
+"""`promptcdn url`."""
+
+import json
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlencode
+
+import typer
+
+from promptcdn.cli.ending import fail
+from promptcdn.cli.signatures import Expires, Key, signed_urls
+from promptcdn.problems import BadSettings
+
+if TYPE_CHECKING:
+    from promptcdn.url.request import Request
+
+
+class Markup(StrEnum):
+    """What `url` prints."""
+
+    URL = "url"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    ASCIIDOC = "asciidoc"
+    RST = "rst"
+
+
+def url(
+    prompt: Annotated[str, typer.Argument(help="What the picture shows.")],
+    seed: Annotated[str | None, typer.Option(help="A number, a word, hour, day, week, month, or random.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="What it shall not show.")] = None,
+    width: Annotated[str | None, typer.Option(help="In pixels, a multiple of 64.")] = None,
+    height: Annotated[str | None, typer.Option(help="In pixels, a multiple of 64.")] = None,
+    aspect_ratio: Annotated[str | None, typer.Option(help="Like 16:9, instead of width and height.")] = None,
+    steps: Annotated[str | None, typer.Option(help="10 to 50.")] = None,
+    cfg_scale: Annotated[str | None, typer.Option(help="0 to 35.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Like k_euler.")] = None,
+    style_preset: Annotated[str | None, typer.Option(help="Like line-art.")] = None,
+    guidance_preset: Annotated[str | None, typer.Option(help="Like fast_blue.")] = None,
+    engine: Annotated[str | None, typer.Option(help="One that the operator offers.")] = None,
+    rev: Annotated[str | None, typer.Option(help="A whole number that changes the picture on purpose.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="webp, png, jpeg, avif, or auto.")] = None,
+    w: Annotated[str | None, typer.Option("--w", help="The width as delivered, in pixels.")] = None,
+    h: Annotated[str | None, typer.Option("--h", help="The height as delivered, in pixels.")] = None,
+    fit: Annotated[str | None, typer.Option(help="How it meets w and h: inside or cover.")] = None,
+    dpr: Annotated[str | None, typer.Option(help="Device pixels for each pixel of w and h: 1, 2 or 3.")] = None,
+    q: Annotated[str | None, typer.Option("--q", help="The file's quality, 1 to 100.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Where the service is reached, if not where the settings say.")
+    ] = None,
+    markup: Annotated[Markup, typer.Option("--as", help="What to print.")] = Markup.URL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="With a signature that lets it be made.")] = False,
+    expires: Expires = None,
+    key: Key = None,
+) -> None:
+    """Print the URL of a picture, in its one spelling that survives Markdown and HTML."""
+    request = _request({**locals(), "format": format_})
+    from promptcdn.url.parse import canonical_url
+
+    address = _base(base) + canonical_url(request.asked, request.delivery)
+    if sign:
+        (address,) = signed_urls([address], expires, key)
+    elif expires or key:
+        fail("--expires and --key go with --sign")
+    _print(address, request.asked.prompt, markup, as_json=as_json)
+
+
+def _print(address: str, prompt: str, markup: Markup, *, as_json: bool) -> None:
+    from promptcdn.url.snippets import snippets
+
+    printed = {"url": address, **snippets(address, prompt)}
+    typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup.value])
+
+
+def _request(given: dict[str, str | None]) -> "Request":
+    from promptcdn import problems
+    from promptcdn.url import parse as grammar
+    from promptcdn.url.parameters import CALENDARS
+
+    try:
+        request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
+        grammar.require_built(request.asked)
+    except problems.Problem as problem:
+        fail(str(problem))
+    seed = given["seed"]
+    if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
+        typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
+    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
+        fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
+    return request
+
+
+def _query(said: dict[str, str | None]) -> bytes:
+    """Bytes of the terminal that are no text go on as they are: the grammar says what is wrong with them."""
+    given = {name: value for name, value in said.items() if value}
+    return urlencode(given, errors="surrogateescape").encode()
+
+
+def _base(said: str | None) -> str:
+    """What a URL begins with: what was said, the public URL of the settings, or where the service listens."""
+    from promptcdn import settings
+
+    if said is not None:
+        if re.fullmatch(settings.PUBLIC_URL, said) is None:
+            fail(f'--base="{said}": say it like https://pictures.example.org')
+        return said.rstrip("/")
+    try:
+        chosen = settings.load()
+    except BadSettings as wrong:
+        fail(str(wrong))
+    return chosen.public_url or chosen.address(chosen.port)

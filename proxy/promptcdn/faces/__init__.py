@@ -1,0 +1,1 @@
+"""The HTTP faces: routes, and answers as each reader is shown them."""

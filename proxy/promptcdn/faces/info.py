@@ -1,0 +1,53 @@
+"""What is known of a URL, as the JSON of `/info`: makes nothing, writes nothing."""
+
+from collections.abc import Iterable, Iterator
+
+from promptcdn.cdn import Cdn
+from promptcdn.readers.answers import Look, State
+from promptcdn.url import parse as grammar
+from promptcdn.url.request import Asked, Delivery, Request, as_drawn, departures
+from promptcdn.url.snippets import snippets
+
+# What a pool is as a whole: the first of these that any of its pictures is.
+_STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "removed")
+
+
+async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
+    """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
+    asked, delivery = request.asked, request.delivery
+    looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
+    one = None if asked.seed is None else looks[0]
+    # What is offered for pasting must be drawn there too, where nothing goes to the nearest that is offered.
+    pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
+    url = grammar.canonical_url(pasted, delivery)
+    return {
+        "content_key": one and one.content_key,
+        "state": one.state if one else _whole(look.state for look in looks),
+        "permalink": one and grammar.permalink(one.content_key, delivery),
+        "url": url,
+        "as_asked": asked.parameters(),
+        "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
+        "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
+        "snippets": snippets(public_url + url, asked.prompt),
+        "notes": [*request.notes, *departures(asked, looks[0].resolved), *_stand_ins(looks)],
+    }
+
+
+def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
+    for look in looks:
+        if look.stand_in is not None:
+            yield f"the master of the picture with seed {look.seed} was lost, its rendition {look.stand_in} stands in"
+
+
+def _whole(states: Iterable[State]) -> State:
+    there = set(states)
+    return next(state for state in _STATES if state in there)
+
+
+def _variant(pasted: Asked, delivery: Delivery, look: Look) -> dict[str, object]:
+    return {
+        "seed": look.seed,
+        "state": look.state,
+        "content_key": look.content_key,
+        "url": grammar.canonical_url(pasted.seeded(look.seed), delivery),
+    }

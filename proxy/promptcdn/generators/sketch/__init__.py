@@ -1,0 +1,49 @@
+"""The `sketch` generator: no key, no network, no model, and the same pixels on every machine.
+
+What makes them the same: choices come from one stream (`stream`), shapes are computed in integers (`raster`,
+`terrain`), and of Pillow only operations are used that are integer inside or exact.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Final
+
+from promptcdn.checks import Finding
+from promptcdn.generators import Made
+from promptcdn.generators.sketch.drawing import draw
+from promptcdn.url.request import Resolved
+
+__all__ = ["Sketch", "draw"]
+
+_THREADS = 2
+
+
+class Sketch:
+    """Draws in threads of its own, so that a flood of sketches never starves other work."""
+
+    name: Final = "sketch"
+    paid: Final = False
+    refuses: Final = ""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sketch")
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        """The drawing as PNG. A cancelled call still ends its drawing, in its thread."""
+        picture = await asyncio.get_running_loop().run_in_executor(self._threads, _png, resolved, content_key)
+        return Made(picture=picture, seed_sent=resolved.seed, seed_echo=resolved.seed)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:  # noqa: ARG002 - it has one
+        return (Finding("generator", True, "sketch: needs nothing and costs nothing"),)
+
+    async def close(self) -> None:
+        """Drops what is queued; what is being drawn ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _png(resolved: Resolved, content_key: str) -> bytes:
+    file = BytesIO()
+    draw(resolved, content_key).save(file, "PNG", compress_level=1)  # the store's copy; renditions are smaller
+    return file.getvalue()

@@ -1,0 +1,71 @@
+"""The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
+
+    address    what STABILITY_HOST means
+    client     one call, from the order to the picture
+    account    what the upstream says of itself, without spending
+    line       the connection to the upstream
+    wire       the order as the protocol's message
+    answers    the stream of answers, and what it comes to
+    statuses   every gRPC status, and what it means for us
+    pauses     how long the upstream asks to be left alone
+    stubs      the SDK's messages, imported without its side effects
+
+Importing this module is cheap: grpc and the SDK come in when a `Stability` is made.
+"""
+
+from collections.abc import Sequence
+
+from promptcdn.checks import Finding
+from promptcdn.generators import Made
+from promptcdn.generators.stability.address import DEFAULT_HOST, address
+from promptcdn.url.request import Resolved
+
+TIMEOUT = 120.0
+
+
+class Stability:
+    """Makes pictures over gRPC, with the SDK's messages and never with its client (docs/stability.md says why).
+
+    `host` is text as in STABILITY_HOST, `timeout` the seconds one picture may take where the call names none,
+    connecting included.
+    Raises `ValueError` where host or key cannot be right, `SdkMissing` where stability-sdk is not installed.
+    """
+
+    name = "stability"
+    paid = True
+    refuses = ""
+
+    def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timeout: float = TIMEOUT) -> None:
+        where = address(host)
+        _check(key)
+        from promptcdn.generators.stability.client import Client  # late: 0.2 s and 30 MB, for those who pay
+
+        self._where = where
+        self._client = Client(where, key)
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"Stability({self._where.target!r}, tls={self._where.tls})"
+
+    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+        """One picture, within `seconds`. Raises `UpstreamFailed`; what the upstream's filter refused is a `Made` too.
+
+        The first call binds the generator to the running event loop.
+        """
+        return await self._client.generate(resolved, content_key, self._timeout if seconds is None else seconds)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+        """Whether the upstream is there, has `engines`, and what is left on the account."""
+        return await self._client.findings(engines)
+
+    async def close(self) -> None:
+        """Closes the connection; where a call is still under way, as soon as that ends."""
+        await self._client.close()
+
+
+def _check(key: str | None) -> None:
+    # grpc refuses such a header itself, with an error that quotes it: the key would be in the log.
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError(
+            "STABILITY_KEY holds white space or characters that no header carries (is there a line break?)"
+        )

@@ -1,0 +1,68 @@
+"""What the upstream says of itself and of the account, without spending anything: for `doctor`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from grpc.aio import AioRpcError, Channel
+
+from promptcdn.checks import Finding
+from promptcdn.generators.stability import stubs
+
+PATIENCE = 10.0
+Metadata = tuple[tuple[str, str], ...]
+
+
+async def findings(channel: Channel, metadata: Metadata, engines: Sequence[str]) -> tuple[Finding, ...]:
+    """Which of `engines` the upstream has, and the balance where it tells."""
+    listed = await _engines(channel, metadata)
+    if isinstance(listed, Finding):
+        return (listed,)
+    return (*(_engine(name, listed) for name in engines), await _balance(channel, metadata))
+
+
+async def _engines(channel: Channel, metadata: Metadata) -> dict[str, bool] | Finding:
+    """Whether each engine is ready, by its id."""
+    request, answer = stubs.engines.ListEnginesRequest, stubs.engines.Engines
+    try:
+        engines = await _call(channel, "EnginesService/ListEngines", request(), answer, metadata)
+    except AioRpcError as error:
+        advice = "check STABILITY_KEY" if error.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED") else ""
+        return Finding("engines", False, f"the upstream answered {error.code().name}", advice)
+    return {engine.id: engine.ready for engine in engines.engine}
+
+
+def _engine(name: str, listed: dict[str, bool]) -> Finding:
+    if name not in listed:
+        return Finding(
+            f"engine {name}", False, "the upstream has no such engine", f"it has: {', '.join(sorted(listed))}"
+        )
+    if not listed[name]:
+        return Finding(f"engine {name}", False, "not ready", "wait until the upstream has loaded it")
+    return Finding(f"engine {name}", True, "ready")
+
+
+async def _balance(channel: Channel, metadata: Metadata) -> Finding:
+    """Self-hosted servers have no accounts: that they do not tell is no fault."""
+    try:
+        me = await _call(
+            channel, "DashboardService/GetMe", stubs.dashboard.EmptyRequest(), stubs.dashboard.User, metadata
+        )
+        member = next((member for member in me.organizations if member.is_default), None) or me.organizations[0]
+        request = stubs.dashboard.GetOrganizationRequest(id=member.organization.id)
+        organization = await _call(
+            channel, "DashboardService/GetOrganization", request, stubs.dashboard.Organization, metadata
+        )
+    except (AioRpcError, IndexError):
+        return Finding("balance", True, "the upstream does not tell")
+    left = organization.payment_info.balance * 100  # it is told in dollars
+    return Finding("balance", left > 0, f"{left:.0f} credits", "" if left > 0 else "buy credits")
+
+
+async def _call(channel: Channel, method: str, request: Any, answer: Any, metadata: Metadata) -> Any:
+    # By its path: the SDK's stub of the engines does not import.
+    call = channel.unary_unary(
+        f"/gooseai.{method}",
+        request_serializer=type(request).SerializeToString,
+        response_deserializer=answer.FromString,
+    )
+    return await call(request, timeout=PATIENCE, metadata=metadata)

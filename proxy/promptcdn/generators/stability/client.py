@@ -1,0 +1,54 @@
+"""One call, from the order to the picture."""
+
+import time
+from collections.abc import Sequence
+
+from promptcdn import __version__
+from promptcdn.checks import Finding
+from promptcdn.generators import Made
+from promptcdn.generators.stability import account, answers, wire
+from promptcdn.generators.stability.address import Address
+from promptcdn.generators.stability.line import CONNECT_SECONDS, Lines
+from promptcdn.generators.stability.stubs import GenerationServiceStub
+from promptcdn.problems import UpstreamFailed
+from promptcdn.url.request import Resolved
+
+
+class Client:
+    """Orders pictures at one upstream."""
+
+    def __init__(self, where: Address, key: str | None) -> None:
+        self._lines = Lines(where)
+        self._metadata = _metadata(key)
+
+    async def generate(self, resolved: Resolved, content_key: str, seconds: float) -> Made:
+        """One picture, or the word that it was filtered, in so many seconds, connecting included.
+
+        Raises `UpstreamFailed`.
+        """
+        ends = time.monotonic() + seconds
+        request = wire.generation_request(resolved, content_key)
+        async with self._lines.connected(min(CONNECT_SECONDS, seconds / 2)) as channel:
+            stub = GenerationServiceStub(channel)
+            call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
+            return await answers.read(call, seed=request.image.seed[0], engine=resolved.engine)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+        """What a look at the upstream finds."""
+        target = self._lines.target
+        try:
+            async with self._lines.connected(CONNECT_SECONDS) as channel:
+                there = Finding("generator", True, f"stability at {target}")
+                return (there, *await account.findings(channel, self._metadata, engines))
+        except UpstreamFailed as failure:
+            advice = "check STABILITY_HOST, its scheme (grpc:// or grpcs://), and whether the server runs"
+            return (Finding("generator", False, f"stability at {target}: {failure.detail}", advice),)
+
+    async def close(self) -> None:
+        await self._lines.close()
+
+
+def _metadata(key: str | None) -> tuple[tuple[str, str], ...]:
+    """What goes with every call. The key goes over plain connections too: self-hosted servers ask for it."""
+    client = (("stability-client-id", "promptcdn"), ("stability-client-version", __version__))
+    return (("authorization", f"Bearer {key}"), *client) if key else client

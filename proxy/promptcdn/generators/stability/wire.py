@@ -1,0 +1,82 @@
+"""An order as the protocol's message (generation.proto, package gooseai)."""
+
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct
+
+from promptcdn.generators.stability.stubs import messages
+from promptcdn.url.request import Resolved
+
+Request = Any  # gooseai.Request: the SDK has no types
+
+# Seed 0 as the upstream is told it. There and in the SDK (client.py: `if not seed`) 0 means "any". Frozen: another
+# number would make other pictures for old URLs.
+SEED_FOR_ZERO = 2_654_435_769
+
+# The SDK's own tables (utils.py) lack k_dpmpp_sde and ddpm, and the slow presets.
+SAMPLERS: dict[str, int] = {
+    name.removeprefix("SAMPLER_").lower(): number for name, number in messages.DiffusionSampler.items()
+}
+GUIDANCE_PRESETS: dict[str, int] = {
+    name.removeprefix("GUIDANCE_PRESET_").lower(): number for name, number in messages.GuidancePreset.items()
+}
+
+
+def seed_on_the_wire(seed: int) -> int:
+    """The seed that is sent for `seed`: itself, but for 0."""
+    return seed or SEED_FOR_ZERO
+
+
+def generation_request(resolved: Resolved, content_key: str) -> Request:
+    """The message that orders one picture.
+
+    `request_id` is the content key: a self-hosted server writes it into the file, and equal calls must give equal
+    bytes. `schedule` and `adapter` stay unset: without an init image the first washes pictures out (client.py).
+    """
+    return messages.Request(
+        engine_id=resolved.engine,
+        request_id=content_key,
+        prompt=_prompts(resolved),
+        image=messages.ImageParameters(
+            width=resolved.width,
+            height=resolved.height,
+            seed=[seed_on_the_wire(resolved.seed)],
+            samples=1,
+            steps=resolved.steps,
+            transform=_transform(resolved),
+            parameters=[_step(resolved)],
+        ),
+        extras=_extras(resolved),
+    )
+
+
+def _prompts(resolved: Resolved) -> list[Any]:
+    prompts = [messages.Prompt(text=resolved.prompt)]
+    if resolved.negative_prompt:
+        unwanted = messages.PromptParameters(weight=-1.0)
+        prompts.append(messages.Prompt(text=resolved.negative_prompt, parameters=unwanted))
+    return prompts
+
+
+def _transform(resolved: Resolved) -> Any:
+    if resolved.sampler is None:
+        return None
+    # ddim is 0: by its name, never by its truth (client.py: `if sampler:` drops it). The oneof keeps its presence.
+    return messages.TransformType(diffusion=SAMPLERS[resolved.sampler])
+
+
+def _step(resolved: Resolved) -> Any:
+    step = messages.StepParameter(scaled_step=0, sampler=messages.SamplerParameters(cfg_scale=resolved.cfg_scale))
+    if resolved.guidance_preset is not None:
+        # Beside the cfg_scale: the SDK drops that here (client.py). The empty instance is as the SDK sends it.
+        step.guidance.guidance_preset = GUIDANCE_PRESETS[resolved.guidance_preset]
+        step.guidance.instances.add()
+    return step
+
+
+def _extras(resolved: Resolved) -> Struct | None:
+    if resolved.style_preset is None:
+        return None
+    extras = Struct()
+    extras.update({"$IPC": {"preset": resolved.style_preset}})  # no field of its own (client.py, api.py)
+    return extras

@@ -1,0 +1,135 @@
+"""Settings that are a mistake, in one place. What is surely one is refused; what may be one is said.
+
+`require_…` raise `ValueError`, whose text says what to do and quotes no secret: such a setting ends the start.
+`doubts` are findings: a line each at the start, and in `promptcdn doctor`. Two signing keys with one secret are refused
+in `signing`, where keys are read.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from promptcdn.checks import Finding
+
+TOKEN_MIN = 16
+# Visible ASCII: nothing else can be sent in `Authorization: Bearer …` and compared (RFC 6750 section 2.1).
+_TOKEN = re.compile(rf"[\x21-\x7e]{{{TOKEN_MIN},}}")
+
+# The widest network of which one party can be the owner: 10.0.0.0/8, and for IPv6 what registries give away.
+WIDEST = {4: 8, 6: 16}
+# Addresses that nobody on the internet has (RFC 4193, RFC 4291 section 2.5.6): all of them may be an operator's own.
+_NOBODYS = (IPv6Network("fc00::/7"), IPv6Network("fe80::/10"))
+
+_CREDENTIALS = re.compile("[@?#]")
+# What may be one half of KEY:SECRET: a colon that is neither a scheme's nor a port's.
+_ODD_COLON = re.compile(r":(?!//|[0-9]{1,5}(?:/|$))")
+
+# go-camo's, in all: of three seconds' waiting and one second's answer.
+CAMO_SECONDS = 4
+_LOCAL_NAME = re.compile(r"[^.]*|.*\.(local|localhost|lan|internal|test|home\.arpa)", re.IGNORECASE)
+_HOST = re.compile(r"https?://(\[[^]]*\]|[^/:]*)")
+
+
+def require_token(token: str) -> None:
+    """A token that can be guessed guards nothing, and one that cannot be sent is never shown."""
+    if _TOKEN.fullmatch(token) is None:
+        made = "make one with: openssl rand -hex 16"
+        raise ValueError(f"a token has at least {TOKEN_MIN} characters, all of them visible ASCII; {made}")
+
+
+def require_narrow(network: IPv4Network | IPv6Network) -> None:
+    """Whoever may be in a trusted network says who they are, and is charged for nothing."""
+    widest = WIDEST[network.version]
+    own = isinstance(network, IPv6Network) and any(network.subnet_of(known) for known in _NOBODYS)
+    if network.prefixlen < widest and not own:
+        everybody = "everybody" if network.prefixlen == 0 else "far too many"
+        allowed = f"name the proxies: an IPv{network.version} network is a /{widest} or narrower"
+        raise ValueError(f'"{network}" is {everybody}: each client in it would say who it is; {allowed}')
+
+
+def require_no_credentials(address: str) -> None:
+    """Addresses are shown: at the start, by `/readyz`, in logs. What is secret has settings of its own."""
+    if _CREDENTIALS.search(address):
+        raise ValueError("an address has no user, no password and no parameters in it: it is shown to people")
+
+
+def shown(address: str) -> str:
+    """`="address"` for a message about it, or nothing where it may hold a secret."""
+    return "" if _CREDENTIALS.search(address) or _ODD_COLON.search(address) else f'="{address}"'
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the operator chose, as far as a mistake may be seen in it.
+
+    `unlimited`: pictures cost money and no budget counts them. `secrets`: what holds each, and the secret.
+    """
+
+    misses: str = "open"
+    signing: bool = False
+    unlimited: bool = False
+    admin_token: bool = False
+    public_url: str = ""
+    wait: float = 30
+    proxy_wait: float = 3
+    secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+def doubts(chosen: Chosen) -> tuple[Finding, ...]:
+    """What the operator hardly meant, and what to do about it."""
+    return tuple(Finding("settings", False, detail, advice) for detail, advice in _doubts(chosen))
+
+
+def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:
+    if chosen.signing and chosen.misses == "open":
+        yield (
+            "PROMPTCDN_SIGNING_KEYS are set, and new pictures are for everybody: PROMPTCDN_MISSES is open",
+            "set PROMPTCDN_MISSES=signed, or take the keys out",
+        )
+    if chosen.unlimited and chosen.misses == "open":
+        yield (
+            "everybody may spend without limit: PROMPTCDN_BUDGET is unlimited and PROMPTCDN_MISSES is open",
+            "set a budget, like 100/day, or PROMPTCDN_MISSES=signed",
+        )
+    if chosen.public_url and not chosen.admin_token and not _is_local(chosen.public_url):
+        yield (
+            f"everybody at {chosen.public_url} may read /metrics and the details of /readyz",
+            "set PROMPTCDN_ADMIN_TOKEN, made with: openssl rand -hex 16",
+        )
+    if chosen.public_url.startswith("http://") and not _is_local(chosen.public_url):
+        yield (
+            f"PROMPTCDN_PUBLIC_URL is {chosen.public_url}: pages that came over https:// show no picture from there",
+            "put a certificate in front, and say https://",
+        )
+    if chosen.proxy_wait > chosen.wait:
+        yield (
+            f"PROMPTCDN_PROXY_WAIT={chosen.proxy_wait:g} has no effect: PROMPTCDN_WAIT={chosen.wait:g} is shorter",
+            "make it the shorter of the two",
+        )
+    if min(chosen.proxy_wait, chosen.wait) >= CAMO_SECONDS:
+        yield (
+            f"image proxies get a placeholder after {min(chosen.proxy_wait, chosen.wait):g} s: some give up after 4 s",
+            "set PROMPTCDN_PROXY_WAIT=3",
+        )
+    yield from _told_twice(chosen.secrets)
+
+
+def _told_twice(secrets: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """Whoever is told one of them knows what the other one guards."""
+    first: dict[str, str] = {}
+    for holder, secret in secrets:
+        if secret in first:
+            yield f"{first[secret]} and {holder} are one secret", "make up one of them anew: openssl rand -hex 32"
+        else:
+            first[secret] = holder
+
+
+def _is_local(url: str) -> bool:
+    """Whether a URL is for this machine or its own network, as far as its host says."""
+    found = _HOST.match(url)
+    host = found[1].strip("[]") if found else ""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return _LOCAL_NAME.fullmatch(host) is not None

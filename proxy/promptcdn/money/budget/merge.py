@@ -1,0 +1,92 @@
+"""What several replicas have spent, as numbers that only grow: merged by the larger one, none is lost or counts twice.
+
+Of each period, replica and engine it is known how many pictures were paid for and how many came back, and the same in
+thousandths of a credit. Whoever hears of it twice, late, or in another order knows the same in the end, so that a
+Redis that forgot all is filled again by what any replica remembers (a grow-only counter, Shapiro et al. 2011).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, Self, get_args
+
+from promptcdn.money.prices import Cost
+from promptcdn.url import seeds
+from promptcdn.url.request import Calendar
+
+# Pictures, millicredits, and as much of each as came back.
+Tally = Literal["p", "m", "rp", "rm"]
+
+UNITS: tuple[Calendar, ...] = ("hour", "day", "week", "month")
+# So far may the clocks of two replicas lie apart where a period begins.
+_SKEW = timedelta(minutes=5)
+
+
+class Field(NamedTuple):
+    """Whose number it is. As a text it is a field in Redis; of its parts only the engine may hold a bar."""
+
+    replica: str
+    engine: str
+    kind: Tally
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        replica, _, rest = text.partition("|")
+        engine, _, kind = rest.rpartition("|")
+        return cls(replica, engine, next(each for each in get_args(Tally) if each == kind))
+
+    def __str__(self) -> str:
+        return f"{self.replica}|{self.engine}|{self.kind}"
+
+
+# (period, field) → how much
+Numbers = Mapping[tuple[str, str], int]
+
+
+class Known:
+    """The numbers that one replica has heard of."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[tuple[str, str], int] = {}
+
+    def merge(self, others: Numbers) -> None:
+        for name, number in others.items():
+            self.numbers[name] = max(number, self.numbers.get(name, 0))
+
+    def beyond(self, others: Numbers) -> dict[tuple[str, str], int]:
+        """What is more here than there."""
+        return {name: number for name, number in self.numbers.items() if number > others.get(name, 0)}
+
+    def keep(self, periods: Iterable[str]) -> None:
+        """Forgets all others."""
+        kept = set(periods)
+        self.numbers = {(period, field): number for (period, field), number in self.numbers.items() if period in kept}
+
+    def own(self, replica: str, period: str, cost: Cost) -> dict[tuple[str, str], int]:
+        """What the replica must have spent in all where `cost` of it has not come back."""
+        names = {kind: (period, str(Field(replica, cost.engine, kind))) for kind in get_args(Tally)}
+        back = {kind: self.numbers.get(names[kind], 0) for kind in get_args(Tally)}
+        return {names["p"]: cost.pictures + back["rp"], names["m"]: cost.millicredits + back["rm"]}
+
+
+def costs(fields: Mapping[str, int]) -> tuple[Cost, ...]:
+    """What all replicas spent on each engine in one period, and did not get back."""
+    sums: defaultdict[tuple[str, Tally], int] = defaultdict(int)
+    for text, number in fields.items():
+        field = Field.parse(text)
+        sums[field.engine, field.kind] += number
+    each = (
+        Cost(engine, sums[engine, "p"] - sums[engine, "rp"], sums[engine, "m"] - sums[engine, "rm"])
+        for engine in sorted({engine for engine, _ in sums})
+    )
+    return tuple(cost for cost in each if cost.pictures)
+
+
+def periods(*moments: datetime) -> dict[str, datetime]:
+    """The hours, days, weeks and months that these moments lie in, and when each ends."""
+    return {seeds.period_name(unit, at): seeds.period_end(unit, at) for at in moments for unit in UNITS}
+
+
+def around(now: datetime) -> dict[str, datetime]:
+    """The periods that some replica may be spending in, by its own clock, and when each ends."""
+    return periods(now, now - _SKEW, now + _SKEW)

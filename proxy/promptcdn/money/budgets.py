@@ -1,0 +1,121 @@
+"""How much may be paid for in which period, in pictures or in credits; what is left of it, and how it is refused."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Self, cast
+
+from promptcdn import problems
+from promptcdn.money.prices import Cost, in_credits, millicredits
+from promptcdn.url import seeds
+from promptcdn.url.request import Calendar
+
+Currency = Literal["pictures", "credits"]
+
+_LIMIT = r"([0-9]{1,9})(?:(\.[0-9]{1,3})? (credits?))?/(hour|day|week|month)"
+_ALLOWED = "say how many pictures in which period, like 100/day or 100/day, 500 credits/month; or unlimited"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many pictures, or thousandths of a credit, in each UTC hour, day, week (ISO) or month."""
+
+    amount: int
+    unit: Calendar
+    currency: Currency = "pictures"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`100/day` or `12.5 credits/month`. Raises `ValueError` for anything else."""
+        match = re.fullmatch(_LIMIT, text)
+        if match is None:
+            raise ValueError(_ALLOWED)
+        whole, decimals, credits_, unit = match.groups()
+        if credits_:
+            return cls(millicredits(whole + (decimals or "")), cast("Calendar", unit), "credits")
+        return cls(int(whole), cast("Calendar", unit))
+
+    def __str__(self) -> str:
+        return f"{self.shown(self.amount)}{' credits' * (self.currency == 'credits')}/{self.unit}"
+
+    def shown(self, amount: int) -> str:
+        """An amount in this limit's currency, for people."""
+        return in_credits(amount) if self.currency == "credits" else str(amount)
+
+    def number(self, amount: int) -> float:
+        """An amount in this limit's currency, for programs."""
+        return amount / 1000 if self.currency == "credits" else amount
+
+    def of(self, cost: Cost) -> int:
+        """How much of this limit `cost` takes."""
+        return cost.millicredits if self.currency == "credits" else cost.pictures
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits that all hold at once; none is unlimited."""
+
+    each: tuple[Limit, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`100/day, 500 credits/month`, or `unlimited`. Raises `ValueError` for anything else."""
+        if text == "unlimited":
+            return cls()
+        each = tuple(Limit.parse(item) for item in re.split(", *", text))
+        if len({(limit.unit, limit.currency) for limit in each}) < len(each):
+            raise ValueError("two limits in one period and currency: say the smaller alone")
+        return cls(each)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.each)) or "unlimited"
+
+
+@dataclass(frozen=True)
+class Left:
+    """What was used of a limit in the period that ends at `until`; amounts as in the limit."""
+
+    limit: Limit
+    used: int
+    until: datetime
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit.amount - self.used)
+
+    def allows(self, cost: Cost) -> bool:
+        """Whether this may still be paid. What costs nothing always may, also where a smaller limit was set since."""
+        return self.limit.of(cost) <= self.left
+
+    def values(self) -> dict[str, str | float]:
+        """For JSON and metrics; credits as credits."""
+        number = self.limit.number
+        return {
+            "limit": str(self.limit),
+            "currency": self.limit.currency,
+            "period": self.limit.unit,
+            "amount": number(self.limit.amount),
+            "used": number(self.used),
+            "left": number(self.left),
+            "until": self.until.isoformat(),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.limit.shown(self.left)} of {self.limit} left"
+
+
+def said(lefts: Sequence[Left]) -> str:
+    """What is left of everything, in one line."""
+    return ", ".join(map(str, lefts)) or "unlimited"
+
+
+def refusal(spent: Sequence[Left], cost: Cost, now: datetime) -> problems.Problem:
+    """The 503 for a picture that these limits do not allow: when the last of them begins anew, it is possible."""
+    last = max(spent, key=lambda left: left.until)
+    which = ", ".join(
+        f"{left.limit} ({left.limit.shown(left.left)} left, {left.limit.shown(left.limit.of(cost))} needed)"
+        for left in spent
+    )
+    detail = f"the budget is spent: {which}; the next pictures from {seeds.period_name('hour', last.until)} UTC"
+    return problems.Problem(problems.BUDGET_SPENT, detail, retry_after=int((last.until - now).total_seconds()) + 1)

@@ -1,0 +1,60 @@
+"""Conditional requests (RFC 9110 section 13): what a client says it has, and whether that is what it would get."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import Self
+
+from promptcdn.readers import fields
+from promptcdn.readers.headers import Rendition
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
+_OURS = re.compile(r'(?:W/)?"([0-9a-f]{16})\.[0-9a-f]{16}"')
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`If-None-Match`, or where there is none `If-Modified-Since` (section 13.2.2: the tags go first).
+
+    `tags` are as sent, `W/` and all; they are compared weakly (section 13.1.2). `since` is in Unix seconds.
+    """
+
+    tags: tuple[str, ...] = ()
+    anything: bool = False
+    since: float | None = None
+
+    @classmethod
+    def parse(cls, if_none_match: Sequence[str], if_modified_since: str | None = None) -> Self:
+        """The condition in these field lines. A date that is none is no condition (section 13.1.3)."""
+        if if_none_match:
+            lines = fields.first(if_none_match)
+            tags = (match[0] for line in lines for match in _ENTITY_TAG.finditer(line))
+            return cls(tuple(islice(tags, fields.ENTRIES_MAX)), anything=any(line.strip() == "*" for line in lines))
+        return cls(since=_seconds(if_modified_since))
+
+    def is_met_by(self, rendition: Rendition, *, was_there: bool) -> bool:
+        """Whether 304 says it all about a picture. What was made for this very request, nobody but its tag can know."""
+        if was_there and self.since is not None:
+            return rendition.made_at <= self.since
+        return (was_there and self.anything) or rendition.etag in (tag.removeprefix("W/") for tag in self.tags)
+
+    def tag_of(self, content_key: str) -> str | None:
+        """The tag by which the client says that it has some rendition of this picture.
+
+        Where none is stored, that is enough: its pixels never change, and nobody pays to say "unchanged". `*` is no
+        claim, since it holds for what exists, and what exists is then unknown.
+        """
+        ours = ((tag, _OURS.fullmatch(tag)) for tag in self.tags)
+        return next((tag for tag, match in ours if match and match[1] == content_key[:16]), None)
+
+
+NOTHING = Condition()
+
+
+def _seconds(date: str | None) -> float | None:
+    try:
+        return None if date is None else parsedate_to_datetime(fields.text(date)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""What several replicas of the service do together, over one Redis."""

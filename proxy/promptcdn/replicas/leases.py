@@ -1,0 +1,193 @@
+"""Leases: who makes a picture, of all the replicas that share one Redis. Those of one machine are `lock_files`.
+
+    SET NX PX → work, renewed meanwhile → delete, and say so to those who wait
+
+A lease saves money and guards nothing: who loses it goes on, and the store takes one picture a key whoever makes it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from promptcdn.replicas.connection import Link, RedisDown
+
+log = logging.getLogger(__name__)
+
+SECONDS = 15.0
+# In a lease's length. One that Redis forgot is its holder's again before a budget is refilled, and before others pay.
+_RENEWALS = 15
+ENDS = "promptcdn:ends"
+# Whoever was killed tells nobody that its lease ended.
+_TRIES_APART = 1.0
+# How soon after Redis is back leases are ended that could not be.
+_BACK_SECONDS = 0.1
+
+# ARGV: the token, milliseconds, and 1 where a lease that is free may be taken. Gives 0 where it is taken from now on,
+# for how many milliseconds another one's holds, or -1 where it is free and stays so.
+# The link may send a command twice, and must not be told by the second that the first one's lease is taken. So taking
+# renews too, also what a Redis forgot, or never heard because it was away.
+_TAKE = """
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] then return redis.call('pttl', KEYS[1]) end
+if not holder and ARGV[3] ~= '1' then return -1 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 0
+"""
+# Who waits is told of it, whosever the lease is by now; where nothing may be published they find out by trying.
+_END = """
+if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
+redis.pcall('publish', ARGV[2], ARGV[3])
+"""
+
+
+class Leases(Protocol):
+    """Leave to work on a key, for one at a time."""
+
+    def held(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Waits until nobody else works on `key`, and keeps others waiting until the block ends."""
+
+    async def taken(self, key: str) -> bool:
+        """Whether somebody works on `key` now, as far as is known."""
+
+    async def close(self) -> None: ...
+
+
+class Alone:
+    """Where there is nobody else."""
+
+    def held(self, key: str) -> AbstractAsyncContextManager[None]:
+        del key
+        return contextlib.nullcontext()
+
+    async def taken(self, key: str) -> bool:
+        del key
+        return False
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Nested:
+    """Leases of a machine's processes within those of all machines: of one machine, one process asks for the latter."""
+
+    def __init__(self, machine: Leases, all_machines: Leases) -> None:
+        self._machine = machine
+        self._all = all_machines
+
+    @asynccontextmanager
+    async def held(self, key: str) -> AsyncIterator[None]:
+        async with self._machine.held(key), self._all.held(key):
+            yield
+
+    async def taken(self, key: str) -> bool:
+        return await self._machine.taken(key) or await self._all.taken(key)
+
+    async def close(self) -> None:
+        await self._machine.close()
+        await self._all.close()
+
+
+class RedisLeases:
+    """Leases of `seconds`, renewed all the time. While Redis is down everybody works on, each for themselves."""
+
+    def __init__(self, link: Link, seconds: float = SECONDS) -> None:
+        self._link = link
+        self._seconds = seconds
+        self._milliseconds = str(int(seconds * 1000))
+        # Events live for as long as somebody awaits them.
+        self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._hearing: asyncio.Task[None] | None = None
+        self._late_ends: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def held(self, key: str) -> AsyncIterator[None]:
+        lease, token = _name(key), secrets.token_hex(16)
+        is_asked_for = not self._link.down
+        try:
+            await self._take(lease, token, key)
+            renewing = asyncio.create_task(self._renew(lease, token))
+            try:
+                yield
+            finally:
+                renewing.cancel()
+        finally:
+            try:
+                await self._run(_END, lease, token, ENDS, key)
+            except RedisDown:
+                # Also where Redis went down over the taking: it may have been carried out, or be when Redis goes on.
+                if is_asked_for:
+                    ending = asyncio.create_task(self._end_later(lease, token, key))
+                    self._late_ends.add(ending)
+                    ending.add_done_callback(self._late_ends.discard)
+
+    async def taken(self, key: str) -> bool:
+        try:
+            return bool(await self._link.call(lambda redis: redis.exists(_name(key))))
+        except RedisDown:
+            return False
+
+    async def close(self) -> None:
+        tasks = [*self._late_ends, *filter(None, [self._hearing])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take(self, lease: str, token: str, key: str) -> None:
+        """Takes the lease as soon as it is free; without one, at once, where Redis is down.
+
+        A lease that is gone before its time, and nobody said that it ended, was forgotten by Redis and not by its
+        holder, who takes it again when it is to be renewed: it is waited for.
+        """
+        loop, held_until, ended = asyncio.get_running_loop(), 0.0, asyncio.Event()
+        try:
+            while True:
+                may = "1" if ended.is_set() or loop.time() >= held_until else "0"
+                # Before the try, or an end between the two would not be heard.
+                ended = self._ended.setdefault(key, asyncio.Event())
+                left = await self._run(_TAKE, lease, token, self._milliseconds, may)
+                if left == 0:
+                    break
+                if left > 0:
+                    held_until = loop.time() + left / 1000
+                self._hear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_TRIES_APART):
+                        await ended.wait()
+        except RedisDown:
+            log.debug("no lease of %s: each replica for itself", key)
+
+    async def _renew(self, lease: str, token: str) -> None:
+        """Until it is cancelled. A lease that was lost stays lost, and the work goes on."""
+        while True:
+            await asyncio.sleep(self._seconds / _RENEWALS)
+            with contextlib.suppress(RedisDown):
+                await self._run(_TAKE, lease, token, self._milliseconds, "1")
+
+    async def _run(self, script: str, lease: str, *arguments: str) -> Any:
+        return await self._link.script(script, [lease], *arguments)
+
+    async def _end_later(self, lease: str, token: str, key: str) -> None:
+        """As soon as Redis is back: nobody need wait until the lease has run out."""
+        while True:
+            await asyncio.sleep(_BACK_SECONDS)
+            with contextlib.suppress(RedisDown):
+                await self._run(_END, lease, token, ENDS, key)
+                return
+
+    def _hear(self) -> None:
+        """One subscription for all who wait here for a lease."""
+        if self._hearing is None:
+            self._hearing = asyncio.create_task(self._link.hear(ENDS, self._wake))
+
+    def _wake(self, key: str) -> None:
+        if event := self._ended.pop(key, None):
+            event.set()
+
+
+def _name(key: str) -> str:
+    return f"promptcdn:lease:{key}"

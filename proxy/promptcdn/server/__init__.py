@@ -1,0 +1,109 @@
+"""uvicorn, set up for this service: its own `Date`, no access log (it prints prompts), a drain before the end."""
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from promptcdn.observer import UNOBSERVED, Observer
+from promptcdn.problems import BadSettings
+from promptcdn.server.descriptors import BoundedConnections
+from promptcdn.server.request_limits import GuardedHeads
+
+_BACKLOG = 2048
+# How long a client may read nothing while an answer waits for it: a phone may go through a tunnel.
+READ_SECONDS = 30
+# How much of an answer the kernel takes ahead of the client: left to itself megabytes, for each that reads nothing.
+_UNSENT_MAX = 256 * 1024
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A listening socket's beginnings. Raises `BadSettings` where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":
+        # Connections have these from the socket that listens.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * READ_SECONDS)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_MAX)
+    try:
+        bound.bind((host, port))
+        # Listening now, not when the application is ready: two servers can bind one address, only one can listen.
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        busy = (
+            "the port is in use: choose another with --port or PORT"
+            if error.errno == errno.EADDRINUSE
+            else error.strerror
+        )
+        raise BadSettings(f"{host}:{port}: {busy}") from error
+    return bound
+
+
+class _Server(uvicorn.Server):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[], None],
+        on_hangup: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._on_stop = on_stop
+        self._on_hangup = on_hangup
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        if hasattr(signal, "SIGHUP"):  # Windows has none
+            # Left alone it would kill, and what is being made and paid for with it.
+            on_hangup = self._on_hangup or partial(self.handle_exit, signal.SIGTERM, None)
+            self._loop.add_signal_handler(signal.SIGHUP, on_hangup)
+        self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn tells the application only after all connections have ended, which wait for the application.
+        self._loop.call_soon_threadsafe(self._on_stop)
+        super().handle_exit(sig, frame)
+
+
+def run(
+    app: ASGIApp,
+    bound: socket.socket,
+    grace: float,
+    on_ready: Callable[[], None],
+    on_stop: Callable[[], None],
+    on_hangup: Callable[[], None] | None = None,
+    observer: Observer = UNOBSERVED,
+    connections: BoundedConnections | None = None,
+) -> None:
+    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the
+    event loop: `on_ready` once it answers, `on_stop` as soon as a signal came, `on_hangup` at each SIGHUP, which ends
+    the service as SIGTERM does where there is no such call."""
+    heads: Any = partial(GuardedHeads, observer=observer, connections=connections)  # uvicorn only calls it
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        http=heads,
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        access_log=False,
+        log_config=None,
+        # Its warnings are one a bad request: whoever sends a million would fill the log with them.
+        log_level=logging.ERROR,
+        timeout_graceful_shutdown=max(1, int(grace)),
+    )
+    _Server(config, on_ready, on_stop, on_hangup).run([bound])

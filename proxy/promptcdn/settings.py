@@ -1,0 +1,349 @@
+"""Settings from the environment (and `.env`), as one typed frozen object. An empty one is as good as unset."""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from promptcdn import misconfiguration
+from promptcdn.guard.authorisation import Misses
+from promptcdn.money.budgets import Limits
+from promptcdn.money.prices import Prices
+from promptcdn.money.rates import Rate
+from promptcdn.problems import BadSettings
+from promptcdn.readers.clients import TrustedProxies
+from promptcdn.url import engines
+from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
+from promptcdn.url.request import Defaults
+from promptcdn.url.signing import SigningKeys
+
+PREFIX = "PROMPTCDN_"
+PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
+_STORE_ID = r"[0-9a-f]{32}"
+_STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
+REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
+
+
+def _size(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    width, _, height = text.partition("x")
+    sides = tuple(int(side) if side.isascii() and side.isdigit() else 0 for side in (width, height))
+    if any(side % SIDE_STEP or not SIDE_MIN <= side <= SIDE_MAX for side in sides):
+        raise ValueError(f"say it like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}")
+    return sides
+
+
+def _listed(text: object) -> object:
+    return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
+
+
+def _signing_keys(text: object) -> object:
+    return SigningKeys.parse(text) if isinstance(text, str) else text
+
+
+def require_store(url: str) -> None:
+    """Raises `ValueError`, with what to say instead, where this is no address of a store, or has a secret in it."""
+    disk = url.startswith("disk:")
+    if not disk:
+        misconfiguration.require_no_credentials(url)
+    if re.fullmatch(_STORE_URL, url) is None:
+        raise ValueError("say it like disk:PATH or s3://bucket/prefix")
+    for name in () if disk else ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        try:
+            misconfiguration.require_no_credentials(os.environ.get(name, ""))
+        except ValueError as wrong:
+            raise ValueError(f"{name}: {wrong}") from None
+
+
+def _require_store_id(text: str) -> None:
+    if re.fullmatch(_STORE_ID, text) is None:
+        raise ValueError("say the 32 hexadecimal digits that promptcdn doctor shows")
+
+
+# What is kept as text, and read by the room that it is for; each raises `ValueError` with what to say.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "budget": Limits.parse,
+    "prices": Prices.parse,
+    "client_rate": Rate.parse,
+    "trusted_proxies": TrustedProxies.parse,
+    "store": require_store,
+    "store_id": _require_store_id,
+    "stability_host": misconfiguration.require_no_credentials,
+}
+# Their values may be said, unless a secret seems to be in one.
+_ADDRESSES = ("store", "stability_host", "public_url")
+
+
+class Settings(BaseSettings):
+    """Every setting, what it is and what it means when empty."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    generator: Literal["auto", "sketch", "stability"] = Field(
+        "auto", description="What makes pictures. auto: stability where a key or a host is set, else sketch."
+    )
+    stability_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("STABILITY_KEY"), description="The upstream's key. Empty: none is sent."
+    )
+    stability_host: str | None = Field(
+        None,
+        validation_alias=AliasChoices("STABILITY_HOST"),
+        description="The upstream, like grpcs://host:443 or grpc://localhost:50051. Empty: the hosted service.",
+    )
+    engine: str | None = Field(None, description=f"The default engine. Empty: {engines.DEFAULT_ENGINE}.")
+    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="The engines that URLs may name, with commas. Empty: the default engine alone."
+    )
+    size: Annotated[Size | None, NoDecode, BeforeValidator(_size)] = Field(
+        None, description="The default size, like 1024x1024. Empty: the engine's own."
+    )
+    steps: int = Field(30, ge=10, le=50, description="The default number of steps.")
+    store: str = Field(
+        "",
+        description="Where pictures live: disk:PATH or s3://bucket/prefix, without keys in it."
+        " Empty: the folder store in the data folder.",
+    )
+    store_id: str = Field(
+        "",
+        description="The id of that store, as promptcdn doctor shows it: with another one nothing is made."
+        " Empty: the one that the data folder and Redis remember.",
+    )
+    data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
+    memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
+    redis_url: SecretStr | None = Field(
+        None,
+        description="The Redis that all replicas share, like redis://:password@host:6379/0, rediss:// over TLS."
+        " Empty: none, each replica is on its own.",
+    )
+    misses: Misses = Field(
+        "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
+    )
+    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(_signing_keys)] = Field(
+        SigningKeys(),
+        exclude=True,  # from every dump of the settings
+        description="The keys of signed URLs, like id:secret,id2:secret2; the first signs.",
+    )
+    deny: Path | None = Field(
+        None,
+        repr=False,  # its name may tell what is in it
+        description="A file of words and patterns that new pictures' prompts must not have. Empty: none.",
+    )
+    admin_token: SecretStr | None = Field(
+        None,
+        description="Whoever shows it may take pictures down, and see the details of readiness and metrics;"
+        f" {misconfiguration.TOKEN_MIN} characters or more."
+        " Empty: nobody may, and everybody sees them.",
+    )
+    budget: str = Field(
+        "",
+        description="What may be paid for, like 100/day or 100/day, 500 credits/month; or unlimited."
+        " Empty: 100/day if pictures cost.",
+    )
+    prices: str = Field(
+        "",
+        description="Credits for a picture by engine, like my-engine=1.5, other=0. Empty: the hosted service's prices.",
+    )
+    client_rate: str = Field(
+        "",
+        description="How many new pictures one client may start, like 60/minute, or unlimited. "
+        "Empty: 60/minute if they cost, else unlimited.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="The proxies whose word on client addresses counts, like 127.0.0.1, 10.0.0.0/8, ::1."
+        f" Networks are no wider than /{misconfiguration.WIDEST[4]}, of IPv6 /{misconfiguration.WIDEST[6]}."
+        " Empty: none.",
+    )
+    variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
+    wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
+    proxy_wait: float = Field(
+        3, ge=0, le=10, description="How many seconds an image proxy waits before it gets a placeholder: go-camo has 4."
+    )
+    upstream_timeout: float = Field(
+        120, ge=1, le=600, description="The deadline of one call to the upstream, in seconds."
+    )
+    concurrency: int = Field(8, ge=1, le=256, description="How many pictures are made at once.")
+    queue: int = Field(64, ge=0, le=10000, description="How many more may wait to be made.")
+    grace: float = Field(25, ge=0, le=600, description="How many seconds pictures under way have once it stops.")
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        8080, ge=0, le=65535, validation_alias=AliasChoices("PORT"), description="The port; 0 takes any that is free."
+    )
+    public_url: str = Field("", description="Where people reach this service, for snippets. Empty: where it listens.")
+
+    log: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_hits: bool = Field(False, description="Whether answers from memory have a line too.")
+
+    @field_validator(*_READERS)
+    @classmethod
+    def _can_be_read(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text:
+            _READERS[str(info.field_name)](text)
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and re.fullmatch(REDIS_URL, url.get_secret_value()) is None:
+            raise ValueError("say it like redis://:password@host:6379/0, or rediss:// for TLS")
+        return url
+
+    @field_validator("admin_token")
+    @classmethod
+    def _cannot_be_guessed(cls, token: SecretStr | None) -> SecretStr | None:
+        if token:
+            misconfiguration.require_token(token.get_secret_value())
+        return token
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_url(cls, text: str) -> str:
+        if text and re.fullmatch(PUBLIC_URL, text) is None:
+            raise ValueError("say it like https://pictures.example.org")
+        return text.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.generator == "stability" and not (self.stability_key or self.stability_host):
+            raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
+        if self.misses == "signed" and not self.signing_keys.ids:
+            raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
+        drawer = engines.engine(self.defaults.engine)
+        if self.size and not drawer.allows(self.size):
+            nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
+            raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
+        return self
+
+    @property
+    def makes(self) -> Literal["sketch", "stability"]:
+        """The generator in use."""
+        if self.generator == "auto":
+            return "stability" if self.stability_key or self.stability_host else "sketch"
+        return self.generator
+
+    @property
+    def defaults(self) -> Defaults:
+        """What is filled into the blanks of a request. `sketch` has one engine, whatever is set for others."""
+        engine = engines.SKETCH if self.makes == "sketch" else self.engine or engines.DEFAULT_ENGINE
+        offered = (engine,) if self.makes == "sketch" else tuple(dict.fromkeys((engine, *self.engines)))
+        return Defaults(self.makes, engine, offered, self.size, self.steps)
+
+    def address(self, port: int) -> str:
+        """Where a browser on this machine finds the service; a host that stands for all addresses is none to open."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def store_url(self) -> str:
+        """Where pictures live, `disk:PATH` or `s3://bucket/prefix`."""
+        return self.store or f"disk:{self.data_dir.absolute() / 'store'}"
+
+    @property
+    def store_setting(self) -> str:
+        """The name of the setting that says where pictures live."""
+        return PREFIX + ("STORE" if self.store else "DATA_DIR")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may stand in no log, whoever says it."""
+        held = (
+            secret.get_secret_value() for secret in (self.stability_key, self.admin_token, self.redis_url) if secret
+        )
+        signing = (secret.decode() for _, secret in self.signing_keys.secrets)
+        aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        redis = _password(self.redis_url.get_secret_value()) if self.redis_url else ()
+        return (*held, *signing, *redis, *(os.environ.get(name, "") for name in aws))
+
+    @property
+    def chosen(self) -> misconfiguration.Chosen:
+        """What `misconfiguration` looks at."""
+        hosted = self.makes == "stability" and not self.stability_host
+        keys = {"STABILITY_KEY": self.stability_key, f"{PREFIX}ADMIN_TOKEN": self.admin_token}
+        signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
+        return misconfiguration.Chosen(
+            misses=self.misses,
+            signing=bool(self.signing_keys.ids),
+            unlimited=hosted and not self.limits(paid=True).each,
+            admin_token=self.admin_token is not None,
+            public_url=self.public_url,
+            wait=self.wait,
+            proxy_wait=self.proxy_wait,
+            secrets=(*((name, key.get_secret_value()) for name, key in keys.items() if key), *signing),
+        )
+
+    def limits(self, *, paid: bool) -> Limits:
+        """The budget; unlimited must be said where pictures cost money."""
+        return Limits.parse(self.budget or ("100/day" if paid else "unlimited"))
+
+    def rate(self, *, paid: bool) -> Rate | None:
+        """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
+        return Rate.parse(self.client_rate or ("60/minute" if paid else "unlimited"))
+
+
+def load(host: str | None = None, port: int | None = None) -> Settings:
+    """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
+    try:
+        wrong = list(_strange_names({**dotenv_values(".env"), **os.environ}))
+    except UnicodeDecodeError as error:
+        raise BadSettings(".env: it is not UTF-8") from error
+    # By its alias: under its own name it would stand beside what the environment says, not before it.
+    said: dict[str, Any] = {"host": host, "PORT": port}
+    try:
+        settings = Settings(**{name: value for name, value in said.items() if value is not None})
+    except ValidationError as error:
+        wrong += [_line(detail) for detail in error.errors()]
+    if wrong:
+        raise BadSettings("\n".join(wrong))
+    return settings
+
+
+def _strange_names(names: Iterable[str]) -> Iterable[str]:
+    known = [PREFIX + name.upper() for name, field in Settings.model_fields.items() if field.validation_alias is None]
+    for name in sorted(name.upper() for name in names):
+        if not name.startswith(PREFIX) or name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        yield f"{name}: no such setting" + (f", did you mean {close[0]}?" if close else "")
+
+
+def _password(url: str) -> tuple[str, ...]:
+    """The URL's password, as it stands there and as it is sent."""
+    password = urlsplit(url).password or ""
+    return (password, unquote(password))
+
+
+def _line(detail: Any) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if not detail["loc"]:
+        return message
+    name = str(detail["loc"][0])
+    field = Settings.model_fields.get(name)
+    shown = PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+    if any(word in shown for word in ("KEY", "TOKEN", "REDIS")):
+        return f"{shown}: {message}"
+    value = misconfiguration.shown(str(detail["input"])) if name.lower() in _ADDRESSES else f'="{detail["input"]}"'
+    return f"{shown}{value}: {message}"

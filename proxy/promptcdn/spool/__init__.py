@@ -1,0 +1,231 @@
+"""The spool: what was paid for and is not settled yet, where a kill -9 loses nothing.
+
+    entries    what an entry is, and how it is written
+    folder     where entries lie, shared by the processes of one machine
+
+What a generator answered goes here before anything else can fail, and stays until its picture and binding, or its
+verdict, are stored. What the disk does not take is held in memory; while the store does not take that either, nothing
+more is paid for.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptcdn.checks import Finding
+from promptcdn.problems import StoreUnknown
+from promptcdn.spool.entries import Order, Paid
+from promptcdn.spool.folder import SpoolFolder
+from promptcdn.stores import volumes as place
+
+__all__ = ["Order", "Paid", "Spool"]
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 2_000_000_000
+MOST_ENTRIES = 10_000
+# How often requests that the store does not answer may cause a look at the folder.
+LOOKS_APART = 1.0
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What memory knows of an entry that waits."""
+
+    order: Order
+    filtered: bool
+    made_at: int
+    size: int
+
+
+class Spool:
+    """Holds paid answers until they are dropped. An entry *waits* once the store did not take it, or its maker died."""
+
+    def __init__(self, folder: Path) -> None:
+        """A folder that cannot be used is no error: `finding` says so, and memory takes what it can."""
+        self._folder = SpoolFolder(folder)
+        self._waiting: dict[str, _Waiting] = {}
+        self._by_url: dict[str, str] = {}
+        self._unwritten: dict[str, Paid] = {}
+        self._aside = 0
+        self._trouble = ""
+        self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._forgets = place.forgets(folder)
+        with contextlib.suppress(StoreUnknown), self._watched():
+            self._folder.open()
+
+    @property
+    def depth(self) -> int:
+        """How many paid answers wait."""
+        return len(self._waiting)
+
+    def waiting(self) -> tuple[str, ...]:
+        """The content keys of all that wait, the one tried last at the end."""
+        return tuple(self._waiting)
+
+    def holds(self, content_key: str) -> bool:
+        """Whether the answer to this order waits."""
+        return content_key in self._waiting
+
+    def refuses(self, content_key: str) -> bool:
+        """Whether what waits is the upstream's refusal."""
+        return content_key in self._waiting and self._waiting[content_key].filtered
+
+    def ordered(self, as_asked_key: str) -> Order | None:
+        """As what this URL's picture was ordered, if the picture waits: the URL may not be bound yet."""
+        waiting = self._waiting.get(self._by_url.get(as_asked_key, ""))
+        return None if waiting is None or waiting.filtered else waiting.order
+
+    async def put(self, paid: Paid) -> Paid:
+        """Holds `paid` from now on; gives what is held, as another process may have been first. Never fails."""
+        try:
+            return await self._write(paid)
+        except StoreUnknown:
+            self._unwritten[paid.order.content_key] = paid
+            return paid
+
+    async def get(self, content_key: str) -> Paid | None:
+        """The entry, waiting or not; what cannot be read is not there."""
+        if (unwritten := self._unwritten.get(content_key)) is not None:
+            return unwritten
+        with contextlib.suppress(StoreUnknown), self._watched():
+            return await self._folder.read(content_key)
+        return None
+
+    def wait(self, paid: Paid, why: str) -> None:
+        """It is not settled, for this reason: it is answered from here, and tried again, until it is dropped."""
+        key = paid.order.content_key
+        if not self._waiting:
+            log.warning("what is paid for waits in the spool: %s", why)
+        if key in self._unwritten and key not in self._waiting:
+            log.error("neither the store nor the spool takes %s: it is in memory only", key)
+        self._waiting.pop(key, None)
+        self._waiting[key] = _Waiting(paid.order, paid.made.filtered, paid.made_at, len(paid.made.picture))
+        self._by_url[paid.order.as_asked_key] = key
+
+    async def drop(self, content_key: str) -> None:
+        """Forgets an entry that is settled; one that is gone is no error, and one that stays is settled again."""
+        with contextlib.suppress(StoreUnknown), self._watched():
+            await self._folder.remove(content_key)
+        self._forget(content_key)
+
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        """Gives up an entry that was made before a purge; `moment` in Unix seconds."""
+        paid = await self.get(content_key)
+        # Made times are whole seconds: of the same one, it may have been made after the purge.
+        if paid is not None and paid.made_at < int(moment):
+            await self.drop(content_key)
+
+    async def set_aside(self, content_key: str) -> None:
+        """Gives up an entry that nothing can be made of. Its file stays, for the operator to look at."""
+        with contextlib.suppress(StoreUnknown), self._watched():
+            await self._folder.set_aside(content_key)
+        self._forget(content_key)
+
+    async def secure(self) -> None:
+        """Writes what waits in memory only. Raises `StoreUnknown` where that fails: one more would be at risk too."""
+        for key in [key for key in self._unwritten if key in self._waiting]:
+            try:
+                await self._write(self._unwritten[key])
+            except StoreUnknown as unknown:
+                detail = f"neither the store nor the spool takes what is paid for: {unknown.detail}"
+                raise StoreUnknown(detail) from None
+            self._unwritten.pop(key, None)
+
+    async def refresh(self, age: float = 0.0) -> None:
+        """Looks at the folder: what other processes left there waits from now on, what they settled no longer does.
+
+        Entries younger than `age` seconds are in the hands of the process that made them. Without `age` there is one
+        look a second at most, however many ask.
+        """
+        async with self._looking:
+            now = asyncio.get_running_loop().time()
+            if not age and now < self._looked_at + LOOKS_APART:
+                return
+            before = self.waiting()
+            with contextlib.suppress(StoreUnknown):
+                there = await self._folder.listed()
+                await self._take_over(key for key, at in there.items() if time.time() - at >= age)
+                for key in before:
+                    if key not in there and key not in self._unwritten:
+                        self._forget(key)
+                self._aside = await self._folder.aside()
+            self._looked_at = self._looked_at if age else now
+
+    async def recover(self) -> None:
+        """Sees whether a disk that gave trouble is well again, and writes what is in memory only."""
+        with contextlib.suppress(StoreUnknown), self._watched():
+            if self._trouble:
+                await self._folder.probe()
+                self._require_place(0)
+                self._see("")
+        with contextlib.suppress(StoreUnknown):
+            await self.secure()
+
+    def finding(self, now: float) -> Finding:
+        """Whether it can be written, and what waits. `now` in Unix seconds."""
+        oldest = min((waiting.made_at for waiting in self._waiting.values()), default=now)
+        said = (
+            self._trouble and f"{self._folder.root} takes nothing: {self._trouble}",
+            f"{self.depth} waiting for the store, the oldest for {max(0, now - oldest):.0f} s"
+            if self.depth
+            else "empty",
+            self._unwritten and f"{len(self._unwritten)} in memory only",
+            self._aside and f"{self._aside} set aside in {self._folder.root / 'corrupt'}",
+            self._forgets,
+        )
+        advice = "make room, or let the service write its data folder" if self._trouble else ""
+        return Finding("spool", not self._trouble, "; ".join(str(part) for part in said if part), advice)
+
+    async def close(self) -> None:
+        with contextlib.suppress(StoreUnknown):
+            await self.secure()
+        for key in self._unwritten:
+            log.error("neither the store nor the spool took %s: it is lost", key)
+        await self._folder.close()
+
+    async def _write(self, paid: Paid) -> Paid:
+        """What the disk holds under this key from now on. Raises `StoreUnknown`."""
+        with self._watched():
+            self._require_place(len(paid.made.picture))
+            held = await self._folder.write(paid)
+        self._see("")
+        return held
+
+    def _require_place(self, size: int) -> None:
+        if self.depth >= MOST_ENTRIES or sum(one.size for one in self._waiting.values()) + size > MOST_BYTES:
+            raise StoreUnknown("the spool is full")
+
+    async def _take_over(self, keys: Iterator[str]) -> None:
+        for key in keys:
+            if key not in self._waiting and (paid := await self.get(key)) is not None:
+                self.wait(paid, "left over")
+
+    def _forget(self, content_key: str) -> None:
+        self._unwritten.pop(content_key, None)
+        if (gone := self._waiting.pop(content_key, None)) is not None:
+            self._by_url.pop(gone.order.as_asked_key, None)
+            if not self._waiting:
+                log.info("nothing waits in the spool any more")
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Remembers what trouble the disk gives."""
+        try:
+            yield
+        except StoreUnknown as unknown:
+            self._see(unknown.detail)
+            raise
+
+    def _see(self, trouble: str) -> None:
+        """Says once that the disk gives trouble, and once that it is well again."""
+        if trouble and not self._trouble:
+            log.error("the spool takes nothing: %s", trouble)
+        if self._trouble and not trouble:
+            log.info("the spool takes what is paid for again")
+        self._trouble = trouble

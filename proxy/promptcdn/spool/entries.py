@@ -1,0 +1,56 @@
+"""Entries of the spool, and the objects that they are on disk: the order in the header, the picture as the body."""
+
+from dataclasses import dataclass
+
+from promptcdn.generators import Made
+from promptcdn.stores import Record
+from promptcdn.url.request import Resolved
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was ordered: the whole request, the key of its picture, and that of the URL which asked for it.
+
+    `again`: there was such a picture before, and it was purged or lost.
+    """
+
+    as_asked_key: str
+    resolved: Resolved
+    content_key: str
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What a generator answered to an order, and when (Unix seconds): all that is needed to settle it."""
+
+    order: Order
+    made: Made
+    made_at: int
+
+
+def written(paid: Paid) -> Record:
+    """The entry as an object. Its body is the picture as it came: no check and no cleaning has seen it yet."""
+    order, made = paid.order, paid.made
+    said = {
+        "as_asked_key": order.as_asked_key,
+        "content_key": order.content_key,
+        "resolved": order.resolved.parameters(),
+        "seed_sent": made.seed_sent,
+        "seed_echo": made.seed_echo,
+        "filtered": made.filtered,
+        "again": order.again,
+    }
+    return Record(made.picture, "application/octet-stream", paid.made_at, said)
+
+
+def read(record: Record) -> Paid:
+    """The inverse of `written`. Raises `ValueError` where another version wrote it."""
+    said = record.resolved
+    try:
+        resolved, again = Resolved.from_parameters(said["resolved"]), bool(said.get("again"))
+        order = Order(said["as_asked_key"], resolved, said["content_key"], again)
+        made = Made(record.body, said["seed_sent"], said["seed_echo"], said["filtered"])
+    except (TypeError, KeyError) as error:
+        raise ValueError("an entry that this version does not know") from error
+    return Paid(order, made, record.made_at)

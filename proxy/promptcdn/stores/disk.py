@@ -1,0 +1,262 @@
+"""A folder as a store: whole files or none, the first writer wins, also between processes and across crashes.
+
+A file is written under a temporary name, checked, synced, and only then linked to its own name: `link(2)` refuses
+where `rename(2)` would overwrite. Wherever the machine stops, a reader finds nothing or the whole.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from promptcdn.checks import Finding
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity, permissions
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+_LEFT_OVER_SECONDS = 3600
+_LITTLE_ROOM = 500_000_000
+_TRIES = 3
+# Leaves of so many letters lie in a folder that is known.
+_SHARDED = 4
+
+_T = TypeVar("_T")
+
+
+class DiskStore:
+    """Objects below one folder, which the processes of one machine may share."""
+
+    def __init__(self, root: Path) -> None:
+        """Makes the folder. Raises `OSError` where it cannot be written or has no hard links."""
+        self._root = root
+        self._temporary = root / "tmp"
+        self.corrupt = 0
+        permissions.make_folder(self._temporary)
+        permissions.shut(root, *get_args(Folder), "tmp", "corrupt", identity.PATH)
+        _require_links(self._temporary)
+        _sweep(self._temporary)
+        # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
+
+    async def get(self, name: Name) -> Record | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, name)
+
+    async def look(self, name: Name) -> Header | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, name)
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._names, folder, leaf)
+
+    async def put(self, name: Name, record: Record) -> Record:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
+
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        shards = f"{leaf[:2]}/{leaf[2:4]}" if len(leaf) >= _SHARDED else "??/??"
+        self._require_folder()
+        for path in sorted(self._root.glob(f"{folder or '*'}/{shards}/{leaf}*")):
+            name = Name.parse(path.relative_to(self._root).as_posix())
+            # Gone since it was listed: somebody deleted it, or set it aside.
+            with contextlib.suppress(FileNotFoundError):
+                if name is not None:
+                    yield name, path.stat().st_size
+
+    async def delete(self, name: Name) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._unlink, name)
+
+    def identity(self) -> str | None:
+        found = self._looked_up(identity.PATH, Path.read_bytes)
+        try:
+            return None if found is None else identity.read(found)
+        except Corrupt:
+            raise StoreUnknown(identity.GARBLED) from None
+
+    def identify(self) -> str:
+        made = identity.new()
+        try:
+            if self._linked(self._root / identity.PATH, identity.written(made, int(time.time()))):
+                return made
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+        if (winner := self.identity()) is None:
+            raise StoreUnknown("the disk store's identity went away")
+        return winner
+
+    async def findings(self) -> tuple[Finding, ...]:
+        free = shutil.disk_usage(self._root).free
+        advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
+        found = Finding("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice)
+        return tuple(filter(None, (found, permissions.finding(self._root))))
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+
+    def _read(self, name: Name) -> Record | None:
+        return self._looked_up(name.path, self._checked)
+
+    def _look(self, name: Name) -> Header | None:
+        def header(path: Path) -> Header | None:
+            with path.open("rb") as file:
+                line = file.readline()
+            try:
+                return Header.parse(line)
+            except Corrupt:
+                record = self._checked(path)  # sets it aside
+                return None if record is None else record.header
+
+        return self._looked_up(name.path, header)
+
+    def _names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        try:
+            return tuple(name for name, _ in self.listed(folder, leaf))
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _looked_up(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
+        try:
+            return look_up(self._root / path)
+        except FileNotFoundError:
+            self._require_folder()
+            return None
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _require_folder(self) -> None:
+        """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
+        try:
+            self._temporary.stat()
+        except OSError as error:
+            raise StoreUnknown(f"the disk store's folder is gone: {error.strerror}") from error
+
+    def _unlink(self, name: Name) -> None:
+        try:
+            (self._root / name.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+
+    def _write(self, name: Name, record: Record) -> Record:
+        path = self._root / name.path
+        try:
+            for _ in range(_TRIES):
+                if self._linked(path, encoded(record)):
+                    return record
+                if (winner := self._read(name)) is not None:
+                    return winner
+                # What was there was corrupt and has been set aside: the name is free again.
+        except OSError as error:
+            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+        raise StoreUnknown("the disk store cannot be written: something that is no object is in the way")
+
+    def _linked(self, path: Path, data: bytes) -> bool:
+        """Whether `data` is now at `path`; false where something was there first."""
+        temporary = self._temporary / secrets.token_hex(16)
+        try:
+            _write_whole(temporary, data)
+            _make_folder(path.parent)
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            # Without this the name may be gone after a power cut, though the bytes are there.
+            _sync_folder(path.parent)
+            return True
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _checked(self, path: Path) -> Record | None:
+        data = path.read_bytes()
+        try:
+            return decoded(data)
+        except Corrupt:
+            return self._set_aside(path, data)
+
+    def _set_aside(self, path: Path, seen: bytes) -> Record | None:
+        """Frees the name of an object that is corrupt, and the same when it is read again; the object where it is not.
+
+        What is stored there, if it was made anew in the meantime.
+        """
+        aside = self._root / "corrupt"
+        permissions.make_folder(aside)
+        # 1: A and B read a corrupt file. 2: B sets it aside, and it is made anew. 3: A must not take the new one away.
+        with _locked(aside):
+            data = _read_anew(path)
+            try:
+                return decoded(data)
+            except Corrupt:
+                if data != seen:
+                    raise StoreUnknown("the disk gave something that is no object, and then something else") from None
+                log.error("corrupt object set aside: %s", path.name)  # noqa: TRY400
+                path.rename(aside / f"{path.name}.{time.time_ns()}")
+                self.corrupt += 1
+                return None
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Among threads and processes, one at a time; a kill -9 sets it free."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read_anew(path: Path) -> bytes:
+    """From the disk, where the system can be told to forget what it has of the file in memory."""
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with open(path, "xb", opener=permissions.opener) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    # On a full disk a short write can pass without an error: never publish less than everything.
+    if path.stat().st_size != len(data):
+        raise OSError(0, "the file came out short")
+
+
+def _make_folder(folder: Path) -> None:
+    for made in permissions.make_folder(folder):
+        _sync_folder(made.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_links(folder: Path) -> None:
+    probe = folder / secrets.token_hex(16)
+    probe.touch(permissions.FILE)
+    try:
+        (linked := probe.with_suffix(".link")).hardlink_to(probe)
+        linked.unlink()
+    finally:
+        probe.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    """Takes away what a crash left half-written; a younger file may be another process's work."""
+    for left in folder.iterdir():
+        try:
+            if time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS:
+                left.unlink()
+        except FileNotFoundError:
+            continue

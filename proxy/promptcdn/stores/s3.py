@@ -1,0 +1,138 @@
+"""Objects in an S3 bucket, which any number of processes on any number of machines may share."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from promptcdn.checks import Finding
+from promptcdn.problems import StoreUnknown
+from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
+from promptcdn.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
+from promptcdn.stores.s3_answers import Content
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3
+# Leaves of so many letters lie below a prefix that is known.
+_SHARDED = 4
+# Of a header that holds two of the longest prompts.
+_HEADER_MOST = 64 * 1024
+# After it another process that looked before this one wrote has written too.
+_OTHERS_SECONDS = 1.0
+
+_T = TypeVar("_T")
+
+
+class S3Store:
+    """A bucket as a store. It connects when its bucket is opened, or at the first use after that."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self.corrupt = 0
+        # Not the loop's default threads: a slow bucket must not hold up name look-ups, which run there.
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
+
+    async def get(self, name: Name) -> Record | None:
+        return await self._run(lambda: self._read(name))
+
+    async def look(self, name: Name) -> Header | None:
+        return await self._run(lambda: self._look(name))
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        return await self._run(lambda: tuple(name for name, _ in self.listed(folder, leaf)))
+
+    async def put(self, name: Name, record: Record) -> Record:
+        return await self._run(lambda: self._write(name, record))
+
+    def identity(self) -> str | None:
+        found = self._bucket.read(identity.PATH)
+        try:
+            return None if found is None else identity.read(found.data)
+        except Corrupt:
+            raise StoreUnknown(identity.GARBLED) from None
+
+    def identify(self) -> str:
+        self._bucket.write_new(identity.PATH, identity.written(identity.new(), int(time.time())))
+        if self._bucket.open() is WriteOnce.LOOK_FIRST:
+            time.sleep(_OTHERS_SECONDS)
+        if (winner := self.identity()) is None:
+            raise StoreUnknown("the bucket does not have what it said it had stored")
+        return winner
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        self._bucket.close()
+
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        shards = f"{leaf[:2]}/{leaf[2:4]}/{leaf}" if len(leaf) >= _SHARDED else ""
+        for key, size in self._bucket.listed(f"{folder}/{shards}" if folder else ""):
+            if (name := Name.parse(key)) is not None and name.leaf.startswith(leaf):
+                yield name, size
+
+    async def delete(self, name: Name) -> None:
+        await self._run(lambda: self._bucket.delete(name.path))
+
+    async def findings(self) -> tuple[Finding, ...]:
+        try:
+            way = await self._run(self._bucket.open)
+        except (Unusable, StoreUnknown) as wrong:
+            advice = "check the bucket's name, the AWS_… variables and the keys' rights"
+            return (Finding("store", False, str(wrong), advice),)
+        advice = (
+            "use a service with conditional writes where several processes write" if way is WriteOnce.LOOK_FIRST else ""
+        )
+        return (Finding("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice),)
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _read(self, name: Name) -> Record | None:
+        """Twice, where it is corrupt: one flipped bit on the way takes no picture away."""
+        first = self._bucket.read(name.path)
+        try:
+            return _record(first)
+        except Corrupt:
+            second = self._bucket.read(name.path)
+        try:
+            return _record(second)
+        except Corrupt:
+            if first != second or first is None or not first.etag:
+                raise StoreUnknown("the bucket gave something that is no object, and then something else") from None
+            return self._set_aside(name, first.etag)
+
+    def _set_aside(self, name: Name, etag: str) -> Record | None:
+        """Frees the name of the corrupt object with that ETag. What is stored there, if it was made anew meanwhile."""
+        # A page that is sent for every name is no object either: then this raises.
+        self.identity()
+        if self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}", etag):
+            log.error("corrupt object set aside: %s", name.path)
+            self.corrupt += 1
+        try:
+            return _record(self._bucket.read(name.path))
+        except Corrupt:
+            raise StoreUnknown("the bucket still has an object that is corrupt") from None
+
+    def _look(self, name: Name) -> Header | None:
+        beginning = self._bucket.read(name.path, _HEADER_MOST)
+        try:
+            return None if beginning is None else Header.parse(beginning.data.partition(b"\n")[0])
+        except Corrupt:
+            record = self._read(name)  # sets it aside
+            return None if record is None else record.header
+
+    def _write(self, name: Name, record: Record) -> Record:
+        for _ in range(_TRIES):
+            if self._bucket.write_new(name.path, encoded(record)):
+                return record
+            # What is stored is what counts; if it was corrupt it has been set aside, and the name is free again.
+            if (found := self._read(name)) is not None:
+                return found
+        raise StoreUnknown("the bucket has something in the way that is no object")
+
+
+def _record(found: Content | None) -> Record | None:
+    """The object in what was read. Raises `Corrupt`."""
+    return None if found is None else decoded(found.data)

@@ -1,0 +1,70 @@
+"""What of an answer is S3's own word: an ingress, or a maintenance page, answers for a bucket too, and knows nothing.
+
+botocore fills the gaps of an answer that is not S3's: of an error without XML it makes the status the code, of a page
+an empty list. So what an answer must have to be believed is asked here.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from promptcdn.problems import StoreUnknown
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+# The code of what is not there, and of a condition that does not hold
+# (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+ABSENT, CONDITION_FAILED = "NoSuchKey", "PreconditionFailed"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a read gave: the bytes, or the first of them; the object's ETag, empty where none was sent; its length."""
+
+    data: bytes
+    etag: str
+    length: int
+
+
+def status(error: "ClientError") -> int:
+    """The status of an error."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def code(error: "ClientError") -> str:
+    """The code in S3's own XML; empty where the answer has none: botocore puts the status there."""
+    said = str(error.response.get("Error", {}).get("Code", ""))
+    return "" if said.isdigit() else said
+
+
+def content(answer: Mapping[str, Any], data: bytes) -> Content:
+    """What the answer to a read of an object, or of its beginning, says of the object."""
+    # Like "bytes 0-9/1000" (RFC 9110 section 14.4).
+    whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
+    return Content(data, str(answer.get("ETag", "")), int(whole) if whole.isdigit() else len(data))
+
+
+def is_etag_of(data: bytes, answer: Mapping[str, Any]) -> bool:
+    """Whether the answer to a write says that just these bytes are stored.
+
+    An ETag is the MD5 of the bytes where an object was written at once and is not encrypted with keys of KMS or of a
+    customer. Where it is not, only a look tells.
+    """
+    return str(answer.get("ETag", "")).strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def require_list(page: Mapping[str, Any]) -> None:
+    """Raises `StoreUnknown` where this is no page of a list: of an empty body botocore makes a list without entries."""
+    if not page.get("Name") or "IsTruncated" not in page:
+        raise StoreUnknown("what answers for the bucket is not S3: it sent no list")
+
+
+def said(error: "ClientError") -> str:
+    """One line for people."""
+    return (
+        f"the bucket answers {own}"
+        if (own := code(error))
+        else f"what answers for the bucket is not S3: status {status(error)}"
+    )

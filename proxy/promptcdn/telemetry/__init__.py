@@ -1,0 +1,138 @@
+"""Telemetry: what the operator sees.
+
+    metrics    the table of metrics
+    observed   a store and a generator that are timed from outside
+    logs       lines as text or JSON
+    tracing    spans over the way of a request, with the extra `otel`
+
+`Telemetry` is the `Observer` that counts. What has a value of its own is read when somebody looks: `watch`.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from promptcdn.money.prices import Cost
+from promptcdn.observer import Operation, Result, Source
+from promptcdn.problems import StoreUnknown
+from promptcdn.readers.audience import Audience
+from promptcdn.readers.connections import Reason
+from promptcdn.telemetry import metrics
+from promptcdn.telemetry.metrics import Metric
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+# One value, or values by those of the metric's labels.
+Reading = float | Mapping[tuple[str, ...], float]
+
+
+class Telemetry:
+    """Counts what is reported, and reads the rest at each look. One instance a service: no state is shared."""
+
+    def __init__(self) -> None:
+        self._registry = _Registry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+        self._requests = self._counter(metrics.REQUESTS)
+        self._durations = self._histogram(metrics.DURATION)
+        self._refusals = self._counter(metrics.REFUSALS)
+        self._paid = self._counter(metrics.PAID)
+        self._credits = self._counter(metrics.CREDITS)
+        self._generated = self._counter(metrics.GENERATED)
+        self._generator_durations = self._histogram(metrics.GENERATOR_DURATION)
+        self._stored = self._counter(metrics.STORED)
+        self._store_durations = self._histogram(metrics.STORE_DURATION)
+        self._encodes = self._counter(metrics.ENCODES)
+        self._closed = self._counter(metrics.CONNECTIONS_CLOSED)
+        for reason in get_args(Reason):  # an alert sees no increase from nothing to the first one
+            self._closed.labels(reason)
+        # Finding a metric by its labels takes longer than counting: hits find theirs here.
+        self._answers: dict[tuple[str, Audience, int, Source], tuple[Counter, Histogram]] = {}
+        self._watched: list[tuple[Metric, Callable[[], Reading | Awaitable[Reading]]]] = []
+        self._readings = _Readings(self._registry)
+
+    def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:
+        found = self._answers.get((outcome, audience, status, source))
+        if found is None:
+            requests = self._requests.labels(outcome, audience.name.lower(), str(status))
+            found = self._answers[outcome, audience, status, source] = requests, self._durations.labels(source)
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def refused(self, code: str) -> None:
+        self._refusals.labels(code).inc()
+
+    def paid(self, cost: Cost) -> None:
+        self._paid.labels(cost.engine).inc(cost.pictures)
+        self._credits.labels(cost.engine).inc(cost.millicredits / 1000)
+
+    def generated(self, result: str, seconds: float) -> None:
+        self._generated.labels(result).inc()
+        self._generator_durations.observe(seconds)
+
+    def stored(self, operation: Operation, result: Result, seconds: float) -> None:
+        self._stored.labels(operation, result).inc()
+        self._store_durations.labels(operation).observe(seconds)
+
+    def encoded(self, media_type: str) -> None:
+        self._encodes.labels(media_type).inc()
+
+    def closed(self, reason: Reason) -> None:
+        self._closed.labels(reason).inc()
+
+    def watch(self, metric: Metric, read: Callable[[], Reading | Awaitable[Reading]]) -> None:
+        """From now on `metric` is what `read` gives at each look; nothing while it raises `StoreUnknown`."""
+        self._watched.append((metric, read))
+
+    async def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format, whose media type is `CONTENT_TYPE`."""
+        self._readings.families = [_family(metric, await _read(read)) for metric, read in self._watched]
+        return generate_latest(self._registry)
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.meaning, metric.labels, registry=self._registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        return Histogram(metric.name, metric.meaning, metric.labels, registry=self._registry, buckets=metric.buckets)
+
+
+class _Registry(CollectorRegistry):
+    """Without the time at which each series began: half as many series, and nobody looks at it."""
+
+    def collect(self) -> Iterable[Family]:
+        for family in super().collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
+
+
+class _Readings(Collector):
+    """What was read at the last look."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.families: list[Family] = []
+        registry.register(self)
+
+    def collect(self) -> Iterable[Family]:
+        return self.families
+
+
+async def _read(read: Callable[[], Reading | Awaitable[Reading]]) -> Reading:
+    try:
+        reading = read()
+        return await reading if inspect.isawaitable(reading) else reading
+    except StoreUnknown:
+        return {}
+
+
+def _family(metric: Metric, reading: Reading) -> Family:
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(metric.name, metric.meaning, labels=metric.labels)
+    for labels, value in (reading if isinstance(reading, Mapping) else {(): reading}).items():
+        family.add_metric(labels, value)
+    return family

@@ -1,0 +1,119 @@
+"""A store and a generator that are timed from outside, so that neither they nor their callers hold a clock."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from promptcdn.checks import Finding
+from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.observer import Observer, Operation, Result
+from promptcdn.problems import INTERNAL, UpstreamFailed
+from promptcdn.stores import Folder, Header, InspectedStore, Name, Record
+from promptcdn.url.request import Resolved
+
+
+@dataclass
+class _Call:
+    """What a call has come to by its end."""
+
+    result: Result = "unknown"
+
+
+class ObservedStore:
+    """Any store, reported call by call. One that is given up before it answered is `unknown`."""
+
+    def __init__(self, store: InspectedStore, observer: Observer) -> None:
+        self._store = store
+        self._observer = observer
+
+    @property
+    def corrupt(self) -> int:
+        return self._store.corrupt
+
+    async def get(self, name: Name) -> Record | None:
+        with self._timed("get") as call:
+            record = await self._store.get(name)
+            call.result = "absent" if record is None else "there"
+            return record
+
+    async def look(self, name: Name) -> Header | None:
+        with self._timed("look") as call:
+            header = await self._store.look(name)
+            call.result = "absent" if header is None else "there"
+            return header
+
+    async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+        with self._timed("list") as call:
+            names = await self._store.names(folder, leaf)
+            call.result = "there"
+            return names
+
+    async def put(self, name: Name, record: Record) -> Record:
+        with self._timed("put") as call:
+            winner = await self._store.put(name, record)
+            call.result = "there"
+            return winner
+
+    async def delete(self, name: Name) -> None:
+        with self._timed("delete") as call:
+            await self._store.delete(name)
+            call.result = "absent"
+
+    def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+        with self._timed("list") as call:
+            yield from self._store.listed(folder, leaf)
+            call.result = "there"
+
+    @contextmanager
+    def _timed(self, operation: Operation) -> Iterator[_Call]:
+        began, call = time.perf_counter(), _Call()
+        try:
+            yield call
+        finally:
+            self._observer.stored(operation, call.result, time.perf_counter() - began)
+
+    async def findings(self) -> tuple[Finding, ...]:
+        return await self._store.findings()
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+class ObservedGenerator:
+    """Any generator, reported call by call; its own retries are inside of one."""
+
+    def __init__(self, generator: InspectedGenerator, observer: Observer) -> None:
+        self._generator = generator
+        self._observer = observer
+
+    @property
+    def name(self) -> str:
+        return self._generator.name
+
+    @property
+    def paid(self) -> bool:
+        return self._generator.paid
+
+    @property
+    def refuses(self) -> str:
+        return self._generator.refuses
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        began, result = time.perf_counter(), INTERNAL.code
+        try:
+            made = await self._generator.generate(resolved, content_key)
+            result = "filtered" if made.filtered else "picture"
+        except UpstreamFailed as failure:
+            result = failure.kind.code
+            raise
+        else:
+            return made
+        finally:
+            self._observer.generated(result, time.perf_counter() - began)
+
+    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+        return await self._generator.findings(engines)
+
+    async def close(self) -> None:
+        await self._generator.close()

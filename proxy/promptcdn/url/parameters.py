@@ -1,0 +1,276 @@
+"""Every parameter of a URL, one row each: how its text is read and what is allowed.
+
+A row's `read` takes normalised text that is not empty and gives the value, or raises `ValueError` with what is wrong.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from promptcdn.url import seeds, text
+from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.request import Value
+from promptcdn.url.signing import KEY_ID
+
+Group = Literal["generation", "delivery", "control"]
+Reader = Callable[[str], Value | None]
+
+CALENDARS = ("hour", "day", "week", "month")
+# The protocol's names (generation.proto, DiffusionSampler) without SAMPLER_, in lower case.
+SAMPLERS = (
+    "ddim",
+    "ddpm",
+    "k_euler",
+    "k_euler_ancestral",
+    "k_heun",
+    "k_dpm_2",
+    "k_dpm_2_ancestral",
+    "k_lms",
+    "k_dpmpp_2s_ancestral",
+    "k_dpmpp_2m",
+    "k_dpmpp_sde",
+)
+GUIDANCE_PRESETS = ("none", "simple", "fast_blue", "fast_green", "slow", "slower", "slowest")
+STYLE_PRESETS = (
+    "3d-model",
+    "analog-film",
+    "anime",
+    "cinematic",
+    "comic-book",
+    "digital-art",
+    "enhance",
+    "fantasy-art",
+    "isometric",
+    "line-art",
+    "low-poly",
+    "modeling-compound",
+    "neon-punk",
+    "origami",
+    "photographic",
+    "pixel-art",
+    "tile-texture",
+)
+PROMPT_MAX = 2000
+SEED_WORD_MAX = 100
+DELIVERED_SIDE_MAX = 2048
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One row. `built` is false for what the grammar reads and the service does not do yet."""
+
+    name: str
+    group: Group
+    read: Reader
+    allowed: str
+    meaning: str
+    aliases: tuple[str, ...] = ()
+    built: bool = True
+
+
+def _prose(value: str) -> str:
+    if len(value) > PROMPT_MAX:
+        raise ValueError(f"it has {len(value)} characters")
+    return value
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        spelled = text.number(value)
+        if spelled is None or "." in spelled:
+            raise ValueError("not a whole number")
+        # Python refuses to convert thousands of digits: look at their count first.
+        if len(spelled) > 12 or not least <= int(spelled) <= most:
+            raise ValueError("out of range")
+        return int(spelled)
+
+    return read
+
+
+def _rounded_up(step: int, most: int) -> Callable[[str], int]:
+    whole = _whole(1, most)
+    return lambda value: -(-whole(value) // step) * step
+
+
+def _side(value: str) -> int:
+    side = _whole(SIDE_MIN, SIDE_MAX)(value)
+    if side % SIDE_STEP:
+        below = side // SIDE_STEP * SIDE_STEP
+        raise ValueError(f"not a multiple of {SIDE_STEP}, the nearest are {below} and {below + SIDE_STEP}")
+    return side
+
+
+def _hundredths(least: int, most: int) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        spelled = text.number(value)
+        if spelled is None:
+            raise ValueError("not a number")
+        whole, _, fraction = spelled.partition(".")
+        if len(whole) > 12 or not least <= float(spelled[:32]) <= most:
+            raise ValueError("out of range")
+        if len(fraction) > 2:
+            raise ValueError("more than two decimals")
+        return float(spelled)
+
+    return read
+
+
+def _one_of(*names: str, unset: str | None = None, **spellings: str) -> Reader:
+    def read(value: str) -> str | None:
+        value = spellings.get(value, value)
+        if value not in names:
+            raise ValueError("no such choice")
+        return None if value == unset else value
+
+    return read
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if re.fullmatch(pattern, value, re.ASCII) is None:
+            raise ValueError("not of that form")
+        return value
+
+    return read
+
+
+def _ratio(value: str) -> str:
+    across, down = (int(side) for side in _matching(r"0*[1-9][0-9]?:0*[1-9][0-9]?")(value).split(":"))
+    if not 1 / 4 <= across / down <= 4:
+        raise ValueError("too long a strip")
+    return f"{across}:{down}"
+
+
+def _seed(value: str) -> Value | None:
+    if text.number(value) is not None:
+        return _whole(0, seeds.SEED_MAX)(value)
+    if value == "random":
+        return None
+    if value in CALENDARS:
+        return value
+    if len(value) > SEED_WORD_MAX:
+        raise ValueError(f"the word has {len(value)} characters")
+    return seeds.of_word(value)
+
+
+def _choices(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+_KEY = r"[0-9a-f]{64}"
+_SIDES = f"a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX} that the engine draws"
+
+PARAMETERS: tuple[Parameter, ...] = (
+    Parameter("prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture shows"),
+    Parameter("negative_prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what it shall not show"),
+    Parameter(
+        "seed",
+        "generation",
+        _seed,
+        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(CALENDARS)}, or random",
+        "which of the prompt's pictures; without it another one at each view",
+    ),
+    Parameter("width", "generation", _side, _SIDES, "of the picture that is generated, in pixels"),
+    Parameter("height", "generation", _side, _SIDES, "of the picture that is generated, in pixels"),
+    Parameter(
+        "aspect_ratio",
+        "generation",
+        _ratio,
+        "two whole numbers like 16:9, from 1:4 to 4:1, without width and height",
+        "picks the engine's size of that shape",
+    ),
+    Parameter("steps", "generation", _whole(10, 50), "10 to 50", "of the diffusion"),
+    Parameter(
+        "cfg_scale",
+        "generation",
+        _hundredths(0, 35),
+        "0 to 35, two decimals at most",
+        "how closely to follow the prompt",
+    ),
+    Parameter("sampler", "generation", _one_of(*SAMPLERS), _choices(SAMPLERS), "of the diffusion"),
+    Parameter("style_preset", "generation", _one_of(*STYLE_PRESETS), _choices(STYLE_PRESETS), "the upstream's styles"),
+    Parameter(
+        "guidance_preset",
+        "generation",
+        _one_of(*GUIDANCE_PRESETS, unset="none"),
+        _choices(GUIDANCE_PRESETS),
+        "CLIP guidance; none is as good as leaving it out",
+    ),
+    Parameter(
+        "engine",
+        "generation",
+        _matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
+        "an engine that the operator offers",
+        "what draws the picture",
+        aliases=("model",),
+    ),
+    Parameter("rev", "generation", _whole(0, 999999), "0 to 999999", "changes the picture on purpose"),
+    Parameter(
+        "init",
+        "generation",
+        _matching(_KEY),
+        "the content key of a stored picture",
+        "starts from that picture",
+        built=False,
+    ),
+    Parameter(
+        "strength",
+        "generation",
+        _hundredths(0, 1),
+        "0 to 1, two decimals at most",
+        "how far to leave init behind",
+        built=False,
+    ),
+    Parameter(
+        "mask",
+        "generation",
+        _matching(_KEY),
+        "the content key of a stored picture",
+        "where init may change",
+        built=False,
+    ),
+    Parameter("upscale", "generation", _whole(2, 2), "2", "twice the size", built=False),
+    Parameter(
+        "format",
+        "delivery",
+        _one_of("webp", "png", "jpeg", "avif", "auto", jpg="jpeg"),
+        "webp, png, jpeg (or jpg), avif or auto",
+        "the file's format; webp without it",
+    ),
+    Parameter(
+        "w",
+        "delivery",
+        _rounded_up(8, DELIVERED_SIDE_MAX),
+        f"1 to {DELIVERED_SIDE_MAX}",
+        "width as delivered, up to the next multiple of 8",
+    ),
+    Parameter(
+        "h",
+        "delivery",
+        _rounded_up(8, DELIVERED_SIDE_MAX),
+        f"1 to {DELIVERED_SIDE_MAX}",
+        "height as delivered, up to the next multiple of 8",
+    ),
+    Parameter("fit", "delivery", _one_of("inside", "cover"), "inside or cover", "how the picture meets w and h"),
+    Parameter("dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h"),
+    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality, up to the next multiple of 5"),
+    Parameter("wait", "control", _hundredths(0, 120), "0 to 120 seconds", "how long to wait for a new picture"),
+    Parameter(
+        "sig",
+        "control",
+        _matching(r"[A-Za-z0-9_-]{1,128}"),
+        "unpadded base64url",
+        "the operator's signature",
+    ),
+    Parameter(
+        "kid",
+        "control",
+        _matching(KEY_ID),
+        "letters, digits, dot, dash, underscore",
+        "which key signed",
+    ),
+    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature ends"),
+)
+
+BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}

@@ -1,0 +1,109 @@
+"""Signed URLs: whoever holds a key says which pictures may be made, and nobody else.
+
+What is signed is what is asked for, not how it is written or handed out: HMAC-SHA256 (RFC 2104) over
+
+    promptcdn-sig-1
+    the as-asked canonical JSON (no seed when seedless, the word when calendar)
+    the key's id
+    the expiry in Unix seconds, or nothing
+
+joined by line feeds. Delivery and control parameters are not signed: `format`, `w` and `h` may be changed freely.
+"""
+
+import base64
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import Self
+
+from promptcdn.problems import BAD_SIGNATURE, SIGNATURE_EXPIRED, SIGNATURE_REQUIRED, Problem
+from promptcdn.url import keys
+from promptcdn.url.request import Asked, Control
+
+KEY_ID = r"[A-Za-z0-9._-]{1,64}"
+SECRET_MIN = 16
+
+_VERSION = "promptcdn-sig-1"
+# Whoever names no key of ours waits as long as for a wrong signature. It is no key: what it signs is refused too.
+_NOBODYS = b"no key at all"
+
+
+@dataclass(frozen=True)
+class SigningKeys:
+    """Secrets by key id. The first signs, all of them verify: that is how keys are rotated. Never shows a secret."""
+
+    secrets: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        return f"SigningKeys({', '.join(self.ids)})"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the keys, the one that signs first."""
+        return tuple(kid for kid, _ in self.secrets)
+
+    def secret(self, kid: str) -> bytes | None:
+        """The secret of a key, or `None` where there is no such key."""
+        return dict(self.secrets).get(kid)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The keys of `id:secret,id2:secret2`. Raises `ValueError` that names an entry by its place only.
+
+        What stands before the colon is not said either: who mixed up the two would find the secret in the log.
+        """
+        secrets: dict[str, bytes] = {}
+        for place, entry in enumerate(text.split(","), 1):
+            kid, colon, secret = (part.strip() for part in entry.partition(":"))
+            if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
+                raise ValueError(f"key {place}: say it like id:secret; an id is letters, digits, dot, dash, underscore")
+            if len(secret) < SECRET_MIN or not secret.isprintable():
+                raise ValueError(f"key {place}: a secret has at least {SECRET_MIN} characters, all of them visible")
+            if kid in secrets:
+                raise ValueError(f"key {place}: its id is that of a key before it")
+            if secret.encode() in secrets.values():
+                raise ValueError(
+                    f"key {place}: its secret is that of a key before it, so taking that out changes nothing"
+                )
+            secrets[kid] = secret.encode()
+        return cls(tuple(secrets.items()))
+
+
+def signed(asked: Asked, signing_keys: SigningKeys, exp: int | None = None, kid: str | None = None) -> Control:
+    """The control parameters that let `asked` be made up to `exp` (Unix seconds), by the key `kid` or the first one.
+
+    Raises `ValueError` where there is no such key.
+    """
+    kid = kid or next(iter(signing_keys.ids), "")
+    secret = signing_keys.secret(kid)
+    if secret is None:
+        raise ValueError(f"no key {kid}; there is {', '.join(signing_keys.ids) or 'none'}")
+    return Control(sig=_signature(asked, kid, exp, secret), kid=kid, exp=exp)
+
+
+def objection(asked: Asked, control: Control, signing_keys: SigningKeys, now: float) -> Problem | None:
+    """Why the signature in `control` does not let `asked` be made at `now` (Unix seconds); `None` where it does."""
+    if control.sig is None:
+        words = "this picture is not made yet, and new ones need a signature"
+        return Problem(SIGNATURE_REQUIRED, words, parameter="sig")
+    if control.kid is None:
+        return Problem(BAD_SIGNATURE, "a signature comes with kid, the id of its key", parameter="kid")
+    secret = signing_keys.secret(control.kid)
+    right = _signature(asked, control.kid, control.exp, _NOBODYS if secret is None else secret)
+    # As bytes: of text that is not ASCII it would raise.
+    matches = hmac.compare_digest(control.sig.encode(), right.encode())
+    if secret is None:
+        return Problem(BAD_SIGNATURE, "kid names no key of this service", parameter="kid", value=control.kid)
+    if not matches:
+        return Problem(BAD_SIGNATURE, "the signature is not that of this request", parameter="sig")
+    if control.exp is not None and now > control.exp:
+        words = "the signature has expired before this picture was made"
+        return Problem(SIGNATURE_EXPIRED, words, parameter="exp", value=str(control.exp))
+    return None
+
+
+def _signature(asked: Asked, kid: str, exp: int | None, secret: bytes) -> str:
+    """Unpadded base64url (RFC 4648 section 5)."""
+    form = keys.as_asked_form(asked).decode()
+    message = f"{_VERSION}\n{form}\n{kid}\n{'' if exp is None else exp}"
+    return base64.urlsafe_b64encode(hmac.digest(secret, message.encode(), "sha256")).decode().rstrip("=")

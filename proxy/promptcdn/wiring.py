@@ -1,0 +1,340 @@
+"""Settings → a running service: the rooms put together. A new generator or store has its one line here."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from promptcdn import __version__, misconfiguration
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.removals import Removals
+from promptcdn.catalog.renditions import Renditions
+from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.flights import Errands, Flights
+from promptcdn.generators import Generator, InspectedGenerator
+from promptcdn.generators.care.breaker import OwnBreaker, SharedBreaker
+from promptcdn.generators.care.guarded import Guarded
+from promptcdn.generators.sketch import Sketch
+from promptcdn.generators.stability import Stability
+from promptcdn.generators.stability.address import DEFAULT_HOST
+from promptcdn.guard.authorisation import Access, Denies
+from promptcdn.guard.deny_file import DenyFile
+from promptcdn.guard.denylist import DenyList
+from promptcdn.making import Clock, Making
+from promptcdn.making.cooldown import Rests
+from promptcdn.making.reconcile import Leftovers
+from promptcdn.money import budgets as limits
+from promptcdn.money.budget import Free, SqliteBudget
+from promptcdn.money.budget.redis import SharedBudget
+from promptcdn.money.prices import Prices
+from promptcdn.money.rates import SqliteRates, Uncounted
+from promptcdn.money.rates.redis import SharedRates
+from promptcdn.pictures.placeholders import Notices
+from promptcdn.problems import BadSettings, StoreUnknown
+from promptcdn.readers.clients import TrustedProxies
+from promptcdn.replicas.connection import Link
+from promptcdn.replicas.leases import Alone, Leases, Nested, RedisLeases
+from promptcdn.settings import Settings, require_store
+from promptcdn.spool import Spool
+from promptcdn.stores import IdentifiableStore, InspectedStore, permissions
+from promptcdn.stores import volumes as place
+from promptcdn.stores.buckets import Bucket, Unusable
+from promptcdn.stores.disk import DiskStore
+from promptcdn.stores.known import KnownStore, StoreIds
+from promptcdn.stores.lock_files import LockFiles
+from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.stores.s3 import S3Store
+from promptcdn.telemetry import Telemetry, metrics, money
+from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
+from promptcdn.telemetry.readiness import Readiness
+from promptcdn.telemetry.tracing import Tracing
+
+log = logging.getLogger("promptcdn")
+
+
+# Requests for `/info` that look into the store at once: nobody waits for a picture there.
+_INFOS = 64
+
+CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything that is open while the service runs."""
+
+    settings: Settings
+    cdn: Cdn
+    clock: Clock
+    errands: Errands = field(default_factory=Errands)
+    infos: Errands = field(default_factory=lambda: Errands(_INFOS))
+    flights: Flights[None]
+    leases: Leases
+    link: Link | None
+    bindings: Bindings
+    renditions: Renditions
+    removals: Removals
+    notices: Notices = field(default_factory=Notices)
+    generator: InspectedGenerator
+    budget: SharedBudget | SqliteBudget | Free
+    rates: SharedRates | SqliteRates | Uncounted
+    trusted: TrustedProxies
+    store: InspectedStore
+    known: KnownStore
+    deny: DenyFile | None
+    spool: Spool
+    leftovers: Leftovers
+    telemetry: Telemetry
+    tracing: Tracing
+    readiness: Readiness
+
+    async def start(self) -> None:
+        """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
+        await self.known.start()
+        await self.removals.start()
+        if isinstance(self.budget, SharedBudget):
+            await self.budget.start()
+        self.leftovers.start()
+
+    def stop(self) -> None:
+        """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
+        if not self.flights.draining and self.flights.count:
+            log.info("stopping: %d pictures are waiting or being made", self.flights.count)
+        self.flights.stop()
+
+    def read_again(self) -> None:
+        """The signal came to take the deny-list's file as it is now. Returns at once; requests go on meanwhile."""
+        if self.deny is not None:
+            asyncio.get_running_loop().run_in_executor(None, self.deny.read_again)
+
+    async def close(self) -> None:
+        """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
+        await self.flights.drain(self.settings.grace)
+        await self.errands.close()
+        await self.infos.close()
+        await self.readiness.close()
+        await self.leftovers.close()
+        await self.renditions.close()
+        await self.notices.close()
+        await self.generator.close()
+        await self.budget.close()
+        await self.rates.close()
+        await self.leases.close()
+        if self.link is not None:
+            await self.link.close()
+        await self.removals.close()
+        await self.spool.close()
+        await self.store.close()
+        await self.tracing.close()
+
+
+def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
+    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    deny = DenyFile(settings.deny) if settings.deny else None
+    telemetry, link = Telemetry(), _link(settings)
+    generator = ObservedGenerator(_generator(settings, link), telemetry)
+    kept = ObservedStore(known := _known_store(settings, link), telemetry)
+    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), _spool(settings.data_dir)
+    leases = _leases(settings, generator, link)
+    budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
+    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool)
+    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
+    paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
+    making = Making(*paying, rests=Rests(link), doubt=store.doubt)
+    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
+    service = Service(
+        settings=settings,
+        cdn=Cdn(way, rules, clock, chance),
+        clock=clock,
+        flights=flights,
+        leases=leases,
+        link=link,
+        bindings=bindings,
+        renditions=renditions,
+        removals=removals,
+        generator=generator,
+        budget=budget,
+        rates=rates,
+        trusted=TrustedProxies.parse(settings.trusted_proxies),
+        store=kept,
+        known=known,
+        deny=deny,
+        spool=spool,
+        leftovers=Leftovers(spool, making),
+        telemetry=telemetry,
+        tracing=tracing or Tracing(),
+        readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, link),
+    )
+    return _followed(service, making, memory)
+
+
+def _followed(service: Service, making: Making, memory: Memory) -> Service:
+    """The service, once its numbers are read and its ways traced."""
+    _watch(service, making, memory)
+    _trace(service, making, memory)
+    return service
+
+
+def _watch(service: Service, making: Making, memory: Memory) -> None:
+    """What has a value of its own has its one line here."""
+    flights, watch = service.flights, service.telemetry.watch
+    watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
+    watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
+    watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.WAITING, lambda: service.errands.count + service.infos.count)
+    watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
+    watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
+    watch(metrics.RESTING, lambda: making.resting)
+    watch(metrics.MEMORY, lambda: memory.bytes)
+    watch(metrics.EVICTIONS, lambda: memory.evictions)
+    watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
+    watch(metrics.REDIS, lambda: int(service.link is not None and service.link.down))
+    watch(metrics.SPOOL, lambda: service.spool.depth)
+    watch(metrics.CORRUPT, lambda: service.store.corrupt)
+    money.watch(service.telemetry, service.budget, service.clock)
+
+
+def _trace(service: Service, making: Making, memory: Memory) -> None:
+    """The rooms in the order in which a new picture's request passes them; `app` has the first and the last."""
+    follow, carry = service.tracing.follow, service.tracing.carry
+    follow(service.bindings, "of", "binding")
+    follow(service.removals, "removed", "tombstone")
+    follow(memory, "get", "memory")
+    follow(service.store, "get", "store")
+    follow(service.store, "look", "store")
+    follow(service.store, "names", "store")
+    follow(service.cdn.way, "begin", "access")
+    carry(service.flights, "flight")
+    follow(service.renditions, "restore", "look again")
+    follow(making, "_require_rested", "resting")
+    follow(service.budget, "reserve", "budget")
+    follow(service.generator, "generate", "generator")
+    follow(making, "_admitted", "admission")
+    follow(service.store, "put", "store")
+    follow(service.bindings, "bind", "binding")
+    follow(service.renditions, "_rendition", "rendition")
+    for shared in service.renditions.shared:
+        carry(shared)
+
+
+def _spool(data_folder: Path) -> Spool:
+    """The spool in the data folder, once no other user of the machine may look into that."""
+    permissions.shut(data_folder, "locks", "replica", "store-id")
+    return Spool(data_folder / "spool")
+
+
+def _rules(settings: Settings, deny: Denies) -> Rules:
+    return Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys, deny))
+
+
+def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], None]:
+    """What is to be done when a picture's objects, or a URL's binding, were deleted."""
+
+    def forget(key: str) -> None:
+        renditions.forget(key)
+        bindings.forget(key)
+
+    return forget
+
+
+def _generator(settings: Settings, link: Link | None) -> InspectedGenerator:
+    if settings.makes == "sketch":
+        return Sketch()
+    key = settings.stability_key.get_secret_value() if settings.stability_key else None
+    try:
+        upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
+        breakers = SharedBreaker(link) if link else OwnBreaker()
+        return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
+    except (ValueError, ImportError) as wrong:
+        raise BadSettings(str(wrong)) from wrong
+
+
+def _known_store(settings: Settings, link: Link | None) -> KnownStore:
+    store = opened_store(settings.store_url, settings.store_setting)
+    # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
+    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
+    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, link), trust)
+
+
+def opened_store(url: str, setting: str) -> IdentifiableStore:
+    """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
+
+    A bucket that does not answer is no reason not to start: it is connected to when it is back.
+    """
+    try:
+        require_store(url)
+    except ValueError as wrong:
+        raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
+    if url.startswith("disk:"):
+        folder = Path(url.removeprefix("disk:").strip())
+        try:
+            return DiskStore(folder)
+        except OSError as error:
+            raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
+    bucket = Bucket.parse(url)
+    try:
+        bucket.open()
+    except Unusable as unusable:
+        raise BadSettings(f"{setting}: {unusable}") from unusable
+    except StoreUnknown as unknown:
+        log.warning("%s: %s", bucket, unknown)
+    return S3Store(bucket)
+
+
+def _link(settings: Settings) -> Link | None:
+    """To the Redis that all replicas share, if there is one."""
+    if settings.redis_url is None:
+        return None
+    try:
+        return Link(settings.redis_url.get_secret_value())
+    except ValueError:  # its text may show the password
+        raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
+
+
+def _leases(settings: Settings, generator: Generator, link: Link | None) -> Leases:
+    """Who makes a picture, where several could: only what costs is worth waiting for."""
+    if not generator.paid:
+        return Alone()
+    machine = LockFiles(settings.data_dir / "locks")
+    return machine if link is None else Nested(machine, RedisLeases(link))
+
+
+def _budget(
+    settings: Settings, generator: Generator, clock: Clock, link: Link | None
+) -> SharedBudget | SqliteBudget | Free:
+    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
+    if not chosen.each and not generator.paid:
+        return Free()
+    with _data_folder(settings) as folder:
+        file = folder / "budget.sqlite3"
+        if link is None:
+            return SqliteBudget(file, chosen, prices)
+        local = SqliteBudget(file, limits.Limits(), prices)
+        return SharedBudget(link, local, chosen, prices, place.replica(folder), clock.utc)
+
+
+def _rates(settings: Settings, generator: Generator, link: Link | None) -> SharedRates | SqliteRates | Uncounted:
+    rate = settings.rate(paid=generator.paid)
+    if rate is None:
+        return Uncounted()
+    with _data_folder(settings) as folder:
+        local = SqliteRates(folder / "rates.sqlite3", rate)
+        return local if link is None else SharedRates(link, rate, local)
+
+
+@contextmanager
+def _data_folder(settings: Settings) -> Iterator[Path]:
+    """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
+    folder = settings.data_dir
+    try:
+        permissions.make_folder(folder)
+        yield folder
+    except OSError as error:
+        raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error
