@@ -8,7 +8,7 @@ import pytest
 
 from promptcdn import settings
 from promptcdn.problems import BadSettings
-from tests.running import environment
+from tests.support.service import environment
 
 GOOD = {
     "STABILITY_KEY": "canary-stability-key",

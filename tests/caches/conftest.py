@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fronts import Nginx, Varnish
-from tests.origin import Origin
-from tests.running import Promptcdn
+from tests.support.caches import Nginx, Varnish
+from tests.support.origin import Origin
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 

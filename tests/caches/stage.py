@@ -18,9 +18,9 @@ import httpx2
 
 from promptcdn.url import seeds
 from tests.caches.still import LAST_MONTH, PROGRAM
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
+from tests.support.waiting import until
 from tests.upstream import Upstream
-from tests.waiting import until
 
 ADMIN_TOKEN = "canary-of-the-operator"  # noqa: S105
 ROOT = Path(__file__).parents[2]

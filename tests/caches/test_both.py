@@ -11,9 +11,9 @@ import httpx2
 import pytest
 
 from tests.caches.conftest import Behind
-from tests.fronts import Front, Nginx, Varnish
-from tests.origin import Origin
-from tests.running import Promptcdn
+from tests.support.caches import Front, Nginx, Varnish
+from tests.support.origin import Origin
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 AUDIENCES = {

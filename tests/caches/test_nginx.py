@@ -13,8 +13,8 @@ import pytest
 
 from promptcdn.readers.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
-from tests.fronts import CACHES, Nginx
-from tests.origin import Origin
+from tests.support.caches import CACHES, Nginx
+from tests.support.origin import Origin
 
 # The least that passes requests on: every buffer as nginx has it by default.
 PLAIN = "server { listen LISTEN; location / { proxy_pass http://ORIGIN; } }"

@@ -13,7 +13,7 @@ import pytest
 from tests.caches import stage as stages
 from tests.caches.attacks import ATTACKED, ATTACKS, VICTIMS, Attack
 from tests.caches.stage import OUTCOMES, Outcome, Shown, Stage
-from tests.fronts import Nginx, Varnish
+from tests.support.caches import Nginx, Varnish
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from promptcdn.readers.audience import IMAGE_PROXIES
 from tests.caches.conftest import Behind
-from tests.fronts import CACHES, Varnish
+from tests.support.caches import CACHES, Varnish
 
 
 def logged_times(front: Varnish) -> tuple[str, str]:

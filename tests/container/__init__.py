@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 READY_SECONDS = 30
 

@@ -6,9 +6,9 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.buckets import BUCKET, moto
 from tests.container import Container, Image
-from tests.ports import free_port
+from tests.support.buckets import BUCKET, moto
+from tests.support.ports import free_port
 from tests.upstream import Upstream
 
 SKETCH = "/?prompt=a+lighthouse&seed=7"

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
 
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
 # An engine of which nothing is known draws any size.

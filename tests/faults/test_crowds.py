@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tests.crowd import Crowd
 from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small
-from tests.rounds import rounds
+from tests.support.crowd import Crowd
+from tests.support.rounds import rounds
 from tests.upstream import Upstream
 
 CLIENTS = 500

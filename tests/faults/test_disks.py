@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crowd import Crowd
 from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small, verified
-from tests.rounds import rounds
-from tests.running import Promptcdn
+from tests.support.crowd import Crowd
+from tests.support.rounds import rounds
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 YEAR, A_MINUTE = "public, max-age=31536000, immutable", "public, max-age=60, stale-while-revalidate=0"

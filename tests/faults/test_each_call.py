@@ -31,8 +31,10 @@ from promptcdn.stores import Name, Record
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.negative import RememberedAbsence
 from promptcdn.wiring import CLOCK, opened
-from tests.doubles import picture
-from tests.failing import (
+from tests.faults.conftest import Figures
+from tests.faults.stage import SMALL, counted, paid
+from tests.support.fakes import picture
+from tests.support.nth_call import (
     Failure,
     Hanging,
     Instead,
@@ -43,8 +45,6 @@ from tests.failing import (
     raising,
     raising_late,
 )
-from tests.faults.conftest import Figures
-from tests.faults.stage import SMALL, counted, paid
 from tests.upstream import Upstream
 
 URL = "/?prompt=a&seed=7&wait=0.5"

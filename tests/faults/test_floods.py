@@ -4,16 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-from tests.buckets import BUCKET, environment, moto
-from tests.chaos import Chaos
-from tests.crowd import Crowd, Reply
 from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small
-from tests.rounds import rounds
-from tests.running import Promptcdn
 from tests.service.test_metrics import samples
+from tests.support.buckets import BUCKET, environment, moto
+from tests.support.crowd import Crowd, Reply
+from tests.support.rounds import rounds
+from tests.support.service import Promptcdn
+from tests.support.tcp_faults import Chaos
+from tests.support.waiting import until
 from tests.upstream import Upstream
-from tests.waiting import until
 
 MISSES = 2000
 MADE = 8 + 64

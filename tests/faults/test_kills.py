@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import BUCKET, moto
-from tests.crowd import Crowd
 from tests.faults.conftest import Figures
 from tests.faults.stage import counted, key, paid, small, verified
-from tests.rounds import rounds
-from tests.running import Promptcdn
+from tests.support.buckets import BUCKET, moto
+from tests.support.crowd import Crowd
+from tests.support.rounds import rounds
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 # A store: its URL, and the variables by which it is reached.

@@ -13,12 +13,12 @@ from PIL import Image
 
 from promptcdn.stores import Name, Record
 from promptcdn.url.request import Resolved
-from tests.crowd import Crowd, Reply
-from tests.doubles import KEY, within
 from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small
-from tests.rounds import rounds
-from tests.running import Promptcdn
+from tests.support.crowd import Crowd, Reply
+from tests.support.fakes import KEY, within
+from tests.support.rounds import rounds
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 FLIGHTS = 8

@@ -9,11 +9,11 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from tests.chaos import Chaos, Name
-from tests.crowd import PROGRAM, Crowd, Reply
 from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small
-from tests.running import Promptcdn
+from tests.support.crowd import PROGRAM, Crowd, Reply
+from tests.support.service import Promptcdn
+from tests.support.tcp_faults import Chaos, Name
 from tests.upstream import Upstream
 
 _CHROME = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/143.0.0.0 Safari/537.36"}

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import BUCKET, Service, moto
-from tests.crowd import Crowd, Reply
 from tests.faults.stage import small
-from tests.ports import held_port
-from tests.redises import Server
-from tests.running import Promptcdn
+from tests.support.buckets import BUCKET, Service, moto
+from tests.support.crowd import Crowd, Reply
+from tests.support.ports import held_port
+from tests.support.redis_servers import Server
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 COUNT = 3

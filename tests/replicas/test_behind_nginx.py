@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.chaos import Chaos
 from tests.faults.stage import paid
-from tests.fronts import Nginx
-from tests.ports import is_open
 from tests.replicas.conftest import Replicas
-from tests.running import Promptcdn
-from tests.stream import Shot, Stream
-from tests.waiting import until
+from tests.support.caches import Nginx
+from tests.support.ports import is_open
+from tests.support.service import Promptcdn
+from tests.support.steady_requests import Shot, Stream
+from tests.support.tcp_faults import Chaos
+from tests.support.waiting import until
 
 PER_SECOND = 200
 # Of noise, which no format makes small: its body is what a real picture's is, and takes its time.

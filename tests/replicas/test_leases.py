@@ -9,11 +9,11 @@ import pytest
 
 from promptcdn.replicas.connection import COMMAND_SECONDS
 from promptcdn.replicas.leases import ENDS
-from tests.crowd import Crowd, Reply
 from tests.faults.stage import paid
 from tests.replicas.conftest import COUNT, Replicas, asked_together, misses
-from tests.running import Promptcdn, wait_until_ready
-from tests.waiting import until
+from tests.support.crowd import Crowd, Reply
+from tests.support.service import Promptcdn, wait_until_ready
+from tests.support.waiting import until
 
 
 def asked_of_all(replicas: Replicas, urls: Sequence[str]) -> list[Reply]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from promptcdn.replicas.leases import ENDS
-from tests.buckets import Service
-from tests.crowd import Crowd, Reply
-from tests.redises import Server
 from tests.replicas.conftest import COUNT, asked_together, misses, running
-from tests.running import Promptcdn, wait_until_ready
-from tests.waiting import until
+from tests.support.buckets import Service
+from tests.support.crowd import Crowd, Reply
+from tests.support.redis_servers import Server
+from tests.support.service import Promptcdn, wait_until_ready
+from tests.support.waiting import until
 
 LIMIT = 25
 # Few enough at once that there is a middle.

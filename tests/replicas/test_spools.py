@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import BUCKET, Service, environment
-from tests.chaos import Chaos
 from tests.faults.stage import paid, small
-from tests.redises import Server
-from tests.running import Promptcdn
+from tests.support.buckets import BUCKET, Service, environment
+from tests.support.redis_servers import Server
+from tests.support.service import Promptcdn
+from tests.support.tcp_faults import Chaos
+from tests.support.waiting import until
 from tests.upstream import Upstream
-from tests.waiting import until
 
 URL = "/?prompt=cut+off&seed=1"
 REFUSED = "/?prompt=fault:filter&seed=1"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import Service
 from tests.replicas.conftest import running
-from tests.waiting import until
+from tests.support.buckets import Service
+from tests.support.waiting import until
 
 TOKEN = "canary-of-the-operator"  # noqa: S105
 PROMISED_SECONDS = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "telemetry"

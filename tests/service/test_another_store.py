@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from promptcdn.stores.buckets import Bucket
-from tests.buckets import BUCKET, moto, reached
 from tests.faults.stage import paid, small
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.buckets import BUCKET, moto, reached
+from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.support.waiting import until
 from tests.upstream import Upstream
-from tests.waiting import until
 
 URLS = [f"/?prompt=stored&seed={seed}" for seed in range(3)]
 NEW = "/?prompt=new&seed=1"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browsing import ALL_LOADED, chromium
-from tests.origin import Origin
-from tests.running import Promptcdn
+from tests.support.browser import ALL_LOADED, chromium
+from tests.support.origin import Origin
+from tests.support.service import Promptcdn
 
 LIGHTHOUSE = "/?prompt=a+lighthouse&seed=7"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests import buckets
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support import buckets
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
 # So many waiters that nothing but the budget refuses.

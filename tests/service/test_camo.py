@@ -10,8 +10,8 @@ import httpx2
 import pytest
 from PIL import Image
 
-from tests.camo import YEAR, AtmosCamo, Cdn, GoCamo, camo_target
-from tests.running import Promptcdn
+from tests.support.camo import YEAR, AtmosCamo, Cdn, GoCamo, camo_target
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 AVIF_READER = "image/avif,image/webp,image/apng,image/*,*/*;q=0.8"

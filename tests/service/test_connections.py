@@ -16,8 +16,8 @@ from promptcdn import server
 from promptcdn.server import bound_socket
 from promptcdn.server.descriptors import Abortable, BoundedConnections
 from promptcdn.server.request_limits import GuardedHeads
-from tests.running import Promptcdn
-from tests.waiting import eventually
+from tests.support.service import Promptcdn
+from tests.support.waiting import eventually
 
 SIZE = 8_000_000
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 UNIX = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")

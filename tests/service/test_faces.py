@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from tests.policy.test_paths import URLS
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
+from tests.url.test_dialects import URLS
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from promptcdn.server.request_limits import HEAD_MAX, HEAD_SECONDS
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 
 LIGHTHOUSE = "/?prompt=a+lighthouse&seed=7&width=512&height=512"
 

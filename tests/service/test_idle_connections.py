@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import PROMPTCDN, Promptcdn
 from tests.service.test_metrics import samples
-from tests.stream import Shot, Stream
-from tests.waiting import until
+from tests.support.service import PROMPTCDN, Promptcdn
+from tests.support.steady_requests import Shot, Stream
+from tests.support.waiting import until
 
 FILES = 256
 # As the bounds of that many files are.

@@ -16,7 +16,7 @@ from promptcdn.faces.app import create_app
 from promptcdn.settings import load
 from promptcdn.telemetry.logs import Lines
 from promptcdn.wiring import opened
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 
 SECRET = "a-secret-prompt"  # noqa: S105
 URL = f"/?prompt={SECRET}&seed=1&width=256&height=256"

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from promptcdn.telemetry.metrics import METRICS
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 TOKEN = "canary-of-the-operator"  # noqa: S105

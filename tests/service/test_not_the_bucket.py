@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import BUCKET, PAGES, Ingress, Page, ingress, moto
 from tests.faults.stage import paid, small
-from tests.running import Promptcdn
+from tests.support.buckets import BUCKET, PAGES, Ingress, Page, ingress, moto
+from tests.support.service import Promptcdn
+from tests.support.waiting import until
 from tests.upstream import Upstream
-from tests.waiting import until
 
 URLS = [f"/?prompt=stored&seed={seed}" for seed in range(3)]
 NEW = "/?prompt=new&seed=1"

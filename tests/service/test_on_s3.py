@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import BUCKET, Service, moto
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.buckets import BUCKET, Service, moto
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
 XL, OLD = "stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6"

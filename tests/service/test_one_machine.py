@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.buckets import moto
-from tests.running import Promptcdn
+from tests.support.buckets import moto
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 

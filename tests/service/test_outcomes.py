@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from PIL import Image
 
-from tests.linting import complaints
-from tests.running import Promptcdn
+from tests.support.http_linter import complaints
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 CHROME = {

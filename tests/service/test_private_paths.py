@@ -18,7 +18,7 @@ from promptcdn.server.request_limits import HEAD_MAX
 from promptcdn.settings import load
 from promptcdn.telemetry.logs import Lines
 from promptcdn.wiring import opened
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 
 WORDS = "canary-words"
 KEY = "0123456789abcdef" * 4

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 import yaml
 
-from tests.ports import free_port, is_open
-from tests.running import Promptcdn
-from tests.waiting import until
+from tests.support.ports import free_port, is_open
+from tests.support.service import Promptcdn
+from tests.support.waiting import until
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "telemetry"
 BIN = Path(sys.executable).parent

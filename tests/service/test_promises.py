@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 import httpx2
 import pytest
 
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 

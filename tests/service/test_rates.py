@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.running import Promptcdn
 from tests.service.test_metrics import samples
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 FIVE = {"PROMPTCDN_CLIENT_RATE": "5/hour", "PROMPTCDN_BUDGET": "unlimited"}

@@ -15,7 +15,7 @@ import pytest
 
 from promptcdn.server.request_limits import HEAD_MAX, HEAD_SECONDS, LINES_MAX
 from promptcdn.url.parse import URL_MAX
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 
 GET = b"GET /healthz HTTP/1.1\r\n"
 POST = b"POST /healthz HTTP/1.1\r\n"

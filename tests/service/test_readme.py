@@ -9,8 +9,8 @@ import cmarkgfm
 import pytest
 from playwright.sync_api import Browser, Page, Response
 
-from tests.browsing import ALL_LOADED, chromium
-from tests.running import Promptcdn
+from tests.support.browser import ALL_LOADED, chromium
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 README = """

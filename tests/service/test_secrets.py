@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from promptcdn.settings import load
-from tests.buckets import moto
-from tests.redises import Server
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.buckets import moto
+from tests.support.redis_servers import Server
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream, faults
 
 # One upstream fault echoes this very key.

@@ -10,7 +10,7 @@ import pytest
 
 from promptcdn.cli.signatures import signed_url
 from promptcdn.url.signing import SigningKeys
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 
 SETTINGS = {"PROMPTCDN_MISSES": "signed", "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-9876543210"}
 KEYS = SigningKeys.parse(SETTINGS["PROMPTCDN_SIGNING_KEYS"])

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.buckets import BUCKET, Service, moto, stored
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.buckets import BUCKET, Service, moto, stored
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
 URLS = [f"/?prompt=spooled&seed={seed}" for seed in range(30)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),

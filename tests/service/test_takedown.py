@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.buckets import moto
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.buckets import moto
+from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.support.waiting import until
 from tests.upstream import Upstream
-from tests.waiting import until
 
 TOKEN = "canary-of-the-operator"  # noqa: S105
 OPERATOR = {"authorization": f"Bearer {TOKEN}"}

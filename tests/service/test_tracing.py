@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 URL = "/?prompt=a-secret-prompt&seed=1&width=256&height=256"
 WITHOUT_THE_EXTRA = """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import Promptcdn
+from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import PROMPTCDN, Promptcdn, environment
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
 SMALL: dict[str, object] = {"PROMPTCDN_SIZE": "512x512", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_BUDGET": "unlimited"}

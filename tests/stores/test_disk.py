@@ -21,7 +21,7 @@ import pytest
 from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Header, Lineage, Name, Record, disk, encoded
 from promptcdn.stores.disk import THREADS, DiskStore
-from tests.doubles import KEY, name, record, within
+from tests.support.fakes import KEY, name, record, within
 
 SPAWN = multiprocessing.get_context("spawn")
 NAMES = [name(f"{number:064x}") for number in range(500)]

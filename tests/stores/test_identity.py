@@ -19,10 +19,10 @@ from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.identity import Known, objection
 from promptcdn.stores.known import KnownStore, StoreIds
 from promptcdn.stores.s3 import S3Store
-from tests.buckets import BUCKET, moto, reached, unconditional
-from tests.doubles import name, record
-from tests.redises import Server
-from tests.waiting import in_a_loop
+from tests.support.buckets import BUCKET, moto, reached, unconditional
+from tests.support.fakes import name, record
+from tests.support.redis_servers import Server
+from tests.support.waiting import in_a_loop
 
 ONE, OTHER = "1" * 32, "2" * 32
 MISSING = Name("masters", "cd" * 32)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.stores import Corrupt, Name, Record, decoded, encoded
-from tests.doubles import KEY, record
+from tests.support.fakes import KEY, record
 
 RECORDS = st.builds(
     Record,

@@ -13,7 +13,7 @@ from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Lineage, Name, Record
 from promptcdn.stores.buckets import Bucket, Unusable, WriteOnce
 from promptcdn.stores.s3 import S3Store
-from tests.buckets import BUCKET, Service, moto, reached, unconditional
+from tests.support.buckets import BUCKET, Service, moto, reached, unconditional
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Name, Record, encoded
 from promptcdn.stores.buckets import Bucket, WriteOnce
 from promptcdn.stores.s3 import S3Store
-from tests.buckets import BUCKET, PAGES, Ingress, Page, Service, ingress, moto, reached
+from tests.support.buckets import BUCKET, PAGES, Ingress, Page, Service, ingress, moto, reached
 
 _T = TypeVar("_T")
 

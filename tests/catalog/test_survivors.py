@@ -1,0 +1,306 @@
+"""What is left of a picture stands in for its lost master, and nothing of another picture is ever shown."""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from promptcdn import pictures
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.pictures.sizing import Variant, best_stand_in
+from promptcdn.spool import Spool
+from promptcdn.stores import Header, Lineage, Name, Record
+from promptcdn.url.request import Delivery, Format
+from tests.support.fakes import KEY, Shelf, name, picture
+
+ORDERED = {"generator": "painter", "width": 128, "height": 128}
+TEAL = Record(pictures.master(picture((128, 128)), "painter"), "image/png", 1_795_435_200, ORDERED)
+RED = Record(
+    pictures.master(picture((128, 128), colour="red"), "painter"),
+    "image/png",
+    1_795_435_900,
+    ORDERED,
+    Lineage(remade=True),
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def within(work: Callable[[Renditions, Shelf], Awaitable[None]], shelf: Shelf | None = None, memory: int = 0) -> None:
+    """A process of its own on a shelf; without memory, so that the shelf is asked each time."""
+
+    async def lived() -> None:
+        store = shelf or Shelf()
+        spool = Spool(Path("spool"))
+        renditions = Renditions(store, Memory(memory), spool)
+        try:
+            await work(renditions, store)
+        finally:
+            await renditions.close()
+            await spool.close()
+
+    asyncio.run(lived())
+
+
+async def seen(renditions: Renditions, format_: Format = "webp", **delivery: Any) -> Found:
+    found = await renditions.find(KEY, Delivery(format_, **delivery), (128, 128))
+    assert found is not None
+    return found
+
+
+def colour(found: Found) -> str:
+    """What a flat picture shows, also after a lossy encoder."""
+    with Image.open(io.BytesIO(found.rendition.body)) as image:
+        red, green, _ = image.convert("RGB").getpixel((5, 5))  # type: ignore[misc]
+    return "red" if red > green else "teal"
+
+
+@pytest.mark.parametrize(
+    ("left", "best"),
+    [
+        ((), None),
+        (("320x320.cut.webp",), None),
+        (("jpeg", "webp"), "webp"),
+        (("webp", "avif", "jpeg"), "avif"),
+        (("640x640.png", "jpeg"), "jpeg"),
+        (("320x320.webp", "640x640.jpeg"), "640x640.jpeg"),
+        (("320x320.webp", "320x320.png"), "320x320.png"),
+        (("q100.webp", "webp"), "q100.webp"),
+    ],
+)
+def test_the_nearest_to_the_master_stands_in(left: tuple[str, ...], best: str | None) -> None:
+    variants = [made for label in left if (made := Variant.parse(label))]
+    chosen = best_stand_in(variants)
+    assert (None if chosen is None else chosen.label) == best
+
+
+@pytest.mark.parametrize("label", ["webp", "320x240.webp", "64x64.cut.jpeg", "q5.avif", "10x10.cut.q100.webp", "png"])
+def test_a_label_is_read_back_as_the_variant_that_wrote_it(label: str) -> None:
+    made = Variant.parse(label)
+    assert made is not None
+    assert made.label == label
+
+
+@pytest.mark.parametrize("label", ["", "gif", "320.webp", "x320.webp", "webp.webp", "cut", "320x320"])
+def test_what_is_no_label_is_no_variant(label: str) -> None:
+    assert Variant.parse(label) is None
+
+
+@pytest.mark.parametrize("left", ["webp", "jpeg", "avif"])
+def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: Format) -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        before = (await seen(renditions, left)).rendition
+        del shelf.objects[name()]
+        renditions.forget(KEY)
+
+        assert await renditions.restore(KEY)
+
+        assert (await seen(renditions, left)).rendition.body == before.body
+        for format_ in ("png", "webp", "jpeg", "avif"):
+            assert colour(await seen(renditions, format_)) == "teal"
+        header = await renditions.header(KEY)
+        assert header is not None
+        assert (header.lineage, header.made_at) == (Lineage(TEAL.sha256, left), TEAL.made_at)
+
+    within(work)
+
+
+def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        await seen(renditions, w=64)
+        del shelf.objects[name()]
+        renditions.forget(KEY)
+        assert await renditions.restore(KEY)
+        whole = await seen(renditions, "png")
+        with Image.open(io.BytesIO(whole.rendition.body)) as image:
+            assert image.size == (128, 128)
+        assert colour(whole) == "teal"
+
+    within(work)
+
+
+def test_the_png_in_memory_is_the_master_itself() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        await seen(renditions, "png")
+        shelf.objects.clear()
+        assert await renditions.restore(KEY, ORDERED)
+        assert shelf.objects[name()] == TEAL
+
+    within(work, memory=10**6)
+
+
+def test_where_nothing_is_left_nothing_stands_in() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        await seen(renditions)
+        shelf.objects.clear()
+        renditions.forget(KEY)
+        assert not await renditions.restore(KEY, ORDERED)
+
+    within(work)
+
+
+def test_a_rendition_of_another_master_is_deleted_and_made_of_the_one_that_is_there() -> None:
+    shelf = Shelf()
+
+    async def before(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        for format_ in ("webp", "jpeg"):
+            assert colour(await seen(renditions, format_)) == "teal"
+
+    async def after(renditions: Renditions, _: Shelf) -> None:
+        for format_ in ("webp", "jpeg", "avif", "png"):
+            assert colour(await seen(renditions, format_)) == "red"
+        assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256, remade=True)
+
+    within(before, shelf)
+    shelf.objects[name()] = RED
+    within(after, shelf)
+
+
+@pytest.mark.parametrize(("made_at", "shown"), [(TEAL.made_at, "teal"), (TEAL.made_at - 1, "red")])
+def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int, shown: str) -> None:
+    """Older versions wrote no digest: a picture's birthday is what its renditions share with it."""
+    shelf = Shelf()
+    master = RED if shown == "red" else TEAL
+    shelf.objects[name()] = Record(master.body, "image/png", TEAL.made_at, ORDERED)
+    webp = pictures.encoded(TEAL.body, Variant("webp"), "painter")
+    shelf.objects[Name("renditions", f"{KEY}.webp")] = Record(webp, "image/webp", made_at, ORDERED)
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        assert colour(await seen(renditions)) == shown
+
+    within(work, shelf)
+
+
+@pytest.mark.parametrize("note", [b'{"pictures": ["%s"]}' % TEAL.sha256.encode(), b"{}"])
+def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        await seen(renditions)
+        del shelf.objects[name()]
+        renditions.forget(KEY)
+        leaf = f"{KEY}.{(TEAL.made_at + 5) * 10**9}"
+        shelf.objects[Name("purges", leaf)] = Record(note, "application/json", TEAL.made_at + 5, {})
+        assert not await renditions.restore(KEY)
+        assert await renditions.find(KEY, Delivery("webp"), (128, 128)) is None
+
+    within(work)
+
+
+def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> None:
+    class Held(Shelf):
+        """A store that is purged while it takes a rendition."""
+
+        purge: Callable[[], None] | None = None
+
+        async def put(self, name: Name, record: Record) -> Record:
+            winner = await super().put(name, record)
+            if self.purge is not None and name.folder == "renditions":
+                self.purge()
+            return winner
+
+    shelf = Held()
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+
+        def purge() -> None:
+            del shelf.objects[name()]
+            renditions.forget(KEY)
+
+        shelf.purge = purge
+        assert await renditions.find(KEY, Delivery("webp"), (128, 128)) is None
+        assert shelf.objects == {}
+
+    within(work, shelf, memory=10**6)
+
+
+def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
+    class Held(Shelf):
+        """A store that is purged while it takes a stand-in."""
+
+        purge: Callable[[], None] | None = None
+
+        async def put(self, name: Name, record: Record) -> Record:
+            winner = await super().put(name, record)
+            if record.lineage.stand_in is not None and self.purge is not None:
+                self.purge()
+            return winner
+
+    shelf = Held()
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, TEAL)
+        await seen(renditions)
+        del shelf.objects[name()]
+        shelf.purge = lambda: renditions.forget(KEY)
+        assert not await renditions.restore(KEY)
+        assert name() not in shelf.objects
+
+    within(work, shelf)
+
+
+def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, RED)
+        await seen(renditions)
+        del shelf.objects[name()]
+        renditions.forget(KEY)
+        assert await renditions.restore(KEY)
+        header = await renditions.header(KEY)
+        assert header is not None
+        assert header.lineage == Lineage(RED.sha256, "webp", remade=True)
+
+    within(work)
+
+
+def test_a_late_rendition_of_another_master_is_never_shown() -> None:
+    class Late(Shelf):
+        """A store into which a slow process puts what it made of the picture of before."""
+
+        async def put(self, name: Name, record: Record) -> Record:
+            if name.folder == "renditions":
+                old = pictures.encoded(TEAL.body, Variant("webp"), "painter")
+                lineage = Lineage(TEAL.sha256)
+                self.objects.setdefault(name, Record(old, "image/webp", TEAL.made_at, ORDERED, lineage))
+            return await super().put(name, record)
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, RED)
+        assert colour(await seen(renditions)) == "red"
+        assert colour(await seen(renditions)) == "red"
+
+    within(work, Late(), memory=10**6)
+
+
+def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
+    class Slow(Shelf):
+        """A store that answers a look with what was there when it began."""
+
+        async def look(self, name: Name) -> Header | None:
+            found = await super().look(name)
+            await asyncio.sleep(0.05)
+            return found
+
+    shelf = Slow()
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        early = asyncio.create_task(renditions.restore(KEY))
+        await shelf.asked.wait()
+        await shelf.put(name(), TEAL)
+        assert await renditions.restore(KEY, anew=True)
+        assert not await early
+
+    within(work, shelf)

@@ -1,0 +1,83 @@
+"""The command line, as a process."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from promptcdn import __version__
+from tests.support.service import PROMPTCDN, environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def promptcdn(*words: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PROMPTCDN, *words], capture_output=True, text=True, env=environment(**settings))
+
+
+def test_it_says_its_version() -> None:
+    assert promptcdn("--version").stdout == f"promptcdn {__version__}\n"
+
+
+def test_a_url_is_printed_in_its_one_spelling() -> None:
+    ended = promptcdn("url", "a tower (tall), in 北京 | 100%", "--seed", "007", "--cfg-scale", "7.50")
+
+    assert ended.returncode == 0
+    assert ended.stdout == (
+        "http://127.0.0.1:8080/?prompt=a+tower+%28tall%29%2C+in+%E5%8C%97%E4%BA%AC+%7C+100%25&seed=7&cfg_scale=7.5\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("markup", "printed"),
+    [
+        ("markdown", "![a cat](https://h/?prompt=a+cat&seed=7)\n"),
+        ("html", '<img src="https://h/?prompt=a+cat&amp;seed=7" alt="a cat">\n'),
+        ("asciidoc", 'image::https://h/?prompt=a+cat&seed=7["a cat"]\n'),
+        ("rst", ".. image:: https://h/?prompt=a+cat&seed=7\n   :alt: a cat\n"),
+    ],
+)
+def test_a_url_is_printed_in_the_markup_of_ones_page(markup: str, printed: str) -> None:
+    ended = promptcdn("url", "a cat", "--seed", "7", "--as", markup, PROMPTCDN_PUBLIC_URL="https://h/")
+
+    assert ended.stdout == printed
+
+
+def test_json_holds_all_of_it() -> None:
+    printed = json.loads(promptcdn("url", "a cat", "--base", "https://h", "--json").stdout)
+
+    assert set(printed) == {"url", "markdown", "html", "asciidoc", "rst"}
+    assert printed["url"] == "https://h/?prompt=a+cat"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--steps", "9"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", "gif")]
+)
+def test_what_the_service_would_refuse_is_refused_with_exit_2(option: str, value: str) -> None:
+    ended = promptcdn("url", "a cat", option, value)
+
+    name = option.removeprefix("--").replace("-", "_")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f'promptcdn: {name}="{value}": ')
+
+
+def console_examples() -> list[tuple[str, str]]:
+    """The commands in the README's console blocks, and what it says they print."""
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    return [tuple(block.removeprefix("$ ").split("\n", 1)) for block in blocks]
+
+
+@pytest.mark.parametrize(("command", "printed"), console_examples(), ids=lambda value: value[:30])
+def test_the_readme_shows_what_a_command_really_prints(command: str, printed: str) -> None:
+    words = shlex.split(command)
+
+    assert words[0] == "promptcdn"
+    assert promptcdn(*words[1:]).stdout == printed
+
+
+def test_the_readme_has_examples() -> None:
+    assert console_examples()

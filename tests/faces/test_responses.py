@@ -1,0 +1,36 @@
+"""Answers as HTTP responses, where it takes more than a request to bring one about."""
+
+import pytest
+from starlette.requests import Request
+
+from promptcdn import problems
+from promptcdn.faces import responses
+from promptcdn.pictures.placeholders import Notices
+from promptcdn.problems import Problem
+from tests.support.waiting import in_a_loop
+
+CAMO = ("github-camo (1a2b3c4d)", "image/*")
+BROWSER = ("Mozilla/5.0", "image/avif,image/webp,*/*;q=0.8")
+
+
+class Busy(Notices):
+    """As when too many errors are being drawn."""
+
+    async def error(self, problem: Problem) -> bytes:  # noqa: ARG002
+        raise problems.too_slow()
+
+
+@pytest.mark.parametrize(("reader", "media_type"), [(CAMO, "image/png"), (BROWSER, "application/problem+json")])
+@in_a_loop
+async def test_what_stands_in_for_an_error_picture_that_nobody_could_draw_is_not_kept(
+    reader: tuple[str, str], media_type: str
+) -> None:
+    agent, accept = (text.encode() for text in reader)
+    headers = [(b"user-agent", agent), (b"accept", accept)]
+    http = Request({"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "headers": headers})
+    notices = Busy()
+
+    answer = await responses.error(http, problems.filtered(), notices)
+    await notices.close()
+
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (media_type, "no-store")

@@ -1,0 +1,161 @@
+"""What an operator may say about money, and what those are told whom it stops."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptcdn import problems
+from promptcdn.money import budgets as limits
+from promptcdn.money.budgets import Left, Limit, Limits
+from promptcdn.money.prices import Cost
+from tests.support.fakes import NOON
+
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
+DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
+
+DAY = Limit(100, "day")
+MONTH = Limit(500_000, "month", "credits")
+
+
+@pytest.mark.parametrize(
+    ("text", "each"),
+    [
+        ("100/day", (DAY,)),
+        ("0/hour", (Limit(0, "hour"),)),
+        ("1/week", (Limit(1, "week"),)),
+        ("999999999/month", (Limit(999_999_999, "month"),)),
+        ("unlimited", ()),
+        ("500 credits/month", (MONTH,)),
+        ("0.5 credits/hour", (Limit(500, "hour", "credits"),)),
+        ("12.125 credits/week", (Limit(12_125, "week", "credits"),)),
+        ("100/day, 2000/month", (DAY, Limit(2000, "month"))),
+        ("100/day, 500 credits/month", (DAY, MONTH)),
+        ("100/day, 20 credits/day", (DAY, Limit(20_000, "day", "credits"))),
+    ],
+)
+def test_limits_are_so_much_in_a_period_each(text: str, each: tuple[Limit, ...]) -> None:
+    assert Limits.parse(text) == Limits(each)
+    assert str(Limits(each)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("100/day,5/hour", "100/day, 5/hour"),
+        ("007/day", "7/day"),
+        ("1 credit/day", "1 credits/day"),
+        ("1.50 credits/day", "1.5 credits/day"),
+        ("2.000 credits/day", "2 credits/day"),
+    ],
+)
+def test_what_can_be_said_in_two_ways_is_shown_in_one(text: str, plain: str) -> None:
+    assert str(Limits.parse(text)) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "100", "/day", "100/", "100/year", "100/Day", "100/days", "-1/day", "+1/day", "1.5/day", "1e3/day", "none"],
+)
+def test_what_is_no_limit_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="100/day"):
+        Limits.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["100 / day", "100/day ", "100/day\n", "1000000000/day", "١٠/day", "5credits/day", "5 Credits/day"]
+)
+def test_a_limit_is_spelled_strictly(text: str) -> None:
+    with pytest.raises(ValueError, match="100/day"):
+        Limits.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1.2345 credits/day", ".5 credits/day", "1. credits/day", "credits/day"])
+def test_credits_have_three_decimals_at_most(text: str) -> None:
+    with pytest.raises(ValueError, match="100/day"):
+        Limits.parse(text)
+
+
+@pytest.mark.parametrize("text", ["100/day,", ",100/day", "100/day;5/hour", "100/day 5/hour", "100/day, "])
+def test_limits_are_parted_by_commas(text: str) -> None:
+    with pytest.raises(ValueError, match="100/day"):
+        Limits.parse(text)
+
+
+@pytest.mark.parametrize("text", ["100/day, unlimited", "unlimited, 100/day", "Unlimited"])
+def test_unlimited_stands_alone(text: str) -> None:
+    with pytest.raises(ValueError, match="100/day"):
+        Limits.parse(text)
+
+
+@pytest.mark.parametrize("text", ["100/day, 50/day", "100/day, 100/day", "5 credits/week, 5/week, 6 credits/week"])
+def test_a_period_is_limited_once_in_each_currency(text: str) -> None:
+    with pytest.raises(ValueError, match="two limits in one period"):
+        Limits.parse(text)
+
+
+LIMIT = st.builds(
+    Limit, st.integers(0, 999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("pictures")
+) | st.builds(
+    Limit, st.integers(0, 999_999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("credits")
+)
+
+
+@given(st.lists(LIMIT, unique_by=lambda limit: (limit.unit, limit.currency)))
+def test_what_is_shown_can_be_said(each: list[Limit]) -> None:
+    assert Limits.parse(str(Limits(tuple(each)))) == Limits(tuple(each))
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "cost", "allowed"),
+    [
+        (DAY, 99, Cost("e", 1, 0), True),
+        (DAY, 100, Cost("e", 1, 0), False),
+        (DAY, 101, Cost("e", 1, 0), False),
+        (MONTH, 499_100, Cost("e", 1, 900), True),
+        (MONTH, 499_101, Cost("e", 1, 900), False),
+        (MONTH, 500_000, Cost("e", 1, 0), True),
+        (MONTH, 700_000, Cost("e", 1, 0), True),
+    ],
+)
+def test_what_fits_is_allowed_and_what_is_free_always(limit: Limit, used: int, cost: Cost, allowed: bool) -> None:
+    assert Left(limit, used, DECEMBER).allows(cost) is allowed
+
+
+def test_what_is_left_is_never_less_than_nothing() -> None:
+    assert Left(DAY, 130, MIDNIGHT).left == 0
+
+
+def test_what_is_left_is_said_in_the_limits_own_words() -> None:
+    assert limits.said([Left(DAY, 3, MIDNIGHT), Left(MONTH, 2_700, DECEMBER)]) == (
+        "97 of 100/day left, 497.3 of 500 credits/month left"
+    )
+    assert limits.said([]) == "unlimited"
+
+
+def test_what_is_left_goes_into_json_as_people_count() -> None:
+    assert Left(DAY, 3, MIDNIGHT).values() == {
+        "limit": "100/day",
+        "currency": "pictures",
+        "period": "day",
+        "amount": 100,
+        "used": 3,
+        "left": 97,
+        "until": "2026-11-24T00:00:00+00:00",
+    }
+    credits_ = Left(MONTH, 2_700, DECEMBER).values()
+    assert (credits_["amount"], credits_["used"], credits_["left"]) == (500.0, 2.7, 497.3)
+
+
+def test_who_is_refused_is_told_what_is_spent_and_waits_for_the_last_of_it() -> None:
+    spent = [Left(DAY, 100, MIDNIGHT), Left(MONTH, 499_500, DECEMBER)]
+
+    problem = limits.refusal(spent, Cost("e", 1, 900), NOON)
+
+    assert problem.kind is problems.BUDGET_SPENT
+    assert problem.retry_after == (DECEMBER - NOON).total_seconds() + 1
+    assert problem.detail == (
+        "the budget is spent: 100/day (0 left, 1 needed), 500 credits/month (0.5 left, 0.9 needed);"
+        " the next pictures from 2026-12-01T00 UTC"
+    )

@@ -1,0 +1,163 @@
+"""One client starts so many new pictures over all replicas that share a Redis; without it, on each of them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptcdn import problems
+from promptcdn.money.rates import Rate, Rates, SqliteRates
+from promptcdn.money.rates.redis import SharedRates
+from promptcdn.problems import Problem
+from promptcdn.readers.clients import Client
+from promptcdn.replicas.connection import COMMAND_SECONDS, Link
+from tests.support.fakes import NOON
+from tests.support.redis_servers import Server, send_twice
+from tests.support.waiting import in_a_loop
+
+YES = (0, "")
+ANN, BOB = Client(ip_network("203.0.113.9")), Client(ip_network("2001:db8::/64"))
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path, at_socket=True) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def replicas(redis: Server, folder: Path, rate: Rate, count: int = 2) -> AsyncIterator[list[SharedRates]]:
+    links = [Link(redis.url) for _ in range(count)]
+    each = [
+        SharedRates(link, rate, SqliteRates(folder / f"rates{number}.sqlite3", rate))
+        for number, link in enumerate(links)
+    ]
+    try:
+        yield each
+    finally:
+        for rates, link in zip(each, links, strict=True):
+            await rates.close()
+            await link.close()
+
+
+async def may(
+    rates: Rates, client: Client = ANN, kid: str | None = None, after: float = 0, image_proxy: bool = False
+) -> tuple[int, str]:
+    """How long they have to wait by which policy, so many seconds after noon; `YES` where they may start."""
+    try:
+        await rates.charge(client, kid, NOON + timedelta(seconds=after), image_proxy=image_proxy)
+    except Problem as problem:
+        if problem.kind is not problems.RATE_LIMITED:
+            raise
+        return problem.retry_after or 0, problem.headers["ratelimit"].split('"')[1]
+    return YES
+
+
+@in_a_loop
+async def test_a_client_may_start_so_many_whomever_it_asks(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(3, "minute")) as (one, two):
+        assert [await may(rates) for rates in (one, two, one)] == [YES] * 3
+        assert await may(two, after=20) == (41, "client")
+        assert await may(two, BOB) == YES
+        assert await may(two, after=60.001) == YES
+
+
+@in_a_loop
+async def test_600_at_once_over_three_replicas_start_exactly_as_many_as_allowed(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(100, "hour"), count=3) as each:
+        answers = await asyncio.gather(*(may(rates) for rates in each * 200))
+
+    assert answers.count(YES) == 100
+
+
+@in_a_loop
+async def test_client_and_key_pay_both_or_neither(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(2, "minute")) as (one, two):
+        assert [await may(one, ANN, "k1"), await may(two, ANN, "k1")] == [YES, YES]
+        assert await may(one, BOB, "k1") == (61, "kid")
+        assert await may(two, ANN, "k2") == (61, "client")
+        assert [await may(one, BOB, "k2"), await may(two, BOB, "k2")] == [YES, YES]
+
+
+@in_a_loop
+async def test_image_proxies_share_one_pot_over_all_replicas(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(1, "minute")) as (one, two):
+        answers = [await may(rates, image_proxy=True) for rates in (one, two) * 6]
+        assert answers == [YES] * 11 + [(61, "client")]
+        assert await may(two, BOB, image_proxy=True) == YES
+
+
+@in_a_loop
+async def test_a_clock_that_was_set_back_by_a_year_refuses_nobody_for_a_year(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(1, "day")) as (one, two):
+        assert await may(one, after=365 * 86400) == YES
+        assert await may(two) == YES
+        assert await may(one) == (86401, "client")
+
+
+ASKED = st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([None, "k1", "k2"]), st.integers(0, 5), st.booleans())
+
+
+@given(asked=st.lists(ASKED, max_size=60))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+def test_redis_decides_as_the_file_does(
+    redis: Server, tmp_path: Path, asked: list[tuple[Client, str, int, bool]]
+) -> None:
+    redis.client.flushall()
+    for file in tmp_path.glob("*.sqlite3*"):
+        file.unlink()
+
+    async def both() -> None:
+        alone, after = SqliteRates(tmp_path / "alone.sqlite3", Rate(2, "second")), 0.0
+        async with replicas(redis, tmp_path, Rate(2, "second"), count=1) as (shared,):
+            for client, kid, pause, image_proxy in asked:
+                after += pause / 10
+                assert await may(shared, client, kid, after, image_proxy) == await may(
+                    alone, client, kid, after, image_proxy
+                )
+        await alone.close()
+
+    asyncio.run(both())
+
+
+@in_a_loop
+async def test_while_redis_is_down_each_replica_decides_alone_and_soon_after_it_is_both_together(
+    redis: Server, tmp_path: Path
+) -> None:
+    async with replicas(redis, tmp_path, Rate(1, "day")) as (one, two):
+        redis.kill()
+        since = time.monotonic()
+        assert [await may(one), await may(two)] == [YES, YES]
+        assert [await may(one), await may(two)] == [(86401, "client")] * 2
+        assert time.monotonic() - since < 3 * COMMAND_SECONDS
+        redis.start()
+        async with asyncio.timeout(3):
+            for rates in (one, two):
+                while not redis.client.zcard(f"promptcdn:started:client {BOB}"):
+                    await may(rates, BOB)
+                    await asyncio.sleep(0)  # a refusal that is remembered waits for nothing
+                redis.client.flushall()
+        assert [await may(one), await may(two)] == [YES, (86401, "client")]
+
+
+@in_a_loop
+async def test_what_is_over_leaves_nothing_behind_in_redis(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(1, "second")) as (one, _):
+        await may(one, ANN, "k1")
+
+    assert {name for name in redis.client.scan_iter() if redis.client.pttl(name) < 0} == set()
+
+
+@in_a_loop
+async def test_a_start_that_the_link_sent_twice_is_paid_for_once_and_not_refused(redis: Server, tmp_path: Path) -> None:
+    async with replicas(redis, tmp_path, Rate(1, "hour"), count=1) as (one,):
+        send_twice(one._link)
+        assert await may(one) == YES
+        assert (await may(one))[0] > 0

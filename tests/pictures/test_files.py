@@ -1,0 +1,336 @@
+"""Picture files: what is no whole picture is refused, pixels are kept, and what a server wrote into the file is not."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from promptcdn import pictures
+from promptcdn.pictures import sizing
+from promptcdn.pictures.sizing import Variant
+from promptcdn.pictures.validation import Seen
+from promptcdn.url.request import Delivery, Format
+from tests.support.fakes import picture
+
+WRITTEN = "the prompt, the key and the seed"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def scene(mode: str = "RGB") -> Image.Image:
+    """A picture with something in it, so that equal pixels mean something."""
+    gradient = Image.merge("RGB", [Image.linear_gradient("L"), Image.radial_gradient("L"), Image.new("L", (256, 256))])
+    return gradient.resize((32, 24)).convert(mode)
+
+
+def file_of(image: Image.Image, format_: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def pixels(data: bytes, mode: str = "RGBA") -> bytes:
+    return opened(data).convert(mode).tobytes()
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def kinds(png: bytes) -> list[bytes]:
+    """The kinds of a PNG's chunks, one mention each."""
+    found, offset = [], len(SIGNATURE)
+    while offset < len(png):
+        length, kind = struct.unpack_from(">I4s", png, offset)
+        found.append(kind)
+        offset += length + 12
+    return list(dict.fromkeys(found))
+
+
+def with_chunks(*chunks: bytes) -> bytes:
+    """A good PNG with `chunks` behind its header."""
+    whole, header_end = file_of(scene()), len(SIGNATURE) + 25
+    return whole[:header_end] + b"".join(chunks) + whole[header_end:]
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that declares a size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND")
+
+
+# Looking
+
+
+@pytest.mark.parametrize(
+    ("format_", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
+)
+def test_a_whole_picture_is_seen_with_its_type_and_size(format_: str, media_type: str) -> None:
+    assert pictures.seen(file_of(scene(), format_)) == Seen(media_type, 32, 24)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0" * 1000,
+        b"<!doctype html><title>502 Bad Gateway</title>",
+        b'{"error": "out of credits"}',
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+        SIGNATURE,
+        SIGNATURE + chunk(b"IEND"),
+        file_of(scene(), "GIF"),
+        file_of(scene(), "BMP"),
+        file_of(scene(), "TIFF"),
+        file_of(scene(), "JPEG")[:500],
+        file_of(scene(), "WEBP", lossless=True)[:200],
+    ],
+    ids=[
+        "nothing",
+        "zeros",
+        "html",
+        "json",
+        "svg",
+        "signature",
+        "no picture",
+        "gif",
+        "bmp",
+        "tiff",
+        "torn jpeg",
+        "torn webp",
+    ],
+)
+def test_what_is_no_picture_that_generators_send_is_not_seen(data: bytes) -> None:
+    assert pictures.seen(data) is None
+
+
+def test_no_prefix_of_a_png_is_a_picture() -> None:
+    whole = file_of(scene())
+
+    assert [length for length in range(len(whole)) if pictures.seen(whole[:length]) is not None] == []
+
+
+def test_no_flipped_bit_in_a_png_goes_unseen() -> None:
+    whole = file_of(scene())
+    flipped = (whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(len(whole)))
+
+    assert [data for data in flipped if pictures.seen(data) is not None] == []
+
+
+@pytest.mark.parametrize("size", [(50_000, 50_000), (2**31 - 1, 2**31 - 1), (4097, 4096), (1, 2**24 + 1), (0, 64)])
+def test_a_few_bytes_that_declare_a_huge_picture_are_refused(size: tuple[int, int]) -> None:
+    assert pictures.seen(bomb(*size)) is None
+
+
+def test_text_that_unpacks_to_a_flood_is_refused() -> None:
+    flood = zlib.compress(b"x" * 20_000_000)
+
+    assert pictures.seen(with_chunks(chunk(b"zTXt", b"prompt\0\0" + flood))) is None
+
+
+def test_a_flood_of_chunks_is_a_picture_like_any_other() -> None:
+    data = with_chunks(chunk(b"prVt") * 20_000)
+
+    assert pictures.seen(data) == Seen("image/png", 32, 24)
+    assert len(pictures.master(data, "painter")) < 10_000
+
+
+SOURCES = [
+    file_of(scene()),
+    file_of(scene("P"), exif=Image.Exif(), dpi=(72, 72)),
+    file_of(scene(), "JPEG"),
+    file_of(scene(), "WEBP"),
+    file_of(scene("RGBA"), "WEBP", lossless=True),
+]
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(st.sampled_from(SOURCES), st.lists(st.tuples(st.integers(8, 2000), st.integers(0, 255)), min_size=1, max_size=4))
+def test_of_a_damaged_file_there_is_a_whole_master_or_none(whole: bytes, damages: list[tuple[int, int]]) -> None:
+    damaged = bytearray(whole)
+    for place, value in damages:
+        damaged[place % len(damaged)] = value
+
+    seen = pictures.seen(bytes(damaged))
+
+    if seen is not None:
+        assert pictures.seen(pictures.master(bytes(damaged), "painter")) == Seen("image/png", seen.width, seen.height)
+
+
+# Masters
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "I;16"])
+def test_a_png_keeps_its_pixels_whatever_its_mode(mode: str) -> None:
+    image = scene("I").convert("I;16") if mode == "I;16" else scene(mode)
+    master = pictures.master(file_of(image), "painter")
+
+    assert opened(master).mode == opened(file_of(image)).mode
+    assert opened(master).tobytes() == opened(file_of(image)).tobytes()
+
+
+def test_colour_profiles_and_transparency_are_part_of_the_pixels() -> None:
+    data = file_of(scene("P"), transparency=3, icc_profile=b"a profile" * 20)
+    kept = opened(pictures.master(data, "painter"))
+
+    assert kept.info["icc_profile"] == b"a profile" * 20
+    assert kept.convert("RGBA").tobytes() == pixels(data)
+
+
+@pytest.mark.parametrize(
+    ("format_", "options"),
+    [("JPEG", {"quality": 90}), ("JPEG", {"quality": 50, "progressive": True}), ("WEBP", {"quality": 90})],
+)
+def test_a_picture_in_another_format_becomes_a_png_of_equal_pixels(format_: str, options: dict[str, object]) -> None:
+    data = file_of(scene(), format_, **options)
+    master = pictures.master(data, "painter")
+
+    assert opened(master).format == "PNG"
+    assert pixels(master) == pixels(data)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_jpeg_of_other_colours_becomes_a_png_that_looks_the_same(mode: str) -> None:
+    data = file_of(scene(mode), "JPEG")
+
+    assert pixels(pictures.master(data, "painter"), "RGB") == pixels(data, "RGB")
+
+
+def test_a_transparent_webp_stays_transparent() -> None:
+    image = scene("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    data = file_of(image, "WEBP", lossless=True, exact=True)
+
+    assert pixels(pictures.master(data, "painter")) == image.tobytes()
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP"])
+def test_of_an_animation_the_first_picture_is_kept_and_stands_still(format_: str) -> None:
+    first, second = Image.new("RGB", (32, 24), "teal"), Image.new("RGB", (32, 24), "red")
+    data = file_of(first, format_, save_all=True, append_images=[second], lossless=True)
+    master = pictures.master(data, "painter")
+
+    assert pictures.seen(data) is not None
+    assert getattr(opened(master), "n_frames", 1) == 1
+    assert pixels(master, "RGB") == first.tobytes()
+
+
+# What a server wrote into the file
+
+
+def told_in_png(kind: str) -> bytes:
+    text = PngInfo()
+    if kind == "eXIf":
+        exif = Image.Exif()
+        exif[0x010E] = WRITTEN
+        return file_of(scene(), exif=exif)
+    if kind == "iTXt":
+        text.add_itxt("prompt", WRITTEN)
+    elif kind == "iTXt, packed":
+        text.add_itxt("prompt", WRITTEN, zip=True)
+    else:
+        text.add_text("parameters", WRITTEN, zip=kind == "zTXt")
+    return file_of(scene(), pnginfo=text)
+
+
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt", "iTXt, packed", "eXIf"])
+def test_text_in_a_png_is_taken_out_and_pixels_stay(kind: str) -> None:
+    data = told_in_png(kind)
+    master = pictures.master(data, "painter")
+
+    assert kind[:4].encode() in kinds(data)
+    assert kinds(master) == [b"IHDR", b"iTXt", b"IDAT", b"IEND"]
+    assert set(opened(master).info) <= {"XML:com.adobe.xmp", "xmp"}
+    assert pixels(master) == pixels(data)
+
+
+def test_what_stands_behind_the_end_of_a_png_is_cut() -> None:
+    data = file_of(scene())
+
+    assert pictures.master(data + WRITTEN.encode(), "painter") == pictures.master(data, "painter")
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "WEBP"])
+def test_text_in_other_formats_is_taken_out(format_: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = WRITTEN
+    told = {"exif": exif, "xmp": WRITTEN.encode()} | ({"comment": WRITTEN} if format_ == "JPEG" else {})
+    data = file_of(scene(), format_, **told)
+    master = pictures.master(data, "painter")
+
+    assert WRITTEN.encode() in data
+    assert kinds(master) == [b"IHDR", b"iTXt", b"IDAT", b"IEND"]
+    assert WRITTEN.encode() not in master
+
+
+def test_a_master_that_is_cleaned_again_stays_as_it_is() -> None:
+    master = pictures.master(told_in_png("tEXt"), "painter")
+
+    assert pictures.master(master, "painter") == master
+
+
+def test_equal_answers_give_equal_masters() -> None:
+    assert pictures.master(told_in_png("tEXt"), "painter") == pictures.master(told_in_png("zTXt"), "painter")
+
+
+# The mark of generated pictures
+
+
+@pytest.mark.parametrize("format_", ["png", "webp", "jpeg", "avif"])
+@pytest.mark.parametrize(
+    ("generator", "source"),
+    [("sketch", "algorithmicMedia"), ("stability", "trainedAlgorithmicMedia"), ("painter", "trainedAlgorithmicMedia")],
+)
+def test_every_format_says_where_the_picture_comes_from(format_: Format, generator: str, source: str) -> None:
+    master = pictures.master(picture(), generator)
+    data = master if format_ == "png" else pictures.encoded(master, Variant(format_), generator)
+
+    told = opened(data).info["xmp"]
+    assert f'DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{source}"'.encode() in told
+
+
+# Renditions
+
+
+@pytest.mark.parametrize("format_", ["webp", "jpeg", "avif"])
+def test_a_rendition_is_the_same_picture_in_full_size(format_: Format) -> None:
+    data = pictures.encoded(pictures.master(file_of(scene()), "painter"), Variant(format_), "painter")
+    image = opened(data)
+
+    assert Image.MIME[image.format or ""] == pictures.MEDIA_TYPES[format_] == f"image/{format_}"
+    assert image.size == (32, 24)
+    colours = zip(image.convert("RGB").resize((1, 1)).tobytes(), scene().resize((1, 1)).tobytes(), strict=True)
+    assert all(abs(ours - theirs) < 16 for ours, theirs in colours)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "RGBA", "I;16"])
+@pytest.mark.parametrize("format_", ["webp", "jpeg", "avif"])
+def test_masters_of_every_mode_can_be_encoded(mode: str, format_: Format) -> None:
+    image = scene("I").convert("I;16") if mode == "I;16" else scene(mode)
+    data = pictures.encoded(pictures.master(file_of(image), "painter"), Variant(format_), "painter")
+
+    assert opened(data).size == (32, 24)
+
+
+def test_what_is_transparent_is_white_where_the_format_knows_no_transparency() -> None:
+    master = pictures.master(file_of(Image.new("RGBA", (32, 24), (255, 0, 0, 0))), "painter")
+
+    assert opened(pictures.encoded(master, Variant("jpeg"), "painter")).getpixel((9, 9)) == (255, 255, 255)
+    assert opened(pictures.encoded(master, Variant("webp"), "painter")).mode == "RGBA"
+
+
+def test_a_thumbnail_that_needs_no_cut_to_a_rounding_is_encoded() -> None:
+    master = pictures.master(file_of(Image.new("RGB", (1152, 896), "teal")), "painter")
+    made = sizing.variant(Delivery(w=200, h=200, fit="cover"), (1152, 896))
+
+    assert opened(pictures.encoded(master, made, "painter")).size == (200, 200)

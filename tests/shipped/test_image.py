@@ -1,0 +1,79 @@
+"""The container's files: what is locked, and what its recipe says. `./scripts/image-test` builds and runs it."""
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from promptcdn import __version__
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+LOCK = (ROOT / "requirements.lock").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WANTED = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["build"]]
+PINS = dict(re.findall(r"(?m)^([a-z0-9-]+)==(\S+)", LOCK))
+# What stability-sdk asks for and only its own tools use: ./scripts/lock leaves it out.
+LEFT_OUT = {"grpcio-tools", "param"}
+
+
+@pytest.mark.parametrize("line", WANTED)
+def test_what_the_project_asks_for_is_locked(line: str) -> None:
+    wanted = Requirement(line)
+    pin = PINS.get(canonicalize_name(wanted.name), "none")
+
+    assert wanted.specifier.contains(pin), f"requirements.lock has {pin}: run ./scripts/lock"
+
+
+HERE = sorted(PINS.keys() & {canonicalize_name(installed.name) for installed in metadata.distributions()})
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_what_is_locked_has_all_that_it_needs_locked_too(name: str) -> None:
+    here = [Requirement(line) for line in metadata.requires(name) or []]
+    names = {canonicalize_name(one.name) for one in here if one.marker is None or one.marker.evaluate({"extra": ""})}
+
+    assert names - LEFT_OUT <= PINS.keys(), "run ./scripts/lock"
+
+
+def test_the_lock_is_versions_and_hashes_and_tells_of_no_machine() -> None:
+    pins = re.split(r"(?m)^(?=[a-z])", re.sub(r"(?m)^( *#.*)?\n", "", LOCK))[1:]
+
+    assert len(pins) == len(PINS)
+    for pin in pins:
+        assert re.fullmatch(r"[a-z0-9-]+==\S+( ; [^\\\n]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", pin)
+    assert not re.search(r"://|/(root|home|tmp|opt|work)/", LOCK)
+
+
+def test_the_image_has_nothing_that_is_not_locked_and_the_base_is_an_argument() -> None:
+    installs = re.findall(r"pip install (.*)", DOCKERFILE)
+
+    assert DOCKERFILE.count("ARG BASE=python:3") == 1
+    assert re.findall(r"(?m)^FROM (\S+)", DOCKERFILE) == ["${BASE}", "dependencies", "dependencies", "${BASE}"]
+    assert all(
+        "--no-deps" in install and ("--require-hashes" in install or install.endswith(" .")) for install in installs
+    )
+    assert "--no-build-isolation" in installs[-1]
+
+
+def test_the_service_is_nobody_writes_to_data_and_gets_the_signal_itself() -> None:
+    last = DOCKERFILE.rpartition("FROM ")[2]
+
+    assert re.search(r"(?m)^USER 10001$", last)
+    assert re.search(r"(?m)^VOLUME /data$", last)
+    assert "PROMPTCDN_DATA_DIR=/data" in last
+    assert re.search(r"(?m)^STOPSIGNAL SIGTERM$", last)
+    assert re.search(r'(?m)^ENTRYPOINT \["promptcdn"\]\nCMD \["serve"\]$', last)  # no shell between
+    assert f'org.opencontainers.image.version="{__version__}"' in last
+
+
+def test_the_builder_is_sent_what_the_recipe_copies_and_no_more() -> None:
+    copied = {name for line in re.findall(r"(?m)^COPY (?!--from)(.*) \S+$", DOCKERFILE) for name in line.split()}
+    sent = (ROOT / ".dockerignore").read_text().split()
+
+    assert sent[0] == "*"
+    assert {name.removeprefix("!") for name in sent if name.startswith("!")} == copied

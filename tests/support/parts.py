@@ -1,0 +1,110 @@
+"""All that makes pictures, put together for tests: rooms of our own between a scripted generator and a shelf."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from promptcdn import problems
+from promptcdn.catalog.bindings import Bindings, Bound
+from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.renditions import Renditions
+from promptcdn.generators import Made
+from promptcdn.making import Making
+from promptcdn.making.reconcile import Leftovers
+from promptcdn.money.budget import Budget
+from promptcdn.problems import Problem, UpstreamFailed
+from promptcdn.spool import Spool
+from promptcdn.url.request import Resolved
+from tests.support.fakes import KEY, Hands, NothingRemoved, Purse, Scripted, Shelf, name, order, picture
+
+ORDER = order()
+MASTER, BINDING, VERDICT = name(ORDER.content_key), name(folder="bindings"), name(ORDER.content_key, "verdicts")
+
+GOOD = Made(picture(), seed_sent=7)
+FILTERED = Made(b"", seed_sent=7, filtered=True)
+HTML = Made(b"<html>", seed_sent=7)
+TIMEOUT = UpstreamFailed(problems.UPSTREAM_TIMEOUT, "no answer in 120 s", charged=True)
+UNREACHABLE = UpstreamFailed(problems.UPSTREAM_UNREACHABLE, "no route", charged=False)
+
+
+class Workshop:
+    """All that is needed to make pictures; a second one on the same shelf is the process after a restart.
+
+    The spool is the folder that the test runs in.
+    """
+
+    def __init__(
+        self,
+        answers: Sequence[Made | Exception] = (),
+        shelf: Shelf | None = None,
+        budget: Budget | None = None,
+        generator: Scripted | None = None,
+    ) -> None:
+        self.generator = generator or Scripted(answers)
+        self.shelf = shelf or Shelf()
+        self.purse = Purse()
+        self.hands = Hands()
+        self.spool = Spool(Path("spool"))
+        self.bindings = Bindings(self.shelf, self.generator.name, self.spool)
+        self.renditions = Renditions(self.shelf, Memory(10**6), self.spool)
+        self.making = Making(
+            self.generator,
+            budget or self.purse,
+            self.spool,
+            self.bindings,
+            self.renditions,
+            NothingRemoved(),
+            self.hands.clock,
+            patience=0.05,
+        )
+        self.leftovers = Leftovers(self.spool, self.making)
+
+    @property
+    def spooled(self) -> list[str]:
+        """The content keys of what is on the spool's disk."""
+        return sorted(path.name for path in Path("spool/paid").glob("*"))
+
+    async def close(self) -> None:
+        await self.renditions.close()
+        await self.spool.close()
+
+    async def make(self, wanted: Bound = ORDER) -> None:
+        """By a URL of its own for each order."""
+        await self.making.make(KEY if wanted == ORDER else wanted.content_key, wanted)
+
+    async def refused(self, wanted: Bound = ORDER) -> Problem:
+        """Why no picture is made."""
+        with pytest.raises(Problem) as problem:
+            await self.make(wanted)
+        return problem.value
+
+
+def within(shop: Workshop, work: Callable[[Workshop], Awaitable[None]]) -> None:
+    async def lived() -> None:
+        try:
+            await work(shop)
+        finally:
+            await shop.close()
+
+    asyncio.run(lived())
+
+
+class Toppler(Scripted):
+    """A generator during whose work the store goes down."""
+
+    def __init__(self, shelf: Shelf, answer: Made) -> None:
+        super().__init__([answer])
+        self._shelf = shelf
+
+    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        made = await super().generate(resolved, content_key)
+        self._shelf.down = True
+        return made
+
+
+def toppled(answer: Made) -> Workshop:
+    """A workshop whose store goes down while it is paid for `answer`."""
+    shelf = Shelf()
+    return Workshop(shelf=shelf, generator=Toppler(shelf, answer))
