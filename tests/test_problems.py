@@ -14,7 +14,7 @@ def test_codes_are_unique_and_made_to_be_matched() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
-def test_every_5xx_but_a_broken_service_says_when_to_try_again(kind: problems.Kind) -> None:
+def test_every_5xx_but_a_broken_service_says_when_to_try_again(kind: problems.ProblemType) -> None:
     assert (kind.retry_after is not None) == (kind.status > 500)
 
 

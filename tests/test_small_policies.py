@@ -4,7 +4,7 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.generators.care.retries import next_rest
-from promptcdn.guard.authorisation import Access, Misses
+from promptcdn.guard.authorisation import Authorisation, Misses
 from promptcdn.guard.denylist import DenyList
 from promptcdn.pictures.validation import Seen, objection
 from promptcdn.url.request import Asked, Control, Resolved
@@ -68,11 +68,11 @@ UNSIGNED, SIGNED = Control(), signed(ASKED, SIGNING_KEYS)
     ],
 )
 def test_who_may_cause_a_picture_is_for_the_operator_to_say(
-    misses: Misses, control: Control, outcome: problems.Kind | str | None
+    misses: Misses, control: Control, outcome: problems.ProblemType | str | None
 ) -> None:
-    found: problems.Kind | str | None
+    found: problems.ProblemType | str | None
     try:
-        found = Access(misses, SIGNING_KEYS).require_allowed(ASKED, control, "a lighthouse", 0)
+        found = Authorisation(misses, SIGNING_KEYS).require_allowed(ASKED, control, "a lighthouse", 0)
     except problems.Problem as problem:
         found = problem.kind
 
@@ -80,7 +80,7 @@ def test_who_may_cause_a_picture_is_for_the_operator_to_say(
 
 
 def test_a_denied_prompt_is_refused_without_saying_why() -> None:
-    access = Access(deny=DenyList.parse("/secret(ly)?/"))
+    access = Authorisation(deny=DenyList.parse("/secret(ly)?/"))
     access.require_allowed(ASKED, UNSIGNED, "a cat", 0)
     with pytest.raises(problems.Problem) as caught:
         access.require_allowed(ASKED, UNSIGNED, "secretly a cat", 0)

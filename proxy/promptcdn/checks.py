@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """`detail` says what was seen, `advice` what to do where it is not `good`."""
 
     part: str

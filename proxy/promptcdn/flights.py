@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from promptcdn import problems
 from promptcdn.problems import Problem
-from promptcdn.replicas.leases import Alone, Leases
+from promptcdn.replicas.leases import Leases, NoLeases
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Flights(Generic[_T]):
     are refused."""
 
     def __init__(self, concurrency: int, queue: int, leases: Leases | None = None) -> None:
-        self._leases = leases or Alone()
+        self._leases = leases or NoLeases()
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         # So far.
@@ -171,7 +171,7 @@ class Flights(Generic[_T]):
             del self._flights[key]
 
 
-class Errands:
+class DetachedTasks:
     """Work for one asker that goes on when they have left, so that what it found or began is there the next time.
 
     There are `most` places for all of it, and half of them for one client. Work that ends in its first step, as it does

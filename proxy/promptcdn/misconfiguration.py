@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 
 TOKEN_MIN = 16
 # Visible ASCII: nothing else can be sent in `Authorization: Bearer …` and compared (RFC 6750 section 2.1).
@@ -76,9 +76,9 @@ class Chosen:
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
-def doubts(chosen: Chosen) -> tuple[Finding, ...]:
+def doubts(chosen: Chosen) -> tuple[Check, ...]:
     """What the operator hardly meant, and what to do about it."""
-    return tuple(Finding("settings", False, detail, advice) for detail, advice in _doubts(chosen))
+    return tuple(Check("settings", False, detail, advice) for detail, advice in _doubts(chosen))
 
 
 def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:

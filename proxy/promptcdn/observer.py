@@ -42,7 +42,7 @@ class Observer(Protocol):
         """A connection was closed that its client had not done with."""
 
 
-class Unobserved:
+class NoObserver:
     """Nobody listens."""
 
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None: ...
@@ -60,4 +60,4 @@ class Unobserved:
     def closed(self, reason: Reason) -> None: ...
 
 
-UNOBSERVED: Observer = Unobserved()
+NO_OBSERVER: Observer = NoObserver()

@@ -27,7 +27,7 @@ def kept(seconds: int) -> str:
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemType:
     """One row of the table. `retry_after` is in seconds; `None` where trying again does not help."""
 
     code: str
@@ -37,39 +37,43 @@ class Kind:
     retry_after: int | None = None
 
 
-BAD_REQUEST = Kind("bad_request", 400, "This is no request")
-BAD_PARAMETER = Kind("bad_parameter", 400, "A parameter is not right")
-NOT_AVAILABLE = Kind("not_available", 400, "This service cannot do that yet")
-MISSES_CLOSED = Kind("misses_closed", 403, "No new pictures are made here")
-SIGNATURE_REQUIRED = Kind("signature_required", 403, "New pictures need a signature here")
-BAD_SIGNATURE = Kind("bad_signature", 403, "The signature does not hold")
-SIGNATURE_EXPIRED = Kind("signature_expired", 403, "The signature has expired")
-DENIED = Kind("denied", 403, "The operator does not allow this prompt")
-FILTERED = Kind("filtered", 403, "The upstream's filter refused this picture", kept(86400))
-UNAUTHORIZED = Kind("unauthorized", 401, "This is for the operator")
-NOT_FOUND = Kind("not_found", 404, "Nothing here")
-METHOD_NOT_ALLOWED = Kind("method_not_allowed", 405, "This method does nothing here")
-REMOVED = Kind("removed", 410, "This picture was taken down", "public, max-age=300")
-REQUEST_TIMEOUT = Kind("request_timeout", 408, "The request took too long to arrive")
-URI_TOO_LONG = Kind("uri_too_long", 414, "The URL is too long")
-RATE_LIMITED = Kind("rate_limited", 429, "One client starts too many new pictures")
-HEAD_TOO_LARGE = Kind("head_too_large", 431, "The request's head is too large")
-INTERNAL = Kind("internal", 500, "Something broke on our side")
-UPSTREAM_REFUSED = Kind("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
-UPSTREAM_GARBLED = Kind("upstream_garbled", 502, "The upstream sent no usable picture", kept(5), 5)
-UPSTREAM_UNAUTHORIZED = Kind("upstream_unauthorized", 502, "The upstream does not let this service in", kept(5), 300)
-UPSTREAM_UNREACHABLE = Kind("upstream_unreachable", 503, "The upstream cannot be reached", kept(5), 5)
-UPSTREAM_BUSY = Kind("upstream_busy", 503, "The upstream takes no more requests now", kept(5), 5)
-UPSTREAM_UNPAID = Kind("upstream_unpaid", 503, "The upstream account cannot pay", kept(5), 300)
-UPSTREAM_TIMEOUT = Kind("upstream_timeout", 504, "The upstream took too long", kept(5), 5)
-STORE_UNKNOWN = Kind("store_unknown", 503, "The store, or what counts, does not answer", kept(5), 5)
-GENERATOR_MISSING = Kind("generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5)
-BUDGET_SPENT = Kind("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
-OVERLOADED = Kind("overloaded", 503, "Too much is being done at once", kept(30), 30)
-HITS_ONLY = Kind("hits_only", 503, "Nothing new is made for crawlers and prefetches", retry_after=3600)
+BAD_REQUEST = ProblemType("bad_request", 400, "This is no request")
+BAD_PARAMETER = ProblemType("bad_parameter", 400, "A parameter is not right")
+NOT_AVAILABLE = ProblemType("not_available", 400, "This service cannot do that yet")
+MISSES_CLOSED = ProblemType("misses_closed", 403, "No new pictures are made here")
+SIGNATURE_REQUIRED = ProblemType("signature_required", 403, "New pictures need a signature here")
+BAD_SIGNATURE = ProblemType("bad_signature", 403, "The signature does not hold")
+SIGNATURE_EXPIRED = ProblemType("signature_expired", 403, "The signature has expired")
+DENIED = ProblemType("denied", 403, "The operator does not allow this prompt")
+FILTERED = ProblemType("filtered", 403, "The upstream's filter refused this picture", kept(86400))
+UNAUTHORIZED = ProblemType("unauthorized", 401, "This is for the operator")
+NOT_FOUND = ProblemType("not_found", 404, "Nothing here")
+METHOD_NOT_ALLOWED = ProblemType("method_not_allowed", 405, "This method does nothing here")
+REMOVED = ProblemType("removed", 410, "This picture was taken down", "public, max-age=300")
+REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "The request took too long to arrive")
+URI_TOO_LONG = ProblemType("uri_too_long", 414, "The URL is too long")
+RATE_LIMITED = ProblemType("rate_limited", 429, "One client starts too many new pictures")
+HEAD_TOO_LARGE = ProblemType("head_too_large", 431, "The request's head is too large")
+INTERNAL = ProblemType("internal", 500, "Something broke on our side")
+UPSTREAM_REFUSED = ProblemType("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
+UPSTREAM_GARBLED = ProblemType("upstream_garbled", 502, "The upstream sent no usable picture", kept(5), 5)
+UPSTREAM_UNAUTHORIZED = ProblemType(
+    "upstream_unauthorized", 502, "The upstream does not let this service in", kept(5), 300
+)
+UPSTREAM_UNREACHABLE = ProblemType("upstream_unreachable", 503, "The upstream cannot be reached", kept(5), 5)
+UPSTREAM_BUSY = ProblemType("upstream_busy", 503, "The upstream takes no more requests now", kept(5), 5)
+UPSTREAM_UNPAID = ProblemType("upstream_unpaid", 503, "The upstream account cannot pay", kept(5), 300)
+UPSTREAM_TIMEOUT = ProblemType("upstream_timeout", 504, "The upstream took too long", kept(5), 5)
+STORE_UNKNOWN = ProblemType("store_unknown", 503, "The store, or what counts, does not answer", kept(5), 5)
+GENERATOR_MISSING = ProblemType(
+    "generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5
+)
+BUDGET_SPENT = ProblemType("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
+OVERLOADED = ProblemType("overloaded", 503, "Too much is being done at once", kept(30), 30)
+HITS_ONLY = ProblemType("hits_only", 503, "Nothing new is made for crawlers and prefetches", retry_after=3600)
 # One replica's: a cache that kept it would tell it to those whom another replica has the picture for.
-DRAINING = Kind("draining", 503, "The service is stopping", retry_after=5)
-TOO_SLOW = Kind(
+DRAINING = ProblemType("draining", 503, "The service is stopping", retry_after=5)
+TOO_SLOW = ProblemType(
     "too_slow",
     503,
     "The picture is still being made",
@@ -77,7 +81,7 @@ TOO_SLOW = Kind(
     2,
 )
 
-KINDS: tuple[Kind, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values()) if isinstance(value, ProblemType))
 
 
 class Problem(Exception):
@@ -88,7 +92,7 @@ class Problem(Exception):
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ProblemType,
         detail: str,
         *,
         parameter: str | None = None,
@@ -137,7 +141,7 @@ class UpstreamFailed(Problem):
     says nothing.
     """
 
-    def __init__(self, kind: Kind, detail: str, *, charged: bool, pause: float | None = None) -> None:
+    def __init__(self, kind: ProblemType, detail: str, *, charged: bool, pause: float | None = None) -> None:
         named = None if pause is None or math.isinf(pause) else max(1, math.ceil(pause))
         super().__init__(kind, detail, retry_after=named)
         self.charged = charged

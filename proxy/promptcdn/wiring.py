@@ -16,30 +16,30 @@ from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
-from promptcdn.flights import Errands, Flights
+from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
-from promptcdn.generators.care.breaker import OwnBreaker, SharedBreaker
+from promptcdn.generators.care.breaker import LocalBreaker, RedisBreaker
 from promptcdn.generators.care.guarded import Guarded
 from promptcdn.generators.sketch import Sketch
 from promptcdn.generators.stability import Stability
 from promptcdn.generators.stability.address import DEFAULT_HOST
-from promptcdn.guard.authorisation import Access, Denies
+from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
 from promptcdn.making import Clock, Making
-from promptcdn.making.cooldown import Rests
-from promptcdn.making.reconcile import Leftovers
+from promptcdn.making.cooldown import Cooldowns
+from promptcdn.making.reconcile import Reconciler
 from promptcdn.money import budgets as limits
-from promptcdn.money.budget import Free, SqliteBudget
-from promptcdn.money.budget.redis import SharedBudget
+from promptcdn.money.budget import NoBudget, SqliteBudget
+from promptcdn.money.budget.redis import RedisBudget
 from promptcdn.money.prices import Prices
-from promptcdn.money.rates import SqliteRates, Uncounted
-from promptcdn.money.rates.redis import SharedRates
-from promptcdn.pictures.placeholders import Notices
+from promptcdn.money.rates import NoRates, SqliteRates
+from promptcdn.money.rates.redis import RedisRates
+from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnknown
 from promptcdn.readers.clients import TrustedProxies
-from promptcdn.replicas.connection import Link
-from promptcdn.replicas.leases import Alone, Leases, Nested, RedisLeases
+from promptcdn.replicas.connection import RedisConnection
+from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
 from promptcdn.settings import Settings, require_store
 from promptcdn.spool import Spool
 from promptcdn.stores import IdentifiableStore, InspectedStore, permissions
@@ -48,7 +48,7 @@ from promptcdn.stores.buckets import Bucket, Unusable
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.known import KnownStore, StoreIds
 from promptcdn.stores.lock_files import LockFiles
-from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
 from promptcdn.telemetry import Telemetry, metrics, money
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
@@ -71,24 +71,24 @@ class Service:
     settings: Settings
     cdn: Cdn
     clock: Clock
-    errands: Errands = field(default_factory=Errands)
-    infos: Errands = field(default_factory=lambda: Errands(_INFOS))
+    detached: DetachedTasks = field(default_factory=DetachedTasks)
+    infos: DetachedTasks = field(default_factory=lambda: DetachedTasks(_INFOS))
     flights: Flights[None]
     leases: Leases
-    link: Link | None
+    connection: RedisConnection | None
     bindings: Bindings
     renditions: Renditions
     removals: Removals
-    notices: Notices = field(default_factory=Notices)
+    placeholders: Placeholders = field(default_factory=Placeholders)
     generator: InspectedGenerator
-    budget: SharedBudget | SqliteBudget | Free
-    rates: SharedRates | SqliteRates | Uncounted
+    budget: RedisBudget | SqliteBudget | NoBudget
+    rates: RedisRates | SqliteRates | NoRates
     trusted: TrustedProxies
     store: InspectedStore
     known: KnownStore
     deny: DenyFile | None
     spool: Spool
-    leftovers: Leftovers
+    reconciler: Reconciler
     telemetry: Telemetry
     tracing: Tracing
     readiness: Readiness
@@ -97,9 +97,9 @@ class Service:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
         await self.known.start()
         await self.removals.start()
-        if isinstance(self.budget, SharedBudget):
+        if isinstance(self.budget, RedisBudget):
             await self.budget.start()
-        self.leftovers.start()
+        self.reconciler.start()
 
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
@@ -115,18 +115,18 @@ class Service:
     async def close(self) -> None:
         """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
         await self.flights.drain(self.settings.grace)
-        await self.errands.close()
+        await self.detached.close()
         await self.infos.close()
         await self.readiness.close()
-        await self.leftovers.close()
+        await self.reconciler.close()
         await self.renditions.close()
-        await self.notices.close()
+        await self.placeholders.close()
         await self.generator.close()
         await self.budget.close()
         await self.rates.close()
         await self.leases.close()
-        if self.link is not None:
-            await self.link.close()
+        if self.connection is not None:
+            await self.connection.close()
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
@@ -136,17 +136,17 @@ class Service:
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
     """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry, link = Telemetry(), _link(settings)
-    generator = ObservedGenerator(_generator(settings, link), telemetry)
-    kept = ObservedStore(known := _known_store(settings, link), telemetry)
-    store, memory, spool = RememberedAbsence(kept), Memory(settings.memory), _spool(settings.data_dir)
-    leases = _leases(settings, generator, link)
-    budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
+    telemetry, connection = Telemetry(), _connection(settings)
+    generator = ObservedGenerator(_generator(settings, connection), telemetry)
+    kept = ObservedStore(known := _known_store(settings, connection), telemetry)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
+    leases = _leases(settings, generator, connection)
+    budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions), spool)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
-    making = Making(*paying, rests=Rests(link), doubt=store.doubt)
+    making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
     way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
     service = Service(
@@ -155,7 +155,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         clock=clock,
         flights=flights,
         leases=leases,
-        link=link,
+        connection=connection,
         bindings=bindings,
         renditions=renditions,
         removals=removals,
@@ -167,10 +167,10 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         known=known,
         deny=deny,
         spool=spool,
-        leftovers=Leftovers(spool, making),
+        reconciler=Reconciler(spool, making),
         telemetry=telemetry,
         tracing=tracing or Tracing(),
-        readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, link),
+        readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
     return _followed(service, making, memory)
 
@@ -188,14 +188,14 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
     watch(metrics.QUEUE, lambda: flights.waiting)
-    watch(metrics.WAITING, lambda: service.errands.count + service.infos.count)
+    watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.resting)
     watch(metrics.MEMORY, lambda: memory.bytes)
     watch(metrics.EVICTIONS, lambda: memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
-    watch(metrics.REDIS, lambda: int(service.link is not None and service.link.down))
+    watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
     money.watch(service.telemetry, service.budget, service.clock)
@@ -231,7 +231,7 @@ def _spool(data_folder: Path) -> Spool:
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
-    return Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys, deny))
+    return Rules(settings.defaults, settings.variants, Authorisation(settings.misses, settings.signing_keys, deny))
 
 
 def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], None]:
@@ -244,23 +244,23 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
     return forget
 
 
-def _generator(settings: Settings, link: Link | None) -> InspectedGenerator:
+def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
     if settings.makes == "sketch":
         return Sketch()
     key = settings.stability_key.get_secret_value() if settings.stability_key else None
     try:
         upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
-        breakers = SharedBreaker(link) if link else OwnBreaker()
+        breakers = RedisBreaker(connection) if connection else LocalBreaker()
         return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
 
-def _known_store(settings: Settings, link: Link | None) -> KnownStore:
+def _known_store(settings: Settings, connection: RedisConnection | None) -> KnownStore:
     store = opened_store(settings.store_url, settings.store_setting)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
     trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
-    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, link), trust)
+    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, connection), trust)
 
 
 def opened_store(url: str, setting: str) -> IdentifiableStore:
@@ -288,45 +288,47 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     return S3Store(bucket)
 
 
-def _link(settings: Settings) -> Link | None:
+def _connection(settings: Settings) -> RedisConnection | None:
     """To the Redis that all replicas share, if there is one."""
     if settings.redis_url is None:
         return None
     try:
-        return Link(settings.redis_url.get_secret_value())
+        return RedisConnection(settings.redis_url.get_secret_value())
     except ValueError:  # its text may show the password
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
 
 
-def _leases(settings: Settings, generator: Generator, link: Link | None) -> Leases:
+def _leases(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Leases:
     """Who makes a picture, where several could: only what costs is worth waiting for."""
     if not generator.paid:
-        return Alone()
+        return NoLeases()
     machine = LockFiles(settings.data_dir / "locks")
-    return machine if link is None else Nested(machine, RedisLeases(link))
+    return machine if connection is None else Nested(machine, RedisLeases(connection))
 
 
 def _budget(
-    settings: Settings, generator: Generator, clock: Clock, link: Link | None
-) -> SharedBudget | SqliteBudget | Free:
+    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None
+) -> RedisBudget | SqliteBudget | NoBudget:
     chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
     if not chosen.each and not generator.paid:
-        return Free()
+        return NoBudget()
     with _data_folder(settings) as folder:
         file = folder / "budget.sqlite3"
-        if link is None:
+        if connection is None:
             return SqliteBudget(file, chosen, prices)
         local = SqliteBudget(file, limits.Limits(), prices)
-        return SharedBudget(link, local, chosen, prices, place.replica(folder), clock.utc)
+        return RedisBudget(connection, local, chosen, prices, place.replica(folder), clock.utc)
 
 
-def _rates(settings: Settings, generator: Generator, link: Link | None) -> SharedRates | SqliteRates | Uncounted:
+def _rates(
+    settings: Settings, generator: Generator, connection: RedisConnection | None
+) -> RedisRates | SqliteRates | NoRates:
     rate = settings.rate(paid=generator.paid)
     if rate is None:
-        return Uncounted()
+        return NoRates()
     with _data_folder(settings) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
-        return local if link is None else SharedRates(link, rate, local)
+        return local if connection is None else RedisRates(connection, rate, local)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.caches.conftest import Behind
-from tests.support.caches import Front, Nginx, Varnish
+from tests.support.caches import CacheServer, Nginx, Varnish
 from tests.support.origin import Origin
 from tests.support.service import Promptcdn
 from tests.upstream import Upstream
@@ -25,7 +25,7 @@ AUDIENCES = {
 BROWSER = AUDIENCES["browser"]
 
 
-def url_of(front: Front, prompt: str, seed: str = "&seed=1") -> str:
+def url_of(front: CacheServer, prompt: str, seed: str = "&seed=1") -> str:
     """A URL that no other test and no other front asks for."""
     return f"/?prompt={quote_plus(f'{prompt} {front.url}')}{seed}"
 
@@ -45,7 +45,9 @@ def timed(get_together: Callable[..., list[httpx2.Response]], *urls: str) -> tup
     return took, answers
 
 
-def test_fifty_clients_of_a_new_picture_are_one_request_and_fifty_more_are_none(front: Front, behind: Behind) -> None:
+def test_fifty_clients_of_a_new_picture_are_one_request_and_fifty_more_are_none(
+    front: CacheServer, behind: Behind
+) -> None:
     url = url_of(front, "fault:slow=6")
 
     first = front.get_together(*[url] * 50)
@@ -59,7 +61,7 @@ def test_fifty_clients_of_a_new_picture_are_one_request_and_fifty_more_are_none(
     assert len(behind.origin.asked_for(url)) == 1
 
 
-def test_a_reload_of_what_a_browser_has_is_a_304_and_reaches_nobody(front: Front, behind: Behind) -> None:
+def test_a_reload_of_what_a_browser_has_is_a_304_and_reaches_nobody(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "a reload")
     etag = front.get(url).headers["etag"]
 
@@ -70,7 +72,7 @@ def test_a_reload_of_what_a_browser_has_is_a_304_and_reaches_nobody(front: Front
     assert len(behind.origin.asked_for(url)) == 1
 
 
-def test_head_of_a_picture_never_made_comes_as_head_and_pays_nothing(front: Front, behind: Behind) -> None:
+def test_head_of_a_picture_never_made_comes_as_head_and_pays_nothing(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "never made")
 
     head = front.client.head(url)
@@ -81,7 +83,7 @@ def test_head_of_a_picture_never_made_comes_as_head_and_pays_nothing(front: Fron
     assert front.get(url).content, "the answer to HEAD was kept for GET"
 
 
-def test_the_longest_url_is_kept_like_any_other(front: Front, behind: Behind) -> None:
+def test_the_longest_url_is_kept_like_any_other(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "北" * 885)
     assert 7900 < len(url) < 8192
 
@@ -91,7 +93,7 @@ def test_the_longest_url_is_kept_like_any_other(front: Front, behind: Behind) ->
     assert len(behind.origin.asked_for(url)) == 1
 
 
-def test_what_a_client_says_of_its_address_is_not_passed_on(front: Front, behind: Behind) -> None:
+def test_what_a_client_says_of_its_address_is_not_passed_on(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "forged")
 
     front.get(url, **{"x-forwarded-for": "203.0.113.7", "forwarded": "for=203.0.113.7"})
@@ -101,7 +103,7 @@ def test_what_a_client_says_of_its_address_is_not_passed_on(front: Front, behind
     assert "forwarded" not in asked
 
 
-def test_a_url_without_a_seed_goes_on_varying(front: Front) -> None:
+def test_a_url_without_a_seed_goes_on_varying(front: CacheServer) -> None:
     url = url_of(front, "varying", seed="")
     seen: set[bytes] = set()
     deadline = time.monotonic() + 30
@@ -112,7 +114,7 @@ def test_a_url_without_a_seed_goes_on_varying(front: Front) -> None:
     assert len(seen) == 3
 
 
-def test_nobody_waits_in_line_for_the_first_picture_of_a_url_without_a_seed(front: Front, behind: Behind) -> None:
+def test_nobody_waits_in_line_for_the_first_picture_of_a_url_without_a_seed(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "fault:slow=3", seed="")
 
     together, answers = timed(front.get_together, *[url] * 6)
@@ -122,7 +124,7 @@ def test_nobody_waits_in_line_for_the_first_picture_of_a_url_without_a_seed(fron
     assert paid(behind.upstream, url) == 1
 
 
-def test_fifty_viewers_of_a_url_without_a_seed_are_served_together(front: Front, behind: Behind) -> None:
+def test_fifty_viewers_of_a_url_without_a_seed_are_served_together(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "a pool", seed="")
     behind.service.get(url)  # not through the cache: it has to meet `no-store` first
     behind.upstream.wait_until_idle()
@@ -137,7 +139,7 @@ def test_fifty_viewers_of_a_url_without_a_seed_are_served_together(front: Front,
 @pytest.mark.parametrize(
     ("fault", "status"), [("filter", 403), ("internal", 502), ("truncated", 502), ("unavailable", 503)]
 )
-def test_an_error_is_asked_for_once_while_it_lasts(front: Front, behind: Behind, fault: str, status: int) -> None:
+def test_an_error_is_asked_for_once_while_it_lasts(front: CacheServer, behind: Behind, fault: str, status: int) -> None:
     url = url_of(front, f"fault:{fault}")
 
     assert {front.get(url).status_code for _ in range(20)} == {status}
@@ -160,7 +162,9 @@ def test_a_spent_budget_is_asked_for_once_while_it_lasts(tmp_path: Path, kind: t
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.permutations(AUDIENCES, 2)))
-def test_no_audience_is_shown_an_error_meant_for_another(front: Front, behind: Behind, first: str, second: str) -> None:
+def test_no_audience_is_shown_an_error_meant_for_another(
+    front: CacheServer, behind: Behind, first: str, second: str
+) -> None:
     url = url_of(front, f"fault:filter {first} {second}")
 
     for audience in (first, second):
@@ -174,7 +178,7 @@ def test_no_audience_is_shown_an_error_meant_for_another(front: Front, behind: B
 SLACK = {"accept": "*/*", "user-agent": "Slack-ImgProxy 0.19 (+https://api.slack.com/robots)"}
 
 
-def test_image_proxies_have_answers_of_their_own(front: Front, behind: Behind) -> None:
+def test_image_proxies_have_answers_of_their_own(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "a lighthouse")
 
     for _ in range(2):
@@ -187,7 +191,7 @@ def test_image_proxies_have_answers_of_their_own(front: Front, behind: Behind) -
     assert askers == [BROWSER["user-agent"], *(theirs * 2 if isinstance(front, Nginx) else theirs[:1])]
 
 
-def test_no_image_proxy_waits_behind_a_browser_or_behind_another(front: Front, behind: Behind) -> None:
+def test_no_image_proxy_waits_behind_a_browser_or_behind_another(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "fault:slow=6 for all")
     before = len(behind.upstream.ledger.calls())
     proxies = [AUDIENCES["go-camo"], AUDIENCES["GitHub's camo"], SLACK]

@@ -12,7 +12,7 @@ from promptcdn.problems import StoreUnknown
 from promptcdn.spool import Order, Paid, Spool
 from promptcdn.stores import Folder, Record
 from promptcdn.stores.disk import DiskStore
-from tests.support.fakes import KEY, Shelf, name, order, within
+from tests.support.fakes import KEY, FakeStore, name, order, within
 
 REAL, SKETCHED = order(), order(generator="sketch")
 
@@ -60,7 +60,7 @@ def test_who_loses_the_race_to_bind_reads_the_winners_order(tmp_path: Path) -> N
 
 def test_the_key_is_the_one_of_the_day_of_the_binding() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         await Bindings(shelf, "painter").bind(KEY, REAL, 1)
         written = shelf.objects[name(folder="bindings")]
         elsewhere = b'{"content_key": "' + b"ab" * 32 + b'"}'
@@ -77,7 +77,7 @@ def test_the_key_is_the_one_of_the_day_of_the_binding() -> None:
 
 def test_a_sketchs_binding_is_not_read_under_another_generator() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         await Bindings(shelf, "sketch").bind(KEY, SKETCHED, 1)
         assert await Bindings(shelf, "painter").of(KEY) is None
         assert await Bindings(shelf, "sketch").of(KEY) == SKETCHED
@@ -87,7 +87,7 @@ def test_a_sketchs_binding_is_not_read_under_another_generator() -> None:
 
 def test_a_real_binding_is_read_under_sketch_and_wins_over_a_sketchs() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         await Bindings(shelf, "sketch").bind(KEY, SKETCHED, 1)
         await Bindings(shelf, "painter").bind(KEY, REAL, 2)
         assert await Bindings(shelf, "sketch").of(KEY) == REAL
@@ -98,7 +98,7 @@ def test_a_real_binding_is_read_under_sketch_and_wins_over_a_sketchs() -> None:
 @pytest.mark.parametrize(("generator", "folder"), [("painter", "bindings"), ("sketch", "sketch-bindings")])
 def test_each_kind_of_binding_has_its_folder(generator: str, folder: Folder) -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         await Bindings(shelf, generator).bind(KEY, order(generator=generator), 1)
         assert list(shelf.objects) == [name(folder=folder)]
 
@@ -110,7 +110,7 @@ def test_each_kind_of_binding_has_its_folder(generator: str, folder: Folder) -> 
 
 def test_a_binding_of_an_unreachable_store_is_unknown_and_not_absent() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.down = True
         with pytest.raises(StoreUnknown):
             await Bindings(shelf, "painter").of(KEY)
@@ -131,7 +131,7 @@ def test_a_binding_of_an_unreachable_store_is_unknown_and_not_absent() -> None:
 )
 def test_a_binding_that_cannot_be_understood_is_unknown_and_is_not_written_over(strange: Record) -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.objects[name(folder="bindings")] = strange
         with pytest.raises(StoreUnknown):
             await Bindings(shelf, "painter").of(KEY)
@@ -144,7 +144,7 @@ def test_a_binding_that_cannot_be_understood_is_unknown_and_is_not_written_over(
 
 def test_a_binding_that_could_not_be_written_is_not_remembered() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         bindings = Bindings(shelf, "painter")
         shelf.down = True
         with pytest.raises(StoreUnknown):
@@ -161,7 +161,7 @@ def test_a_binding_that_could_not_be_written_is_not_remembered() -> None:
 @pytest.mark.parametrize("met", ["bound here", "read here"])
 def test_a_binding_once_met_is_known_while_the_store_is_down(met: str) -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         bindings = Bindings(shelf, "painter")
         await (bindings if met == "bound here" else Bindings(shelf, "painter")).bind(KEY, REAL, 1)
         await bindings.of(KEY)
@@ -174,7 +174,7 @@ def test_a_binding_once_met_is_known_while_the_store_is_down(met: str) -> None:
 
 def test_a_verdict_once_met_is_known_while_the_store_is_down() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         await Bindings(shelf, "painter").filter(REAL, 1)
         bindings = Bindings(shelf, "painter")
         assert await bindings.filtered(REAL.content_key)
@@ -199,7 +199,7 @@ def test_a_verdict_is_one_keys_and_outlives_the_process(tmp_path: Path) -> None:
 
 def test_a_verdict_that_the_store_did_not_take_counts_in_this_process() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         bindings = Bindings(shelf, "painter")
         shelf.down = True
         with pytest.raises(StoreUnknown):
@@ -211,7 +211,7 @@ def test_a_verdict_that_the_store_did_not_take_counts_in_this_process() -> None:
 
 def test_without_the_stores_word_nothing_is_known_to_be_unfiltered() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.down = True
         with pytest.raises(StoreUnknown):
             await Bindings(shelf, "painter").filtered(KEY)
@@ -222,11 +222,11 @@ def test_without_the_stores_word_nothing_is_known_to_be_unfiltered() -> None:
 # What waits in the spool
 
 
-def with_waiting(folder: Path, generator: str, work: Callable[[Bindings, Shelf], Awaitable[None]]) -> None:
+def with_waiting(folder: Path, generator: str, work: Callable[[Bindings, FakeStore], Awaitable[None]]) -> None:
     """Runs `work` where this generator's answer to the URL `KEY` waits for the store, which is down."""
 
     async def lived() -> None:
-        shelf, spool = Shelf(), Spool(folder)
+        shelf, spool = FakeStore(), Spool(folder)
         wanted = order(generator=generator)
         spool.wait(Paid(Order(KEY, wanted.resolved, wanted.content_key), Made(b"", 7), 1), "the shelf is down")
         await work(Bindings(shelf, "painter", spool), shelf)
@@ -236,7 +236,7 @@ def with_waiting(folder: Path, generator: str, work: Callable[[Bindings, Shelf],
 
 
 def test_a_url_whose_picture_waits_is_bound_without_asking_the_store(tmp_path: Path) -> None:
-    async def work(bindings: Bindings, shelf: Shelf) -> None:
+    async def work(bindings: Bindings, shelf: FakeStore) -> None:
         assert await bindings.of(KEY) == REAL
         assert shelf.got == []
 
@@ -244,7 +244,7 @@ def test_a_url_whose_picture_waits_is_bound_without_asking_the_store(tmp_path: P
 
 
 def test_what_waits_is_written_all_the_same_and_a_winner_wins(tmp_path: Path) -> None:
-    async def work(bindings: Bindings, shelf: Shelf) -> None:
+    async def work(bindings: Bindings, shelf: FakeStore) -> None:
         await bindings.of(KEY)
         await Bindings(shelf, "painter").bind(KEY, order(steps=40), 1)
         assert await bindings.bind(KEY, REAL, 1) == order(steps=40)
@@ -253,14 +253,14 @@ def test_what_waits_is_written_all_the_same_and_a_winner_wins(tmp_path: Path) ->
 
 
 def test_a_sketch_that_waits_binds_nothing_once_there_is_a_real_generator(tmp_path: Path) -> None:
-    async def work(bindings: Bindings, _: Shelf) -> None:
+    async def work(bindings: Bindings, _: FakeStore) -> None:
         assert await bindings.of(KEY) is None
 
     with_waiting(tmp_path, "sketch", work)
 
 
 def test_a_url_that_nothing_waits_for_stays_unknown(tmp_path: Path) -> None:
-    async def work(bindings: Bindings, shelf: Shelf) -> None:
+    async def work(bindings: Bindings, shelf: FakeStore) -> None:
         shelf.down = True
         with pytest.raises(StoreUnknown):
             await bindings.of("f" * 64)

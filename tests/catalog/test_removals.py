@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from promptcdn.catalog.removals import FREE, HEARD_SECONDS, NothingWaits, Removals
+from promptcdn.catalog.removals import FREE, HEARD_SECONDS, NoSpool, Removals
 from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Folder, Lineage, Name
 from promptcdn.stores.disk import DiskStore
@@ -52,14 +52,14 @@ class Peer:
                 await asyncio.sleep(0.02)
 
 
-class Holding(NothingWaits):
+class Holding(NoSpool):
     """A spool in which one picture waits."""
 
     def holds(self, content_key: str) -> bool:
         return content_key == KEY
 
 
-class Dropping(NothingWaits):
+class Dropping(NoSpool):
     """A spool that says what it was told to give up."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.request import Delivery, Format
-from tests.support.fakes import KEY, Shelf, name, paid, picture
+from tests.support.fakes import KEY, FakeStore, name, paid, picture
 
 _T = TypeVar("_T")
 
@@ -29,9 +29,11 @@ WEBP = Name("renditions", f"{KEY}.webp")
 FORMATS = sorted(get_args(Format))
 
 
-def within(work: Callable[[Renditions, Shelf], Awaitable[_T]], shelf: Shelf | None = None, memory: int = 10**6) -> _T:
+def within(
+    work: Callable[[Renditions, FakeStore], Awaitable[_T]], shelf: FakeStore | None = None, memory: int = 10**6
+) -> _T:
     async def lived() -> _T:
-        store = shelf or Shelf()
+        store = shelf or FakeStore()
         spool = Spool(Path("spool"))
         renditions = Renditions(store, Memory(memory), spool)
         try:
@@ -68,7 +70,7 @@ async def seen_stored(look: Callable[[], Awaitable[Found | None]]) -> Rendition:
 
 
 def test_the_png_is_the_master_itself_byte_for_byte() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         png = (await found(renditions, "png")).rendition
         assert (png.body, png.media_type, png.made_at, png.stored) == (MASTER.body, "image/png", MASTER.made_at, True)
@@ -79,7 +81,7 @@ def test_the_png_is_the_master_itself_byte_for_byte() -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: Format) -> None:
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         rendition = (await found(renditions, format_)).rendition
         with Image.open(io.BytesIO(rendition.body)) as image:
@@ -91,7 +93,7 @@ def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: For
 
 
 def test_what_was_never_made_is_not_found_in_any_format() -> None:
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         assert [await renditions.find(KEY, Delivery(format_)) for format_ in FORMATS] == [None] * len(FORMATS)
         assert not await renditions.has(KEY)
 
@@ -99,7 +101,7 @@ def test_what_was_never_made_is_not_found_in_any_format() -> None:
 
 
 def test_fifty_who_ask_at_once_share_one_encode() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         answers = await asyncio.gather(*(found(renditions) for _ in range(50)))
         assert len({answer.rendition.body for answer in answers}) == 1
@@ -110,16 +112,16 @@ def test_fifty_who_ask_at_once_share_one_encode() -> None:
 
 
 def test_what_was_encoded_once_is_read_from_the_store_by_the_next_process() -> None:
-    async def work(renditions: Renditions, _: Shelf) -> bytes:
+    async def work(renditions: Renditions, _: FakeStore) -> bytes:
         await renditions.keep(KEY, MASTER)
         return (await found(renditions)).rendition.body
 
-    async def read(renditions: Renditions, shelf: Shelf) -> None:
+    async def read(renditions: Renditions, shelf: FakeStore) -> None:
         answer = await found(renditions)
         assert (answer.rendition.body, answer.place) == (body, "store")
         assert shelf.written == [name(), WEBP]
 
-    shelf = Shelf()
+    shelf = FakeStore()
     body = within(work, shelf)
     within(read, shelf)
 
@@ -132,17 +134,17 @@ def stored_by_an_older_encoder() -> Record:
 
 
 def test_what_another_encoder_stored_is_what_is_served() -> None:
-    shelf = Shelf()
+    shelf = FakeStore()
     shelf.objects = {name(): MASTER, WEBP: stored_by_an_older_encoder()}
 
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         assert (await found(renditions)).rendition.body == stored_by_an_older_encoder().body
 
     within(work, shelf)
 
 
 def test_who_encodes_and_loses_the_race_serves_the_winners_bytes() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         shelf.open.clear()
         look = asyncio.create_task(found(renditions))
@@ -155,7 +157,7 @@ def test_who_encodes_and_loses_the_race_serves_the_winners_bytes() -> None:
 
 
 def test_who_joins_a_read_that_began_before_the_picture_was_stored_looks_again() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         shelf.open.clear()
         early = asyncio.create_task(renditions.find(KEY, Delivery("png")))
         await shelf.asked.wait()
@@ -173,7 +175,7 @@ def test_who_joins_a_read_that_began_before_the_picture_was_stored_looks_again()
 
 
 def test_a_width_of_the_ladder_is_encoded_once_and_stored() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, BIG)
         small = await renditions.find(KEY, Delivery("png", w=64), (128, 96))
         assert small is not None
@@ -186,7 +188,7 @@ def test_a_width_of_the_ladder_is_encoded_once_and_stored() -> None:
 
 @pytest.mark.parametrize("delivery", [Delivery(w=72), Delivery(q=50), Delivery(w=64, h=64, fit="cover")], ids=str)
 def test_any_other_rendition_is_answered_and_held_in_memory_only(delivery: Delivery) -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, BIG)
         first = await renditions.find(KEY, delivery, (128, 96))
         second = await renditions.find(KEY, delivery, (128, 96))
@@ -201,7 +203,7 @@ def test_any_other_rendition_is_answered_and_held_in_memory_only(delivery: Deliv
 
 
 def test_deliveries_that_come_to_the_same_picture_are_one_rendition() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, BIG)
         for delivery in (Delivery(w=64), Delivery(h=48), Delivery(w=32, dpr=2), Delivery(w=64, h=2048, q=80)):
             assert await renditions.find(KEY, delivery, (128, 96)) is not None
@@ -211,7 +213,7 @@ def test_deliveries_that_come_to_the_same_picture_are_one_rendition() -> None:
 
 
 def test_who_does_not_know_the_masters_size_reads_it_once() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, BIG)
         renditions.forget(KEY)
         for _ in range(3):
@@ -223,7 +225,7 @@ def test_who_does_not_know_the_masters_size_reads_it_once() -> None:
 
 
 def test_without_encoding_only_what_is_ready_is_found() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, BIG)
         assert await renditions.find(KEY, Delivery(), encode=False) is None
         assert await renditions.find(KEY, Delivery("png"), encode=False) is not None
@@ -238,7 +240,7 @@ def test_without_encoding_only_what_is_ready_is_found() -> None:
 
 
 def test_the_second_time_memory_answers_and_the_store_is_not_asked() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         first = await found(renditions)
         shelf.down = True
@@ -250,7 +252,7 @@ def test_the_second_time_memory_answers_and_the_store_is_not_asked() -> None:
 
 
 def test_without_memory_each_answer_is_read_from_the_store() -> None:
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         assert [(await found(renditions)).place for _ in range(3)] == ["store"] * 3
 
@@ -262,7 +264,7 @@ def test_without_memory_each_answer_is_read_from_the_store() -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Format) -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         shelf.down = True
         with pytest.raises(StoreUnknown):
             await renditions.find(KEY, Delivery(format_))
@@ -275,7 +277,7 @@ def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Form
 
 
 def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_so() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         shelf.full = True
         assert not (await found(renditions)).rendition.stored
@@ -285,7 +287,7 @@ def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_so() ->
 
 
 def test_a_rendition_that_the_store_had_no_room_for_is_stored_when_it_has() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         shelf.full = True
         first = (await found(renditions)).rendition
@@ -304,12 +306,15 @@ WAITING_KEY = WAITING.order.content_key
 
 
 def with_waiting(
-    work: Callable[[Renditions, Shelf, Spool], Awaitable[None]], *answers: Paid, down: bool = True, memory: int = 10**6
+    work: Callable[[Renditions, FakeStore, Spool], Awaitable[None]],
+    *answers: Paid,
+    down: bool = True,
+    memory: int = 10**6,
 ) -> None:
     """Runs `work` where `answers` were spooled by another process, which does not know yet of this one."""
 
     async def lived() -> None:
-        shelf, other, spool = Shelf(), Spool(Path("spool")), Spool(Path("spool"))
+        shelf, other, spool = FakeStore(), Spool(Path("spool")), Spool(Path("spool"))
         shelf.down = down
         for answer in answers or (WAITING,):
             await other.put(answer)
@@ -324,7 +329,7 @@ def with_waiting(
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: Format) -> None:
-    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+    async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
         assert await renditions.has(WAITING_KEY)
         looks = [await renditions.find(WAITING_KEY, Delivery(format_)) for _ in range(3)]
         assert [look.rendition.stored for look in looks if look] == [False] * 3
@@ -334,7 +339,7 @@ def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and
 
 
 def test_what_waits_is_answered_without_asking_the_store() -> None:
-    async def work(renditions: Renditions, shelf: Shelf, spool: Spool) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await spool.refresh()
         for format_ in FORMATS:
             assert await renditions.find(WAITING_KEY, Delivery(format_)) is not None
@@ -351,7 +356,7 @@ def test_what_waits_is_encoded_once_however_often_it_is_looked_at(monkeypatch: p
         encodes.append(made)
         return encoded(master_png, made, generator)
 
-    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+    async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
         for look in range(10):
             found = await renditions.find(WAITING_KEY, Delivery())
             assert found is not None
@@ -364,7 +369,7 @@ def test_what_waits_is_encoded_once_however_often_it_is_looked_at(monkeypatch: p
 
 
 def test_the_spool_gives_the_bytes_that_the_store_will_have() -> None:
-    async def work(renditions: Renditions, shelf: Shelf, _: Spool) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore, _: Spool) -> None:
         waiting = await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
         await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
@@ -375,7 +380,7 @@ def test_the_spool_gives_the_bytes_that_the_store_will_have() -> None:
 
 
 def test_once_settled_it_is_read_from_the_store() -> None:
-    async def work(renditions: Renditions, shelf: Shelf, spool: Spool) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
         await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
@@ -389,7 +394,7 @@ def test_once_settled_it_is_read_from_the_store() -> None:
 
 
 def test_what_another_process_settled_is_read_from_the_store() -> None:
-    async def work(renditions: Renditions, shelf: Shelf, spool: Spool) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
         await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
@@ -404,7 +409,7 @@ def test_what_another_process_settled_is_read_from_the_store() -> None:
 
 @pytest.mark.parametrize("answer", [paid(b"<html>"), paid(filtered=True)], ids=["no picture", "a refusal"])
 def test_what_waits_and_is_no_picture_is_none(answer: Paid) -> None:
-    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+    async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
         assert await renditions.find(answer.order.content_key, Delivery()) is None
         assert not await renditions.has(answer.order.content_key)
 
@@ -412,7 +417,7 @@ def test_what_waits_and_is_no_picture_is_none(answer: Paid) -> None:
 
 
 def test_what_is_in_no_spool_stays_unknown() -> None:
-    async def work(renditions: Renditions, _: Shelf, __: Spool) -> None:
+    async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
         with pytest.raises(StoreUnknown):
             await renditions.find(KEY, Delivery())
 
@@ -423,7 +428,7 @@ def test_what_is_in_no_spool_stays_unknown() -> None:
 
 
 def test_a_master_is_kept_once() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         other = Record(pictures.master(picture(colour="red"), "painter"), "image/png", 0, {"generator": "painter"})
         await renditions.keep(KEY, MASTER)
         await renditions.keep(KEY, other)

@@ -16,7 +16,7 @@ from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.spool import Spool
 from promptcdn.stores import Header, Lineage, Name, Record
 from promptcdn.url.request import Delivery, Format
-from tests.support.fakes import KEY, Shelf, name, picture
+from tests.support.fakes import KEY, FakeStore, name, picture
 
 ORDERED = {"generator": "painter", "width": 128, "height": 128}
 TEAL = Record(pictures.master(picture((128, 128)), "painter"), "image/png", 1_795_435_200, ORDERED)
@@ -34,11 +34,13 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def within(work: Callable[[Renditions, Shelf], Awaitable[None]], shelf: Shelf | None = None, memory: int = 0) -> None:
+def within(
+    work: Callable[[Renditions, FakeStore], Awaitable[None]], shelf: FakeStore | None = None, memory: int = 0
+) -> None:
     """A process of its own on a shelf; without memory, so that the shelf is asked each time."""
 
     async def lived() -> None:
-        store = shelf or Shelf()
+        store = shelf or FakeStore()
         spool = Spool(Path("spool"))
         renditions = Renditions(store, Memory(memory), spool)
         try:
@@ -96,7 +98,7 @@ def test_what_is_no_label_is_no_variant(label: str) -> None:
 
 @pytest.mark.parametrize("left", ["webp", "jpeg", "avif"])
 def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: Format) -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         before = (await seen(renditions, left)).rendition
         del shelf.objects[name()]
@@ -115,7 +117,7 @@ def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_los
 
 
 def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         await seen(renditions, w=64)
         del shelf.objects[name()]
@@ -130,7 +132,7 @@ def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
 
 
 def test_the_png_in_memory_is_the_master_itself() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         await seen(renditions, "png")
         shelf.objects.clear()
@@ -141,7 +143,7 @@ def test_the_png_in_memory_is_the_master_itself() -> None:
 
 
 def test_where_nothing_is_left_nothing_stands_in() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         await seen(renditions)
         shelf.objects.clear()
@@ -152,14 +154,14 @@ def test_where_nothing_is_left_nothing_stands_in() -> None:
 
 
 def test_a_rendition_of_another_master_is_deleted_and_made_of_the_one_that_is_there() -> None:
-    shelf = Shelf()
+    shelf = FakeStore()
 
-    async def before(renditions: Renditions, _: Shelf) -> None:
+    async def before(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         for format_ in ("webp", "jpeg"):
             assert colour(await seen(renditions, format_)) == "teal"
 
-    async def after(renditions: Renditions, _: Shelf) -> None:
+    async def after(renditions: Renditions, _: FakeStore) -> None:
         for format_ in ("webp", "jpeg", "avif", "png"):
             assert colour(await seen(renditions, format_)) == "red"
         assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256, remade=True)
@@ -172,13 +174,13 @@ def test_a_rendition_of_another_master_is_deleted_and_made_of_the_one_that_is_th
 @pytest.mark.parametrize(("made_at", "shown"), [(TEAL.made_at, "teal"), (TEAL.made_at - 1, "red")])
 def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int, shown: str) -> None:
     """Older versions wrote no digest: a picture's birthday is what its renditions share with it."""
-    shelf = Shelf()
+    shelf = FakeStore()
     master = RED if shown == "red" else TEAL
     shelf.objects[name()] = Record(master.body, "image/png", TEAL.made_at, ORDERED)
     webp = pictures.encoded(TEAL.body, Variant("webp"), "painter")
     shelf.objects[Name("renditions", f"{KEY}.webp")] = Record(webp, "image/webp", made_at, ORDERED)
 
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         assert colour(await seen(renditions)) == shown
 
     within(work, shelf)
@@ -186,7 +188,7 @@ def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int,
 
 @pytest.mark.parametrize("note", [b'{"pictures": ["%s"]}' % TEAL.sha256.encode(), b"{}"])
 def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         await seen(renditions)
         del shelf.objects[name()]
@@ -200,7 +202,7 @@ def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> None:
 
 
 def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> None:
-    class Held(Shelf):
+    class Held(FakeStore):
         """A store that is purged while it takes a rendition."""
 
         purge: Callable[[], None] | None = None
@@ -213,7 +215,7 @@ def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> N
 
     shelf = Held()
 
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
 
         def purge() -> None:
@@ -228,7 +230,7 @@ def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> N
 
 
 def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
-    class Held(Shelf):
+    class Held(FakeStore):
         """A store that is purged while it takes a stand-in."""
 
         purge: Callable[[], None] | None = None
@@ -241,7 +243,7 @@ def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
 
     shelf = Held()
 
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         await seen(renditions)
         del shelf.objects[name()]
@@ -253,7 +255,7 @@ def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
 
 
 def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
-    async def work(renditions: Renditions, shelf: Shelf) -> None:
+    async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, RED)
         await seen(renditions)
         del shelf.objects[name()]
@@ -267,7 +269,7 @@ def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
 
 
 def test_a_late_rendition_of_another_master_is_never_shown() -> None:
-    class Late(Shelf):
+    class Late(FakeStore):
         """A store into which a slow process puts what it made of the picture of before."""
 
         async def put(self, name: Name, record: Record) -> Record:
@@ -277,7 +279,7 @@ def test_a_late_rendition_of_another_master_is_never_shown() -> None:
                 self.objects.setdefault(name, Record(old, "image/webp", TEAL.made_at, ORDERED, lineage))
             return await super().put(name, record)
 
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, RED)
         assert colour(await seen(renditions)) == "red"
         assert colour(await seen(renditions)) == "red"
@@ -286,7 +288,7 @@ def test_a_late_rendition_of_another_master_is_never_shown() -> None:
 
 
 def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
-    class Slow(Shelf):
+    class Slow(FakeStore):
         """A store that answers a look with what was there when it began."""
 
         async def look(self, name: Name) -> Header | None:
@@ -296,7 +298,7 @@ def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
 
     shelf = Slow()
 
-    async def work(renditions: Renditions, _: Shelf) -> None:
+    async def work(renditions: Renditions, _: FakeStore) -> None:
         early = asyncio.create_task(renditions.restore(KEY))
         await shelf.asked.wait()
         await shelf.put(name(), TEAL)

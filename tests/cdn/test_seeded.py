@@ -19,12 +19,12 @@ from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.removals import Way
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
-from promptcdn.flights import Errands, Flights
+from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Made
-from promptcdn.guard.authorisation import Access, Misses
+from promptcdn.guard.authorisation import Authorisation, Misses
 from promptcdn.making import Clock, Making
-from promptcdn.money.budget import Free
-from promptcdn.money.rates import Uncounted
+from promptcdn.money.budget import NoBudget
+from promptcdn.money.rates import NoRates
 from promptcdn.problems import Problem, StoreUnknown
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.clients import Client
@@ -33,7 +33,7 @@ from promptcdn.readers.headers import Outcome
 from promptcdn.spool import Spool
 from promptcdn.stores import Header, Name, Record
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.stores.negative import NegativeCache
 from promptcdn.url import keys, seeds
 from promptcdn.url import parse as grammar
 from promptcdn.url.request import Defaults, Resolved
@@ -112,15 +112,15 @@ class House:
         self.painter = painter or Painter()
         name = self.painter.name
         self.store = Slow(folder)
-        store = RememberedAbsence(self.store)
+        store = NegativeCache(self.store)
         clock = Clock(lambda: self.now, self._seconds)
         self._spool = Spool(folder / "spool")
         bindings = Bindings(store, name, self._spool)
         self._renditions = Renditions(store, Memory(10**8), self._spool)
         self._flights: Flights[None] = Flights(8, 64)
-        making = Making(self.painter, Free(), self._spool, bindings, self._renditions, self, clock)
-        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Access(misses))
-        way = Seeded(rules, bindings, self._renditions, self._flights, self, making, Uncounted(), clock)
+        making = Making(self.painter, NoBudget(), self._spool, bindings, self._renditions, self, clock)
+        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Authorisation(misses))
+        way = Seeded(rules, bindings, self._renditions, self._flights, self, making, NoRates(), clock)
         self.cdn = Cdn(way, rules, clock, random.Random(1))
 
     async def removed(self, content_key: str) -> bool:
@@ -555,15 +555,15 @@ def test_a_view_of_a_pool_is_never_told_that_it_has_it(tmp_path: Path) -> None:
 
 def test_who_has_less_patience_than_the_store_leaves_and_the_picture_is_made_all_the_same(tmp_path: Path) -> None:
     async def work(house: House) -> None:
-        errands = Errands()
+        detached = DetachedTasks()
         house.store.delay = 0.05
         with pytest.raises(Problem) as caught:
-            await errands.run(house.ask("prompt=a&seed=1"), 0.01)
+            await detached.run(house.ask("prompt=a&seed=1"), 0.01)
         assert caught.value.kind is problems.TOO_SLOW
         assert house.painter.calls == []
         await house.landed()
         assert len(house.painter.calls) == 1
-        await errands.close()
+        await detached.close()
 
     within(tmp_path, work)
 

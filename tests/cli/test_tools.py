@@ -20,7 +20,7 @@ def promptcdn(folder: Path, *words: str, **settings: object) -> subprocess.Compl
     return subprocess.run([PROMPTCDN, *words], cwd=folder, capture_output=True, text=True, env=variables)
 
 
-def findings(folder: Path, **settings: object) -> dict[str, tuple[bool, str, str]]:
+def checks(folder: Path, **settings: object) -> dict[str, tuple[bool, str, str]]:
     """What doctor found, by part."""
     found = json.loads(promptcdn(folder, "doctor", "--json", **settings).stdout)
     return {each["part"]: (each["good"], each["detail"], each["advice"]) for each in found}
@@ -31,12 +31,12 @@ def test_doctor_finds_a_service_without_settings_well(tmp_path: Path) -> None:
 
     assert ended.returncode == 0
     assert "BAD" not in ended.stdout
-    assert set(findings(tmp_path)) == {"python", "clock", "settings", "store", "generator", "budget", "spool"}
+    assert set(checks(tmp_path)) == {"python", "clock", "settings", "store", "generator", "budget", "spool"}
 
 
 def test_doctor_asks_the_upstream_for_engines_and_balance_and_spends_nothing(tmp_path: Path) -> None:
     with Upstream() as upstream:
-        found = findings(
+        found = checks(
             tmp_path,
             STABILITY_HOST=upstream.url,
             STABILITY_KEY="sk-canary",
@@ -67,7 +67,7 @@ def test_doctor_says_what_to_do_about_a_dead_upstream(tmp_path: Path) -> None:
 def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
     with Server(tmp_path, "a-password") as redis:
         redis.client.config_set("maxmemory-policy", policy)
-        found = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
+        found = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
 
     assert found[0] is good
     assert found[1].startswith("answers, version ")
@@ -78,7 +78,7 @@ def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path:
 def test_doctor_finds_a_redis_that_is_a_cluster(tmp_path: Path) -> None:
     # Else it listens 10,000 ports above its own too, where there may be none.
     with Server(tmp_path, "", "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as redis:
-        good, detail, advice = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
+        good, detail, advice = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
 
     assert not good
     assert "cluster" in detail
@@ -87,15 +87,15 @@ def test_doctor_finds_a_redis_that_is_a_cluster(tmp_path: Path) -> None:
 
 def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:
     with Server(tmp_path) as redis:
-        found = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url, PROMPTCDN_BUDGET="9/day")
+        found = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url, PROMPTCDN_BUDGET="9/day")
 
     assert found["budget"][:2] == (True, "9 of 9/day left, counted in Redis")
 
 
 def test_doctor_finds_a_redis_that_is_dead_and_one_that_does_not_let_the_service_in(tmp_path: Path) -> None:
     with Server(tmp_path, "a-password") as redis:
-        wrong = findings(tmp_path, PROMPTCDN_REDIS_URL=redis.url.replace("a-password", "another"))["redis"]
-    dead = findings(tmp_path, PROMPTCDN_REDIS_URL="redis://127.0.0.1:9")["redis"]
+        wrong = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url.replace("a-password", "another"))["redis"]
+    dead = checks(tmp_path, PROMPTCDN_REDIS_URL="redis://127.0.0.1:9")["redis"]
 
     assert [good for good, _, _ in (wrong, dead)] == [False, False]
     assert "AuthenticationError" in wrong[1]

@@ -5,7 +5,7 @@ from starlette.requests import Request
 
 from promptcdn import problems
 from promptcdn.faces import responses
-from promptcdn.pictures.placeholders import Notices
+from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import Problem
 from tests.support.waiting import in_a_loop
 
@@ -13,7 +13,7 @@ CAMO = ("github-camo (1a2b3c4d)", "image/*")
 BROWSER = ("Mozilla/5.0", "image/avif,image/webp,*/*;q=0.8")
 
 
-class Busy(Notices):
+class Busy(Placeholders):
     """As when too many errors are being drawn."""
 
     async def error(self, problem: Problem) -> bytes:  # noqa: ARG002
@@ -28,9 +28,9 @@ async def test_what_stands_in_for_an_error_picture_that_nobody_could_draw_is_not
     agent, accept = (text.encode() for text in reader)
     headers = [(b"user-agent", agent), (b"accept", accept)]
     http = Request({"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "headers": headers})
-    notices = Busy()
+    placeholders = Busy()
 
-    answer = await responses.error(http, problems.filtered(), notices)
-    await notices.close()
+    answer = await responses.error(http, problems.filtered(), placeholders)
+    await placeholders.close()
 
     assert (answer.headers["content-type"], answer.headers["cache-control"]) == (media_type, "no-store")

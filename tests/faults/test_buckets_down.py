@@ -13,7 +13,7 @@ from tests.support.buckets import BUCKET, environment, moto
 from tests.support.crowd import Crowd
 from tests.support.rounds import rounds
 from tests.support.service import Promptcdn
-from tests.support.tcp_faults import Chaos, Name
+from tests.support.tcp_faults import FaultyTcp, Name
 from tests.upstream import Upstream
 
 YEAR, A_MINUTE = "public, max-age=31536000, immutable", "public, max-age=60, stale-while-revalidate=0"
@@ -21,24 +21,24 @@ STORE = f"s3://{BUCKET}/faults"
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Iterator[Chaos]:
+def bucket(tmp_path: Path) -> Iterator[FaultyTcp]:
     """The way to a bucket."""
-    with moto(tmp_path) as service, Chaos(service.port) as way:
+    with moto(tmp_path) as service, FaultyTcp(service.port) as way:
         yield way
 
 
-def on_bucket(folder: Path, upstream: Upstream, way: Chaos, **settings: object) -> Promptcdn:
+def on_bucket(folder: Path, upstream: Upstream, way: FaultyTcp, **settings: object) -> Promptcdn:
     reached = environment(f"http://127.0.0.1:{way.port}")
     return small(folder, upstream, **{"PROMPTCDN_STORE": STORE, **reached, **settings})
 
 
-def verified_bucket(way: Chaos) -> tuple[int, str]:
+def verified_bucket(way: FaultyTcp) -> tuple[int, str]:
     return verified(STORE, **environment(f"http://127.0.0.1:{way.port}"))
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])
 def test_pictures_paid_for_while_the_bucket_is_away_outlive_a_restart_and_are_stored_when_it_is_back(
-    tmp_path: Path, upstream: Upstream, bucket: Chaos, figures: Figures, ended_by: signal.Signals
+    tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures, ended_by: signal.Signals
 ) -> None:
     urls = [f"/?prompt=a&seed={seed}" for seed in range(8)]
 
@@ -68,7 +68,7 @@ def test_pictures_paid_for_while_the_bucket_is_away_outlive_a_restart_and_are_st
 
 
 def test_while_the_bucket_is_silent_nobody_who_finds_a_picture_in_memory_waits_for_it(
-    tmp_path: Path, upstream: Upstream, bucket: Chaos, figures: Figures
+    tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures
 ) -> None:
     count = 200 * rounds(1)
     with on_bucket(tmp_path, upstream, bucket) as service, ThreadPoolExecutor(1) as others:
@@ -89,7 +89,7 @@ def test_while_the_bucket_is_silent_nobody_who_finds_a_picture_in_memory_waits_f
 
 
 def test_while_the_bucket_is_silent_a_url_without_a_seed_shows_what_memory_has_of_its_pool(
-    tmp_path: Path, upstream: Upstream, bucket: Chaos
+    tmp_path: Path, upstream: Upstream, bucket: FaultyTcp
 ) -> None:
     with on_bucket(tmp_path, upstream, bucket) as service:
         shown = service.get("/?prompt=pool")
@@ -101,7 +101,7 @@ def test_while_the_bucket_is_silent_a_url_without_a_seed_shows_what_memory_has_o
 
 
 def test_while_the_bucket_is_silent_probes_are_told_so_in_time_and_are_no_load(
-    tmp_path: Path, upstream: Upstream, bucket: Chaos
+    tmp_path: Path, upstream: Upstream, bucket: FaultyTcp
 ) -> None:
     with on_bucket(tmp_path, upstream, bucket) as service:
         bucket.commit("stall")
@@ -117,7 +117,7 @@ def test_while_the_bucket_is_silent_probes_are_told_so_in_time_and_are_no_load(
 # Faults of one answer: at the moment of the write, which comes after the picture, and at the reads behind it.
 @pytest.mark.parametrize(("fault", "amount"), [("drop_reply", 0), ("truncate", 0), ("reset", 20)])
 def test_a_write_whose_answer_is_lost_stores_one_picture_and_pays_for_one(
-    tmp_path: Path, upstream: Upstream, bucket: Chaos, figures: Figures, fault: Name, amount: int
+    tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures, fault: Name, amount: int
 ) -> None:
     times = rounds(3)
 
@@ -141,7 +141,7 @@ def test_a_write_whose_answer_is_lost_stores_one_picture_and_pays_for_one(
 
 @pytest.mark.parametrize(("fault", "amount"), [("truncate", 400), ("reset", 400), ("drop_reply", 0)])
 def test_a_read_that_breaks_off_is_tried_again_or_refused_and_never_pays(
-    tmp_path: Path, upstream: Upstream, bucket: Chaos, figures: Figures, fault: Name, amount: int
+    tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures, fault: Name, amount: int
 ) -> None:
     with on_bucket(tmp_path, upstream, bucket, PROMPTCDN_MEMORY=0) as service:
         whole = service.get("/i.png?prompt=a&seed=1")

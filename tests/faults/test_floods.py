@@ -11,7 +11,7 @@ from tests.support.buckets import BUCKET, environment, moto
 from tests.support.crowd import Crowd, Reply
 from tests.support.rounds import rounds
 from tests.support.service import Promptcdn
-from tests.support.tcp_faults import Chaos
+from tests.support.tcp_faults import FaultyTcp
 from tests.support.waiting import until
 from tests.upstream import Upstream
 
@@ -78,7 +78,7 @@ def test_requests_whose_askers_left_take_so_many_places_and_hits_go_on(
 ) -> None:
     numbers = count()
     known, unknown = "/?prompt=a+hit&seed=1", "/?prompt=unknown&seed=1"
-    with moto(tmp_path) as bucket, Chaos(bucket.port) as way:
+    with moto(tmp_path) as bucket, FaultyTcp(bucket.port) as way:
         store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/floods", **environment(f"http://127.0.0.1:{way.port}")}
         with small(tmp_path, upstream, **store) as service:
             crowd, hit = Crowd(service.url), service.get(known)
@@ -115,7 +115,7 @@ def test_requests_whose_askers_left_take_so_many_places_and_hits_go_on(
 def test_few_wait_for_what_info_looks_for_and_pictures_are_asked_for_all_the_same(
     tmp_path: Path, upstream: Upstream, figures: Figures
 ) -> None:
-    with moto(tmp_path) as bucket, Chaos(bucket.port) as way:
+    with moto(tmp_path) as bucket, FaultyTcp(bucket.port) as way:
         store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/infos", **environment(f"http://127.0.0.1:{way.port}")}
         with small(tmp_path, upstream, **store) as service, ThreadPoolExecutor(1) as others:
             service.get("/?prompt=a+hit&seed=1")

@@ -13,7 +13,7 @@ from tests.faults.conftest import Figures
 from tests.faults.stage import paid, small
 from tests.support.crowd import PROGRAM, Crowd, Reply
 from tests.support.service import Promptcdn
-from tests.support.tcp_faults import Chaos, Name
+from tests.support.tcp_faults import FaultyTcp, Name
 from tests.upstream import Upstream
 
 _CHROME = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/143.0.0.0 Safari/537.36"}
@@ -79,7 +79,7 @@ def faulty(folder: Path, upstream: Upstream, row: Row) -> Iterator[Promptcdn]:
     # Those that never answer are waited for; the others may take what a busy machine makes them take.
     deadline = 1 if row.or_late or row.fault in ("hang", "hang_mid", "silent connection") else 20
     short = {"PROMPTCDN_UPSTREAM_TIMEOUT": deadline, "PROMPTCDN_PROXY_WAIT": 10, "STABILITY_KEY": "canary"}
-    with Chaos(int(upstream.host.partition(":")[2])) as chaos:
+    with FaultyTcp(int(upstream.host.partition(":")[2])) as chaos:
         with small(folder, upstream, **short, STABILITY_HOST=f"grpc://127.0.0.1:{chaos.port}") as service:
             if way := WAYS.get(row.fault):
                 # One reset ends all calls on the connection; more of them would hold up the next connection for long.

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from promptcdn import problems
-from promptcdn.flights import Errands, Flight, Flights
+from promptcdn.flights import DetachedTasks, Flight, Flights
 from promptcdn.problems import Problem
 
 LONG = 60.0
@@ -513,54 +513,54 @@ def test_the_end_waits_for_no_lease() -> None:
 
 def test_what_ends_in_its_first_step_needs_no_place() -> None:
     async def main() -> None:
-        errands, waiting = Errands(2), Work()
-        first = asyncio.create_task(errands.run(waiting.fly(), LONG, "a"))
-        other = asyncio.create_task(errands.run(waiting.fly(), LONG, "b"))
+        detached, waiting = DetachedTasks(2), Work()
+        first = asyncio.create_task(detached.run(waiting.fly(), LONG, "a"))
+        other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
         await asyncio.sleep(0.01)
-        assert errands.count == 2
+        assert detached.count == 2
 
-        assert await errands.run(at_once("a picture"), LONG, "a") == "a picture"
+        assert await detached.run(at_once("a picture"), LONG, "a") == "a picture"
         with pytest.raises(ValueError, match="broken"):
-            await errands.run(at_once(ValueError("broken")), LONG, "a")
-        assert (await problem_of(errands.run(waiting.fly(), LONG, "c"))).kind is problems.OVERLOADED
-        assert errands.count == 2
+            await detached.run(at_once(ValueError("broken")), LONG, "a")
+        assert (await problem_of(detached.run(waiting.fly(), LONG, "c"))).kind is problems.OVERLOADED
+        assert detached.count == 2
 
         waiting.go.set()
         assert [await first, await other] == ["a picture"] * 2
-        assert errands.count == 0
+        assert detached.count == 0
 
     asyncio.run(main())
 
 
 def test_one_client_has_half_of_the_places_and_gets_them_back() -> None:
     async def main() -> None:
-        errands, waiting = Errands(4), Work()
-        mine = [asyncio.create_task(errands.run(waiting.fly(), LONG, "a")) for _ in range(2)]
+        detached, waiting = DetachedTasks(4), Work()
+        mine = [asyncio.create_task(detached.run(waiting.fly(), LONG, "a")) for _ in range(2)]
         await asyncio.sleep(0.01)
 
-        refusal = await problem_of(errands.run(waiting.fly(), LONG, "a"))
+        refusal = await problem_of(detached.run(waiting.fly(), LONG, "a"))
         assert (refusal.kind, refusal.cache_control) == (problems.OVERLOADED, problems.NO_STORE)
-        other = asyncio.create_task(errands.run(waiting.fly(), LONG, "b"))
+        other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
         await asyncio.sleep(0.01)
-        assert errands.count == 3
+        assert detached.count == 3
 
         waiting.go.set()
         await asyncio.gather(*mine, other)
-        assert await errands.run(waiting.fly(), LONG, "a") == "a picture"
+        assert await detached.run(waiting.fly(), LONG, "a") == "a picture"
 
     asyncio.run(main())
 
 
 def test_a_place_is_taken_until_the_work_ends_and_not_until_its_asker_leaves() -> None:
     async def main() -> None:
-        errands, waiting = Errands(2), Work()
-        assert (await problem_of(errands.run(waiting.fly(), 0.01, "a"))).kind is problems.TOO_SLOW
-        assert errands.count == 1
-        assert (await problem_of(errands.run(waiting.fly(), LONG, "a"))).kind is problems.OVERLOADED
+        detached, waiting = DetachedTasks(2), Work()
+        assert (await problem_of(detached.run(waiting.fly(), 0.01, "a"))).kind is problems.TOO_SLOW
+        assert detached.count == 1
+        assert (await problem_of(detached.run(waiting.fly(), LONG, "a"))).kind is problems.OVERLOADED
 
-        await errands.close()
+        await detached.close()
         assert waiting.cancelled == 2
-        assert errands.count == 0
+        assert detached.count == 0
 
     asyncio.run(main())
 

@@ -10,7 +10,7 @@ import pytest
 from promptcdn import problems
 from promptcdn.generators.care.guarded import Guarded
 from promptcdn.generators.stability import Stability
-from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.request import Resolved
 from tests.upstream import Upstream
 
@@ -101,7 +101,7 @@ def test_a_dead_upstream_is_tried_again() -> None:
     assert len(bench.pauses) == 2
 
 
-ONCE: list[tuple[str, Kind, bool]] = [
+ONCE: list[tuple[str, ProblemType, bool]] = [
     ("unavailable", problems.UPSTREAM_UNREACHABLE, True),
     ("reset", problems.UPSTREAM_UNREACHABLE, True),
     ("internal", problems.UPSTREAM_GARBLED, True),
@@ -116,7 +116,9 @@ ONCE: list[tuple[str, Kind, bool]] = [
 
 
 @pytest.mark.parametrize(("fault", "kind", "charged"), ONCE, ids=[row[0] for row in ONCE])
-def test_what_may_be_charged_or_does_not_pass_by_itself_is_tried_once(fault: str, kind: Kind, charged: bool) -> None:
+def test_what_may_be_charged_or_does_not_pass_by_itself_is_tried_once(
+    fault: str, kind: ProblemType, charged: bool
+) -> None:
     async def work(bench: Bench) -> None:
         failure = await bench.failure()
         assert (failure.kind, failure.charged) == (kind, charged)
@@ -329,10 +331,10 @@ def test_a_probe_that_is_cancelled_makes_room_for_the_next() -> None:
 
 def test_an_open_breaker_is_a_finding_and_a_closed_one_is_none() -> None:
     async def work(bench: Bench, upstream: Upstream) -> None:
-        assert "breaker" not in {finding.part for finding in await bench.guarded.findings(())}
+        assert "breaker" not in {finding.part for finding in await bench.guarded.checks(())}
         upstream.always("unavailable")
         await bench.opened()
-        found = {finding.part: finding for finding in await bench.guarded.findings(())}
+        found = {finding.part: finding for finding in await bench.guarded.checks(())}
         assert not found["breaker"].good
         assert found["breaker"].detail == "answers hits only: upstream_unreachable, tried again in 5 s"
         bench.now += 5

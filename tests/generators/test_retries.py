@@ -9,7 +9,7 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.generators.care.retries import FIRST_PAUSES, Breaker, State, last_start, passes_by_itself, pause
-from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.problems import ProblemType, UpstreamFailed
 
 DEAD, BUSY, LATE = problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_BUSY, problems.UPSTREAM_TIMEOUT
 UNPAID, LOCKED = problems.UPSTREAM_UNPAID, problems.UPSTREAM_UNAUTHORIZED
@@ -17,7 +17,7 @@ PATIENCE = 125.0
 OPENED = 1000.0
 
 
-def called(breaker: Breaker, *outcomes: Kind | None, now: float = OPENED) -> Breaker:
+def called(breaker: Breaker, *outcomes: ProblemType | None, now: float = OPENED) -> Breaker:
     """The breaker after calls at `now`, one after the other."""
     for outcome in outcomes:
         admitted = breaker.admit(now, PATIENCE)
@@ -42,13 +42,13 @@ OPEN = called(Breaker(), *[DEAD] * 5)
         ([DEAD] * 4 + [problems.UPSTREAM_REFUSED] + [DEAD] * 4, "closed"),
     ],
 )
-def test_five_failures_of_the_service_in_a_row_open_it(outcomes: Sequence[Kind | None], state: State) -> None:
+def test_five_failures_of_the_service_in_a_row_open_it(outcomes: Sequence[ProblemType | None], state: State) -> None:
     assert called(Breaker(), *outcomes).state(OPENED) == state
 
 
 @pytest.mark.parametrize("start", [0.0, 1e-3, 12345.678, 1.8e9], ids=["boot", "soon", "uptime", "Unix"])
 @pytest.mark.parametrize(("kind", "first"), FIRST_PAUSES.items(), ids=[kind.code for kind in FIRST_PAUSES])
-def test_it_opens_for_its_kinds_first_pause_on_any_clock(start: float, kind: Kind, first: float) -> None:
+def test_it_opens_for_its_kinds_first_pause_on_any_clock(start: float, kind: ProblemType, first: float) -> None:
     opened = called(Breaker(), *[kind] * 5, now=start)
 
     assert opened.left(start) == pytest.approx(first)
@@ -78,7 +78,7 @@ def test_a_probe_that_fails_otherwise_takes_over_the_cause_and_at_least_its_firs
 
 
 @pytest.mark.parametrize("outcome", [None, problems.UPSTREAM_GARBLED, problems.UPSTREAM_REFUSED])
-def test_a_probe_that_gets_an_answer_closes_it_and_all_is_forgotten(outcome: Kind | None) -> None:
+def test_a_probe_that_gets_an_answer_closes_it_and_all_is_forgotten(outcome: ProblemType | None) -> None:
     assert called(OPEN, outcome, now=OPENED + 5) == Breaker()
 
 
@@ -113,7 +113,7 @@ def test_a_probe_that_never_comes_back_is_lost_in_the_end() -> None:
 
 @pytest.mark.parametrize("outcome", [DEAD, None, problems.UPSTREAM_GARBLED])
 @pytest.mark.parametrize("breaker", [OPEN, OPEN.admit(OPENED + 5, PATIENCE)], ids=["open", "half-open"])
-def test_calls_that_began_before_it_opened_move_it_no_more(breaker: Breaker, outcome: Kind | None) -> None:
+def test_calls_that_began_before_it_opened_move_it_no_more(breaker: Breaker, outcome: ProblemType | None) -> None:
     assert breaker.after(outcome, OPENED + 6, probe=False) == breaker
 
 
@@ -124,7 +124,7 @@ def test_it_can_be_written_down_and_read(breaker: Breaker) -> None:
 
 @pytest.mark.parametrize("kind", problems.KINDS, ids=[kind.code for kind in problems.KINDS])
 @pytest.mark.parametrize("charged", [False, True], ids=["free", "charged"])
-def test_only_what_surely_cost_nothing_and_passes_by_itself_is_tried_again(kind: Kind, charged: bool) -> None:
+def test_only_what_surely_cost_nothing_and_passes_by_itself_is_tried_again(kind: ProblemType, charged: bool) -> None:
     assert passes_by_itself(UpstreamFailed(kind, "", charged=charged)) == (kind in (DEAD, BUSY) and not charged)
 
 

@@ -18,7 +18,7 @@ from promptcdn.generators.stability import Stability, wire
 from promptcdn.generators.stability.address import address
 from promptcdn.generators.stability.statuses import MEANINGS
 from promptcdn.generators.stability.stubs import messages
-from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.parameters import GUIDANCE_PRESETS, SAMPLERS, STYLE_PRESETS
 from promptcdn.url.request import Resolved
 from tests.upstream import Call, Upstream
@@ -176,7 +176,7 @@ def test_what_the_filter_refused_is_no_picture(fault: str) -> None:
         assert made(upstream) == Made(b"", 7, filtered=True)
 
 
-FAILURES: list[tuple[str, Kind, bool]] = [
+FAILURES: list[tuple[str, ProblemType, bool]] = [
     ("unavailable", problems.UPSTREAM_UNREACHABLE, True),
     ("resource_exhausted", problems.UPSTREAM_BUSY, False),
     ("rate_limited", problems.UPSTREAM_BUSY, False),
@@ -200,7 +200,7 @@ FAILURES: list[tuple[str, Kind, bool]] = [
 
 
 @pytest.mark.parametrize(("fault", "kind", "charged"), FAILURES, ids=[row[0] for row in FAILURES])
-def test_each_failure_has_its_problem_and_says_whether_it_cost(fault: str, kind: Kind, charged: bool) -> None:
+def test_each_failure_has_its_problem_and_says_whether_it_cost(fault: str, kind: ProblemType, charged: bool) -> None:
     with Upstream() as upstream:
         upstream.always(fault)
         with pytest.raises(UpstreamFailed) as caught:

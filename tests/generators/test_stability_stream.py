@@ -15,7 +15,7 @@ from promptcdn import problems
 from promptcdn.generators import Made
 from promptcdn.generators.stability import Stability
 from promptcdn.generators.stability.stubs import messages
-from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.request import Resolved
 from tests.upstream import Upstream
 
@@ -100,7 +100,7 @@ def keepalive(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]
     context.abort(*OUT_OF_CREDITS)
 
 
-FAILURES: dict[str, tuple[Stream, Kind, bool]] = {
+FAILURES: dict[str, tuple[Stream, ProblemType, bool]] = {
     "bytes that are no message": (junk, problems.UPSTREAM_GARBLED, True),
     "a refusal without artifacts costs nothing": (of(then=OUT_OF_CREDITS), problems.UPSTREAM_UNPAID, False),
     "a refusal after artifacts is charged": (of(CHATTER, then=OUT_OF_CREDITS), problems.UPSTREAM_UNPAID, True),
@@ -110,7 +110,7 @@ FAILURES: dict[str, tuple[Stream, Kind, bool]] = {
 
 
 @pytest.mark.parametrize(("stream", "kind", "charged"), FAILURES.values(), ids=FAILURES.keys())
-def test_a_stream_fails_with(stream: Stream, kind: Kind, charged: bool) -> None:
+def test_a_stream_fails_with(stream: Stream, kind: ProblemType, charged: bool) -> None:
     with server(stream) as host, pytest.raises(UpstreamFailed) as caught:
         made(host)
 

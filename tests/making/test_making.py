@@ -15,12 +15,22 @@ from promptcdn.money.budget import SqliteBudget
 from promptcdn.money.budgets import Limit, Limits
 from promptcdn.money.prices import Prices
 from promptcdn.pictures import master
-from promptcdn.problems import Kind, Problem, StoreUnknown
+from promptcdn.problems import Problem, ProblemType, StoreUnknown
 from promptcdn.spool import Spool
 from promptcdn.stores import Record
-from promptcdn.stores.negative import RememberedAbsence
+from promptcdn.stores.negative import NegativeCache
 from promptcdn.url.request import Delivery, Resolved
-from tests.support.fakes import KEY, NOON, Hands, NothingRemoved, Purse, Scripted, Shelf, order, picture
+from tests.support.fakes import (
+    KEY,
+    NOON,
+    FakeBudget,
+    FakeGenerator,
+    FakeRemovals,
+    FakeStore,
+    ManualClock,
+    order,
+    picture,
+)
 from tests.support.parts import (
     BINDING,
     FILTERED,
@@ -31,7 +41,7 @@ from tests.support.parts import (
     TIMEOUT,
     UNREACHABLE,
     VERDICT,
-    Workshop,
+    Parts,
     within,
 )
 
@@ -45,7 +55,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects[MASTER] == Record(
@@ -53,137 +63,137 @@ def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
         )
         assert await Bindings(shop.shelf, "painter").of(KEY) == ORDER
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_the_master_is_stored_before_the_url_is_bound_to_it() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         assert shop.shelf.written == [MASTER, BINDING]
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 @pytest.mark.parametrize("echo", [0, 7], ids=["says nothing", "says the seed sent"])
 def test_an_upstream_that_echoes_the_seed_or_nothing_is_believed(echo: int) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         assert MASTER in shop.shelf.objects
 
-    within(Workshop([Made(picture(), 7, echo)]), work)
+    within(Parts([Made(picture(), 7, echo)]), work)
 
 
 # Look again
 
 
 def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
-        other = Workshop(shelf=shop.shelf)
+        other = Parts(shelf=shop.shelf)
         await other.make()
         assert (other.generator.calls, other.purse.spent) == (0, 0)
         await other.close()
         assert shop.shelf.written == [MASTER, BINDING]
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_a_picture_that_was_filtered_by_now_is_not_paid_for_again() -> None:
-    async def work(shop: Workshop) -> None:
-        await Workshop(shelf=shop.shelf).bindings.filter(ORDER, 1)
+    async def work(shop: Parts) -> None:
+        await Parts(shelf=shop.shelf).bindings.filter(ORDER, 1)
         assert (await shop.refused()).kind is problems.FILTERED
         assert (shop.generator.calls, shop.purse.spent) == (0, 0)
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_while_it_is_unknown_what_is_stored_nothing_is_paid_for() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         shop.shelf.down = True
         assert isinstance(await shop.refused(), StoreUnknown)
         assert (shop.generator.calls, shop.purse.spent) == (0, 0)
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_a_picture_of_a_generator_that_is_not_set_up_costs_nothing() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         problem = await shop.refused(order(generator="elsewhere"))
         assert problem.kind is problems.GENERATOR_MISSING
         assert "elsewhere" in problem.detail
         assert (shop.generator.calls, shop.purse.spent, shop.shelf.objects) == (0, 0, {})
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_same() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         elsewhere = order(generator="elsewhere")
         await shop.renditions.keep(elsewhere.content_key, Record(GOOD.picture, "image/png", 1, {}))
         await shop.make(elsewhere)
         assert await shop.bindings.of(elsewhere.content_key) == elsewhere
 
-    within(Workshop(), work)
+    within(Parts(), work)
 
 
 def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.making.make(KEY, ORDER)
         # Another process, with other defaults.
-        other = Workshop(shelf=shop.shelf)
+        other = Parts(shelf=shop.shelf)
         await other.making.make(KEY, order(steps=50))
         assert (other.generator.calls, other.purse.spent) == (0, 0)
         await other.close()
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> None:
     """Another process makes a picture within the two seconds in which this one remembers that there is none."""
 
-    async def work(shop: Workshop) -> None:
-        seen = RememberedAbsence(shop.shelf)
+    async def work(shop: Parts) -> None:
+        seen = NegativeCache(shop.shelf)
         bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
         assert await bindings.of(KEY) is None
         assert not await renditions.has(ORDER.content_key)
         await shop.make()
-        late, purse = Scripted([]), Purse()
+        late, purse = FakeGenerator([]), FakeBudget()
         making = Making(
-            late, purse, shop.spool, bindings, renditions, NothingRemoved(), Hands().clock, doubt=seen.doubt
+            late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
         )
         await making.make(KEY, ORDER)
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
-    async def work(shop: Workshop) -> None:
-        seen = RememberedAbsence(shop.shelf)
+    async def work(shop: Parts) -> None:
+        seen = NegativeCache(shop.shelf)
         bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
         assert await bindings.of(KEY) is None
         await shop.make()
-        late, purse = Scripted([]), Purse()
+        late, purse = FakeGenerator([]), FakeBudget()
         making = Making(
-            late, purse, shop.spool, bindings, renditions, NothingRemoved(), Hands().clock, doubt=seen.doubt
+            late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
         )
         await making.make(KEY, order(steps=50))
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
-    async def work(shop: Workshop) -> None:
-        seen = RememberedAbsence(shop.shelf)
+    async def work(shop: Parts) -> None:
+        seen = NegativeCache(shop.shelf)
         bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
         assert not await bindings.filtered(ORDER.content_key)
         await shop.refused()
-        late, purse = Scripted([]), Purse()
+        late, purse = FakeGenerator([]), FakeBudget()
         making = Making(
-            late, purse, shop.spool, bindings, renditions, NothingRemoved(), Hands().clock, doubt=seen.doubt
+            late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
         )
         with pytest.raises(Problem) as refused:
             await making.make(KEY, ORDER)
@@ -191,7 +201,7 @@ def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
-    within(Workshop([FILTERED]), work)
+    within(Parts([FILTERED]), work)
 
 
 # Money
@@ -200,7 +210,7 @@ def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
 def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) -> None:
     async def main() -> None:
         budget = SqliteBudget(tmp_path / "budget.sqlite3", Limits((Limit(1, "day"),)), Prices())
-        shop = Workshop([GOOD, GOOD], budget=budget)
+        shop = Parts([GOOD, GOOD], budget=budget)
         await shop.make()
         assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT
         assert shop.generator.calls == 1
@@ -211,48 +221,48 @@ def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) ->
 
 
 def test_when_the_counter_does_not_answer_the_generator_is_not_called() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         shop.purse.down = True
         assert isinstance(await shop.refused(), StoreUnknown)
         assert shop.generator.calls == 0
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_what_surely_cost_nothing_is_given_back_and_may_be_tried_at_once() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
         assert shop.purse.spent == 0
         await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (2, 1)
 
-    within(Workshop([UNREACHABLE, GOOD]), work)
+    within(Parts([UNREACHABLE, GOOD]), work)
 
 
 def test_an_upstream_that_cannot_be_reached_is_told_even_if_nothing_can_be_given_back() -> None:
-    class Loser(Purse):
+    class Loser(FakeBudget):
         async def give_back(self, reservation: object) -> None:
             del reservation
             raise StoreUnknown("the purse is lost")
 
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
 
-    within(Workshop([UNREACHABLE], budget=Loser()), work)
+    within(Parts([UNREACHABLE], budget=Loser()), work)
 
 
 def test_what_may_have_been_charged_stays_spent_and_rests() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         for _ in range(3):
             assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects == {}
 
-    within(Workshop([TIMEOUT, GOOD]), work)
+    within(Parts([TIMEOUT, GOOD]), work)
 
 
 def test_what_was_given_up_in_mid_air_stays_spent() -> None:
-    class Slow(Scripted):
+    class Slow(FakeGenerator):
         async def generate(self, resolved: Resolved, content_key: str) -> Made:
             begun.set()
             await asyncio.Event().wait()
@@ -260,7 +270,7 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
 
     begun = asyncio.Event()
 
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         flight = asyncio.create_task(shop.make())
         await begun.wait()
         flight.cancel()
@@ -268,7 +278,7 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
             await flight
         assert (shop.purse.spent, shop.shelf.objects) == (1, {})
 
-    within(Workshop(generator=Slow([GOOD])), work)
+    within(Parts(generator=Slow([GOOD])), work)
 
 
 # Admission
@@ -287,7 +297,7 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     ids=["nothing", "html", "torn", "half", "double", "another seed"],
 )
 def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer: Made, why: str) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         first, second = await shop.refused(), await shop.refused()
         assert why in first.detail
         assert why in second.detail
@@ -296,23 +306,23 @@ def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer:
         assert shop.shelf.objects == {}
         assert not await shop.renditions.has(ORDER.content_key)
 
-    within(Workshop([answer, GOOD]), work)
+    within(Parts([answer, GOOD]), work)
 
 
 def test_what_breaks_after_paying_rests_too() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         with pytest.raises(ZeroDivisionError):
             await shop.make()
         assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
 
-    within(Workshop([ZeroDivisionError(), GOOD]), work)
+    within(Parts([ZeroDivisionError(), GOOD]), work)
 
 
 # Rests
 
 
-async def fail_after(shop: Workshop, rest: float, kind: Kind) -> None:
+async def fail_after(shop: Parts, rest: float, kind: ProblemType) -> None:
     """The next try just before `rest` is over costs nothing, the one just after it is paid for."""
     calls = shop.generator.calls
     start = shop.hands.seconds
@@ -327,27 +337,27 @@ async def fail_after(shop: Workshop, rest: float, kind: Kind) -> None:
 
 
 def test_a_rest_doubles_with_each_failure_up_to_an_hour() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         for rest in (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600):
             assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
             await fail_after(shop, rest, problems.UPSTREAM_TIMEOUT)
         assert shop.generator.calls == shop.purse.spent == 12
 
-    within(Workshop([TIMEOUT] * 12), work)
+    within(Parts([TIMEOUT] * 12), work)
 
 
 def test_after_the_rest_a_good_picture_is_made() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.refused()
         shop.hands.seconds = 5
         await shop.make()
         assert MASTER in shop.shelf.objects
 
-    within(Workshop([HTML, GOOD]), work)
+    within(Parts([HTML, GOOD]), work)
 
 
 def test_a_success_clears_what_a_rest_has_grown_to() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.refused()
         shop.hands.seconds = 5
         await shop.refused()
@@ -357,50 +367,50 @@ def test_a_success_clears_what_a_rest_has_grown_to() -> None:
         await shop.refused()
         await fail_after(shop, 5, problems.UPSTREAM_TIMEOUT)
 
-    within(Workshop([HTML, HTML, GOOD, TIMEOUT]), work)
+    within(Parts([HTML, HTML, GOOD, TIMEOUT]), work)
 
 
 def test_a_rest_tells_the_kind_of_the_last_failure() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.refused()
         shop.hands.seconds = 5
         await shop.refused()
         assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
 
-    within(Workshop([TIMEOUT, HTML]), work)
+    within(Parts([TIMEOUT, HTML]), work)
 
 
 def test_other_pictures_do_not_rest() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.refused()
         await shop.make(order(seed=8))
         assert shop.generator.calls == 2
 
-    within(Workshop([TIMEOUT, Made(picture(), 8)]), work)
+    within(Parts([TIMEOUT, Made(picture(), 8)]), work)
 
 
 # Filtered
 
 
 def test_a_filtered_picture_leaves_a_verdict_and_neither_picture_nor_binding() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         assert (await shop.refused()).kind is problems.FILTERED
         assert list(shop.shelf.objects) == [VERDICT]
         assert shop.purse.spent == 1
 
-    within(Workshop([FILTERED]), work)
+    within(Parts([FILTERED]), work)
 
 
 def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.refused()
-        later = Workshop([GOOD], shelf=shop.shelf)
+        later = Parts([GOOD], shelf=shop.shelf)
         for same in (shop, later):
             assert (await same.refused()).kind is problems.FILTERED
         assert (shop.generator.calls, later.generator.calls) == (1, 0)
         await later.close()
 
-    within(Workshop([FILTERED, GOOD]), work)
+    within(Parts([FILTERED, GOOD]), work)
 
 
 # Looking
@@ -408,11 +418,11 @@ def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None
 
 def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
     async def main() -> None:
-        shelf = Shelf()
-        store = RememberedAbsence(shelf)
-        spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), Scripted([GOOD])
+        shelf = FakeStore()
+        store = NegativeCache(shelf)
+        spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), FakeGenerator([GOOD])
         renditions = Renditions(store, Memory(0), spool)
-        making = Making(generator, Purse(), spool, bindings, renditions, NothingRemoved(), Hands().clock)
+        making = Making(generator, FakeBudget(), spool, bindings, renditions, FakeRemovals(), ManualClock().clock)
         assert await renditions.find(ORDER.content_key, Delivery()) is None
         await making.make(KEY, ORDER)
         assert await renditions.find(ORDER.content_key, Delivery()) is not None

@@ -18,8 +18,8 @@ from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool, folder
 from promptcdn.stores import Name, Record
 from promptcdn.url.request import Delivery, Format, Resolved
-from tests.support.fakes import KEY, Scripted, Shelf, name, order, paid, picture
-from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Workshop, toppled, within
+from tests.support.fakes import KEY, FakeGenerator, FakeStore, name, order, paid, picture
+from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Parts, toppled, within
 
 FORMATS = sorted(get_args(Format))
 
@@ -37,12 +37,12 @@ def set_aside() -> list[Path]:
 
 
 def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         assert (await shop.refused()).kind is problems.FILTERED
         assert shop.spooled == [ORDER.content_key]
         shop.shelf.down = False
         assert (await shop.refused()).kind is problems.FILTERED
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [VERDICT]
         assert (shop.generator.calls, shop.spooled) == (1, [])
 
@@ -52,7 +52,7 @@ def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
 # A store that goes down after paying
 
 
-async def shown(shop: Workshop, format_: Format = "png") -> Rendition:
+async def shown(shop: Parts, format_: Format = "png") -> Rendition:
     """The picture as it is answered."""
     found = await shop.renditions.find(ORDER.content_key, Delivery(format_))
     assert found is not None
@@ -62,7 +62,7 @@ async def shown(shop: Workshop, format_: Format = "png") -> Rendition:
 def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_the_spool(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         assert (shop.shelf.objects, shop.spooled) == ({}, [ORDER.content_key])
         for format_ in FORMATS:
@@ -76,7 +76,7 @@ def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_t
 
 
 def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         for _ in range(3):
             await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
@@ -86,10 +86,10 @@ def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
 
 
 def test_after_a_restart_the_spool_answers_for_a_store_that_is_still_down_and_nothing_is_paid() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         before = [(await shown(shop, format_)).body for format_ in FORMATS]
-        later = Workshop([GOOD], shelf=shop.shelf)
+        later = Parts([GOOD], shelf=shop.shelf)
         assert await later.bindings.of(KEY) == ORDER
         assert [(await shown(later, format_)).body for format_ in FORMATS] == before
         assert not (await shown(later)).stored
@@ -101,9 +101,9 @@ def test_after_a_restart_the_spool_answers_for_a_store_that_is_still_down_and_no
 
 
 def test_after_a_restart_a_spooled_refusal_is_still_a_refusal() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.refused()
-        later = Workshop([GOOD], shelf=shop.shelf)
+        later = Parts([GOOD], shelf=shop.shelf)
         assert await later.renditions.find(ORDER.content_key, Delivery()) is None
         assert await later.bindings.filtered(ORDER.content_key)
         await later.close()
@@ -114,12 +114,12 @@ def test_after_a_restart_a_spooled_refusal_is_still_a_refusal() -> None:
 def test_when_the_store_is_back_master_and_binding_are_in_it_and_it_is_read_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         before = await shown(shop)
-        assert not await shop.leftovers.settle()
+        assert not await shop.reconciler.settle()
         shop.shelf.down = False
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [MASTER, BINDING]
         assert (shop.spooled, shop.spool.depth) == ([], 0)
         after = await shown(shop)
@@ -131,33 +131,33 @@ def test_when_the_store_is_back_master_and_binding_are_in_it_and_it_is_read_agai
 
 
 def test_what_another_machine_was_faster_to_store_is_shown_also_before_the_url_is_bound() -> None:
-    class Overtaken(Scripted):
+    class Overtaken(FakeGenerator):
         async def generate(self, resolved: Resolved, content_key: str) -> Made:
             shelf.objects[MASTER] = theirs
             shelf.fails_at = shelf.calls + 2  # the binding
             return await super().generate(resolved, content_key)
 
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.make()
         seen = await shown(shop)
         assert (seen.body, seen.stored) == (theirs.body, False)
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert list(shelf.objects) == [MASTER, BINDING]
 
     shelf, theirs = (
-        Shelf(),
+        FakeStore(),
         Record(master(picture(colour="red"), "painter"), "image/png", 1, ORDER.resolved.parameters()),
     )
-    within(Workshop(shelf=shelf, generator=Overtaken([GOOD])), work)
+    within(Parts(shelf=shelf, generator=Overtaken([GOOD])), work)
 
 
 def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> None:
-    class Hanging(Shelf):
+    class Hanging(FakeStore):
         async def put(self, name: Name, record: Record) -> Record:
             await self.open.wait()
             return await super().put(name, record)
 
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         shop.shelf.open.set()
         await shop.renditions.has(ORDER.content_key)
         shop.shelf.open = asyncio.Event()
@@ -166,14 +166,14 @@ def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> None:
         assert not (await shown(shop)).stored
         assert shop.spooled == [ORDER.content_key]
         shop.shelf.open.set()
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert (await shown(shop)).stored
 
-    within(Workshop(shelf=Hanging()), work)
+    within(Parts(shelf=Hanging()), work)
 
 
 def test_a_picture_that_was_spooled_by_a_process_which_was_killed_is_settled_and_not_paid_for() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         killed = Spool(Path("spool"))
         await killed.put(paid())
         await killed.close()
@@ -182,59 +182,59 @@ def test_a_picture_that_was_spooled_by_a_process_which_was_killed_is_settled_and
         assert list(shop.shelf.objects) == [MASTER, BINDING]
         assert shop.spooled == []
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_two_urls_of_one_spooled_picture_are_both_bound() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.spool.put(paid(as_asked_key="f" * 64))
         await shop.make()
         for url in (KEY, "f" * 64):
             assert await Bindings(shop.shelf, "painter").of(url) == ORDER
 
-    within(Workshop(), work)
+    within(Parts(), work)
 
 
 def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         answer = await shop.spool.put(paid())
-        other = Workshop(shelf=shop.shelf)
+        other = Parts(shelf=shop.shelf)
         await asyncio.gather(*(one.making.settle(answer, 5) for one in (shop, other, shop)))
         assert list(shop.shelf.objects) == [MASTER, BINDING]
         assert shop.spooled == []
         await other.close()
 
-    within(Workshop(), work)
+    within(Parts(), work)
 
 
 @pytest.mark.parametrize("answer", [HTML, Made(picture(), 7, seed_echo=8)], ids=["html", "another seed"])
 def test_a_leftover_that_admission_refuses_is_dropped_and_rests(answer: Made) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.spool.put(replace(paid(), made=answer))
         await shop.spool.refresh()
         assert await shop.renditions.find(ORDER.content_key, Delivery()) is None
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert (shop.spooled, shop.shelf.objects) == ([], {})
         assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
         assert shop.generator.calls == 0
 
-    within(Workshop([GOOD]), work)
+    within(Parts([GOOD]), work)
 
 
 def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         await shop.spool.put(paid(b"breaks"))
         await shop.spool.put(paid(seed=8))
         await shop.spool.refresh()
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert name(order(seed=8).content_key) in shop.shelf.objects
         assert (shop.spooled, len(set_aside())) == ([], 1)
 
     seen = pictures.seen
     monkeypatch.setattr(pictures, "seen", lambda data: 1 // 0 if data == b"breaks" else seen(data))
-    within(Workshop(), work)
+    within(Parts(), work)
 
 
 # Every step that can fail
@@ -245,17 +245,17 @@ def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(an
     """Fails the first call, then the second, and so on until a run needs fewer: after each everything adds up."""
 
     async def one(fails_at: int) -> int:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.fails_at = fails_at
-        shop = Workshop([answer], shelf=shelf)
+        shop = Parts([answer], shelf=shelf)
         with contextlib.suppress(Problem):
             await shop.make()
         calls, final = shelf.calls, MASTER if answer is GOOD else VERDICT
         assert shop.generator.calls == int(final in shelf.objects or shop.spooled == [ORDER.content_key])
         assert shop.purse.spent == shop.generator.calls
-        later = Workshop([answer], shelf=shelf)
+        later = Parts([answer], shelf=shelf)
         await later.spool.refresh()
-        assert await later.leftovers.settle()
+        assert await later.reconciler.settle()
         with contextlib.suppress(Problem):
             await later.make()
         assert shop.generator.calls + later.generator.calls == 1
@@ -277,7 +277,7 @@ def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(an
 def test_without_a_spool_pictures_are_made_and_stored_as_long_as_the_store_takes_them(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         for seed in (7, 8, 9):
             await shop.make(order(seed=seed))
         assert shop.generator.calls == 3
@@ -285,12 +285,12 @@ def test_without_a_spool_pictures_are_made_and_stored_as_long_as_the_store_takes
         assert not shop.spool.finding(0).good
 
     monkeypatch.setattr(folder, "ROOM_LEFT", 10**18)
-    within(Workshop([GOOD, Made(picture(), 8), Made(picture(), 9)]), work)
+    within(Parts([GOOD, Made(picture(), 8), Made(picture(), 9)]), work)
     assert caplog.text.count("the spool takes nothing: the disk is full") == 1
 
 
 def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(shop: Workshop) -> None:
+    async def work(shop: Parts) -> None:
         monkeypatch.setattr(folder, "ROOM_LEFT", 10**18)
         await shop.make()
         assert (await shown(shop)).stored is False
@@ -312,7 +312,7 @@ def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for(mo
         assert shop.spooled == [ORDER.content_key]
         assert shop.spool.finding(0).good
         shop.shelf.full = False
-        assert await shop.leftovers.settle()
+        assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [MASTER, BINDING]
 
     here = Path.cwd()

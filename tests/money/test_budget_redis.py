@@ -17,12 +17,12 @@ from promptcdn import problems
 from promptcdn.money.budget import SqliteBudget
 from promptcdn.money.budget import lua as scripts
 from promptcdn.money.budget.merge import Field, Known, Numbers, costs, periods
-from promptcdn.money.budget.redis import REFILL_SECONDS, SharedBudget
+from promptcdn.money.budget.redis import REFILL_SECONDS, RedisBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import Problem, StoreUnknown
 from promptcdn.replicas import connection as room
-from promptcdn.replicas.connection import Link
+from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import volumes as place
 from tests.support.fakes import NOON, order
 from tests.support.redis_servers import Server
@@ -47,26 +47,26 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "COMMAND_SECONDS", 10)
 
 
-def opened(link: Link, folder: Path, limits: str) -> SharedBudget:
+def opened(connection: RedisConnection, folder: Path, limits: str) -> RedisBudget:
     folder.mkdir(parents=True, exist_ok=True)
     local = SqliteBudget(folder / "budget.sqlite3", Limits(), PRICES)
-    return SharedBudget(link, local, Limits.parse(limits), PRICES, place.replica(folder), lambda: NOON)
+    return RedisBudget(connection, local, Limits.parse(limits), PRICES, place.replica(folder), lambda: NOON)
 
 
 @contextlib.asynccontextmanager
-async def replica(url: str, folder: Path, limits: str) -> AsyncIterator[SharedBudget]:
-    link = Link(url)
-    budget = opened(link, folder, limits)
+async def replica(url: str, folder: Path, limits: str) -> AsyncIterator[RedisBudget]:
+    connection = RedisConnection(url)
+    budget = opened(connection, folder, limits)
     await budget.start()
     try:
         yield budget
     finally:
         await budget.close()
-        await link.close()
+        await connection.close()
 
 
 @contextlib.asynccontextmanager
-async def replicas(redis: Server, folder: Path, limits: str, count: int = 3) -> AsyncIterator[list[SharedBudget]]:
+async def replicas(redis: Server, folder: Path, limits: str, count: int = 3) -> AsyncIterator[list[RedisBudget]]:
     """Some that may reserve at once: of this Redis nobody suspects that it has forgotten anything."""
     async with contextlib.AsyncExitStack() as stack:
         each = [await stack.enter_async_context(replica(redis.url, folder / str(n), limits)) for n in range(count)]
@@ -74,10 +74,10 @@ async def replicas(redis: Server, folder: Path, limits: str, count: int = 3) -> 
         yield each
 
 
-async def spend(*budgets: SharedBudget, tries: int = 200) -> int:
+async def spend(*budgets: RedisBudget, tries: int = 200) -> int:
     """How many of so many tries together each could pay for."""
 
-    async def one(budget: SharedBudget) -> bool:
+    async def one(budget: RedisBudget) -> bool:
         try:
             await budget.reserve(PLAIN, NOON)
         except Problem:
@@ -87,7 +87,7 @@ async def spend(*budgets: SharedBudget, tries: int = 200) -> int:
     return sum(await asyncio.gather(*(one(budget) for budget in budgets * tries)))
 
 
-async def decided(budget: SharedBudget) -> int:
+async def decided(budget: RedisBudget) -> int:
     """How many pictures could be paid for, 1 or 0, as soon as Redis knows again what is left."""
     while True:
         try:
@@ -100,11 +100,11 @@ async def decided(budget: SharedBudget) -> int:
             return 1
 
 
-async def used(budget: SharedBudget) -> list[int]:
+async def used(budget: RedisBudget) -> list[int]:
     return [left.used for left in await budget.left(NOON)]
 
 
-async def told(budget: SharedBudget, pictures: int) -> None:
+async def told(budget: RedisBudget, pictures: int) -> None:
     """Returns when Redis knows of so many."""
     async with asyncio.timeout(30):
         while True:

@@ -20,7 +20,7 @@ from typing import TypeVar
 import pytest
 
 from promptcdn import problems
-from promptcdn.money.budget import Free, SqliteBudget
+from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import Problem, StoreUnknown
@@ -124,7 +124,7 @@ def test_hours_of_the_same_day_add_up(tmp_path: Path) -> None:
 
 
 async def spend_unlimited() -> None:
-    budget = Free()
+    budget = NoBudget()
     for _ in range(1000):
         await budget.give_back(await budget.reserve(PICTURE, NOON))
     await budget.close()

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from promptcdn import problems
 from promptcdn.money.rates import Rate, Rates, SqliteRates
-from promptcdn.money.rates.redis import SharedRates
+from promptcdn.money.rates.redis import RedisRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
-from promptcdn.replicas.connection import COMMAND_SECONDS, Link
+from promptcdn.replicas.connection import COMMAND_SECONDS, RedisConnection
 from tests.support.fakes import NOON
 from tests.support.redis_servers import Server, send_twice
 from tests.support.waiting import in_a_loop
@@ -33,18 +33,18 @@ def redis(tmp_path: Path) -> Iterator[Server]:
 
 
 @contextlib.asynccontextmanager
-async def replicas(redis: Server, folder: Path, rate: Rate, count: int = 2) -> AsyncIterator[list[SharedRates]]:
-    links = [Link(redis.url) for _ in range(count)]
+async def replicas(redis: Server, folder: Path, rate: Rate, count: int = 2) -> AsyncIterator[list[RedisRates]]:
+    links = [RedisConnection(redis.url) for _ in range(count)]
     each = [
-        SharedRates(link, rate, SqliteRates(folder / f"rates{number}.sqlite3", rate))
-        for number, link in enumerate(links)
+        RedisRates(connection, rate, SqliteRates(folder / f"rates{number}.sqlite3", rate))
+        for number, connection in enumerate(links)
     ]
     try:
         yield each
     finally:
-        for rates, link in zip(each, links, strict=True):
+        for rates, connection in zip(each, links, strict=True):
             await rates.close()
-            await link.close()
+            await connection.close()
 
 
 async def may(
@@ -158,6 +158,6 @@ async def test_what_is_over_leaves_nothing_behind_in_redis(redis: Server, tmp_pa
 @in_a_loop
 async def test_a_start_that_the_link_sent_twice_is_paid_for_once_and_not_refused(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, Rate(1, "hour"), count=1) as (one,):
-        send_twice(one._link)
+        send_twice(one._connection)
         assert await may(one) == YES
         assert (await may(one))[0] > 0

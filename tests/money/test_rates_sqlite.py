@@ -16,7 +16,7 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.money import rates as room
-from promptcdn.money.rates import Rate, SqliteRates, Uncounted
+from promptcdn.money.rates import NoRates, Rate, SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from tests.support.fakes import NOON
@@ -181,7 +181,7 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
 
 def test_uncounted_refuses_nobody() -> None:
     async def lived() -> None:
-        rates = Uncounted()
+        rates = NoRates()
         for _ in range(1000):
             await rates.charge(ANN, "blog", NOON)
         await rates.close()

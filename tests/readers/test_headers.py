@@ -99,7 +99,7 @@ def test_no_value_can_break_a_head_apart(value: str) -> None:
 
 
 @pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.code)
-def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.Kind) -> None:
+def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.ProblemType) -> None:
     headers = caching.problem_headers(problems.Problem(kind, "because"))
 
     assert headers["content-type"] == "application/problem+json"
@@ -113,7 +113,7 @@ def test_only_what_is_kept_for_a_while_says_retry_after_at_least_a_second() -> N
 
 
 @pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.code)
-def test_an_error_that_is_nobody_elses_is_kept_by_nobody(kind: problems.Kind) -> None:
+def test_an_error_that_is_nobody_elses_is_kept_by_nobody(kind: problems.ProblemType) -> None:
     problem = problems.Problem(kind, "because")
 
     for headers in (

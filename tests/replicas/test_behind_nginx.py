@@ -18,7 +18,7 @@ from tests.support.caches import Nginx
 from tests.support.ports import is_open
 from tests.support.service import Promptcdn
 from tests.support.steady_requests import Shot, Stream
-from tests.support.tcp_faults import Chaos
+from tests.support.tcp_faults import FaultyTcp
 from tests.support.waiting import until
 
 PER_SECOND = 200
@@ -78,11 +78,11 @@ def failures(folder: Path, at: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def body_under_way(replicas: Replicas, folder: Path) -> Iterator[tuple[Nginx, Chaos, Future[httpx2.Response]]]:
+def body_under_way(replicas: Replicas, folder: Path) -> Iterator[tuple[Nginx, FaultyTcp, Future[httpx2.Response]]]:
     """nginx, the way from it to the first replica, and what a reader gets who was sent the beginning of `LARGE`."""
     one, other, _ = replicas.each
     with (
-        Chaos(port(one)) as way,
+        FaultyTcp(port(one)) as way,
         Nginx(folder / "nginx", f"127.0.0.1:{way.port}", place(other)) as front,
         ThreadPoolExecutor(1) as readers,
     ):

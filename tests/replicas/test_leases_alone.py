@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.replicas.connection import Link
-from promptcdn.replicas.leases import _TAKE, ENDS, Alone, RedisLeases
+from promptcdn.replicas.connection import RedisConnection
+from promptcdn.replicas.leases import _TAKE, ENDS, NoLeases, RedisLeases
 from tests.support.redis_servers import Server
 from tests.support.waiting import eventually
 
@@ -25,12 +25,12 @@ class Replica:
     """Leases over a link of their own."""
 
     def __init__(self, server: Server, seconds: float) -> None:
-        self.link = Link(server.url)
-        self.leases = RedisLeases(self.link, seconds)
+        self.connection = RedisConnection(server.url)
+        self.leases = RedisLeases(self.connection, seconds)
 
     async def close(self) -> None:
         await self.leases.close()
-        await self.link.close()
+        await self.connection.close()
 
 
 def replicas(
@@ -206,7 +206,7 @@ def test_a_lease_that_could_not_be_ended_is_ended_when_redis_goes_on(server: Ser
             server.hang()
         await hold(them[1])  # asked for while Redis hangs, and given when it goes on
         server.go_on()
-        await eventually(lambda: not them[0].link.down and not them[1].link.down)
+        await eventually(lambda: not them[0].connection.down and not them[1].connection.down)
         await eventually(lambda: not server.client.exists(LEASE))
 
     replicas(server, work, seconds=600.0)
@@ -236,7 +236,7 @@ def test_leases_are_taken_again_when_redis_is_back_and_ends_are_heard_again(
         server.kill()
         await waiting
         server.start()
-        await eventually(lambda: not one.link.down and not other.link.down)
+        await eventually(lambda: not one.connection.down and not other.connection.down)
         await heard(server)
         monkeypatch.setattr("promptcdn.replicas.leases._TRIES_APART", 2 * PATIENCE)
         async with one.leases.held("a"):
@@ -251,7 +251,7 @@ def test_leases_are_taken_again_when_redis_is_back_and_ends_are_heard_again(
 
 def test_who_is_alone_waits_for_nobody() -> None:
     async def work() -> None:
-        leases = Alone()
+        leases = NoLeases()
         async with leases.held("a"), leases.held("a"):
             await leases.close()
 

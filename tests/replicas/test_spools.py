@@ -10,7 +10,7 @@ from tests.faults.stage import paid, small
 from tests.support.buckets import BUCKET, Service, environment
 from tests.support.redis_servers import Server
 from tests.support.service import Promptcdn
-from tests.support.tcp_faults import Chaos
+from tests.support.tcp_faults import FaultyTcp
 from tests.support.waiting import until
 from tests.upstream import Upstream
 
@@ -19,9 +19,9 @@ REFUSED = "/?prompt=fault:filter&seed=1"
 
 
 @pytest.fixture
-def way(bucket: Service) -> Iterator[Chaos]:
+def way(bucket: Service) -> Iterator[FaultyTcp]:
     """That one of two replicas goes to the bucket by."""
-    with Chaos(bucket.port) as way:
+    with FaultyTcp(bucket.port) as way:
         yield way
 
 
@@ -32,7 +32,7 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, bucket: Service, way: Chaos, upstream: Upstream) -> Iterator[tuple[Promptcdn, Promptcdn]]:
+def pair(tmp_path: Path, bucket: Service, way: FaultyTcp, upstream: Upstream) -> Iterator[tuple[Promptcdn, Promptcdn]]:
     """The one that goes that way, and the other."""
     with Server(tmp_path) as redis:
         shared = {"PROMPTCDN_REDIS_URL": redis.url, "PROMPTCDN_STORE": f"s3://{BUCKET}/{tmp_path.name}"}
@@ -45,7 +45,7 @@ def pair(tmp_path: Path, bucket: Service, way: Chaos, upstream: Upstream) -> Ite
 
 @pytest.mark.parametrize("url", [URL, REFUSED])
 def test_what_waits_for_the_store_at_one_replica_is_paid_for_by_no_other(
-    pair: tuple[Promptcdn, Promptcdn], way: Chaos, upstream: Upstream, url: str
+    pair: tuple[Promptcdn, Promptcdn], way: FaultyTcp, upstream: Upstream, url: str
 ) -> None:
     one, other = pair
     upstream.hold()

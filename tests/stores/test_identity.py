@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from promptcdn.problems import StoreUnknown
-from promptcdn.replicas.connection import Link
+from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import Corrupt, IdentifiableStore, Name, identity
 from promptcdn.stores.buckets import Bucket
 from promptcdn.stores.disk import DiskStore
@@ -75,7 +75,7 @@ class Place:
     """A machine: a folder for data, with a store in it."""
 
     folder: Path
-    link: Link | None = None
+    connection: RedisConnection | None = None
     setting: str = ""
 
     @property
@@ -87,7 +87,7 @@ class Place:
         return self.folder / "store-id"
 
     def store(self) -> KnownStore:
-        return KnownStore(DiskStore(self.root), StoreIds(self.setting, self.folder, self.link))
+        return KnownStore(DiskStore(self.root), StoreIds(self.setting, self.folder, self.connection))
 
     async def run(self, work: Callable[[KnownStore], Awaitable[Any]]) -> Any:
         """What `work` gives with the store of a new process."""
@@ -254,7 +254,7 @@ async def test_what_is_written_into_a_store_that_was_swapped_meanwhile_is_not_st
 @in_a_loop
 async def test_a_look_by_the_operators_tools_writes_nothing(place: Place) -> None:
     store = place.store()
-    found = await store.findings()
+    found = await store.checks()
     assert [finding.good for finding in found] == [True]
     assert await store.get(MISSING) is None
     await store.close()
@@ -266,7 +266,7 @@ async def test_a_look_by_the_operators_tools_writes_nothing(place: Place) -> Non
 @in_a_loop
 async def test_what_redis_knows_holds_for_a_machine_that_knows_nothing(place: Place, tmp_path: Path) -> None:
     with Server(tmp_path) as redis:
-        place.link = Link(redis.url)
+        place.connection = RedisConnection(redis.url)
         await place.run(filled)
         shutil.rmtree(place.root)
         place.remembered.unlink()
@@ -277,14 +277,14 @@ async def test_what_redis_knows_holds_for_a_machine_that_knows_nothing(place: Pl
         await place.run(refused)
         await place.store().adopt()
         await place.run(filled)
-        await place.link.close()
+        await place.connection.close()
 
 
 @in_a_loop
 async def test_what_is_adopted_on_one_machine_is_adopted_on_all_that_share_its_redis(tmp_path: Path) -> None:
     with Server(tmp_path) as redis:
-        link = Link(redis.url)
-        one, two = Place(tmp_path / "one", link), Place(tmp_path / "two", link)
+        connection = RedisConnection(redis.url)
+        one, two = Place(tmp_path / "one", connection), Place(tmp_path / "two", connection)
         await one.run(filled)
         shutil.copytree(one.folder, two.folder)
         for place in (one, two):
@@ -295,22 +295,22 @@ async def test_what_is_adopted_on_one_machine_is_adopted_on_all_that_share_its_r
         await two.run(filled)
 
         assert two.remembered.read_text() == one.remembered.read_text()
-        await link.close()
+        await connection.close()
 
 
 @in_a_loop
 async def test_while_redis_is_silent_a_store_is_taken_and_none_is_made(place: Place) -> None:
-    link = place.link = Link("redis://127.0.0.1:9")
+    connection = place.connection = RedisConnection("redis://127.0.0.1:9")
 
     async def refused(store: KnownStore) -> None:
         assert "Redis does not say" in await require_unknown(store)
 
     await place.run(refused)
-    place.link = None
+    place.connection = None
     await place.run(filled)
-    place.link = link
+    place.connection = connection
     await place.run(filled)
-    await link.close()
+    await connection.close()
 
 
 @in_a_loop

@@ -7,14 +7,14 @@ import pytest
 from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Folder, Name
 from promptcdn.stores import negative as absence
-from promptcdn.stores.negative import RememberedAbsence
-from tests.support.fakes import KEY, Shelf, name, record
+from promptcdn.stores.negative import NegativeCache
+from tests.support.fakes import KEY, FakeStore, name, record
 
 
 def test_a_missing_name_is_asked_for_once() -> None:
     async def work() -> None:
-        shelf = Shelf()
-        store = RememberedAbsence(shelf)
+        shelf = FakeStore()
+        store = NegativeCache(shelf)
         looks = [await store.get(name()) for _ in range(100)]
         assert looks == [None] * 100
         assert shelf.got == [name()]
@@ -24,9 +24,9 @@ def test_a_missing_name_is_asked_for_once() -> None:
 
 def test_names_and_folders_are_missed_apart() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.objects[name()] = record()
-        store = RememberedAbsence(shelf)
+        store = NegativeCache(shelf)
         assert await store.get(name(folder="verdicts")) is None
         assert await store.get(name("f" * 64)) is None
         assert await store.get(name()) == record()
@@ -36,9 +36,9 @@ def test_names_and_folders_are_missed_apart() -> None:
 
 def test_what_is_there_is_asked_for_each_time() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.objects[name()] = record()
-        store = RememberedAbsence(shelf)
+        store = NegativeCache(shelf)
         assert [await store.get(name()) for _ in range(3)] == [record()] * 3
         assert len(shelf.got) == 3
 
@@ -47,7 +47,7 @@ def test_what_is_there_is_asked_for_each_time() -> None:
 
 def test_own_puts_are_seen_at_once() -> None:
     async def work() -> None:
-        store = RememberedAbsence(Shelf())
+        store = NegativeCache(FakeStore())
         assert await store.get(name()) is None
         assert await store.put(name(), record()) == record()
         assert await store.get(name()) == record()
@@ -57,9 +57,9 @@ def test_own_puts_are_seen_at_once() -> None:
 
 def test_a_look_that_a_put_overtakes_remembers_nothing() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.open.clear()
-        store = RememberedAbsence(shelf)
+        store = NegativeCache(shelf)
         look = asyncio.create_task(store.get(name()))
         await shelf.asked.wait()
         await store.put(name(), record())
@@ -72,8 +72,8 @@ def test_a_look_that_a_put_overtakes_remembers_nothing() -> None:
 
 def test_after_a_put_whose_end_is_unknown_the_store_is_asked_again() -> None:
     async def work() -> None:
-        shelf = Shelf()
-        store = RememberedAbsence(shelf)
+        shelf = FakeStore()
+        store = NegativeCache(shelf)
         await store.get(name())
         shelf.down = True
         with pytest.raises(StoreUnknown):
@@ -87,10 +87,10 @@ def test_after_a_put_whose_end_is_unknown_the_store_is_asked_again() -> None:
 
 def test_unknown_is_not_remembered_as_absent() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.objects[name()] = record()
         shelf.down = True
-        store = RememberedAbsence(shelf)
+        store = NegativeCache(shelf)
         with pytest.raises(StoreUnknown):
             await store.get(name())
         shelf.down = False
@@ -103,8 +103,8 @@ def test_what_another_process_wrote_is_seen_after_the_time(monkeypatch: pytest.M
     monkeypatch.setattr(absence, "REMEMBERED_SECONDS", 0.05)
 
     async def work() -> None:
-        shelf = Shelf()
-        store = RememberedAbsence(shelf)
+        shelf = FakeStore()
+        store = NegativeCache(shelf)
         assert await store.get(name()) is None
         shelf.objects[name()] = record()
         while await store.get(name()) is None:
@@ -115,10 +115,10 @@ def test_what_another_process_wrote_is_seen_after_the_time(monkeypatch: pytest.M
 
 def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.objects[name()] = record()
         shelf.open.clear()
-        store = RememberedAbsence(shelf, patience=0.01)
+        store = NegativeCache(shelf, patience=0.01)
         with pytest.raises(StoreUnknown):
             await store.get(name())
         shelf.open.set()
@@ -129,8 +129,8 @@ def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
 
 def test_after_a_doubt_what_is_of_that_key_is_asked_for_again() -> None:
     async def work() -> None:
-        shelf, other = Shelf(), name("f" * 64)
-        store = RememberedAbsence(shelf)
+        shelf, other = FakeStore(), name("f" * 64)
+        store = NegativeCache(shelf)
         await store.get(name())
         shelf.objects[name()] = record()  # as another process puts it
         await store.get(other)
@@ -145,9 +145,9 @@ def test_after_a_doubt_what_is_of_that_key_is_asked_for_again() -> None:
 
 def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
     async def work() -> None:
-        shelf = Shelf()
+        shelf = FakeStore()
         shelf.open.clear()
-        store = RememberedAbsence(shelf)
+        store = NegativeCache(shelf)
         look = asyncio.create_task(store.get(name()))
         await shelf.asked.wait()
         shelf.objects[name()] = record()
@@ -161,15 +161,15 @@ def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
 
 def test_a_list_that_was_empty_is_asked_for_once_until_something_is_written_or_doubted() -> None:
     async def work() -> None:
-        shelf, listed = Shelf(), 0
+        shelf, listed = FakeStore(), 0
 
-        class Counting(Shelf):
+        class Counting(FakeStore):
             async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
                 nonlocal listed
                 listed += 1
                 return await shelf.names(folder, leaf)
 
-        store = RememberedAbsence(Counting())
+        store = NegativeCache(Counting())
         for _ in range(3):
             assert await store.names("renditions", KEY) == ()
         assert listed == 1

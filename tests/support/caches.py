@@ -45,7 +45,7 @@ http {
 """
 
 
-class Front:
+class CacheServer:
     """A process on a free port of 127.0.0.1. Ended by its own process id when the block ends."""
 
     def __init__(self, folder: Path, port: int, *command: object) -> None:
@@ -86,7 +86,7 @@ class Front:
         raise AssertionError((self._folder / "log").read_text())
 
 
-class Nginx(Front):
+class Nginx(CacheServer):
     """nginx with `docs/caches/nginx.conf` in front of `origins`; or with `site`, which says LISTEN and ORIGIN.
 
     `times` are directives of the file that would take too long, and what stands there instead.
@@ -113,7 +113,7 @@ class Nginx(Front):
         super().__init__(folder, port, _command("nginx"), "-c", folder / "nginx.conf", "-e", folder / "error.log")
 
 
-class Varnish(Front):
+class Varnish(CacheServer):
     """Varnish with `docs/caches/varnish.vcl` in front of `origin`."""
 
     def __init__(self, folder: Path, origin: str) -> None:

@@ -67,7 +67,7 @@ def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
     return asyncio.run(lived())
 
 
-class Shelf:
+class FakeStore:
     """A store in a dict: says what it was asked, may be down or full, and may keep its callers waiting.
 
     `fails_at` is the call (1 is the first) that alone finds it down.
@@ -124,7 +124,7 @@ class Shelf:
             raise StoreUnknown("the shelf is down")
 
 
-class NothingRemoved:
+class FakeRemovals:
     """An operator who took nothing down."""
 
     async def removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
@@ -142,7 +142,7 @@ class NothingRemoved:
         return Way(again=lost)
 
 
-class Scripted:
+class FakeGenerator:
     """A generator that answers what it is told to, in that order, and counts."""
 
     name = "painter"
@@ -164,7 +164,7 @@ class Scripted:
         """Nothing is open."""
 
 
-class Purse:
+class FakeBudget:
     """A budget without a limit that says what is spent, and whose counter may be out of reach."""
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class Purse:
             raise StoreUnknown("the purse is out of reach")
 
 
-class Hands:
+class ManualClock:
     """A clock whose hands are moved by the test."""
 
     def __init__(self) -> None:

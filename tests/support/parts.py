@@ -12,12 +12,22 @@ from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Made
 from promptcdn.making import Making
-from promptcdn.making.reconcile import Leftovers
+from promptcdn.making.reconcile import Reconciler
 from promptcdn.money.budget import Budget
 from promptcdn.problems import Problem, UpstreamFailed
 from promptcdn.spool import Spool
 from promptcdn.url.request import Resolved
-from tests.support.fakes import KEY, Hands, NothingRemoved, Purse, Scripted, Shelf, name, order, picture
+from tests.support.fakes import (
+    KEY,
+    FakeBudget,
+    FakeGenerator,
+    FakeRemovals,
+    FakeStore,
+    ManualClock,
+    name,
+    order,
+    picture,
+)
 
 ORDER = order()
 MASTER, BINDING, VERDICT = name(ORDER.content_key), name(folder="bindings"), name(ORDER.content_key, "verdicts")
@@ -29,7 +39,7 @@ TIMEOUT = UpstreamFailed(problems.UPSTREAM_TIMEOUT, "no answer in 120 s", charge
 UNREACHABLE = UpstreamFailed(problems.UPSTREAM_UNREACHABLE, "no route", charged=False)
 
 
-class Workshop:
+class Parts:
     """All that is needed to make pictures; a second one on the same shelf is the process after a restart.
 
     The spool is the folder that the test runs in.
@@ -38,14 +48,14 @@ class Workshop:
     def __init__(
         self,
         answers: Sequence[Made | Exception] = (),
-        shelf: Shelf | None = None,
+        shelf: FakeStore | None = None,
         budget: Budget | None = None,
-        generator: Scripted | None = None,
+        generator: FakeGenerator | None = None,
     ) -> None:
-        self.generator = generator or Scripted(answers)
-        self.shelf = shelf or Shelf()
-        self.purse = Purse()
-        self.hands = Hands()
+        self.generator = generator or FakeGenerator(answers)
+        self.shelf = shelf or FakeStore()
+        self.purse = FakeBudget()
+        self.hands = ManualClock()
         self.spool = Spool(Path("spool"))
         self.bindings = Bindings(self.shelf, self.generator.name, self.spool)
         self.renditions = Renditions(self.shelf, Memory(10**6), self.spool)
@@ -55,11 +65,11 @@ class Workshop:
             self.spool,
             self.bindings,
             self.renditions,
-            NothingRemoved(),
+            FakeRemovals(),
             self.hands.clock,
             patience=0.05,
         )
-        self.leftovers = Leftovers(self.spool, self.making)
+        self.reconciler = Reconciler(self.spool, self.making)
 
     @property
     def spooled(self) -> list[str]:
@@ -81,7 +91,7 @@ class Workshop:
         return problem.value
 
 
-def within(shop: Workshop, work: Callable[[Workshop], Awaitable[None]]) -> None:
+def within(shop: Parts, work: Callable[[Parts], Awaitable[None]]) -> None:
     async def lived() -> None:
         try:
             await work(shop)
@@ -91,10 +101,10 @@ def within(shop: Workshop, work: Callable[[Workshop], Awaitable[None]]) -> None:
     asyncio.run(lived())
 
 
-class Toppler(Scripted):
+class Toppler(FakeGenerator):
     """A generator during whose work the store goes down."""
 
-    def __init__(self, shelf: Shelf, answer: Made) -> None:
+    def __init__(self, shelf: FakeStore, answer: Made) -> None:
         super().__init__([answer])
         self._shelf = shelf
 
@@ -104,7 +114,7 @@ class Toppler(Scripted):
         return made
 
 
-def toppled(answer: Made) -> Workshop:
+def toppled(answer: Made) -> Parts:
     """A workshop whose store goes down while it is paid for `answer`."""
-    shelf = Shelf()
-    return Workshop(shelf=shelf, generator=Toppler(shelf, answer))
+    shelf = FakeStore()
+    return Parts(shelf=shelf, generator=Toppler(shelf, answer))

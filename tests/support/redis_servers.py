@@ -12,22 +12,22 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-from promptcdn.replicas.connection import Link
+from promptcdn.replicas.connection import RedisConnection
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
 _PING_SECONDS = 0.5
 
 
-def send_twice(link: Link) -> None:
+def send_twice(connection: RedisConnection) -> None:
     """From now on each script is sent again, as where the first answer was lost; the second one's counts."""
-    once = link.script
+    once = connection.script
 
     async def twice(text: str, keys: Sequence[str], *args: str | int) -> Any:
         await once(text, keys, *args)
         return await once(text, keys, *args)
 
-    link.script = twice  # type: ignore[method-assign]
+    connection.script = twice  # type: ignore[method-assign]
 
 
 class Server:

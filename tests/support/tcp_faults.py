@@ -39,7 +39,7 @@ _WAIT_SECONDS = 30
 _INTERIM = b"HTTP/1.1 100"
 
 
-class Chaos:
+class FaultyTcp:
     """The way to `port`, in a thread of this process."""
 
     def __init__(self, port: int) -> None:
@@ -141,7 +141,9 @@ class _Fault:
 class _Way:
     """One direction of one connection, and how far it has come under the present fault."""
 
-    def __init__(self, chaos: Chaos, ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter], *, answers: bool) -> None:
+    def __init__(
+        self, chaos: FaultyTcp, ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter], *, answers: bool
+    ) -> None:
         self._chaos = chaos
         self._client, self._server = ends
         self._answers = answers

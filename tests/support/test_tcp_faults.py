@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.tcp_faults import Chaos, Name
+from tests.support.tcp_faults import FaultyTcp, Name
 
 ANSWER = bytes(range(256)) * 4000
 
@@ -48,8 +48,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def chaos(server: Server) -> Iterator[Chaos]:
-    with Chaos(server.server_address[1]) as running:
+def chaos(server: Server) -> Iterator[FaultyTcp]:
+    with FaultyTcp(server.server_address[1]) as running:
         yield running
 
 
@@ -67,27 +67,27 @@ def received(connection: socket.socket, size: int = len(ANSWER)) -> bytes:
 
 
 @contextlib.contextmanager
-def connected(chaos: Chaos) -> Iterator[socket.socket]:
+def connected(chaos: FaultyTcp) -> Iterator[socket.socket]:
     """A reset may come before this side knows that it is connected."""
     with socket.create_connection(("127.0.0.1", chaos.port), timeout=20) as connection:
         yield connection
 
 
-def test_bytes_are_carried_as_they_are(chaos: Chaos) -> None:
+def test_bytes_are_carried_as_they_are(chaos: FaultyTcp) -> None:
     with connected(chaos) as connection:
         assert ask(connection) == ANSWER
         assert ask(connection) == ANSWER
     assert not chaos.committed
 
 
-def test_the_end_of_one_side_is_told_to_the_other(chaos: Chaos) -> None:
+def test_the_end_of_one_side_is_told_to_the_other(chaos: FaultyTcp) -> None:
     with connected(chaos) as connection:
         connection.sendall(b"hello\n")
         connection.shutdown(socket.SHUT_WR)
         assert received(connection, len(ANSWER) + 1) == ANSWER
 
 
-def test_nobody_is_let_through_also_who_is_connected(chaos: Chaos, server: Server) -> None:
+def test_nobody_is_let_through_also_who_is_connected(chaos: FaultyTcp, server: Server) -> None:
     with connected(chaos) as before:
         assert ask(before) == ANSWER
         chaos.commit("refuse")
@@ -99,7 +99,7 @@ def test_nobody_is_let_through_also_who_is_connected(chaos: Chaos, server: Serve
     assert chaos.committed == {"refuse": 2}
 
 
-def test_what_is_stalled_goes_on_when_the_way_is_healed(chaos: Chaos, server: Server) -> None:
+def test_what_is_stalled_goes_on_when_the_way_is_healed(chaos: FaultyTcp, server: Server) -> None:
     chaos.commit("stall")
     with connected(chaos) as connection:
         connection.sendall(b"hello\n")
@@ -110,7 +110,7 @@ def test_what_is_stalled_goes_on_when_the_way_is_healed(chaos: Chaos, server: Se
     assert chaos.committed == {"stall": 1}
 
 
-def test_an_answer_under_way_can_be_stalled(chaos: Chaos) -> None:
+def test_an_answer_under_way_can_be_stalled(chaos: FaultyTcp) -> None:
     chaos.commit("throttle", 100_000)
     with connected(chaos) as connection:
         connection.sendall(b"hello\n")
@@ -121,7 +121,7 @@ def test_an_answer_under_way_can_be_stalled(chaos: Chaos) -> None:
         assert received(connection, len(ANSWER) - 10) == ANSWER[10:]
 
 
-def test_every_piece_is_late(chaos: Chaos) -> None:
+def test_every_piece_is_late(chaos: FaultyTcp) -> None:
     chaos.commit("delay", 0.2)
     with connected(chaos) as connection:
         began = time.monotonic()
@@ -130,7 +130,7 @@ def test_every_piece_is_late(chaos: Chaos) -> None:
     assert chaos.committed["delay"] >= 2
 
 
-def test_an_answer_is_slowed_down(chaos: Chaos) -> None:
+def test_an_answer_is_slowed_down(chaos: FaultyTcp) -> None:
     chaos.commit("throttle", 100_000)
     with connected(chaos) as connection:
         began = time.monotonic()
@@ -140,14 +140,14 @@ def test_an_answer_is_slowed_down(chaos: Chaos) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 100_000])
-def test_an_answer_is_cut_after_so_many_bytes(chaos: Chaos, count: int) -> None:
+def test_an_answer_is_cut_after_so_many_bytes(chaos: FaultyTcp, count: int) -> None:
     chaos.commit("truncate", count)
     with connected(chaos) as connection:
         assert ask(connection) == ANSWER[:count]
     assert chaos.committed == {"truncate": 1}
 
 
-def test_a_connection_is_reset_in_mid_answer(chaos: Chaos, server: Server) -> None:
+def test_a_connection_is_reset_in_mid_answer(chaos: FaultyTcp, server: Server) -> None:
     chaos.commit("reset", 100_000)
     with connected(chaos) as connection, pytest.raises(ConnectionResetError):
         ask(connection)
@@ -155,7 +155,7 @@ def test_a_connection_is_reset_in_mid_answer(chaos: Chaos, server: Server) -> No
     assert server.broken.acquire(timeout=20)
 
 
-def test_a_request_is_delivered_and_its_answer_lost(chaos: Chaos, server: Server) -> None:
+def test_a_request_is_delivered_and_its_answer_lost(chaos: FaultyTcp, server: Server) -> None:
     chaos.commit("drop_reply")
     with connected(chaos) as connection, pytest.raises(ConnectionResetError):
         ask(connection)
@@ -164,7 +164,7 @@ def test_a_request_is_delivered_and_its_answer_lost(chaos: Chaos, server: Server
 
 
 @pytest.mark.parametrize("place", [0, 70_000, len(ANSWER) - 1])
-def test_one_bit_is_another_one(chaos: Chaos, place: int) -> None:
+def test_one_bit_is_another_one(chaos: FaultyTcp, place: int) -> None:
     chaos.commit("flip", place)
     with connected(chaos) as connection:
         answer = ask(connection)
@@ -174,7 +174,7 @@ def test_one_bit_is_another_one(chaos: Chaos, place: int) -> None:
     assert chaos.committed == {"flip": 1}
 
 
-def test_bytes_are_counted_from_the_moment_of_the_fault(chaos: Chaos) -> None:
+def test_bytes_are_counted_from_the_moment_of_the_fault(chaos: FaultyTcp) -> None:
     with connected(chaos) as connection:
         assert ask(connection) == ANSWER
         chaos.commit("truncate", 5)
@@ -182,7 +182,7 @@ def test_bytes_are_counted_from_the_moment_of_the_fault(chaos: Chaos) -> None:
 
 
 @pytest.mark.parametrize("name", ["refuse", "truncate", "reset", "drop_reply"])
-def test_a_fault_happens_as_often_as_it_was_told_to(chaos: Chaos, name: Name) -> None:
+def test_a_fault_happens_as_often_as_it_was_told_to(chaos: FaultyTcp, name: Name) -> None:
     chaos.commit(name, times=2)
     for _ in range(2):
         with contextlib.suppress(ConnectionError), connected(chaos) as connection:
@@ -196,7 +196,7 @@ def test_where_no_server_is_a_client_is_reset() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with (
-            Chaos(unused.getsockname()[1]) as chaos,
+            FaultyTcp(unused.getsockname()[1]) as chaos,
             pytest.raises(ConnectionError),
             connected(chaos) as connection,
         ):

@@ -12,7 +12,7 @@ from promptcdn.generators import Made
 from promptcdn.generators.sketch import Sketch
 from promptcdn.making import Making
 from promptcdn.money.prices import Cost
-from promptcdn.observer import Operation, Result, Unobserved
+from promptcdn.observer import NoObserver, Operation, Result
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, StoreUnknown, UpstreamFailed
 from promptcdn.readers.audience import Audience
 from promptcdn.spool import Spool
@@ -21,18 +21,18 @@ from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from tests.support import fakes as doubles
 
 
-class Painter(doubles.Scripted):
+class Painter(doubles.FakeGenerator):
     """A scripted generator as an operator sees it."""
 
-    findings = Sketch.findings
+    checks = Sketch.checks
     refuses = ""
 
 
-def observed(shelf: doubles.Shelf, ear: "Ear") -> ObservedStore:
+def observed(shelf: doubles.FakeStore, ear: "Ear") -> ObservedStore:
     return ObservedStore(shelf, ear)  # type: ignore[arg-type]  # what only an operator asks is not asked here
 
 
-class Ear(Unobserved):
+class Ear(NoObserver):
     """Hears what is reported, but the seconds."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ def test_a_store_is_there_absent_or_unknown() -> None:
     ear = Ear()
 
     async def asked() -> None:
-        shelf = doubles.Shelf()
+        shelf = doubles.FakeStore()
         store = observed(shelf, ear)
         await store.get(doubles.name())
         await store.put(doubles.name(), doubles.record())
@@ -110,7 +110,7 @@ def test_a_look_up_that_is_given_up_is_unknown() -> None:
     ear = Ear()
 
     async def given_up() -> None:
-        shelf = doubles.Shelf()
+        shelf = doubles.FakeStore()
         shelf.open.clear()
         look = asyncio.create_task(observed(shelf, ear).get(doubles.name()))
         await shelf.asked.wait()
@@ -156,13 +156,13 @@ def test_a_generator_is_known_by_what_it_answers(answer: Made | Exception, resul
     ],
 )
 def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made | Exception, paid: bool) -> None:
-    ear, purse = Ear(), doubles.Purse()
+    ear, purse = Ear(), doubles.FakeBudget()
 
     async def made() -> None:
-        shelf, spool = doubles.Shelf(), Spool(tmp_path)
+        shelf, spool = doubles.FakeStore(), Spool(tmp_path)
         renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
-        generator, clock = doubles.Scripted([answer]), doubles.Hands().clock
-        making = Making(generator, purse, spool, bindings, renditions, doubles.NothingRemoved(), clock, ear)
+        generator, clock = doubles.FakeGenerator([answer]), doubles.ManualClock().clock
+        making = Making(generator, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, ear)
         await asyncio.gather(making.make(doubles.KEY, doubles.order()), return_exceptions=True)
         await renditions.close()
         await spool.close()

@@ -28,7 +28,7 @@ def asked_by(query: str) -> Asked:
     return grammar.parse(query.encode()).asked
 
 
-def refusal(asked: Asked, control: Control, keys: SigningKeys = KEYS, now: float = NOW) -> problems.Kind | None:
+def refusal(asked: Asked, control: Control, keys: SigningKeys = KEYS, now: float = NOW) -> problems.ProblemType | None:
     """The kind of problem that a signature has, if any."""
     found = objection(asked, control, keys, now)
     return None if found is None else found.kind
@@ -130,7 +130,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("control", "kind", "parameter"), REFUSED)
-def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems.Kind, parameter: str) -> None:
+def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems.ProblemType, parameter: str) -> None:
     problem = objection(asked_by("prompt=a+lighthouse&seed=7"), control, KEYS, NOW)
 
     assert problem is not None
@@ -139,7 +139,7 @@ def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems
 
 
 @pytest.mark.parametrize(("now", "kind"), [(LATER - 1, None), (LATER, None), (LATER + 0.5, problems.SIGNATURE_EXPIRED)])
-def test_a_signature_holds_up_to_its_last_second(now: float, kind: problems.Kind | None) -> None:
+def test_a_signature_holds_up_to_its_last_second(now: float, kind: problems.ProblemType | None) -> None:
     asked = asked_by("prompt=a+lighthouse&seed=7")
 
     assert refusal(asked, signed(asked, KEYS, LATER), now=now) is kind

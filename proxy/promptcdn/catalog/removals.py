@@ -52,7 +52,7 @@ class Waiting(Protocol):
         """Gives up an answer that was made before a purge; `moment` in Unix seconds."""
 
 
-class NothingWaits:
+class NoSpool:
     """Where there is no spool."""
 
     def holds(self, content_key: str) -> bool:
@@ -69,7 +69,7 @@ class Removals:
     def __init__(self, store: InspectedStore, forget: Callable[[str], None], waiting: Waiting | None = None) -> None:
         self._store = store
         self._forget = forget
-        self._waiting = waiting or NothingWaits()
+        self._waiting = waiting or NoSpool()
         self._removed: frozenset[str] | None = None
         self._notes: frozenset[str] | None = None
         # Of this process: it has forgotten already, and what it makes after them is not to be forgotten.

@@ -20,7 +20,7 @@ from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flights
-from promptcdn.observer import UNOBSERVED, Observer
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.pictures import sizing
 from promptcdn.pictures import validation as admission
 from promptcdn.pictures.sizing import Variant
@@ -69,7 +69,7 @@ class _Source:
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
-    def __init__(self, store: Store, memory: Memory, spool: Spool, observer: Observer = UNOBSERVED) -> None:
+    def __init__(self, store: Store, memory: Memory, spool: Spool, observer: Observer = NO_OBSERVER) -> None:
         self._store = store
         self._memory = memory
         self._spool = spool

@@ -15,7 +15,7 @@ from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings, Bound, bound
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.flights import Flight, Flights
-from promptcdn.guard.authorisation import Access
+from promptcdn.guard.authorisation import Authorisation
 from promptcdn.making import Clock, Making, Removals
 from promptcdn.money.rates import Rates
 from promptcdn.problems import StoreUnknown
@@ -39,7 +39,7 @@ class Rules:
 
     defaults: Defaults
     variants: int = 8
-    access: Access = field(default_factory=Access)
+    access: Authorisation = field(default_factory=Authorisation)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.cli.ending import FINDINGS
 from promptcdn.problems import BadSettings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
     """Look at every part of the service: what works, what does not, what to do. Spends no money."""
-    found = list(asyncio.run(_findings()))
+    found = list(asyncio.run(_checks()))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
     else:
@@ -31,25 +31,25 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findi
         raise typer.Exit(FINDINGS)
 
 
-async def _findings() -> list[Finding]:
+async def _checks() -> list[Check]:
     from promptcdn import misconfiguration, settings
     from promptcdn.stores import permissions
     from promptcdn.wiring import opened
 
-    found = [Finding("python", True, sys.version.split()[0]), _clock()]
+    found = [Check("python", True, sys.version.split()[0]), _clock()]
     try:
         chosen = settings.load()
         service = opened(chosen)
     except BadSettings as wrong:
         advice = "docs/settings.md has every setting"
-        return [*found, *(Finding("settings", False, line, advice) for line in str(wrong).splitlines())]
-    found.append(Finding("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
+        return [*found, *(Check("settings", False, line, advice) for line in str(wrong).splitlines())]
+    found.append(Check("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
     found += misconfiguration.doubts(chosen.chosen)
     found += filter(None, (permissions.finding(chosen.data_dir),))
     try:
         redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
-        found += await service.store.findings()
-        found += await service.generator.findings(chosen.defaults.engines)
+        found += await service.store.checks()
+        found += await service.generator.checks(chosen.defaults.engines)
         found += redis
         found.append(await _budget(service))
         await service.spool.refresh()
@@ -59,24 +59,24 @@ async def _findings() -> list[Finding]:
     return found
 
 
-def _clock() -> Finding:
+def _clock() -> Check:
     """Calendars and budgets go by it; a machine whose clock was never set is years off."""
     now = datetime.now(UTC)
     advice = "" if now.year >= 2026 else "set the clock: calendar seeds and budgets go by it"
-    return Finding("clock", not advice, f"{now:%Y-%m-%d %H:%M:%S} UTC", advice)
+    return Check("clock", not advice, f"{now:%Y-%m-%d %H:%M:%S} UTC", advice)
 
 
-async def _redis(service: "Service") -> list[Finding]:
+async def _redis(service: "Service") -> list[Check]:
     """Whether it answers, and keeps what it was told."""
     from promptcdn.replicas.connection import RedisDown
 
-    if service.link is None:
+    if service.connection is None:
         return []
     try:
-        said = await service.link.call(lambda redis: redis.info())
+        said = await service.connection.call(lambda redis: redis.info())
     except RedisDown as down:
         return [
-            Finding(
+            Check(
                 "redis",
                 False,
                 str(down),
@@ -91,21 +91,21 @@ async def _redis(service: "Service") -> list[Finding]:
         advice.append("set its maxmemory-policy to noeviction: it may drop leases and counts when it is full")
     if mode == "cluster":
         advice.append("use one without cluster mode: what is counted in one step has to lie in one place")
-    return [Finding("redis", not advice, detail, "; ".join(advice))]
+    return [Check("redis", not advice, detail, "; ".join(advice))]
 
 
-async def _budget(service: "Service") -> Finding:
+async def _budget(service: "Service") -> Check:
     from promptcdn.money import budgets as limits
     from promptcdn.problems import StoreUnknown
 
     try:
         left = await service.budget.left(service.clock.utc())
     except StoreUnknown as unknown:
-        return Finding("budget", False, str(unknown))
+        return Check("budget", False, str(unknown))
     if not left:
-        return Finding("budget", True, "unlimited")
+        return Check("budget", True, "unlimited")
     spent = any(each.left == 0 for each in left)
-    counter = "Redis" if service.link else service.settings.data_dir
+    counter = "Redis" if service.connection else service.settings.data_dir
     where = f"{limits.said(left)}, counted in {counter}"
     advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if spent else ""
-    return Finding("budget", not spent, "; ".join(filter(None, (where, service.readiness.caveats))), advice)
+    return Check("budget", not spent, "; ".join(filter(None, (where, service.readiness.caveats))), advice)

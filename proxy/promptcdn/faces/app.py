@@ -18,7 +18,7 @@ from promptcdn.cdn import Cdn
 from promptcdn.faces import info as info_room
 from promptcdn.faces import responses
 from promptcdn.faces.middleware import EveryAnswer
-from promptcdn.flights import Errands
+from promptcdn.flights import DetachedTasks
 from promptcdn.guard.authorisation import is_operator
 from promptcdn.problems import Problem
 from promptcdn.readers import audience
@@ -84,10 +84,10 @@ async def picture(http: HttpRequest) -> Response:
     )
     try:
         looked_up = service.cdn.answer(request, asker)
-        answer = await service.errands.run(looked_up, audience.attention(patience), asker.client)
+        answer = await service.detached.run(looked_up, audience.attention(patience), asker.client)
     except Problem as problem:
         if problem.kind is problems.TOO_SLOW:
-            return await responses.placeholder(http, problem, service.cdn.size(request), service.notices)
+            return await responses.placeholder(http, problem, service.cdn.size(request), service.placeholders)
         raise
     if answer is not None:
         return _shown(http, answer, request.delivery, as_written.delivery)
@@ -107,7 +107,7 @@ async def permalink(http: HttpRequest) -> Response:
     as_written = grammar.parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, as_written)
     looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
-    answer = await _run(http, looked_up, _service(http).errands)
+    answer = await _run(http, looked_up, _service(http).detached)
     return _shown(http, answer, delivery, as_written)
 
 
@@ -152,7 +152,7 @@ async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """A `Problem` as its asker can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
     shows_pictures = http.scope.get("endpoint") in (None, picture, permalink)
-    return await responses.error(http, error, _service(http).notices if shows_pictures else None)
+    return await responses.error(http, error, _service(http).placeholders if shows_pictures else None)
 
 
 async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
@@ -200,10 +200,10 @@ def _patience(http: HttpRequest, who: Audience, asked: float | None) -> float:
     return audience.patience(who, asked, settings.wait, settings.proxy_wait)
 
 
-async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], errands: Errands) -> _T:
+async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: DetachedTasks) -> _T:
     """What a look gives or raises, for as long as this asker waits for what is stored."""
     patience = audience.attention(_patience(http, responses.audience_of(http.scope), None))
-    return await errands.run(look, patience, responses.client(http, _service(http).trusted))
+    return await detached.run(look, patience, responses.client(http, _service(http).trusted))
 
 
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:

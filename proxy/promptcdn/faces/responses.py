@@ -12,7 +12,7 @@ from starlette.types import Scope
 from promptcdn import problems
 from promptcdn.observer import Source
 from promptcdn.pictures import MEDIA_TYPES, sizing
-from promptcdn.pictures.placeholders import MEDIA_TYPE, Notices
+from promptcdn.pictures.placeholders import MEDIA_TYPE, Placeholders
 from promptcdn.problems import Problem
 from promptcdn.readers import clients, negotiation
 from promptcdn.readers import headers as caching
@@ -122,17 +122,17 @@ def unmade(http: HttpRequest, delivery: Delivery) -> Response:
     return response
 
 
-async def placeholder(http: HttpRequest, problem: Problem, size: Size, notices: Notices) -> Response:
+async def placeholder(http: HttpRequest, problem: Problem, size: Size, placeholders: Placeholders) -> Response:
     """What is seen, in the picture's own size, while the picture is being made; a document where none is wanted."""
     who = audience_of(http.scope)
     if not negotiation.wants_picture(_accept(http), who):
         return await error(http, problem, None)
     _note(http, Note(_name(Outcome.PLACEHOLDER)))
-    return _notice(await notices.placeholder(size), problem, who, shared=_is_shared(http))
+    return _notice(await placeholders.placeholder(size), problem, who, shared=_is_shared(http))
 
 
 async def error(
-    http: HttpRequest, problem: Problem, notices: Notices | None, more: Mapping[str, str] | None = None
+    http: HttpRequest, problem: Problem, placeholders: Placeholders | None, more: Mapping[str, str] | None = None
 ) -> Response:
     """A problem, as a picture for whoever shows pictures, else as a document (RFC 9457).
 
@@ -140,13 +140,13 @@ async def error(
     """
     _note(http, Note(problem.kind.code, problem=problem))
     who, shared = audience_of(http.scope), _is_shared(http)
-    if notices is not None and negotiation.wants_picture(_accept(http), who):
+    if placeholders is not None and negotiation.wants_picture(_accept(http), who):
         try:
-            return _notice(await notices.error(problem), problem, who, shared=shared)
+            return _notice(await placeholders.error(problem), problem, who, shared=shared)
         except Problem:  # too many are being drawn: what is shown instead is right for this moment alone
             shared = False
             if who is Audience.IMAGE_PROXY:
-                return _notice(await notices.brief(problem), problem, who, shared=shared)
+                return _notice(await placeholders.brief(problem), problem, who, shared=shared)
     document = {**problem.document(), "instance": http.scope["raw_path"].decode("ascii")}
     headers = caching.problem_headers(problem, shared=shared)
     return JSONResponse(document, problem.kind.status, {**headers, **(more or {})})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.url.request import Resolved
 
 
@@ -40,7 +40,7 @@ class Generator(Protocol):
 class InspectedGenerator(Generator, Protocol):
     """A generator as its operator's tools see it."""
 
-    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether it could make pictures with `engines`; looks only, and spends nothing."""
         ...
 

@@ -22,7 +22,7 @@ class Denies(Protocol):
 
 
 @dataclass(frozen=True)
-class Access:
+class Authorisation:
     """What the operator decided: who may cause new pictures, by which keys URLs are signed, and what is never made."""
 
     misses: Misses = "open"

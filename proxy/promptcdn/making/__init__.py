@@ -16,9 +16,9 @@ from promptcdn.catalog.removals import Way
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Generator
 from promptcdn.generators.care.retries import elsewhere, next_rest
-from promptcdn.making.cooldown import Rests
+from promptcdn.making.cooldown import Cooldowns
 from promptcdn.money.budget import Budget, Reservation
-from promptcdn.observer import UNOBSERVED, Observer
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem, StoreUnknown, UpstreamFailed
 from promptcdn.spool import Order, Paid, Spool
 from promptcdn.stores import Record
@@ -68,9 +68,9 @@ class Making:
         renditions: Renditions,
         removals: Removals,
         clock: Clock,
-        observer: Observer = UNOBSERVED,
+        observer: Observer = NO_OBSERVER,
         patience: float = PATIENCE,
-        rests: Rests | None = None,
+        cooldowns: Cooldowns | None = None,
         doubt: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`doubt` drops what is remembered as absent under a key, before anything is paid for."""
@@ -82,14 +82,14 @@ class Making:
         self._clock = clock
         self._observer = observer
         self._patience = patience
-        self._rests = rests or Rests()
+        self._cooldowns = cooldowns or Cooldowns()
         self._removals = removals
         self._doubt = doubt
 
     @property
     def resting(self) -> int:
         """How many keys rest now."""
-        return self._rests.count(self._clock.monotonic())
+        return self._cooldowns.count(self._clock.monotonic())
 
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
@@ -122,7 +122,7 @@ class Making:
         key = paid.order.content_key
         if await self._removed(key):
             await self._spool.drop(key)
-            await self._rests.forget(key)
+            await self._cooldowns.forget(key)
             raise problems.removed()
         master = None if paid.made.filtered else await self._admitted(paid)
         try:
@@ -209,11 +209,11 @@ class Making:
         """It stays in the spool, where the other replicas do not see it: they are told not to pay for it as well."""
         self._spool.wait(paid, why)
         now = self._clock.monotonic()
-        await self._rests.tell(paid.order.content_key, elsewhere(now), now)
+        await self._cooldowns.tell(paid.order.content_key, elsewhere(now), now)
 
     async def _drop(self, content_key: str) -> None:
         """It is settled: from now on it is read from the store."""
-        await self._rests.forget(content_key)
+        await self._cooldowns.forget(content_key)
         await self._spool.drop(content_key)
         self._renditions.settled(content_key)
 
@@ -235,7 +235,7 @@ class Making:
 
     async def _require_rested(self, content_key: str) -> None:
         now = self._clock.monotonic()
-        rest = await self._rests.of(content_key, now)
+        rest = await self._cooldowns.of(content_key, now)
         left = rest.left(now) if rest else 0
         if rest and left:
             if rest.cause is problems.STORE_UNKNOWN:
@@ -258,8 +258,8 @@ class Making:
 
     async def _rest(self, content_key: str, failure: UpstreamFailed) -> None:
         now = self._clock.monotonic()
-        last = await self._rests.of(content_key, now)
-        await self._rests.put(content_key, next_rest(last, failure.kind, failure.detail, now), now)
+        last = await self._cooldowns.of(content_key, now)
+        await self._cooldowns.put(content_key, next_rest(last, failure.kind, failure.detail, now), now)
 
     def _now(self) -> int:
         return int(self._clock.utc().timestamp())

@@ -19,7 +19,7 @@ _IN_HAND = 10.0
 _PATIENCE = 60.0
 
 
-class Leftovers:
+class Reconciler:
     """Settles what waits in the spool, one at a time, for as long as the service runs."""
 
     def __init__(self, spool: Spool, making: Making) -> None:

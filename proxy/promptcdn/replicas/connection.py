@@ -48,7 +48,7 @@ def _cancellable() -> Iterator[None]:
             raise asyncio.CancelledError
 
 
-class Link:
+class RedisConnection:
     """One pool of connections to `url`; nothing is connected before the first command."""
 
     def __init__(self, url: str) -> None:

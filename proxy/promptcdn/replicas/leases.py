@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from promptcdn.replicas.connection import Link, RedisDown
+from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Leases(Protocol):
     async def close(self) -> None: ...
 
 
-class Alone:
+class NoLeases:
     """Where there is nobody else."""
 
     def held(self, key: str) -> AbstractAsyncContextManager[None]:
@@ -95,8 +95,8 @@ class Nested:
 class RedisLeases:
     """Leases of `seconds`, renewed all the time. While Redis is down everybody works on, each for themselves."""
 
-    def __init__(self, link: Link, seconds: float = SECONDS) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection, seconds: float = SECONDS) -> None:
+        self._connection = connection
         self._seconds = seconds
         self._milliseconds = str(int(seconds * 1000))
         # Events live for as long as somebody awaits them.
@@ -107,7 +107,7 @@ class RedisLeases:
     @asynccontextmanager
     async def held(self, key: str) -> AsyncIterator[None]:
         lease, token = _name(key), secrets.token_hex(16)
-        is_asked_for = not self._link.down
+        is_asked_for = not self._connection.down
         try:
             await self._take(lease, token, key)
             renewing = asyncio.create_task(self._renew(lease, token))
@@ -127,7 +127,7 @@ class RedisLeases:
 
     async def taken(self, key: str) -> bool:
         try:
-            return bool(await self._link.call(lambda redis: redis.exists(_name(key))))
+            return bool(await self._connection.call(lambda redis: redis.exists(_name(key))))
         except RedisDown:
             return False
 
@@ -169,7 +169,7 @@ class RedisLeases:
                 await self._run(_TAKE, lease, token, self._milliseconds, "1")
 
     async def _run(self, script: str, lease: str, *arguments: str) -> Any:
-        return await self._link.script(script, [lease], *arguments)
+        return await self._connection.script(script, [lease], *arguments)
 
     async def _end_later(self, lease: str, token: str, key: str) -> None:
         """As soon as Redis is back: nobody need wait until the lease has run out."""
@@ -182,7 +182,7 @@ class RedisLeases:
     def _hear(self) -> None:
         """One subscription for all who wait here for a lease."""
         if self._hearing is None:
-            self._hearing = asyncio.create_task(self._link.hear(ENDS, self._wake))
+            self._hearing = asyncio.create_task(self._connection.hear(ENDS, self._wake))
 
     def _wake(self, key: str) -> None:
         if event := self._ended.pop(key, None):

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from promptcdn.observer import UNOBSERVED, Observer
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import BadSettings
 from promptcdn.server.descriptors import BoundedConnections
 from promptcdn.server.request_limits import GuardedHeads
@@ -85,7 +85,7 @@ def run(
     on_ready: Callable[[], None],
     on_stop: Callable[[], None],
     on_hangup: Callable[[], None] | None = None,
-    observer: Observer = UNOBSERVED,
+    observer: Observer = NO_OBSERVER,
     connections: BoundedConnections | None = None,
 ) -> None:
     """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
-from promptcdn.observer import UNOBSERVED, Observer
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.readers import clients
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.readers.connections import Bounds, Connections, Reason
@@ -42,7 +42,7 @@ class BoundedConnections:
         self,
         bounds: Bounds = _NO_BOUNDS,
         trusted: TrustedProxies = _NOBODY,
-        observer: Observer = UNOBSERVED,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._bounds = bounds
         self._trusted = trusted

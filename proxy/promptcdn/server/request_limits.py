@@ -18,7 +18,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from promptcdn import problems
-from promptcdn.observer import UNOBSERVED, Observer
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem
 from promptcdn.readers import fields
 from promptcdn.readers import headers as caching
@@ -77,7 +77,7 @@ class GuardedHeads(HttpToolsProtocol):
     def __init__(
         self,
         *args: Any,
-        observer: Observer = UNOBSERVED,
+        observer: Observer = NO_OBSERVER,
         connections: BoundedConnections | None = None,
         **kwargs: Any,
     ) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.problems import StoreUnknown
 from promptcdn.spool.entries import Order, Paid
 from promptcdn.spool.folder import SpoolFolder
@@ -167,7 +167,7 @@ class Spool:
         with contextlib.suppress(StoreUnknown):
             await self.secure()
 
-    def finding(self, now: float) -> Finding:
+    def finding(self, now: float) -> Check:
         """Whether it can be written, and what waits. `now` in Unix seconds."""
         oldest = min((waiting.made_at for waiting in self._waiting.values()), default=now)
         said = (
@@ -180,7 +180,7 @@ class Spool:
             self._forgets,
         )
         advice = "make room, or let the service write its data folder" if self._trouble else ""
-        return Finding("spool", not self._trouble, "; ".join(str(part) for part in said if part), advice)
+        return Check("spool", not self._trouble, "; ".join(str(part) for part in said if part), advice)
 
     async def close(self) -> None:
         with contextlib.suppress(StoreUnknown):

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol, Self, cast, get_args
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 
 Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts", "tombstones", "purges", "paid"]
 
@@ -199,7 +199,7 @@ class InspectedStore(Store, Protocol):
         """
         ...
 
-    async def findings(self) -> tuple[Finding, ...]:
+    async def checks(self) -> tuple[Check, ...]:
         """Whether it can be used, and what there is to say of it."""
         ...
 

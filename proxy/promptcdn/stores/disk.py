@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity, permissions
 
@@ -91,10 +91,10 @@ class DiskStore:
             raise StoreUnknown("the disk store's identity went away")
         return winner
 
-    async def findings(self) -> tuple[Finding, ...]:
+    async def checks(self) -> tuple[Check, ...]:
         free = shutil.disk_usage(self._root).free
         advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
-        found = Finding("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice)
+        found = Check("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice)
         return tuple(filter(None, (found, permissions.finding(self._root))))
 
     async def close(self) -> None:

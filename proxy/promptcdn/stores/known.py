@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.problems import StoreUnknown
-from promptcdn.replicas.connection import Link, RedisDown
+from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record, permissions
 from promptcdn.stores.identity import Known, objection
 
@@ -43,16 +43,16 @@ _T = TypeVar("_T")
 class StoreIds:
     """Where the id of the store is remembered: the operator's setting, a file in the data folder, the shared Redis."""
 
-    def __init__(self, setting: str, data_dir: Path, link: Link | None) -> None:
+    def __init__(self, setting: str, data_dir: Path, connection: RedisConnection | None) -> None:
         """`setting` is empty where the operator says nothing."""
         self._setting = setting
         self._file = data_dir / "store-id"
-        self._link = link
+        self._connection = connection
 
     @property
     def shared(self) -> bool:
         """Whether there is a Redis to remember it."""
-        return self._link is not None
+        return self._connection is not None
 
     async def read(self) -> Known:
         """What each of them says."""
@@ -64,9 +64,9 @@ class StoreIds:
         except (OSError, UnicodeError):
             unread = "the data folder does not say"
         shared = ""
-        if self._link is not None:
+        if self._connection is not None:
             try:
-                shared = str(await self._link.call(_told) or "")
+                shared = str(await self._connection.call(_told) or "")
             except RedisDown:
                 unread = "Redis does not say"
         return Known(self._setting, shared, own, unread)
@@ -78,9 +78,9 @@ class StoreIds:
             self._write(store_id)
         except OSError as error:
             untold.append(f"the data folder ({error.strerror})")
-        if self._link is not None:
+        if self._connection is not None:
             try:
-                await self._link.call(lambda redis: redis.set(_REDIS_KEY, store_id))
+                await self._connection.call(lambda redis: redis.set(_REDIS_KEY, store_id))
             except RedisDown as down:
                 untold.append(str(down))
         return ", ".join(untold)
@@ -186,13 +186,13 @@ class KnownStore:
             self._right = False
             raise StoreUnknown("another store is in the place of the one that was known")
 
-    async def findings(self) -> tuple[Finding, ...]:
-        first, *others = await self._store.findings()
+    async def checks(self) -> tuple[Check, ...]:
+        first, *others = await self._store.checks()
         try:
             await self.see()
         except StoreUnknown:
             if self._objected:
-                others.append(Finding("store", False, self._objected, "docs/stores.md says what an identity is for"))
+                others.append(Check("store", False, self._objected, "docs/stores.md says what an identity is for"))
         else:
             first = replace(first, detail=f"{first.detail}; {f'its id is {self._id}' if self._id else 'new'}")
         return (first, *others)

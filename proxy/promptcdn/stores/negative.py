@@ -19,7 +19,7 @@ PATIENCE = 10.0
 _T = TypeVar("_T")
 
 
-class RememberedAbsence:
+class NegativeCache:
     """Any store, asked at most once in two seconds for a name that it lacks. Own writes are seen at once."""
 
     def __init__(self, store: Store, patience: float = PATIENCE) -> None:

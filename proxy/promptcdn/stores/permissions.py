@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 
 log = logging.getLogger("promptcdn")
 
@@ -65,7 +65,7 @@ def shut(root: Path, *ours: str) -> None:
         log.warning("%s: %s", wrong.detail, wrong.advice)
 
 
-def finding(root: Path) -> Finding | None:
+def finding(root: Path) -> Check | None:
     """What is wrong where others may use the folder `root`; `None` where they may not, or there is no such folder."""
     try:
         found = root.stat()
@@ -76,7 +76,7 @@ def finding(root: Path) -> Finding | None:
     mode, owner = stat.S_IMODE(found.st_mode), found.st_uid
     whose = "" if owner == os.geteuid() else f" and belongs to user {owner}"
     detail = f"other users of this machine may use the folder {root}: it has mode {mode:04o}{whose}"
-    return Finding("permissions", False, detail, "give the service a folder of its own, with mode 0700")
+    return Check("permissions", False, detail, "give the service a folder of its own, with mode 0700")
 
 
 def _shut_below(path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.problems import StoreUnknown
 from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
 from promptcdn.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
@@ -75,16 +75,16 @@ class S3Store:
     async def delete(self, name: Name) -> None:
         await self._run(lambda: self._bucket.delete(name.path))
 
-    async def findings(self) -> tuple[Finding, ...]:
+    async def checks(self) -> tuple[Check, ...]:
         try:
             way = await self._run(self._bucket.open)
         except (Unusable, StoreUnknown) as wrong:
             advice = "check the bucket's name, the AWS_… variables and the keys' rights"
-            return (Finding("store", False, str(wrong), advice),)
+            return (Check("store", False, str(wrong), advice),)
         advice = (
             "use a service with conditional writes where several processes write" if way is WriteOnce.LOOK_FIRST else ""
         )
-        return (Finding("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice),)
+        return (Check("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice),)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.generators import InspectedGenerator, Made
 from promptcdn.observer import Observer, Operation, Result
 from promptcdn.problems import INTERNAL, UpstreamFailed
@@ -73,8 +73,8 @@ class ObservedStore:
         finally:
             self._observer.stored(operation, call.result, time.perf_counter() - began)
 
-    async def findings(self) -> tuple[Finding, ...]:
-        return await self._store.findings()
+    async def checks(self) -> tuple[Check, ...]:
+        return await self._store.checks()
 
     async def close(self) -> None:
         await self._store.close()
@@ -112,8 +112,8 @@ class ObservedGenerator:
         finally:
             self._observer.generated(result, time.perf_counter() - began)
 
-    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
-        return await self._generator.findings(engines)
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
+        return await self._generator.checks(engines)
 
     async def close(self) -> None:
         await self._generator.close()

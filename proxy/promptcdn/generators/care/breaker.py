@@ -8,7 +8,7 @@ from typing import Protocol
 
 from promptcdn.generators.care.retries import FIRST_PAUSES, Breaker
 from promptcdn.problems import UpstreamFailed
-from promptcdn.replicas.connection import Link, RedisDown
+from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 # Raises `UpstreamFailed` where no call may go through.
 Step = Callable[[Breaker], Breaker]
@@ -45,7 +45,7 @@ class Breakers(Protocol):
         """Takes the step; gives the breaker before and after it. Times are on the clock of `now`."""
 
 
-class OwnBreaker:
+class LocalBreaker:
     """This process's own."""
 
     def __init__(self) -> None:
@@ -57,17 +57,17 @@ class OwnBreaker:
         return before, self.known
 
 
-class SharedBreaker:
+class RedisBreaker:
     """That of all replicas which share a Redis; while it does not answer, what was last known goes on here."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection) -> None:
+        self._connection = connection
         self.known = Breaker()
 
     async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
         before = self.known
         try:
-            said, shared_now = await self._link.script(_LOOK, [_KEY])
+            said, shared_now = await self._connection.script(_LOOK, [_KEY])
             ahead = now - float(shared_now)
             while True:
                 before = self._read(said, ahead)
@@ -76,7 +76,7 @@ class SharedBreaker:
                     break
                 # Signed, since the link may send it twice: what stands there is ours, or another replica's.
                 wanted = json.dumps({**asdict(_moved(after, -ahead)), "by": secrets.token_hex(4)})
-                is_set, said = await self._link.script(_SWAP, [_KEY], said, wanted, _KEPT_SECONDS)
+                is_set, said = await self._connection.script(_SWAP, [_KEY], said, wanted, _KEPT_SECONDS)
                 if is_set or said == wanted:
                     break
                 # The step is taken from where the other one came to.

@@ -12,12 +12,12 @@ from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.generators import Made, Upstream
 from promptcdn.generators.care import retries as resting
-from promptcdn.generators.care.breaker import Breakers, OwnBreaker
+from promptcdn.generators.care.breaker import Breakers, LocalBreaker
 from promptcdn.generators.care.retries import Breaker
-from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UPSTREAM_UNPAID, Kind, UpstreamFailed
+from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UPSTREAM_UNPAID, ProblemType, UpstreamFailed
 from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Guarded:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
-        self._breakers = breakers or OwnBreaker()
+        self._breakers = breakers or LocalBreaker()
 
     @property
     def name(self) -> str:
@@ -97,10 +97,10 @@ class Guarded:
         await self._learn(None, probe=probe)
         return made
 
-    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """The upstream's, and the breaker's while that is open as far as is known here."""
-        found = await self._upstream.findings(engines)
-        return (*found, Finding("breaker", False, self.refuses)) if self.refuses else found
+        found = await self._upstream.checks(engines)
+        return (*found, Check("breaker", False, self.refuses)) if self.refuses else found
 
     async def close(self) -> None:
         await self._upstream.close()
@@ -131,7 +131,7 @@ class Guarded:
         failure = _failure(state)
         return resting.pause(state.attempt_number, failure.pause, self._chance())
 
-    async def _learn(self, failure: Kind | None, *, probe: bool) -> None:
+    async def _learn(self, failure: ProblemType | None, *, probe: bool) -> None:
         now = self._clock()
         before, after = await self._breakers.change(lambda breaker: breaker.after(failure, now, probe=probe), now)
         if failure in _ADVICE:

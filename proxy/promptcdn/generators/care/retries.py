@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal, Self
 
 from promptcdn import problems
-from promptcdn.problems import Kind, UpstreamFailed
+from promptcdn.problems import ProblemType, UpstreamFailed
 
 FIRST_REST = 5.0
 LONGEST_REST = 3600.0
@@ -22,10 +22,10 @@ ELSEWHERE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Rest:
+class Cooldown:
     """A key at rest: until when (on the caller's clock, in seconds), how long this rest is, and what caused it."""
 
-    cause: Kind
+    cause: ProblemType
     detail: str
     until: float
     length: float
@@ -35,16 +35,16 @@ class Rest:
         return max(0.0, self.until - now)
 
 
-def next_rest(last: Rest | None, cause: Kind, detail: str, now: float) -> Rest:
+def next_rest(last: Cooldown | None, cause: ProblemType, detail: str, now: float) -> Cooldown:
     """The rest that follows a failure: 5 s at first, twice the last one after that, an hour at most."""
     length = FIRST_REST if last is None else min(last.length * 2, LONGEST_REST)
-    return Rest(cause, detail, now + length, length)
+    return Cooldown(cause, detail, now + length, length)
 
 
-def elsewhere(now: float) -> Rest:
+def elsewhere(now: float) -> Cooldown:
     """The rest of a key at all replicas but the one that has paid for it, while the store does not take the picture."""
     detail = "the picture is paid for, and waits at another replica for the store to take it"
-    return Rest(problems.STORE_UNKNOWN, detail, now + ELSEWHERE_SECONDS, FIRST_REST)
+    return Cooldown(problems.STORE_UNKNOWN, detail, now + ELSEWHERE_SECONDS, FIRST_REST)
 
 
 # Tries at one picture, all of them within the picture's one deadline.
@@ -78,7 +78,7 @@ def pause(tries: int, asked_for: float | None, chance: float) -> float:
 
 # Failures of the upstream as a whole, and how long it is left alone at first. What the operator has to mend is looked
 # at less often. Anything else that it answers, also a refusal, shows that it works: that one is about one picture.
-FIRST_PAUSES: Mapping[Kind, float] = MappingProxyType(
+FIRST_PAUSES: Mapping[ProblemType, float] = MappingProxyType(
     {
         problems.UPSTREAM_UNREACHABLE: 5.0,
         problems.UPSTREAM_BUSY: 5.0,
@@ -132,7 +132,7 @@ class Breaker:
             raise self._refusal(now)
         return self if self.closed else replace(self, probing_until=now + patience)
 
-    def after(self, failure: Kind | None, now: float, *, probe: bool) -> "Breaker":
+    def after(self, failure: ProblemType | None, now: float, *, probe: bool) -> "Breaker":
         """The breaker after a call, which failed or (`None`) did not.
 
         While it is not closed only a probe's outcome counts: other calls began before it opened.

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Final
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.sketch.drawing import draw
 from promptcdn.url.request import Resolved
@@ -35,8 +35,8 @@ class Sketch:
         picture = await asyncio.get_running_loop().run_in_executor(self._threads, _png, resolved, content_key)
         return Made(picture=picture, seed_sent=resolved.seed, seed_echo=resolved.seed)
 
-    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:  # noqa: ARG002 - it has one
-        return (Finding("generator", True, "sketch: needs nothing and costs nothing"),)
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:  # noqa: ARG002 - it has one
+        return (Check("generator", True, "sketch: needs nothing and costs nothing"),)
 
     async def close(self) -> None:
         """Drops what is queued; what is being drawn ends by itself."""

@@ -15,7 +15,7 @@ Importing this module is cheap: grpc and the SDK come in when a `Stability` is m
 
 from collections.abc import Sequence
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.stability.address import DEFAULT_HOST, address
 from promptcdn.url.request import Resolved
@@ -54,9 +54,9 @@ class Stability:
         """
         return await self._client.generate(resolved, content_key, self._timeout if seconds is None else seconds)
 
-    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the upstream is there, has `engines`, and what is left on the account."""
-        return await self._client.findings(engines)
+        return await self._client.checks(engines)
 
     async def close(self) -> None:
         """Closes the connection; where a call is still under way, as soon as that ends."""

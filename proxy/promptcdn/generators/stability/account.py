@@ -5,43 +5,41 @@ from typing import Any
 
 from grpc.aio import AioRpcError, Channel
 
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.generators.stability import stubs
 
 PATIENCE = 10.0
 Metadata = tuple[tuple[str, str], ...]
 
 
-async def findings(channel: Channel, metadata: Metadata, engines: Sequence[str]) -> tuple[Finding, ...]:
+async def checks(channel: Channel, metadata: Metadata, engines: Sequence[str]) -> tuple[Check, ...]:
     """Which of `engines` the upstream has, and the balance where it tells."""
     listed = await _engines(channel, metadata)
-    if isinstance(listed, Finding):
+    if isinstance(listed, Check):
         return (listed,)
     return (*(_engine(name, listed) for name in engines), await _balance(channel, metadata))
 
 
-async def _engines(channel: Channel, metadata: Metadata) -> dict[str, bool] | Finding:
+async def _engines(channel: Channel, metadata: Metadata) -> dict[str, bool] | Check:
     """Whether each engine is ready, by its id."""
     request, answer = stubs.engines.ListEnginesRequest, stubs.engines.Engines
     try:
         engines = await _call(channel, "EnginesService/ListEngines", request(), answer, metadata)
     except AioRpcError as error:
         advice = "check STABILITY_KEY" if error.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED") else ""
-        return Finding("engines", False, f"the upstream answered {error.code().name}", advice)
+        return Check("engines", False, f"the upstream answered {error.code().name}", advice)
     return {engine.id: engine.ready for engine in engines.engine}
 
 
-def _engine(name: str, listed: dict[str, bool]) -> Finding:
+def _engine(name: str, listed: dict[str, bool]) -> Check:
     if name not in listed:
-        return Finding(
-            f"engine {name}", False, "the upstream has no such engine", f"it has: {', '.join(sorted(listed))}"
-        )
+        return Check(f"engine {name}", False, "the upstream has no such engine", f"it has: {', '.join(sorted(listed))}")
     if not listed[name]:
-        return Finding(f"engine {name}", False, "not ready", "wait until the upstream has loaded it")
-    return Finding(f"engine {name}", True, "ready")
+        return Check(f"engine {name}", False, "not ready", "wait until the upstream has loaded it")
+    return Check(f"engine {name}", True, "ready")
 
 
-async def _balance(channel: Channel, metadata: Metadata) -> Finding:
+async def _balance(channel: Channel, metadata: Metadata) -> Check:
     """Self-hosted servers have no accounts: that they do not tell is no fault."""
     try:
         me = await _call(
@@ -53,9 +51,9 @@ async def _balance(channel: Channel, metadata: Metadata) -> Finding:
             channel, "DashboardService/GetOrganization", request, stubs.dashboard.Organization, metadata
         )
     except (AioRpcError, IndexError):
-        return Finding("balance", True, "the upstream does not tell")
+        return Check("balance", True, "the upstream does not tell")
     left = organization.payment_info.balance * 100  # it is told in dollars
-    return Finding("balance", left > 0, f"{left:.0f} credits", "" if left > 0 else "buy credits")
+    return Check("balance", left > 0, f"{left:.0f} credits", "" if left > 0 else "buy credits")
 
 
 async def _call(channel: Channel, method: str, request: Any, answer: Any, metadata: Metadata) -> Any:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from promptcdn import __version__
-from promptcdn.checks import Finding
+from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.stability import account, answers, wire
 from promptcdn.generators.stability.address import Address
@@ -33,16 +33,16 @@ class Client:
             call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
             return await answers.read(call, seed=request.image.seed[0], engine=resolved.engine)
 
-    async def findings(self, engines: Sequence[str]) -> tuple[Finding, ...]:
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """What a look at the upstream finds."""
         target = self._lines.target
         try:
             async with self._lines.connected(CONNECT_SECONDS) as channel:
-                there = Finding("generator", True, f"stability at {target}")
-                return (there, *await account.findings(channel, self._metadata, engines))
+                there = Check("generator", True, f"stability at {target}")
+                return (there, *await account.checks(channel, self._metadata, engines))
         except UpstreamFailed as failure:
             advice = "check STABILITY_HOST, its scheme (grpc:// or grpcs://), and whether the server runs"
-            return (Finding("generator", False, f"stability at {target}: {failure.detail}", advice),)
+            return (Check("generator", False, f"stability at {target}: {failure.detail}", advice),)
 
     async def close(self) -> None:
         await self._lines.close()

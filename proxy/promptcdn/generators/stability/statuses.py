@@ -17,7 +17,7 @@ from promptcdn.problems import (
     UPSTREAM_UNAUTHORIZED,
     UPSTREAM_UNPAID,
     UPSTREAM_UNREACHABLE,
-    Kind,
+    ProblemType,
     UpstreamFailed,
 )
 
@@ -26,7 +26,7 @@ from promptcdn.problems import (
 class Meaning:
     """One row of the table."""
 
-    kind: Kind
+    kind: ProblemType
     charged: bool
 
 

@@ -55,7 +55,7 @@ class Budget(Protocol):
     async def close(self) -> None: ...
 
 
-class Free:
+class NoBudget:
     """No brake, and nothing counted: for a generator that costs nothing."""
 
     forgets = ""

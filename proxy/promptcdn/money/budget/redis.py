@@ -19,7 +19,7 @@ from promptcdn.money.budget import merge as known
 from promptcdn.money.budgets import Left, Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import StoreUnknown
-from promptcdn.replicas.connection import SHARE, Link, RedisDown
+from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
 from promptcdn.url import seeds
 from promptcdn.url.request import Calendar, Resolved
 
@@ -36,7 +36,7 @@ _RETURNED_SECONDS = 60
 _T = TypeVar("_T")
 
 
-class SharedBudget:
+class RedisBudget:
     """Limits over all replicas that share a Redis. `local` is this machine's count, without limits of its own.
 
     `replica` names the data folder that `local` lies in, so that processes which share it are one replica here too.
@@ -48,14 +48,14 @@ class SharedBudget:
 
     def __init__(
         self,
-        link: Link,
+        connection: RedisConnection,
         local: SqliteBudget,
         limits: Limits,
         prices: Prices,
         replica: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._local = local
         self._limits = limits.each
         self._prices = prices
@@ -68,13 +68,13 @@ class SharedBudget:
         self._turn = asyncio.Semaphore(SHARE)
         self._tasks: list[asyncio.Task[None]] = []
         # Channels know no database, and another one's numbers are another service's.
-        self._channel = f"{scripts.SPENT}:{link.database}"
+        self._channel = f"{scripts.SPENT}:{connection.database}"
 
     async def start(self) -> None:
         """Begins to tell Redis and to hear from the others; returns after the first word."""
         await self._look()
         # What others spend is heard the moment they do: should they and Redis die together, we know.
-        hearing = self._link.hear(self._channel, self._merge)
+        hearing = self._connection.hear(self._channel, self._merge)
         self._tasks = [asyncio.create_task(self._look_on()), asyncio.create_task(hearing)]
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
@@ -122,7 +122,7 @@ class SharedBudget:
     async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
         """What all replicas spent on each engine in the `unit` that `at` lies in. Raises `StoreUnknown`."""
         (key,) = _hashes([seeds.period_name(unit, at)])
-        fields = await self._answered(self._link.call(lambda redis: redis.hgetall(key)))
+        fields = await self._answered(self._connection.call(lambda redis: redis.hgetall(key)))
         return known.costs({str(field): int(number) for field, number in fields.items()})
 
     async def close(self) -> None:
@@ -213,7 +213,7 @@ class SharedBudget:
         return f"{self._replica}|{cost.engine}|"
 
     async def _run(self, script: str, keys: Sequence[str], *args: str | int) -> Any:
-        return await self._answered(self._link.script(script, keys, *args))
+        return await self._answered(self._connection.script(script, keys, *args))
 
     async def _answered(self, command: Awaitable[_T]) -> _T:
         try:

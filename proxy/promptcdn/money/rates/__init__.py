@@ -86,7 +86,7 @@ class Rates(Protocol):
     async def close(self) -> None: ...
 
 
-class Uncounted:
+class NoRates:
     """No rate: what the operator said in so many words, or a generator that costs nothing."""
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:

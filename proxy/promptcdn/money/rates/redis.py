@@ -12,7 +12,7 @@ from promptcdn.money.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill,
 from promptcdn.money.rates.refusals import Refusals
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
-from promptcdn.replicas.connection import SHARE, Link, RedisDown
+from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
 
 _STARTED = "promptcdn:started"
 
@@ -52,11 +52,11 @@ return {0, {}}
 """
 
 
-class SharedRates:
+class RedisRates:
     """One rate over all replicas that share a Redis; while it does not answer, `local` decides for this machine."""
 
-    def __init__(self, link: Link, rate: Rate, local: SqliteRates) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection, rate: Rate, local: SqliteRates) -> None:
+        self._connection = connection
         self._rate = rate
         self._local = local
         self._turn = asyncio.Semaphore(SHARE)
@@ -86,7 +86,7 @@ class SharedRates:
         keys = [f"{_STARTED}:{payer.name}" for line in owed for payer in line]
         rates = json.dumps([[(payer.rate.starts, 1000 * payer.rate.seconds) for payer in line] for line in owed])
         async with self._turn:
-            number, blocking = await self._link.script(_PAY, keys, str(now), secrets.token_hex(8), rates)
+            number, blocking = await self._connection.script(_PAY, keys, str(now), secrets.token_hex(8), rates)
         if not number:
             return None
         line = owed[number - 1]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cachetools
 
 from promptcdn.flights import Flights
-from promptcdn.pictures.placeholders import drawing as notices
+from promptcdn.pictures.placeholders import drawing as placeholders
 from promptcdn.problems import Problem
 from promptcdn.url.engines import Size
 
@@ -16,7 +16,7 @@ MEDIA_TYPE = "image/png"
 _REMEMBERED_BYTES = 8 * 1024 * 1024
 
 
-class Notices:
+class Placeholders:
     """Draws each notice once for all who wait for it, in two lines.
 
     What clients may word, an error in full, has a short one and little time: a flood of it must not hold up what image
@@ -29,17 +29,17 @@ class Notices:
 
     async def placeholder(self, size: Size) -> bytes:
         """What is shown in place of a picture of that size while it is being made."""
-        return await self._promised.drawn(f"placeholder {size}", lambda: notices.placeholder(size))
+        return await self._promised.drawn(f"placeholder {size}", lambda: placeholders.placeholder(size))
 
     async def error(self, problem: Problem) -> bytes:
         """The picture that says what the problem document says. Raises `Problem` where too many are being drawn."""
         title, detail, footer = problem.kind.title, problem.detail, _footer(problem)
-        return await self._worded.drawn(f"{footer} {detail}", lambda: notices.error(title, detail, footer))
+        return await self._worded.drawn(f"{footer} {detail}", lambda: placeholders.error(title, detail, footer))
 
     async def brief(self, problem: Problem) -> bytes:
         """The same without its detail, for those who must have a picture."""
         title, footer = problem.kind.title, _footer(problem)
-        return await self._promised.drawn(footer, lambda: notices.error(title, "", footer))
+        return await self._promised.drawn(footer, lambda: placeholders.error(title, "", footer))
 
     async def close(self) -> None:
         await self._promised.close()
