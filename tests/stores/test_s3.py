@@ -113,7 +113,7 @@ def test_what_one_write_is_conditioned_on_does_not_stay_for_the_next_request_of_
         bucket = Bucket.parse(URL)
         assert bucket.open() is WriteOnce.GENERATION
         assert bucket._client is not None
-        place = {"Bucket": BUCKET, "Key": "there"}
+        place: Any = {"Bucket": BUCKET, "Key": "there"}
         for body in (b"first", b"second"):
             bucket._client.put_object(**place, Body=body)
 
