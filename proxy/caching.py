@@ -96,7 +96,8 @@ TABLE: Mapping[Outcome, Row] = {
 class Rendition:
     """A picture as it is sent. `made_at` is its master's birth in Unix seconds.
 
-    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where that is not known.
+    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where that is not known. `remade`:
+    another picture was shown before under this key.
     """
 
     content_key: str
@@ -105,6 +106,7 @@ class Rendition:
     made_at: int
     stored: bool = True
     picture: str = ""
+    remade: bool = False
 
     @cached_property
     def sha256(self) -> bytes:

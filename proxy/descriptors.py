@@ -28,11 +28,11 @@ _NO_BOUNDS = Bounds(_UNLIMITED, _UNLIMITED)
 _NOBODY = TrustedProxies()
 
 
-class Closable(Hashable, Protocol):
+class Abortable(Hashable, Protocol):
     """A connection."""
 
-    def close(self) -> None:
-        """Closes it, once what was sent to it has been read."""
+    def abort(self) -> None:
+        """Gives its descriptor back at once: what its client has not read is dropped, since it may never be read."""
 
 
 class BoundedConnections:
@@ -47,28 +47,34 @@ class BoundedConnections:
         self._bounds = bounds
         self._trusted = trusted
         self._observer = observer
-        self._connections: Connections[Closable] = Connections(bounds)
+        self._connections: Connections[Abortable] = Connections(bounds)
         self._untold: Counter[Reason] = Counter()
         self._told_at = -_LINES_APART
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    def opened(self, connection: Closable, address: str | None) -> None:
+    def opened(self, connection: Abortable, address: str | None) -> None:
         """Takes in a new connection from `address`; it, or another one for it, may be closed at once."""
         closed = self._connections.opened(connection, clients.peer(address, self._trusted))
         if closed is not None:
-            closed[0].close()
+            closed[0].abort()
             self._observer.closed(closed[1])
             self._tell(closed[1])
 
-    def answers(self, connection: Closable) -> None:
+    def answers(self, connection: Abortable) -> None:
         self._connections.answers(connection)
 
-    def waits(self, connection: Closable) -> None:
+    def waits(self, connection: Abortable) -> None:
         self._connections.waits(connection)
 
-    def gone(self, connection: Closable) -> None:
+    def unread(self, connection: Abortable) -> None:
+        self._connections.unread(connection)
+
+    def read(self, connection: Abortable) -> None:
+        self._connections.read(connection)
+
+    def gone(self, connection: Abortable) -> None:
         self._connections.gone(connection)
 
     def _tell(self, reason: Reason) -> None:
@@ -79,7 +85,7 @@ class BoundedConnections:
         counts = ", ".join(f"{reason} {count}" for reason, count in self._untold.items())
         log.warning(
             "too many connections: %d are open, of %d at most and %d from one address; closed since the last such line,"
-            " those first that wait longest: %s",
+            " those first that wait longest or do not read: %s",
             *(len(self), self._bounds.most, self._bounds.each, counts),
         )
         self._untold.clear()

@@ -30,6 +30,8 @@ HEAD_MAX = 64 * 1024
 LINES_MAX = 128
 # The URL, a method and a version: what is longer is told so before the rest of it was read.
 LINE_MAX = grammar.URL_MAX + 64
+# How much of answers is kept for a client before the application is told to wait; what asyncio and uvloop allow too.
+WRITE_MAX = 64 * 1024
 # How long clients have after the signal to stop, to read what they were answered before it.
 LAST_READ_SECONDS = 5.0
 # A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). Nothing here is made of it.
@@ -95,12 +97,13 @@ class GuardedHeads(HttpToolsProtocol):
             # Reset before it was accepted: nobody is there, and nobody knows whose it was.
             transport.abort()
             return
+        self._tell_when_all_is_read(WRITE_MAX)
         self._open.opened(self, self.client[0])
         self._arm()
 
-    def close(self) -> None:
-        """So that others are let in. What is left of an answer is sent to its end."""
-        self.transport.close()
+    def abort(self) -> None:
+        """So that others are let in. Closing would wait until all of an answer was read, and keep the descriptor."""
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
@@ -160,8 +163,28 @@ class GuardedHeads(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.cycle.response_complete and not self._gone:
+        if not self._gone:
+            self._answered()
+
+    def _answered(self) -> None:
+        """What the kernel did not take of an answer is unread, however little it is."""
+        if self.transport.get_write_buffer_size():
+            self._tell_when_all_is_read(0)
+        if self.cycle is None or self.cycle.response_complete:
             self._open.waits(self)
+
+    def _tell_when_all_is_read(self, above: int) -> None:
+        """Calls `pause_writing` where more than `above` bytes are unread, and `resume_writing` once none are."""
+        self.transport.set_write_buffer_limits(high=above, low=0)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._open.unread(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._tell_when_all_is_read(WRITE_MAX)
+        self._open.read(self)
 
     def _should_upgrade(self) -> bool:
         """Never, so that nobody takes a long `Connection` apart to find out."""
@@ -259,3 +282,4 @@ class GuardedHeads(HttpToolsProtocol):
         if not self._for_head:
             self.transport.write(body)
         self.transport.close()
+        self._answered()

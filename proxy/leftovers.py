@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 
 from proxy.making import Making
 from proxy.problems import Problem
+from proxy.removals import HEARD_SECONDS
 from proxy.spool import Paid, Spool
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,10 @@ class Leftovers:
     async def settle(self) -> bool:
         """One round: each once, up to the first that the store does not take. Whether nothing waits any more."""
         for content_key in self._spool.waiting():
-            if (paid := await self._spool.get(content_key)) is not None and not await self._settled(paid):
+            paid = await self._spool.get(content_key)
+            if paid is None or (paid.order.again and time.time() < paid.made_at + HEARD_SECONDS):
+                continue  # gone, or another process may still show the picture of before
+            if not await self._settled(paid):
                 return False
         return self._spool.depth == 0
 

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,6 +23,9 @@ log = logging.getLogger("promptcdn")
 
 # Nobody tells a waiter that a lock is free. Seconds.
 _TRIES_APART = 0.1
+# How often who holds a lock shows that it goes on, and after how long without a sign it is not waited for. As long as
+# a replica's lease.
+_BEATS_APART, _SILENCE = 3.0, 15.0
 
 _T = TypeVar("_T")
 
@@ -40,12 +44,20 @@ class LockFiles:
     async def held(self, key: str) -> AsyncIterator[None]:
         """Waits until no other process of this machine works on `key`, and keeps them waiting until the block ends."""
         descriptor = await self._locked(key)
+        beating = asyncio.create_task(self._beat(descriptor))
         try:
             yield
         finally:
+            beating.cancel()
             if descriptor is not None:
                 # Not awaited: whoever is cancelled here must let go all the same.
                 self._thread.submit(_let_go, self._folder / key, descriptor)
+
+    async def _beat(self, descriptor: int | None) -> None:
+        """Shows those who wait that this process goes on. Until it is cancelled."""
+        while descriptor is not None:
+            await asyncio.sleep(_BEATS_APART)
+            await self._run(lambda: os.utime(descriptor), otherwise=None)
 
     async def taken(self, key: str) -> bool:
         """Whether another process of this machine works on `key` now."""
@@ -55,7 +67,8 @@ class LockFiles:
         self._thread.shutdown()
 
     async def _locked(self, key: str) -> int | None:
-        """The descriptor that holds the lock; `None` where this folder cannot be locked."""
+        """The descriptor that holds the lock; `None` where this folder cannot be locked, or who has the lock shows no
+        sign of life: a process that was stopped keeps what it holds."""
         while True:
             work = asyncio.ensure_future(self._run(lambda: self._try(key), otherwise=None))
             try:
@@ -65,6 +78,9 @@ class LockFiles:
                 raise
             if descriptor is None or descriptor >= 0:
                 return descriptor
+            if await self._run(lambda: _is_silent(self._folder / key), otherwise=True):
+                log.warning("a process that makes the picture %s shows no sign of life: it is not waited for", key)
+                return None
             await asyncio.sleep(_TRIES_APART * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
 
     def _let_go_of(self, key: str, descriptor: int | None) -> None:
@@ -78,6 +94,7 @@ class LockFiles:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, permissions.FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.utime(descriptor)
             # 1: A holds the lock, B has opened its file. 2: A takes the file away and lets go. 3: B locks a file
             # that is nobody's any more, while C makes and locks a new one.
             if os.fstat(descriptor).st_ino == path.stat().st_ino:
@@ -124,6 +141,13 @@ def _is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _is_silent(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _SILENCE
+    except FileNotFoundError:
+        return False
 
 
 def _let_go(path: Path, descriptor: int) -> None:

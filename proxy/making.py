@@ -106,7 +106,7 @@ class Making:
         known = await self._bindings.of(as_asked_key)
         if known is not None and known.content_key != key:
             return
-        if not await self._renditions.restore(key, order.resolved.parameters()):
+        if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
             paid = await self._spool.get(key) or await self._pay(as_asked_key, order, bound=bound)
             await self.settle(paid, self._patience)
         if not self._spool.holds(key):
@@ -149,10 +149,14 @@ class Making:
         self._require_generator(wanted.resolved.generator)
         await self._require_rested(key)
         await self._spool.secure()
-        way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+        reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
+        try:
+            way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+        except StoreUnknown:
+            await self._give_back(reservation)
+            raise
         free_at = asyncio.get_running_loop().time() + way.seconds
         order = Order(as_asked_key, wanted.resolved, key, way.again)
-        reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)

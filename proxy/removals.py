@@ -11,9 +11,10 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from proxy.problems import StoreUnknown
 from proxy.stores import Folder, InspectedStore, Name, Record
@@ -41,24 +42,38 @@ class Way:
 FREE = Way()
 
 
+class Waiting(Protocol):
+    """Pictures that are paid for and wait here for the store: the spool."""
+
+    def holds(self, content_key: str) -> bool:
+        """Whether it waits: then it was made after the store was last seen, so that nobody has taken it down."""
+
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        """Gives up an answer that was made before a purge; `moment` in Unix seconds."""
+
+
+class NothingWaits:
+    """Where there is no spool."""
+
+    def holds(self, content_key: str) -> bool:
+        del content_key
+        return False
+
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        """There is nothing to give up."""
+
+
 class Removals:
-    """`forget` is called with a key whose objects were deleted by whichever process on the store.
+    """`forget` is called with a key whose objects were deleted by whichever process on the store."""
 
-    `holds` says of a picture that it waits here for the store: it was made after the store was last seen, so that
-    nobody has taken it down.
-    """
-
-    def __init__(
-        self,
-        store: InspectedStore,
-        forget: Callable[[str], Awaitable[None]],
-        holds: Callable[[str], bool] = lambda _: False,
-    ) -> None:
+    def __init__(self, store: InspectedStore, forget: Callable[[str], None], waiting: Waiting | None = None) -> None:
         self._store = store
         self._forget = forget
-        self._holds = holds
+        self._waiting = waiting or NothingWaits()
         self._removed: frozenset[str] | None = None
         self._notes: frozenset[str] | None = None
+        # Of this process: it has forgotten already, and what it makes after them is not to be forgotten.
+        self._own_notes: set[str] = set()
         # What was taken down or put back here since the list began to be read: the list may not have it yet.
         self._since: dict[str, bool] = {}
         self._listing = asyncio.Lock()
@@ -71,7 +86,7 @@ class Removals:
     async def removed(self, content_key: str) -> bool:
         """Whether the picture was taken down. Raises `StoreUnknown` before a first list could be read."""
         if self._removed is None:
-            if self._holds(content_key):
+            if self._waiting.holds(content_key):
                 return False
             await self._read_together()
         if self._removed is None:
@@ -124,13 +139,8 @@ class Removals:
 
         Gives the names of what was deleted.
         """
-        # Before anything is deleted. 1: a rendition is being encoded. 2: all that is stored is listed and deleted.
-        # 3: the rendition would be stored.
-        await self._forget(content_key)
-        names, pictures = await self._delete_all(content_key)
-        await self._note(content_key, now, pictures)
-        await self._forget(content_key)
-        self._sweep_later(content_key, pictures)
+        names = await self._clear(await self.of(content_key), content_key, now, lost=False)
+        await self._waiting.drop_made_before(content_key, now + 1)
         log.warning("purged: %s: %d objects", content_key, len(names))
         return names
 
@@ -141,8 +151,9 @@ class Removals:
         """
         purged_at = max((_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)), default=None)
         if lost and (purged_at is None or purged_at + HEARD_SECONDS < now):
-            # Since that purge another one may have been made, and shown.
-            await self.purge(content_key, int(now))
+            # Since that purge another one may have been made, and shown. No master is deleted: where there is one by
+            # now, another process made it.
+            await self._clear(await self._names("renditions", content_key), content_key, int(now), lost=True)
             return Way(again=True, seconds=HEARD_SECONDS)
         if purged_at is None:
             return FREE
@@ -157,8 +168,8 @@ class Removals:
         """Deletes a URL's binding: the next one to ask for it is bound anew, by today's defaults."""
         names = tuple(Name(folder, as_asked_key) for folder in folders)
         there = await self._deleted(tuple([name for name in names if await self._store.look(name) is not None]))
-        await self._note(as_asked_key, now, frozenset())
-        await self._forget(as_asked_key)
+        await self._note(as_asked_key, now, frozenset(), lost=True)
+        self._forget(as_asked_key)
         return there
 
     async def of(self, content_key: str) -> tuple[Name, ...]:
@@ -171,36 +182,48 @@ class Removals:
             await self._store.delete(name)
         return names
 
-    async def _delete_all(self, content_key: str) -> tuple[tuple[Name, ...], frozenset[str]]:
-        """The names of what was deleted, and which pictures they showed."""
-        names = await self.of(content_key)
+    async def _clear(self, names: tuple[Name, ...], content_key: str, now: int, *, lost: bool) -> tuple[Name, ...]:
+        """Deletes these objects of a picture, and has every process forget the pictures that they show."""
+        # Before anything is deleted. 1: a rendition is being encoded. 2: what is stored is deleted. 3: the rendition
+        # would be stored.
+        self._forget(content_key)
         headers = [await self._store.look(name) for name in names]
-        return await self._deleted(names), frozenset(header.picture for header in headers if header is not None)
+        pictures = frozenset(header.picture for header in headers if header is not None)
+        await self._deleted(names)
+        moment = await self._note(content_key, now, pictures, lost=lost)
+        self._forget(content_key)
+        self._go_on(self._sweep(content_key, pictures, moment))
+        return names
 
-    def _sweep_later(self, content_key: str, pictures: frozenset[str]) -> None:
-        sweep = asyncio.create_task(self._sweep(content_key, pictures))
-        self._sweeps.add(sweep)
-        sweep.add_done_callback(self._sweeps.discard)
+    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Beside everything else, until `close`."""
+        task = asyncio.create_task(work)
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
 
-    async def _sweep(self, content_key: str, pictures: frozenset[str]) -> None:
+    async def _sweep(self, content_key: str, pictures: frozenset[str], moment: float) -> None:
         """Deletes, once all have heard of a purge, what was stored of these pictures by those who had not."""
         await asyncio.sleep(HEARD_SECONDS)
-        await self._delete_late(content_key, pictures)
+        await self._delete_late(content_key, pictures, moment)
 
     def _mark(self, content_key: str, *, removed: bool) -> None:
         known = self._removed or frozenset()
         self._removed = known | {content_key} if removed else known - {content_key}
         self._since[content_key] = removed
 
-    async def _note(self, key: str, now: int, pictures: frozenset[str]) -> None:
+    async def _note(self, key: str, now: int, pictures: frozenset[str], *, lost: bool) -> float:
+        """Leaves a note for all processes, and gives its moment. `lost`: nobody wanted the pictures to be deleted."""
         for old in await self._names("purges"):
             if now - _moment(old.leaf) > _NOTE_SECONDS:
                 await self._store.delete(old)
         note = Name("purges", f"{key}.{now * 10**9 + time.time_ns() % 10**9}")
-        body = json.dumps({"pictures": sorted(pictures)}).encode()
+        body = json.dumps({"pictures": sorted(pictures), "lost": lost}).encode()
+        # Before the write: a list that is being read now may have it already, or not yet.
+        self._own_notes.add(note.leaf)
         await self._store.put(note, Record(body, "application/json", now, {}))
         if self._notes is not None:
             self._notes |= {note.leaf}
+        return _moment(note.leaf)
 
     async def _keep_watching(self) -> None:
         while True:
@@ -228,28 +251,37 @@ class Removals:
         removed = (listed | marked) - (frozenset(self._since) - marked)
         new = removed - self._removed if self._removed is not None else frozenset()
         self._removed = removed
+        heard = notes - self._notes - self._own_notes if self._notes is not None else frozenset()
+        self._notes = notes | self._own_notes
         for content_key in new:
             log.warning("taken down by another process: %s", content_key)
+            self._forget(content_key)
+        for leaf in heard:
+            self._forget(leaf.partition(".")[0])
+        if new or heard:
+            # Not while the next list waits: a takedown is heard of in time, however many purges there are.
+            self._go_on(self._obey(new, heard))
+
+    async def _obey(self, new: frozenset[str], heard: frozenset[str]) -> None:
+        """Deletes what this process stored of removed pictures before it heard of their removal."""
+        for content_key in new:
             await self._delete_late(content_key)
-        for leaf in notes - self._notes if self._notes is not None else ():
-            await self._forget(leaf.partition(".")[0])
-            await self._delete_noted(leaf)
-        self._notes = notes
+        for leaf in heard:
+            with contextlib.suppress(StoreUnknown, ValueError):
+                note = await self._store.get(Name("purges", leaf))
+                said = json.loads(note.body) if note is not None else {}
+                if not said.get("lost"):
+                    await self._waiting.drop_made_before(leaf.partition(".")[0], _moment(leaf))
+                await self._delete_late(leaf.partition(".")[0], frozenset(said.get("pictures", ())), _moment(leaf))
 
-    async def _delete_noted(self, leaf: str) -> None:
-        """What this process stored of a purged picture before it heard of the purge."""
-        with contextlib.suppress(StoreUnknown, ValueError):
-            note = await self._store.get(Name("purges", leaf))
-            pictures = json.loads(note.body).get("pictures", ()) if note is not None else ()
-            await self._delete_late(leaf.partition(".")[0], frozenset(pictures))
-
-    async def _delete_late(self, content_key: str, pictures: frozenset[str] = frozenset()) -> None:
-        """What was stored of these pictures by a process that had not heard of their purge, or of a takedown."""
+    async def _delete_late(self, content_key: str, pictures: frozenset[str] = frozenset(), moment: float = 0.0) -> None:
+        """What was stored of these pictures, made before `moment`, by a process that had not heard of their purge, or
+        of a takedown. What is made anew may have the same bytes, and stays."""
         try:
             for name in await self.of(content_key):
                 header = await self._store.look(name)
-                is_meant = content_key in (self._removed or ()) or (header is not None and header.picture in pictures)
-                if is_meant:
+                is_old = header is not None and header.picture in pictures and header.made_at < int(moment)
+                if is_old or content_key in (self._removed or ()):
                     await self._store.delete(name)
         except StoreUnknown as unknown:
             log.warning("what was stored of %s after its removal may still be there: %s", content_key, unknown)

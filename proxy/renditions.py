@@ -16,6 +16,7 @@ import cachetools
 
 from proxy import admission, pictures, problems, sizing
 from proxy.caching import Rendition
+from proxy.encodes import Encoder, as_sent, rendition_name
 from proxy.engines import Size
 from proxy.flights import Flights
 from proxy.forgetting import Forgotten
@@ -70,7 +71,6 @@ class Renditions:
         self._store = store
         self._memory = memory
         self._spool = spool
-        self._observer = observer
         # Masters of what waits in the spool, where it lies as it came from the upstream.
         self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _WEIGHT)
         # Whoever waits for a new picture reads it back at once, and must not miss it because that fails.
@@ -91,6 +91,7 @@ class Renditions:
         self._looks: Flights[None] = Flights(1, _READS_WAITING)
         self._restorations: Flights[bool] = Flights(_READS, _READS_WAITING)
         self._survivors = Survivors(store, memory, self._in_thread)
+        self._encoder = Encoder(store, spool, self._forgotten, self._in_thread, observer)
 
     async def find(
         self,
@@ -139,11 +140,14 @@ class Renditions:
             self._headers[content_key] = found
         return found
 
-    async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None) -> bool:
+    async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None, *, anew: bool = False) -> bool:
         """Whether the master is there from now on: where it was lost, a rendition that is left stands in for it.
 
-        `resolved` is the request of the picture, where the caller knows it. Raises `StoreUnknown`.
+        `resolved` is the request of the picture, where the caller knows it. `anew` is for whoever pays where there is
+        none: what others began to look for earlier is not believed. Raises `StoreUnknown`.
         """
+        if anew:
+            return await self._restored(content_key, resolved)
         flight, _ = self._restorations.join(content_key, lambda: self._restored(content_key, resolved))
         return await flight.outcome(_PATIENCE)
 
@@ -187,11 +191,8 @@ class Renditions:
             self._memory.drop(content_key)
 
     async def close(self) -> None:
-        await self._reads.drain(_PATIENCE)
-        await self._encodes.drain(_PATIENCE)
-        await self._odd_encodes.drain(_PATIENCE)
-        await self._looks.drain(_PATIENCE)
-        await self._restorations.drain(_PATIENCE)
+        flights = (*self.shared, self._looks)
+        await asyncio.gather(*(each.drain(_PATIENCE) for each in flights))
         self._threads.shutdown()
 
     async def _looked_up(
@@ -294,7 +295,7 @@ class Renditions:
         if made.kept and not self._spool.holds(content_key):
             # Both at once: each is a round trip to a bucket.
             record, master = await asyncio.gather(
-                self._store.get(_rendition_name(content_key, made)), self.header(content_key)
+                self._store.get(rendition_name(content_key, made)), self.header(content_key)
             )
             if record is not None and await self._is_shown(content_key, made, record, master):
                 return _Source(record, ready=True)
@@ -312,7 +313,7 @@ class Renditions:
         if rendition.header.is_made_of(master):
             return True
         log.warning("a rendition of another master is deleted: %s.%s", content_key, made.label)
-        await self._store.delete(_rendition_name(content_key, made))
+        await self._store.delete(rendition_name(content_key, made))
         return False
 
     async def _rendition(
@@ -323,7 +324,7 @@ class Renditions:
         Encodes have a queue of their own: no look-up waits behind them.
         """
         if source.ready:
-            return _rendition(content_key, source.record, stored=not self._spool.holds(content_key))
+            return as_sent(content_key, source.record, stored=not self._spool.holds(content_key))
         encodes = self._encodes if made.kept else self._odd_encodes
         # A line of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
         master = None if encodes.busy else source.record
@@ -357,26 +358,7 @@ class Renditions:
         master = master or await self._master(content_key)
         if master is None:
             return None
-        generator = str(master.resolved["generator"])
-        png = master.body
-        body = await self._in_thread(lambda: pictures.encoded(png, made, generator))
-        lineage = Lineage(master.picture)
-        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
-        self._observer.encoded(record.media_type)
-        if self._forgotten.since(since, content_key):
-            return None
-        if self._spool.holds(content_key):
-            return _rendition(content_key, record, stored=False)
-        if not made.kept:
-            return _rendition(content_key, record)
-        try:
-            winner = await self._store.put(_rendition_name(content_key, made), record)
-        except StoreUnknown:
-            return _rendition(content_key, record, stored=False)
-        if self._forgotten.since(since, content_key):
-            await self._store.delete(_rendition_name(content_key, made))
-            return None
-        return _rendition(content_key, winner)
+        return await self._encoder.encoded(content_key, made, master, since)
 
     def _remember(self, content_key: str, master: Record) -> None:
         if len(master.body) <= self._masters.maxsize:
@@ -388,11 +370,3 @@ class Renditions:
 
 def _source(record: Record | None, *, ready: bool) -> _Source | None:
     return None if record is None else _Source(record, ready)
-
-
-def _rendition_name(content_key: str, made: Variant) -> Name:
-    return Name("renditions", f"{content_key}.{made.label}")
-
-
-def _rendition(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
-    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, record.picture)

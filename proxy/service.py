@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -141,7 +141,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     leases = _leases(settings, generator, link)
     budget, rates = _budget(settings, generator, clock, link), _rates(settings, generator, link)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions, spool), spool.holds)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, rests=Rests(link), doubt=store.doubt)
@@ -232,13 +232,12 @@ def _rules(settings: Settings, deny: Denies) -> Rules:
     return Rules(settings.defaults, settings.variants, Access(settings.misses, settings.signing_keys, deny))
 
 
-def _forgetting(bindings: Bindings, renditions: Renditions, spool: Spool) -> Callable[[str], Awaitable[None]]:
+def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], None]:
     """What is to be done when a picture's objects, or a URL's binding, were deleted."""
 
-    async def forget(key: str) -> None:
+    def forget(key: str) -> None:
         renditions.forget(key)
         bindings.forget(key)
-        await spool.drop(key)
 
     return forget
 

@@ -52,17 +52,20 @@ class Survivors:
     async def _as_master(self, source: Record, made: Variant) -> Record:
         if made == _WHOLE_PNG:
             # The master itself, or what stood in for it before.
-            lineage = Lineage() if source.sha256 == source.picture else Lineage(source.picture, made.label)
+            remade = source.lineage.remade
+            is_first = source.sha256 == source.picture
+            lineage = Lineage(remade=remade) if is_first else Lineage(source.picture, made.label, remade)
             return replace(source, lineage=lineage)
         said = source.resolved
         size, generator = (said["width"], said["height"]), said["generator"]
         png = await self._in_thread(lambda: pictures.restored(source.body, size, generator))
-        return Record(png, "image/png", source.made_at, said, Lineage(source.picture, made.label))
+        lineage = Lineage(source.picture, made.label, source.lineage.remade)
+        return Record(png, "image/png", source.made_at, said, lineage)
 
     def _held(self, content_key: str, resolved: Mapping[str, Any]) -> dict[Variant, Record]:
         """What memory has of the picture, as far as the master is known that it was made of."""
         return {
-            made: Record(held.body, held.media_type, held.made_at, resolved, Lineage(held.picture))
+            made: Record(held.body, held.media_type, held.made_at, resolved, Lineage(held.picture, remade=held.remade))
             for label, held in self._memory.held(content_key).items()
             if held.picture and (made := Variant.parse(label))
         }
@@ -81,16 +84,20 @@ class Survivors:
         return {made: header for made, header in found.items() if not purged(header)}
 
     async def _purged(self, content_key: str) -> Callable[[Header], bool]:
-        """Whether a rendition was to be deleted by one of the purges that the store has notes of."""
-        pictures_, until = set[str](), float("-inf")
+        """Whether a rendition was to be deleted by one of the purges that the store has notes of.
+
+        What is made anew may have the same bytes as what was purged: only what was made before counts.
+        """
+        notes: list[tuple[float, frozenset[str] | None]] = []
         for name in await self._store.names("purges", content_key):
-            note = await self._store.get(name)
-            said = json.loads(note.body) if note is not None else {}
-            pictures_ |= set(said.get("pictures", ()))
-            if "pictures" not in said and note is not None:
+            if (note := await self._store.get(name)) is not None:
+                pictures_ = json.loads(note.body).get("pictures")
                 # An older version's note does not say which picture it was about: it was about all before it.
-                until = max(until, note.made_at)
-        return lambda header: header.picture in pictures_ or header.made_at <= until
+                notes.append((note.made_at, None if pictures_ is None else frozenset(pictures_)))
+        return lambda header: any(
+            header.made_at <= at if pictures_ is None else header.picture in pictures_ and header.made_at < at
+            for at, pictures_ in notes
+        )
 
 
 def _name(content_key: str, made: Variant) -> Name:

@@ -120,7 +120,7 @@ class Shelf:
         return len(self.got) + len(self.written)
 
     def _require_up(self) -> None:
-        if self.down or self.calls == self.fails_at:
+        if self.down or 0 < self.fails_at == self.calls:
             raise StoreUnknown("the shelf is down")
 
 

@@ -25,13 +25,13 @@ from proxy.conditions import NOTHING, Condition
 from proxy.flights import Errands, Flights
 from proxy.generators import Made
 from proxy.making import Clock, Making
-from proxy.problems import Problem
+from proxy.problems import Problem, StoreUnknown
 from proxy.rates import Uncounted
 from proxy.removals import Way
 from proxy.renditions import Renditions
 from proxy.request import Defaults, Resolved
 from proxy.spool import Spool
-from proxy.stores import Name, Record
+from proxy.stores import Header, Name, Record
 from proxy.stores.absence import RememberedAbsence
 from proxy.stores.disk import DiskStore
 from proxy.stores.memory import Memory
@@ -74,14 +74,24 @@ class Slow(DiskStore):
 
     delay = 0.0
     reading = 0
+    down = False
 
     async def get(self, name: Name) -> Record | None:
         self.reading += 1
         try:
             await asyncio.sleep(self.delay)
+            self._require_up()
             return await super().get(name)
         finally:
             self.reading -= 1
+
+    async def look(self, name: Name) -> Header | None:
+        self._require_up()
+        return await super().look(name)
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise StoreUnknown("the store is down")
 
 
 class House:

@@ -126,6 +126,25 @@ def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
         holder.stdout.close()
 
 
+def test_a_process_that_is_stopped_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.lock_files._SILENCE", 0.5)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDS, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+
+    async def work(one: LockFiles, _: LockFiles) -> None:
+        os.kill(holder.pid, signal.SIGSTOP)
+        await hold(one)
+        assert await one.taken("a")
+
+    try:
+        machine(tmp_path, work)
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+
+
 def test_what_a_killed_process_left_is_swept_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
 

@@ -158,6 +158,23 @@ def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> Non
     within(Workshop([GOOD]), work)
 
 
+def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
+    async def work(shop: Workshop) -> None:
+        seen = RememberedAbsence(shop.shelf)
+        bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
+        assert await bindings.of(KEY) is None
+        await shop.make()
+        late, purse = Scripted([]), Purse()
+        making = Making(
+            late, purse, shop.spool, bindings, renditions, NothingRemoved(), Hands().clock, doubt=seen.doubt
+        )
+        await making.make(KEY, order(steps=50))
+        assert (late.calls, purse.spent) == (0, 0)
+        await renditions.close()
+
+    within(Workshop([GOOD]), work)
+
+
 def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
     async def work(shop: Workshop) -> None:
         seen = RememberedAbsence(shop.shelf)

@@ -222,3 +222,17 @@ def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
         assert [path.suffix for path in renditions(tmp_path)] == [".webp"]
 
     within(tmp_path, work)
+
+
+def test_a_view_of_a_lenient_face_lives_from_memory_as_any_other(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        lenient = grammar.parse_path(b"x", b"seed=1")
+        asker = Asker(house._seconds() + 20, Client(None))
+        first = await house.cdn.answer(lenient, asker)
+        house.store.down = True
+        again = await house.cdn.answer(lenient, asker)
+        assert isinstance(first, Answer)
+        assert isinstance(again, Answer)
+        assert again.rendition.body == first.rendition.body
+
+    within(tmp_path, work)

@@ -10,10 +10,11 @@ from typing import TypeVar
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.removals import FREE, HEARD_SECONDS, Removals
+from proxy.removals import FREE, HEARD_SECONDS, NothingWaits, Removals
 from proxy.stores import Folder, Lineage, Name
 from proxy.stores.disk import DiskStore
 from tests.doubles import KEY, name, record
+from tests.waiting import eventually
 
 _T = TypeVar("_T")
 
@@ -30,7 +31,7 @@ class Peer:
         self.forgotten: list[str] = []
         self.removals = Removals(store, self._forget)
 
-    async def _forget(self, key: str) -> None:
+    def _forget(self, key: str) -> None:
         self.forgotten.append(key)
 
     async def knows(self, key: str) -> None:
@@ -49,6 +50,24 @@ class Peer:
         async with asyncio.timeout(20):
             while not await condition():  # noqa: ASYNC110 - of another process, which tells nobody
                 await asyncio.sleep(0.02)
+
+
+class Holding(NothingWaits):
+    """A spool in which one picture waits."""
+
+    def holds(self, content_key: str) -> bool:
+        return content_key == KEY
+
+
+class Dropping(NothingWaits):
+    """A spool that says what it was told to give up."""
+
+    def __init__(self) -> None:
+        self.dropped: list[str] = []
+
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        del moment
+        self.dropped.append(content_key)
 
 
 class Lame(DiskStore):
@@ -122,7 +141,7 @@ def test_another_process_hears_of_a_takedown_and_forgets_the_picture(tmp_path: P
     async def work(_: DiskStore, one: Peer, other: Peer) -> None:
         await one.removals.take_down(KEY, "because", NOW)
         await other.knows(KEY)
-        await other.forgets(KEY)
+        await eventually(lambda: set(other.forgotten) == {KEY})
         assert set(one.forgotten) == {KEY}
 
     within(tmp_path, work)
@@ -242,10 +261,7 @@ def test_what_waits_for_the_store_was_taken_down_by_nobody(tmp_path: Path) -> No
         store = Lame(tmp_path)
         store.lame = True
 
-        async def forget(_: str) -> None:
-            """Nothing is remembered."""
-
-        removals = Removals(store, forget, lambda key: key == KEY)
+        removals = Removals(store, lambda _: None, Holding())
         assert not await removals.removed(KEY)
         with pytest.raises(StoreUnknown):
             await removals.removed(OTHER)
@@ -271,21 +287,74 @@ def test_what_was_known_holds_while_the_store_does_not_answer(tmp_path: Path) ->
     asyncio.run(work())
 
 
-OLD, NEW = replace(record(), lineage=Lineage("a" * 64)), replace(record(), lineage=Lineage("b" * 64))
+OLD = replace(record(), lineage=Lineage("a" * 64))
 
 
 def test_what_another_process_stores_of_a_purged_picture_is_deleted_and_its_successor_stays(tmp_path: Path) -> None:
     async def work(store: DiskStore, one: Peer, other: Peer) -> None:
         await store.put(RENDITION, OLD)
-        await one.removals.purge(KEY, NOW)
-        # A process that has not heard of the purge yet, and one that makes the picture anew.
+        await one.removals.purge(KEY, NOW + 10)
+        # A process that has not heard of the purge yet, and one that makes the picture anew, with the same bytes.
         await store.put(RENDITION, OLD)
-        await store.put(name(), NEW)
+        await store.put(name(), replace(OLD, made_at=NOW + 10))
         await one.removals.swept()
         await other.forgets(KEY)
         assert left(store) == {"masters 0", "purges 0"}
 
     within(tmp_path, work)
+
+
+def test_who_purged_deletes_what_came_late_also_where_nobody_else_does(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, other: Peer) -> None:
+        await other.removals.close()
+        await store.put(RENDITION, OLD)
+        await one.removals.purge(KEY, NOW + 10)
+        await store.put(RENDITION, OLD)
+        await one.removals.swept()
+        assert left(store) == {"purges 0"}
+
+    within(tmp_path, work)
+
+
+def test_what_another_process_made_meanwhile_is_not_deleted_as_lost(tmp_path: Path) -> None:
+    async def work(store: DiskStore, one: Peer, _: Peer) -> None:
+        await store.put(name(), OLD)
+        await one.removals.make_way(KEY, NOW + 10, lost=True)
+        assert left(store) == {"masters 0", "purges 0"}
+
+    within(tmp_path, work)
+
+
+def test_a_process_does_not_take_its_own_note_for_anothers(tmp_path: Path) -> None:
+    async def work(_: DiskStore, one: Peer, other: Peer) -> None:
+        await one.removals.make_way(KEY, NOW, lost=True)
+        made = len(one.forgotten)
+        # A list that was read before the note was written is heard of after that.
+        await one.removals._hear(frozenset(), frozenset())
+        await one.removals._refresh()
+        await other.forgets(KEY)
+        assert len(one.forgotten) == made
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize(("lost", "dropped"), [(False, [KEY]), (True, [])])
+def test_what_waits_elsewhere_for_the_store_is_given_up_after_a_purge_and_not_where_a_picture_was_lost(
+    tmp_path: Path, *, lost: bool, dropped: list[str]
+) -> None:
+    async def lived() -> None:
+        store, spool = DiskStore(tmp_path), Dropping()
+        one, other = Peer(store), Removals(store, lambda _: None, spool)
+        await other.start()
+        await (one.removals.make_way(KEY, NOW, lost=True) if lost else one.removals.purge(KEY, NOW))
+        await other._refresh()
+        await other.swept()
+        assert spool.dropped == dropped
+        await one.removals.close()
+        await other.close()
+        await store.close()
+
+    asyncio.run(lived())
 
 
 def test_where_a_picture_was_lost_all_forget_it_before_another_one_is_shown(tmp_path: Path) -> None:

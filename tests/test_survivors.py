@@ -14,7 +14,7 @@ from proxy.renditions import Found, Renditions
 from proxy.request import Delivery, Format
 from proxy.sizing import Variant, best_stand_in
 from proxy.spool import Spool
-from proxy.stores import Lineage, Name, Record
+from proxy.stores import Header, Lineage, Name, Record
 from proxy.stores.memory import Memory
 from tests.doubles import KEY, Shelf, name, picture
 
@@ -162,7 +162,7 @@ def test_a_rendition_of_another_master_is_deleted_and_made_of_the_one_that_is_th
     async def after(renditions: Renditions, _: Shelf) -> None:
         for format_ in ("webp", "jpeg", "avif", "png"):
             assert colour(await seen(renditions, format_)) == "red"
-        assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256)
+        assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256, remade=True)
 
     within(before, shelf)
     shelf.objects[name()] = RED
@@ -248,5 +248,59 @@ def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
         shelf.purge = lambda: renditions.forget(KEY)
         assert not await renditions.restore(KEY)
         assert name() not in shelf.objects
+
+    within(work, shelf)
+
+
+def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
+    async def work(renditions: Renditions, shelf: Shelf) -> None:
+        await renditions.keep(KEY, RED)
+        await seen(renditions)
+        del shelf.objects[name()]
+        renditions.forget(KEY)
+        assert await renditions.restore(KEY)
+        header = await renditions.header(KEY)
+        assert header is not None
+        assert header.lineage == Lineage(RED.sha256, "webp", remade=True)
+
+    within(work)
+
+
+def test_a_late_rendition_of_another_master_is_never_shown() -> None:
+    class Late(Shelf):
+        """A store into which a slow process puts what it made of the picture of before."""
+
+        async def put(self, name: Name, record: Record) -> Record:
+            if name.folder == "renditions":
+                old = pictures.encoded(TEAL.body, Variant("webp"), "painter")
+                lineage = Lineage(TEAL.sha256)
+                self.objects.setdefault(name, Record(old, "image/webp", TEAL.made_at, ORDERED, lineage))
+            return await super().put(name, record)
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        await renditions.keep(KEY, RED)
+        assert colour(await seen(renditions)) == "red"
+        assert colour(await seen(renditions)) == "red"
+
+    within(work, Late(), memory=10**6)
+
+
+def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
+    class Slow(Shelf):
+        """A store that answers a look with what was there when it began."""
+
+        async def look(self, name: Name) -> Header | None:
+            found = await super().look(name)
+            await asyncio.sleep(0.05)
+            return found
+
+    shelf = Slow()
+
+    async def work(renditions: Renditions, _: Shelf) -> None:
+        early = asyncio.create_task(renditions.restore(KEY))
+        await shelf.asked.wait()
+        await shelf.put(name(), TEAL)
+        assert await renditions.restore(KEY, anew=True)
+        assert not await early
 
     within(work, shelf)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from weakref import WeakValueDictionary
 
+import cachetools
+
 from proxy import grammar, keys, problems
 from proxy.access import Access
 from proxy.answers import Answer, Asker, Look, State, Unchanged
@@ -26,6 +28,7 @@ from proxy.request import Asked, Defaults, Delivery, Request, as_drawn, departur
 
 # For the rendition of a picture that was made just before its asker would have left.
 _LEAST_PATIENCE = 1.0
+_URLS_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Seeded:
         self._making = making
         self._rates = rates
         self._clock = clock
+        # The keys of URLs that a face which draws the nearest need not look for a binding of their own.
+        self._plain: cachetools.LRUCache[str, None] = cachetools.LRUCache(_URLS_REMEMBERED)
         # Locks live for as long as somebody holds or awaits them.
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -121,16 +126,17 @@ class Seeded:
 
         Where that is not as asked the URL has a binding of its own, and is the request as drawn.
         """
-        key = keys.nearest_key(asked)
-        bound_before = await self._bindings.of(key)
+        plain, key = keys.as_asked_key(asked), keys.nearest_key(asked)
+        bound_before = None if plain in self._plain else await self._bindings.of(key)
         if bound_before is not None:
             return Order(key, as_drawn(asked, bound_before.resolved), bound_before, new=False)
         # Older versions bound such a URL as it was asked.
-        if (known := await self._known(asked)) is not None:
-            return known
-        resolved = resolve(asked, self._rules.defaults, nearest=True)
-        if not departures(asked, resolved):
-            return self._new(asked)
+        known = await self._known(asked)
+        resolved = known.bound.resolved if known else resolve(asked, self._rules.defaults, nearest=True)
+        if known or not departures(asked, resolved):
+            # It has no binding of its own, and gets none: from now on memory alone can tell.
+            self._plain[plain] = None
+            return known or self._new(asked)
         drawn = as_drawn(asked, resolved)
         order = await self._known(drawn) or self._new(drawn)
         return replace(order, key=key, new=True)

@@ -114,6 +114,13 @@ class Spool:
             await self._folder.remove(content_key)
         self._forget(content_key)
 
+    async def drop_made_before(self, content_key: str, moment: float) -> None:
+        """Gives up an entry that was made before a purge; `moment` in Unix seconds."""
+        paid = await self.get(content_key)
+        # Made times are whole seconds: of the same one, it may have been made after the purge.
+        if paid is not None and paid.made_at < int(moment):
+            await self.drop(content_key)
+
     async def set_aside(self, content_key: str) -> None:
         """Gives up an entry that nothing can be made of. Its file stays, for the operator to look at."""
         with contextlib.suppress(StoreUnknown), self._watched():

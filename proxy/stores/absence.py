@@ -27,6 +27,11 @@ class RememberedAbsence:
         self._store = store
         self._patience = patience
         self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
+        # Of lists, those that were empty, by folder and key; and how often anything was doubted or written since.
+        self._empty: cachetools.TTLCache[tuple[Folder, str], None] = cachetools.TTLCache(
+            REMEMBERED_NAMES, REMEMBERED_SECONDS
+        )
+        self._doubts = 0
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
 
     async def get(self, name: Name) -> Record | None:
@@ -36,7 +41,13 @@ class RememberedAbsence:
         return await self._looked_up(name, self._store.look)
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
-        return await self._answered(self._store.names(folder, leaf))
+        if (folder, leaf) in self._empty:
+            return ()
+        began = self._doubts
+        names = await self._answered(self._store.names(folder, leaf))
+        if not names and began == self._doubts:
+            self._empty[folder, leaf] = None
+        return names
 
     async def delete(self, name: Name) -> None:
         await self._store.delete(name)
@@ -72,6 +83,8 @@ class RememberedAbsence:
     def _may_be_there(self, name: Name) -> None:
         self._written[name] = None
         self._absent.pop(name, None)
+        self._doubts += 1
+        self._empty.pop((name.folder, name.leaf.partition(".")[0]), None)
 
     async def close(self) -> None:
         await self._store.close()

@@ -1,5 +1,7 @@
 """Memory: the pictures most recently asked for, weighed in bytes."""
 
+from collections.abc import Callable
+
 import cachetools
 
 from proxy.caching import Rendition
@@ -28,12 +30,13 @@ class Memory:
 
     def drop(self, content_key: str) -> None:
         """Forgets a picture in every variant."""
-        for key in [key for key in self._renditions if key[0] == content_key]:
-            del self._renditions[key]
+        for variant in tuple(self._renditions.variants.get(content_key, ())):
+            del self._renditions[content_key, variant]
 
     def held(self, content_key: str) -> dict[str, Rendition]:
-        """What is held of one picture, by variant. Looks at everything: for what is rare."""
-        return {key[1]: rendition for key, rendition in self._renditions.items() if key[0] == content_key}
+        """What is held of one picture, by variant."""
+        variants = tuple(self._renditions.variants.get(content_key, ()))
+        return {variant: self._renditions[content_key, variant] for variant in variants}
 
     @property
     def bytes(self) -> int:
@@ -47,9 +50,23 @@ class Memory:
 
 
 class _Weighed(cachetools.LRUCache[tuple[str, str], Rendition]):
-    """Counts what it drops to make room."""
+    """Counts what it drops to make room, and knows the variants of each picture."""
 
     evictions = 0
+
+    def __init__(self, maxsize: int, getsizeof: Callable[[Rendition], float]) -> None:
+        super().__init__(maxsize, getsizeof)
+        self.variants: dict[str, set[str]] = {}
+
+    def __setitem__(self, key: tuple[str, str], rendition: Rendition) -> None:
+        super().__setitem__(key, rendition)
+        self.variants.setdefault(key[0], set()).add(key[1])
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        super().__delitem__(key)
+        self.variants[key[0]].discard(key[1])
+        if not self.variants[key[0]]:
+            del self.variants[key[0]]
 
     def popitem(self) -> tuple[tuple[str, str], Rendition]:
         self.evictions += 1

@@ -1,4 +1,5 @@
-"""Which connection is closed when there are too many: the one that waits longest, and never one that is answered."""
+"""Which connection is closed when there are too many: the one that waits or does not read longest, and never one that
+is answered and reads."""
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,10 @@ from proxy.connections import Bounds, Connections
 TRUSTED = TrustedProxies.parse("10.0.0.0/8")
 A, B, C = (peer(f"192.0.2.{number}", TRUSTED) for number in (1, 2, 3))
 PROXY = peer("10.0.0.1", TRUSTED)
+
+FULL = [("open", 1, A), ("open", 2, B), ("open", 3, C), ("open", 4, PROXY)]
+# All have asked, and nobody has read the answer.
+UNREAD = [*FULL, *((what, number, None) for number in (1, 2, 3, 4) for what in ("answers", "unread", "waits"))]
 
 # What happens in turn (`open` with its peer), and what is closed for the last one.
 CASES: list[tuple[str, list[tuple[str, int, Client | None]], tuple[int, str] | None]] = [
@@ -58,13 +63,72 @@ CASES: list[tuple[str, list[tuple[str, int, Client | None]], tuple[int, str] | N
         ],
         (5, "refused"),
     ),
+    ("of unread answers the one that is unread longest goes", [*UNREAD, ("open", 5, B)], (1, "bound")),
+    (
+        "what is unread is not done with, also where the next request is being answered",
+        [*UNREAD, *(("answers", number, None) for number in (1, 2, 3, 4)), ("open", 5, B)],
+        (1, "bound"),
+    ),
+    (
+        "also where more of the answer is to follow",
+        [*FULL, *((what, number, None) for number in (1, 2, 3, 4) for what in ("answers", "unread")), ("open", 5, B)],
+        (1, "bound"),
+    ),
+    (
+        "who has read what is there and gets more stays",
+        [*UNREAD, ("answers", 1, A), ("read", 1, A), ("open", 5, B)],
+        (2, "bound"),
+    ),
+    ("who has read everything waits anew", [*UNREAD, ("read", 1, A), ("open", 5, B)], (2, "bound")),
+    (
+        "who has read everything is behind those that do not read",
+        [*UNREAD, ("read", 1, A), ("unread", 2, B), ("gone", 2, B), ("open", 5, B), ("answers", 5, B), ("open", 6, A)],
+        (3, "bound"),
+    ),
+    (
+        "one that waits longer than others do not read goes first",
+        [*FULL, ("answers", 2, B), ("unread", 2, B), ("waits", 2, B), ("open", 5, B)],
+        (1, "bound"),
+    ),
+    (
+        "one that has just come and is about to ask outlives an unread answer",
+        [*UNREAD, ("gone", 4, PROXY), ("open", 5, A), ("open", 6, B)],
+        (1, "bound"),
+    ),
+    (
+        "of unread answers those of the peer with most go first",
+        [
+            *(*UNREAD, ("gone", 4, PROXY), ("open", 5, C)),
+            *(("answers", 5, C), ("unread", 5, C), ("waits", 5, C), ("open", 6, A)),
+        ],
+        (3, "bound"),
+    ),
+    (
+        "a trusted proxy carries many clients, and its unread answers go last",
+        [("open", number, PROXY) for number in (1, 2, 3)]
+        + [("open", 4, A), *((what, number, None) for number in (1, 2, 3, 4) for what in ("answers", "unread"))]
+        + [("open", 5, B)],
+        (4, "bound"),
+    ),
+    (
+        "of a peer that has half its own unread answer goes",
+        [("open", 1, A), ("open", 2, B), ("open", 3, B)]
+        + [(what, number, None) for number in (1, 2, 3) for what in ("answers", "unread", "waits")]
+        + [("open", 4, B)],
+        (2, "peer_bound"),
+    ),
+    (
+        "one that was closed makes no room twice",
+        [*UNREAD, ("open", 5, B), ("gone", 1, A), ("waits", 1, A), ("read", 1, A), ("open", 6, A)],
+        (2, "bound"),
+    ),
 ]
 
 
 def happens(connections: Connections[int], what: str, number: int, whose: Client | None) -> tuple[int, str] | None:
     if what == "open":
         return connections.opened(number, whose)
-    {"answers": connections.answers, "waits": connections.waits, "gone": connections.gone}[what](number)
+    getattr(connections, what)(number)
     return None
 
 
@@ -85,25 +149,28 @@ def test_the_bounds_leave_descriptors_for_everything_else(descriptors: int, most
     assert Bounds.within(descriptors) == Bounds(most, each)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["open", "answers", "waits", "gone"]), st.integers(0, 9)), max_size=80))
-def test_there_are_never_more_than_the_bounds_where_what_is_closed_goes(events: list[tuple[str, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["open", "answers", "waits", "unread", "read", "gone"]), st.integers(0, 9)),
+        max_size=80,
+    )
+)
+def test_there_are_never_more_than_the_bounds(events: list[tuple[str, int]]) -> None:
     connections: Connections[int] = Connections(Bounds(4, 2))
-    there, answered = set[int](), set[int]()
+    there, answered, unread = set[int](), set[int](), set[int]()
+    of = {"answers": answered.add, "waits": answered.discard, "unread": unread.add, "read": unread.discard}
     for number, (what, which) in enumerate(events):
         if what == "open":
             there.add(number)
             closed = connections.opened(number, (A, B, C, PROXY)[which % 4])
             if closed is not None:
-                assert closed[0] not in answered
-                assert closed[0] in there
-                connections.gone(closed[0])
-                there.discard(closed[0])
+                assert closed[0] not in answered - unread
+                assert (closed[0] == number) == (closed[1] == "refused")
+                there.remove(closed[0])
         elif there:
             one = sorted(there)[which % len(there)]
             happens(connections, what, one, None)
-            (answered.add if what == "answers" else answered.discard)(one)
-            if what == "gone":
-                there.discard(one)
+            of.get(what, there.discard)(one)
         assert len(connections) == len(there) <= 4
 
 

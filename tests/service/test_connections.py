@@ -13,9 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from proxy import server
+from proxy.descriptors import Abortable, BoundedConnections
 from proxy.heads import GuardedHeads
 from proxy.server import bound_socket
 from tests.running import Promptcdn
+from tests.waiting import eventually
 
 SIZE = 8_000_000
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -33,7 +35,31 @@ async def names_of_headers(scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def asked(app: ASGIApp, client: Callable[[socket.socket], Awaitable[None]]) -> None:
+class Told(BoundedConnections):
+    """Remembers how much was unread when it was told so, how many answers were done with, and read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[int] = []
+        self.done = self.read_up = 0
+
+    def unread(self, connection: Abortable) -> None:
+        super().unread(connection)
+        assert isinstance(connection, GuardedHeads)
+        self.left.append(connection.transport.get_write_buffer_size())
+
+    def read(self, connection: Abortable) -> None:
+        super().read(connection)
+        self.read_up += 1
+
+    def waits(self, connection: Abortable) -> None:
+        super().waits(connection)
+        self.done += 1
+
+
+def asked(
+    app: ASGIApp, client: Callable[[socket.socket], Awaitable[None]], connections: BoundedConnections | None = None
+) -> None:
     """Runs `client` on a connection to our protocol around `app`, both in one event loop of this process."""
 
     async def both() -> None:
@@ -41,7 +67,9 @@ def asked(app: ASGIApp, client: Callable[[socket.socket], Awaitable[None]]) -> N
         config = uvicorn.Config(app, log_config=None, lifespan="off", date_header=False)
         state = ServerState()
         bound = bound_socket("127.0.0.1", 0)
-        async with await loop.create_server(lambda: GuardedHeads(config, state, {}), sock=bound):
+        async with await loop.create_server(
+            lambda: GuardedHeads(config, state, {}, connections=connections), sock=bound
+        ):
             with socket.create_connection(bound.getsockname()) as connection:
                 connection.setblocking(False)
                 await client(connection)
@@ -82,6 +110,28 @@ def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> No
         assert time.monotonic() - began > 2
 
     asked(large, reads_slowly)
+
+
+def test_an_answer_is_unread_however_little_is_left_of_it_until_all_is_read() -> None:
+    told = Told()
+
+    async def small(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000")]})
+        await send({"type": "http.response.body", "body": bytes(20_000)})
+
+    async def client(connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while not told.left:
+            told.done = 0
+            await loop.sock_sendall(connection, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await eventually(lambda: told.done == 1)
+        assert 0 < told.left[0] < 21_000
+        assert told.read_up == 0
+        await loop.sock_sendall(connection, REQUEST)
+        assert await received(connection) > 20_000
+        assert told.read_up >= 1
+
+    asked(small, client, told)
 
 
 def test_trailers_are_no_headers() -> None:

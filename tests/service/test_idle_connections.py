@@ -1,4 +1,5 @@
-"""Connections that ask for nothing, more than the process may have files: readers are let in all the same."""
+"""Connections that ask for nothing, or do not read what they asked for, more than the process may have files: readers
+are let in all the same."""
 
 import contextlib
 import re
@@ -20,6 +21,9 @@ FILES = 256
 MOST, EACH = 128, 64
 SMALL = {"PROMPTCDN_SIZE": "256x256"}
 HIT = "/?prompt=a+hit&seed=1"
+CLOSED = 'promptcdn_connections_closed_total{reason="bound"}'
+# Much more than the kernel's buffers hold of it for a client.
+LARGE = "/i.png?prompt=a+lighthouse&seed=7&width=1536&height=1536"
 
 
 class FewFiles(Promptcdn):
@@ -72,6 +76,40 @@ class Idle:
             connection.close()
 
 
+ASKED = {
+    "and keep their connections": f"GET {LARGE} HTTP/1.1\r\nHost: h\r\n\r\n",
+    "on their last request": f"GET {LARGE} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    "and ask for more": f"GET {LARGE} HTTP/1.1\r\nHost: h\r\n\r\n" * 3,
+}
+
+
+class Unread:
+    """Opens connections from eight addresses, each of which asks and reads nothing of the answer."""
+
+    def __init__(self, service: Promptcdn, asked: str) -> None:
+        self._place = place(service)
+        self._asked = asked.encode()
+        self._opened = contextlib.ExitStack()
+        self._count = 0
+
+    def __enter__(self) -> "Unread":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def open(self, count: int) -> None:
+        for _ in range(count):
+            connection = self._opened.enter_context(socket.socket())
+            connection.settimeout(10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.bind((f"127.0.0.{2 + self._count % 8}", 0))
+            self._count += 1
+            with contextlib.suppress(ConnectionError):
+                connection.connect(self._place)
+                connection.sendall(self._asked)
+
+
 def failed(shots: list[Shot]) -> list[Shot]:
     return [shot for shot in shots if shot.reply is None or shot.reply.status != 200]
 
@@ -121,6 +159,51 @@ def test_a_connection_that_is_answered_outlives_those_that_ask_for_nothing(servi
     assert f"content-length: {len(body)}".encode() in head.lower()
 
 
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_readers_are_let_in_while_hundreds_of_clients_do_not_read(service: Promptcdn, asked: str) -> None:
+    assert len(service.get(LARGE).content) > 500_000
+    most = files = 0
+
+    def enough_were_closed() -> bool:
+        nonlocal most, files
+        counted = samples(service.get("/metrics"))
+        most = max(most, int(counted["promptcdn_connections"]))
+        files = max(files, len(list(Path(f"/proc/{service.process.pid}/fd").iterdir())))
+        return counted[CLOSED] > 200
+
+    with (
+        Unread(service, asked) as clients,
+        Stream(service.url, repeat(HIT), 50) as hits,
+        Stream(service.url, repeat("/healthz"), 10) as probes,
+    ):
+        clients.open(400)
+        until(enough_were_closed, 60)
+        hits.wait_for(100)
+        probes.wait_for(20)
+
+    assert failed(hits.shots) == failed(probes.shots) == []
+    assert most == MOST
+    assert files < MOST + 50  # what is no connection has some dozens
+    log = (service.folder / "log").read_text()
+    assert "Too many open files" not in log
+    assert "Traceback" not in log
+
+
+def test_a_slow_reader_outlives_a_crowd_that_does_not_read(service: Promptcdn) -> None:
+    size = len(service.get(LARGE).content)
+    with Unread(service, ASKED["and keep their connections"]) as clients, socket.socket() as slow:
+        slow.settimeout(30)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(place(service))
+        slow.sendall(ASKED["on their last request"].encode())
+        came = slow.recv(1024)
+        clients.open(400)
+        until(lambda: samples(service.get("/metrics"))[CLOSED] > 200, 60)
+        came += b"".join(iter(lambda: slow.recv(65536), b""))
+
+    assert len(came.partition(b"\r\n\r\n")[2]) == size
+
+
 def test_who_is_not_an_address_of_a_trusted_proxy_has_half_and_a_proxy_all(tmp_path: Path) -> None:
     settings = {**SMALL, "PROMPTCDN_TRUSTED_PROXIES": "127.0.0.1"}
     with (
@@ -133,7 +216,7 @@ def test_who_is_not_an_address_of_a_trusted_proxy_has_half_and_a_proxy_all(tmp_p
         counted = samples(service.get("/metrics"))
 
     assert EACH < counted["promptcdn_connections"] <= MOST
-    assert counted['promptcdn_connections_closed_total{reason="bound"}'] >= 20
+    assert counted[CLOSED] >= 20
     assert counted['promptcdn_connections_closed_total{reason="peer_bound"}'] == 0
 
 

@@ -150,6 +150,25 @@ def test_a_purge_makes_the_picture_anew_as_it_was_bound(two: Two) -> None:
     assert len(two.upstream.ledger.calls()) == 2
 
 
+def test_what_was_lost_is_shown_by_no_process_once_another_one_shows_the_new_picture(tmp_path: Path) -> None:
+    with ExitStack() as opened:
+        two = Two(opened, tmp_path, "disk")
+        one, other = two.services
+        before = {service.get(FACES[0]).content for service in two.services}
+        assert len(before) == 1
+        for folder in ("masters", "renditions"):
+            for path in (tmp_path / "store" / folder).glob("*/*/*"):
+                path.unlink()
+
+        # Without memory of its own: a process that was started since.
+        fresh = opened.enter_context(Promptcdn(tmp_path / "fresh", **two.settings))
+        new = fresh.get(FACES[0]).content
+
+        assert new not in before
+        assert {service.get(FACES[0]).content for service in (one, other)} == {new}
+        assert len(two.upstream.ledger.calls()) == 2
+
+
 def test_rebind_lets_a_url_follow_the_defaults_of_today(two: Two) -> None:
     two.warmed()
     key = two.key()

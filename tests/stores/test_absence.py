@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from proxy.problems import StoreUnknown
-from proxy.stores import absence
+from proxy.stores import Folder, Name, absence
 from proxy.stores.absence import RememberedAbsence
 from tests.doubles import KEY, Shelf, name, record
 
@@ -154,5 +154,28 @@ def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
         shelf.open.set()
         assert await look is None
         assert await store.get(name()) == record()
+
+    asyncio.run(work())
+
+
+def test_a_list_that_was_empty_is_asked_for_once_until_something_is_written_or_doubted() -> None:
+    async def work() -> None:
+        shelf, listed = Shelf(), 0
+
+        class Counting(Shelf):
+            async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+                nonlocal listed
+                listed += 1
+                return await shelf.names(folder, leaf)
+
+        store = RememberedAbsence(Counting())
+        for _ in range(3):
+            assert await store.names("renditions", KEY) == ()
+        assert listed == 1
+        store.doubt(KEY)
+        await shelf.put(Name("renditions", f"{KEY}.webp"), record())
+        for _ in range(3):
+            assert len(await store.names("renditions", KEY)) == 1
+        assert listed == 4
 
     asyncio.run(work())

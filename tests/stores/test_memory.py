@@ -76,3 +76,27 @@ def test_a_memory_of_size_zero_remembers_nothing() -> None:
 
     assert memory.get(A, "webp") is None
     assert memory.bytes == 0
+
+
+def test_a_look_at_what_is_held_of_one_picture_keeps_the_order_of_all_others() -> None:
+    memory = Memory(3 * (1000 + OVERHEAD))
+    for key in (A, B, C):
+        memory.put("webp", rendition(key))
+    memory.get(A, "webp")
+
+    assert memory.held(C) == {"webp": rendition(C)}
+    memory.put("webp", rendition("d" * 64))
+
+    assert memory.get(B, "webp") is None
+    assert memory.get(A, "webp") == rendition(A)
+
+
+def test_what_left_memory_is_not_held() -> None:
+    memory = Memory(2 * (1000 + OVERHEAD))
+    for variant in ("webp", "png", "jpeg"):
+        memory.put(variant, rendition(A))
+
+    assert set(memory.held(A)) == {"png", "jpeg"}
+    memory.drop(A)
+    assert memory.held(A) == {}
+    assert memory.bytes == 0

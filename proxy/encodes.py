@@ -1,0 +1,81 @@
+"""One encode: a variant of a master, stored where it is worth keeping, and tied to that very master."""
+
+from collections.abc import Awaitable, Callable
+
+from proxy import pictures
+from proxy.caching import Rendition
+from proxy.forgetting import Forgotten
+from proxy.observer import Observer
+from proxy.problems import StoreUnknown
+from proxy.sizing import Variant
+from proxy.spool import Spool
+from proxy.stores import Lineage, Name, Record, Store
+
+_TRIES = 2
+
+
+class Encoder:
+    """Encodes masters. `in_thread` runs what takes time; `forgotten` says which pictures were purged meanwhile."""
+
+    def __init__(
+        self,
+        store: Store,
+        spool: Spool,
+        forgotten: Forgotten,
+        in_thread: Callable[[Callable[[], bytes]], Awaitable[bytes]],
+        observer: Observer,
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._forgotten = forgotten
+        self._in_thread = in_thread
+        self._observer = observer
+
+    async def encoded(self, content_key: str, made: Variant, master: Record, since: int) -> Rendition | None:
+        """A variant of `master`; if it is kept, what another encoder stored before is what is served.
+
+        `None` where the picture was purged after `since`, when `master` was read: then nothing of it stays stored.
+        """
+        generator = str(master.resolved["generator"])
+        body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
+        lineage = Lineage(master.picture, remade=master.lineage.remade)
+        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
+        self._observer.encoded(record.media_type)
+        if self._forgotten.since(since, content_key):
+            return None
+        if self._spool.holds(content_key):
+            return as_sent(content_key, record, stored=False)
+        if not made.kept:
+            return as_sent(content_key, record)
+        try:
+            winner = await self._stored(rendition_name(content_key, made), record, master)
+        except StoreUnknown:
+            return as_sent(content_key, record, stored=False)
+        if self._forgotten.since(since, content_key):
+            await self._store.delete(rendition_name(content_key, made))
+            return None
+        return as_sent(content_key, winner)
+
+    async def _stored(self, name: Name, record: Record, master: Record) -> Record:
+        """What is stored from now on: `record`, or what another encoder made of the same master.
+
+        1: a process that is slow reads a master. 2: that master is lost, and made anew. 3: the slow one stores what it
+        made of the first: whoever meets that takes it away.
+        """
+        for _ in range(_TRIES):
+            winner = await self._store.put(name, record)
+            if winner.header.is_made_of(master.header):
+                return winner
+            await self._store.delete(name)
+        return record
+
+
+def as_sent(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
+    """A record as the rendition that is answered."""
+    picture, remade = record.picture, record.lineage.remade
+    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, remade)
+
+
+def rendition_name(content_key: str, made: Variant) -> Name:
+    """Where a variant is stored."""
+    return Name("renditions", f"{content_key}.{made.label}")
