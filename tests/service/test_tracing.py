@@ -15,7 +15,7 @@ sys.modules["opentelemetry"] = None
 import os
 from promptcdn.telemetry.tracing import Tracing
 with Tracing.of(os.environ).room("a"):
-    from proxy import cli, server
+    from promptcdn import cli, server
 """
 
 

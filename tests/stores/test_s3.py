@@ -91,6 +91,36 @@ def test_a_corrupt_object_is_set_aside_and_may_be_written_anew() -> None:
 
 
 @pytest.mark.usefixtures("service")
+def test_a_corrupt_object_is_set_aside_also_by_a_thread_that_never_wrote() -> None:
+    """A service opens its bucket in the main thread, and reads in others."""
+    bucket = Bucket.parse(fresh("corrupt-elsewhere"))
+    Bucket.parse(fresh("corrupt-elsewhere")).write_new(NAME.path, b"not what was written")
+    bucket.open()
+
+    async def work() -> None:
+        store = S3Store(bucket)
+        try:
+            assert await store.get(NAME) is None
+            assert store.corrupt == 1
+        finally:
+            await store.close()
+
+    asyncio.run(work())
+
+
+def test_what_one_write_is_conditioned_on_does_not_stay_for_the_next_request_of_its_thread() -> None:
+    with unconditional("google") as service, reached(service.environment):
+        bucket = Bucket.parse(URL)
+        assert bucket.open() is WriteOnce.GENERATION
+        assert bucket._client is not None
+        place: Any = {"Bucket": BUCKET, "Key": "there"}
+        for body in (b"first", b"second"):
+            bucket._client.put_object(**place, Body=body)
+
+        assert bucket._client.get_object(**place)["Body"].read() == b"second"
+
+
+@pytest.mark.usefixtures("service")
 def test_a_large_picture_passes() -> None:
     body = os.urandom(8_000_000)
 

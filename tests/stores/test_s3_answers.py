@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from promptcdn.problems import StoreUnknown
-from promptcdn.stores import Name, Record, encoded
+from promptcdn.stores import Name, Record, encoded, s3_answers
 from promptcdn.stores.buckets import Bucket, WriteOnce
 from promptcdn.stores.s3 import S3Store
 from tests.support.buckets import BUCKET, PAGES, Ingress, Page, Service, ingress, moto, reached
@@ -223,6 +223,48 @@ def test_what_was_made_anew_while_it_was_set_aside_stays(
         assert await store.get(NAME) == PICTURE
 
     with_store(url, work)
+
+
+def test_an_object_that_is_stored_anew_right_behind_a_delete_is_no_failure_of_the_delete(
+    way: Ingress, url: str
+) -> None:
+    """As where a reader encodes a rendition while it is purged."""
+
+    async def work(store: S3Store) -> None:
+        bucket, done = Bucket.parse(url), list[str]()
+
+        def anew(method: str, path: str) -> None:
+            """Before whatever follows the delete, which moto has answered by then."""
+            if not done and method == "GET" and NAME.leaf in path and "DELETE" in [seen for seen, _ in way.asked]:
+                done.append(path)
+                assert bucket.write_new(NAME.path, encoded(PICTURE))
+
+        bucket.open()
+        await store.put(NAME, PICTURE)
+        del way.asked[:]
+        way.before = anew
+        await store.delete(NAME)
+        await store.get(NAME)
+        assert done
+
+    with_store(url, work)
+
+
+DELETIONS = [
+    ({"HTTPStatusCode": 204, "RequestId": "4442587FB7D0A2F9", "HTTPHeaders": {}}, True),
+    ({"HTTPStatusCode": 204, "HTTPHeaders": {"x-guploader-uploadid": "ABg5-Ux"}}, True),
+    ({"HTTPStatusCode": 204, "HTTPHeaders": {}}, False),
+    ({"HTTPStatusCode": 200, "RequestId": "4442587FB7D0A2F9", "HTTPHeaders": {}}, False),
+    ({}, False),
+]
+
+
+@pytest.mark.parametrize(("metadata", "expected"), DELETIONS)
+def test_a_deletion_is_a_204_in_which_the_service_names_the_request(
+    metadata: dict[str, Any], *, expected: bool
+) -> None:
+    assert s3_answers.is_deletion({"ResponseMetadata": metadata}) is expected
+    assert not s3_answers.is_deletion(None)
 
 
 def test_a_write_whose_etag_is_no_digest_is_looked_at(way: Ingress, url: str) -> None:

@@ -121,11 +121,15 @@ class Bucket:
             return self._delete_same(client, key, etag)
 
     def delete(self, key: str) -> None:
-        """Takes an object away, where there is one, and looks whether it is gone: any page may answer 200."""
+        """Takes an object away, where there is one.
+
+        Any page may answer 204, so where the answer has no id of S3, a look tells whether the object is gone. Where it
+        has one, no look follows: what is there by then may be an object that somebody stored anew.
+        """
         client, _ = self._opened()
         with _as_unknown():
-            self._unless_changed(lambda: client.delete_object(Bucket=self._name, Key=self._prefix + key))
-            if self._object(client, key, 1) is not None:
+            answer = self._unless_changed(lambda: client.delete_object(Bucket=self._name, Key=self._prefix + key))
+            if not s3_answers.is_deletion(answer) and self._object(client, key, 1) is not None:
                 raise StoreUnknown("the bucket still has what it was told to delete")
 
     def listed(self, below: str = "") -> Iterator[tuple[str, int]]:
@@ -177,7 +181,8 @@ class Bucket:
 
     def _with_googles_header(self, request: Any, **_: object) -> None:
         """boto3 has no argument for it, and it must be there before the request is signed."""
-        if self._writing.way is WriteOnce.GENERATION:
+        # Set by this thread's conditional write. Other writes, like the probe of a delete, have no way.
+        if getattr(self._writing, "way", None) is WriteOnce.GENERATION:
             request.headers["x-goog-if-generation-match"] = "0"
 
     def _require_rights(self, client: "S3Client") -> None:
@@ -251,6 +256,8 @@ class Bucket:
             if status == 304 or (status in (409, 412) and s3_answers.code(error)):
                 return status
             raise
+        finally:
+            self._writing.way = None
         if s3_answers.is_etag_of(data, answer) or self._is_stored(client, key, data):
             return 200
         if way is WriteOnce.LOOK_FIRST:  # another wrote at the same moment

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnknown
@@ -22,15 +22,15 @@ from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record, permissions
 from promptcdn.stores.identity import Known, objection
 
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
 log = logging.getLogger("promptcdn")
 
 # How often a store that was not the right one is looked at again, and how long the start waits for a first look.
 _LOOKS_APART = 1.0
 _START_SECONDS = 1.0
 _REDIS_KEY = "promptcdn:store"
+# Both give what Redis has afterwards.
+_SET = "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]"
+_SET_NEW = "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])"
 
 # For everybody. What the operator is to do, the log and `doctor` say.
 _STRANGE = (
@@ -38,6 +38,14 @@ _STRANGE = (
 )
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of telling an id: what Redis has from now on, empty where that is not known, and who was not told."""
+
+    shared: str
+    untold: str
 
 
 class StoreIds:
@@ -48,6 +56,8 @@ class StoreIds:
         self._setting = setting
         self._file = data_dir / "store-id"
         self._connection = connection
+        # A data folder that hangs must hold up neither the loop nor its default threads.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-id")
 
     @property
     def shared(self) -> bool:
@@ -58,32 +68,48 @@ class StoreIds:
         """What each of them says."""
         own, unread = "", ""
         try:
-            own = self._file.read_text("ascii").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            pass
+            own = await self._in_thread(self._read)
         except (OSError, UnicodeError):
             unread = "the data folder does not say"
         shared = ""
         if self._connection is not None:
             try:
-                shared = str(await self._connection.call(_told) or "")
+                shared = str(await self._connection.call(lambda redis: redis.get(_REDIS_KEY)) or "")
             except RedisDown:
                 unread = "Redis does not say"
         return Known(self._setting, shared, own, unread)
 
-    async def remember(self, store_id: str) -> str:
-        """Tells the data folder and Redis. Which of them could not be told; empty where both were."""
-        untold = []
-        try:
-            self._write(store_id)
-        except OSError as error:
-            untold.append(f"the data folder ({error.strerror})")
-        if self._connection is not None:
+    async def tell(self, store_id: str, known: Known, *, replace: bool) -> Told:
+        """Tells Redis and the data folder, as far as they do not know it by `known`.
+
+        Another id in Redis is replaced only where the operator said so; otherwise nothing is told to the data folder
+        either.
+        """
+        untold, shared = [], known.shared
+        if self._connection is not None and shared != store_id:
             try:
-                await self._connection.call(lambda redis: redis.set(_REDIS_KEY, store_id))
+                shared = await self._connection.script(_SET if replace else _SET_NEW, [_REDIS_KEY], store_id)
             except RedisDown as down:
+                shared = ""
                 untold.append(str(down))
-        return ", ".join(untold)
+        if known.own != store_id and shared in ("", store_id):
+            try:
+                await self._in_thread(lambda: self._write(store_id))
+            except OSError as error:
+                untold.append(f"the data folder ({error.strerror})")
+        return Told(shared, ", ".join(untold))
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _read(self) -> str:
+        try:
+            return self._file.read_text("ascii").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
 
     def _write(self, store_id: str) -> None:
         """A whole file or the one before; nobody else's to read."""
@@ -98,10 +124,6 @@ class StoreIds:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-
-
-def _told(redis: "Redis") -> Awaitable[Any]:
-    return redis.get(_REDIS_KEY)
 
 
 @dataclass(frozen=True)
@@ -125,17 +147,26 @@ class KnownStore:
         self._right = False
         self._objected = ""
         self._keeps = False
+        self._untold = ""
+        # Whether Redis may know of another store: it did not answer when it was to be told of this one.
+        self._unshared = False
+        self._watch: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
         self._last = _Look(float("-inf"))
         # Of its own: whatever else is slow, this is what an answer waits for last.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="identity")
 
     async def start(self) -> None:
-        """Sees which store this is, and remembers it. One that is new gets an id; one that is silent is seen later."""
+        """Sees which store this is, and remembers it. One that is new gets an id; one that is silent is seen later.
+
+        Until `close` a store that is not known to be the right one is looked at each second, whether or not somebody
+        asks it for something: `listed` does not look by itself.
+        """
         self._keeps = True
         with suppress(StoreUnknown, TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
                 await self.see()
+        self._watch = asyncio.create_task(self._keep_watching())
 
     async def see(self) -> None:
         """Raises `StoreUnknown` where this is not the store that is known. Writes nothing before `start`."""
@@ -146,8 +177,9 @@ class KnownStore:
         found = await self._in_thread(self._store.identity)
         if found is None:
             found = await self._in_thread(self._store.identify)
-        if untold := await self._ids.remember(found):
-            raise StoreUnknown(f"its id {found} could not be remembered: {untold}")
+        told = await self._ids.tell(found, Known(), replace=True)
+        if told.untold:
+            raise StoreUnknown(f"its id {found} could not be remembered: {told.untold}")
         return found
 
     @property
@@ -164,10 +196,10 @@ class KnownStore:
         return await self._looked_up(folder, lambda: self._store.names(folder, leaf))
 
     async def put(self, name: Name, record: Record) -> Record:
-        """Looked at before, so that nothing is written into a strange store, and after, so that nothing is lost in
-        one that came in between."""
+        """Written only if the store was the right one a moment ago, and believed only once its id was seen after it:
+        nothing is lost in a store that came in between."""
         self._keeps = True
-        await self._require(time.monotonic() - self._trust)
+        await self._require(time.monotonic() - max(self._trust, _LOOKS_APART))
         winner = await self._store.put(name, record)
         await self._require(time.monotonic())
         return winner
@@ -198,8 +230,19 @@ class KnownStore:
         return (first, *others)
 
     async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         self._thread.shutdown()
+        self._ids.close()
         await self._store.close()
+
+    async def _keep_watching(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOKS_APART)
+            if not self._right:
+                with suppress(StoreUnknown):
+                    await self._require(time.monotonic() - _LOOKS_APART)
 
     async def _looked_up(self, folder: Folder, look_up: Callable[[], Awaitable[_T]]) -> _T:
         if not self._right:
@@ -225,7 +268,7 @@ class KnownStore:
 
     async def _see(self) -> None:
         found = await self._in_thread(self._store.identity)
-        if self._right and found is not None and found == self._id:
+        if self._right and found is not None and found == self._id and not self._unshared:
             return
         known = await self._ids.read()
         # Where a data folder is gone together with the store in it, this process still knows.
@@ -248,9 +291,16 @@ class KnownStore:
             log.warning("the store is the one that is known: new pictures are made again")
 
     async def _keep(self, found: str, known: Known) -> None:
-        told = known.own == found and (known.shared == found or not self._ids.shared)
-        if not told and (untold := await self._ids.remember(found)):
-            log.warning("the store's id %s is not remembered: %s", found, untold)
+        """Remembers the store. Raises `StoreUnknown` where Redis turns out to know of another one.
+
+        Redis may have been silent when it was read, and have another id by the time it is told of this one.
+        """
+        told = await self._ids.tell(found, known, replace=bool(known.setting))
+        self._object(objection(replace(known, shared=told.shared), found))
+        self._unshared = self._ids.shared and told.shared != found
+        if told.untold and told.untold != self._untold:
+            log.warning("the store's id %s is not remembered: %s", found, told.untold)
+        self._untold = told.untold
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -55,6 +55,17 @@ def is_etag_of(data: bytes, answer: Mapping[str, Any]) -> bool:
     return str(answer.get("ETag", "")).strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
+def is_deletion(answer: Mapping[str, Any] | None) -> bool:
+    """Whether the answer to a delete is S3's own 204: the service names the request by an id in a header.
+
+    botocore's `RequestId` is the header `x-amz-request-id`. Google's id has a name of its own
+    (https://cloud.google.com/storage/docs/xml-api/reference-headers).
+    """
+    said = (answer or {}).get("ResponseMetadata", {})
+    named = said.get("RequestId") or said.get("HTTPHeaders", {}).get("x-guploader-uploadid")
+    return bool(named) and said.get("HTTPStatusCode") == 204
+
+
 def require_list(page: Mapping[str, Any]) -> None:
     """Raises `StoreUnknown` where this is no page of a list: of an empty body botocore makes a list without entries."""
     if not page.get("Name") or "IsTruncated" not in page:
