@@ -16,7 +16,12 @@ from promptcdn.wiring import opened
 
 # Work by the file it is written in: whoever calls one of these functions is at it. The loop may only hand it over.
 DEEDS = {
-    "/promptcdn/pictures/": None,
+    "/promptcdn/pictures/__init__.py": None,
+    "/promptcdn/pictures/encoding.py": None,
+    "/promptcdn/pictures/files.py": None,
+    "/promptcdn/pictures/lettering/": None,
+    "/promptcdn/pictures/placeholders/drawing.py": None,
+    "/promptcdn/pictures/sheet.py": None,
     "/promptcdn/generators/sketch/drawing.py": None,
     "/promptcdn/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
     "/promptcdn/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
