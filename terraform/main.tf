@@ -21,11 +21,16 @@ locals {
       PROMPTCDN_TRUSTED_PROXIES = "169.254.0.0/16"
       PROMPTCDN_GRACE           = "8"
       PROMPTCDN_MEMORY          = "134217728"
+      PROMPTCDN_PUBLIC_URL      = var.public_url == "" ? local.given_url : var.public_url
     },
-    var.public_url == "" ? {} : { PROMPTCDN_PUBLIC_URL = var.public_url },
     var.stability_host == "" ? {} : { STABILITY_HOST = var.stability_host },
+    var.settings,
   )
+  # Known before the service is there: https://cloud.google.com/run/docs/triggering/https-request#deterministic
+  given_url = "https://${var.name}-${data.google_project.promptcdn.number}.${var.region}.run.app"
 }
+
+data "google_project" "promptcdn" {}
 
 resource "google_service_account" "promptcdn" {
   account_id   = var.name
@@ -52,7 +57,7 @@ resource "google_storage_hmac_key" "promptcdn" {
 
 resource "google_secret_manager_secret" "promptcdn" {
   for_each  = nonsensitive(toset(keys(local.secrets)))
-  secret_id = "${var.name}-${lower(replace(each.key, "_", "-"))}"
+  secret_id = "${var.name}-${lower(replace(trimprefix(each.key, "PROMPTCDN_"), "_", "-"))}"
   replication {
     auto {}
   }
@@ -83,7 +88,7 @@ resource "google_cloud_run_v2_service" "promptcdn" {
 
     scaling {
       min_instance_count = 0
-      max_instance_count = 1 # each instance counts its budget alone
+      max_instance_count = var.max_instances
     }
 
     containers {

@@ -56,7 +56,19 @@ variable "budget" {
 }
 
 variable "public_url" {
-  description = "Where people reach the service, for snippets. Empty: as they asked."
+  description = "Where people reach the service, for snippets, like https://pictures.example.org. Empty: the address that Cloud Run gives."
   type        = string
   default     = ""
+}
+
+variable "settings" {
+  description = "More settings of docs/settings.md, like { PROMPTCDN_ENGINE = \"...\" }. They go before those of this module."
+  type        = map(string)
+  default     = {}
+}
+
+variable "max_instances" {
+  description = "How many instances there may be. Each counts its budget alone, unless PROMPTCDN_REDIS_URL is in settings."
+  type        = number
+  default     = 1
 }

@@ -28,7 +28,17 @@ def known_names() -> set[str]:
 
 @pytest.mark.parametrize("name", REPLICAS)
 def test_every_setting_in_it_is_a_real_one(name: str) -> None:
-    assert set(SERVICES[name]["environment"]) <= known_names()
+    assert set(SERVICES[name]["environment"]) - {"S3_SECRET"} <= known_names()
+
+
+def test_any_setting_in_the_env_file_reaches_both_replicas() -> None:
+    services = compose(PROMPTCDN_ENGINE="one", PROMPTCDN_STORE="s3://elsewhere", AWS_SECRET_ACCESS_KEY="two")["services"]
+
+    for name in REPLICAS:
+        environment = services[name]["environment"]
+        assert environment["PROMPTCDN_ENGINE"] == "one"
+        assert environment["PROMPTCDN_STORE"] == "s3://elsewhere"
+        assert environment["AWS_SECRET_ACCESS_KEY"] == "two"
 
 
 def test_the_nginx_file_is_the_tested_one_but_for_the_replicas_names() -> None:

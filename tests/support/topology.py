@@ -30,13 +30,19 @@ Mapping = dict[str, Any]
 
 def compose(**said: str) -> Mapping:
     """The file with what `.env` would say, the needed secrets at least."""
-    secrets = {"S3_SECRET": "canary-aws", "PROMPTCDN_ADMIN_TOKEN": TOKEN}
-    filled: Mapping = _filled(yaml.safe_load((ROOT / "compose.yaml").read_text()), secrets | said)
+    values = {"S3_SECRET": "canary-aws", "PROMPTCDN_ADMIN_TOKEN": TOKEN} | said
+    filled: Mapping = _filled(yaml.safe_load((ROOT / "compose.yaml").read_text()), values)
+    for service in filled["services"].values():
+        if service.get("env_file") == [{"path": ".env", "required": False}]:
+            service["environment"] = values | service["environment"]
     return filled
 
 
 def _filled(part: Any, said: dict[str, str]) -> Any:
-    """`${NAME:-default}` and `${NAME:?complaint}` as docker compose fills them in: after the file was read."""
+    """`${NAME:-default}` and `${NAME:?complaint}` as docker compose fills them in: after the file was read.
+
+    A default may be of the same form: the innermost is filled in first.
+    """
     if isinstance(part, dict):
         return {name: _filled(value, said) for name, value in part.items()}
     if isinstance(part, list):
@@ -49,7 +55,9 @@ def _filled(part: Any, said: dict[str, str]) -> Any:
         assert said.get(name) or operator == ":-", f"{name}: {text}"
         return said.get(name) or text
 
-    return re.sub(r"\$\{(\w+)(:[-?])([^}]*)\}", value, part)
+    while (filled := re.sub(r"\$\{(\w+)(:[-?])([^${}]*)\}", value, part)) != part:
+        part = filled
+    return part
 
 
 @contextlib.contextmanager
