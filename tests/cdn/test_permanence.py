@@ -16,7 +16,8 @@ from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import Condition
 from promptcdn.url import parse as grammar
-from promptcdn.url.request import Defaults, Delivery, Resolved
+from promptcdn.url.request import Delivery, Resolved
+from promptcdn.url.resolving import Defaults
 from tests.cdn.test_seeded import House, Painter, within
 
 URL = "prompt=a&seed=1"

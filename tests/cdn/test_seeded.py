@@ -36,7 +36,8 @@ from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.url import keys, seeds
 from promptcdn.url import parse as grammar
-from promptcdn.url.request import Defaults, Resolved
+from promptcdn.url.request import Resolved
+from promptcdn.url.resolving import Defaults
 from tests.support.waiting import eventually
 
 _T = TypeVar("_T")

@@ -8,7 +8,8 @@ from promptcdn import problems
 from promptcdn.url import keys, seeds
 from promptcdn.url import parse as grammar
 from promptcdn.url.engines import DEFAULT_ENGINE
-from promptcdn.url.request import Asked, Defaults, departures, resolve
+from promptcdn.url.request import Asked
+from promptcdn.url.resolving import Defaults, departures, resolve
 
 
 def asked(prompt: bytes, query: bytes = b"") -> Asked:

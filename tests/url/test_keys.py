@@ -9,7 +9,8 @@ import pytest
 
 from promptcdn.url import keys, seeds
 from promptcdn.url import parse as grammar
-from promptcdn.url.request import Defaults, Resolved, resolve
+from promptcdn.url.request import Resolved
+from promptcdn.url.resolving import Defaults, resolve
 from promptcdn.url.text import UNICODE_VERSION
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "keys.json").read_text())

@@ -14,7 +14,8 @@ from promptcdn import problems
 from promptcdn.url import keys
 from promptcdn.url import parse as grammar
 from promptcdn.url.parameters import BY_NAME, PARAMETERS
-from promptcdn.url.request import Asked, Control, Defaults, Delivery, resolve
+from promptcdn.url.request import Asked, Control, Delivery
+from promptcdn.url.resolving import Defaults, resolve
 from promptcdn.url.text import normalised, number
 
 

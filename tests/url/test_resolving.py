@@ -5,7 +5,8 @@ import pytest
 from promptcdn import problems
 from promptcdn.url import engines
 from promptcdn.url import parse as grammar
-from promptcdn.url.request import Control, Defaults, resolve
+from promptcdn.url.request import Control
+from promptcdn.url.resolving import Defaults, resolve
 
 SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
 SKETCH = Defaults("sketch", "sketch", ("sketch",))

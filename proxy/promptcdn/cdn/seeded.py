@@ -26,7 +26,8 @@ from promptcdn.readers.headers import CacheStatus, Outcome, Rendition
 from promptcdn.url import keys
 from promptcdn.url import parse as grammar
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Asked, Defaults, Delivery, Request, as_drawn, departures, resolve
+from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.resolving import Defaults, as_drawn, departures, resolve
 
 # For the rendition of a picture that was made just before its asker would have left.
 _LEAST_PATIENCE = 1.0

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from promptcdn.cdn import Cdn
 from promptcdn.readers.answers import Look, State
 from promptcdn.url import parse as grammar
-from promptcdn.url.request import Asked, Delivery, Request, as_drawn, departures
+from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.resolving import as_drawn, departures
 from promptcdn.url.snippets import snippets
 
 # What a pool is as a whole: the first of these that any of its pictures is.

@@ -10,13 +10,13 @@ from typing import Literal
 
 from promptcdn.url import seeds, text
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
 
 Group = Literal["generation", "delivery", "control"]
 Reader = Callable[[str], Value | None]
 
-CALENDARS = ("hour", "day", "week", "month")
 # The protocol's names (generation.proto, DiffusionSampler) without SAMPLER_, in lower case.
 SAMPLERS = (
     "ddim",
@@ -147,7 +147,7 @@ def _seed(value: str) -> Value | None:
         return _whole(0, seeds.SEED_MAX)(value)
     if value == "random":
         return None
-    if value in CALENDARS:
+    if value in PERIODS:
         return value
     if len(value) > SEED_WORD_MAX:
         raise ValueError(f"the word has {len(value)} characters")
@@ -168,7 +168,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "seed",
         "generation",
         _seed,
-        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(CALENDARS)}, or random",
+        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(PERIODS)}, or random",
         "which of the prompt's pictures; without it another one at each view",
     ),
     Parameter("width", "generation", _side, _SIDES, "of the picture that is generated, in pixels"),
