@@ -151,14 +151,14 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
 
 def _paths(target: Target) -> Iterator[str]:
     """The URLs under which caches may hold it, in their usual spellings; each stands for its sizes and formats too."""
-    from promptcdn.url.parse import EXTENSIONS
+    from promptcdn.url.formats import BY_EXTENSION
 
     if target.url is not None:
         query = target.url.partition("?")[2]
         yield target.url
-        yield from (f"/i{extension}?{query}" for extension in EXTENSIONS)
+        yield from (f"/i{extension}?{query}" for extension in BY_EXTENSION)
     yield f"/i/{target.content_key}"
-    yield from (f"/i/{target.content_key}{extension}" for extension in EXTENSIONS)
+    yield from (f"/i/{target.content_key}{extension}" for extension in BY_EXTENSION)
 
 
 def _lines(done: list[Done]) -> Iterator[str]:

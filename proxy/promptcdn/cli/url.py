@@ -40,7 +40,7 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="Like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number that changes the picture on purpose.")] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="webp, png, jpeg, avif, or auto.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="A format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width as delivered, in pixels.")] = None,
     h: Annotated[str | None, typer.Option("--h", help="The height as delivered, in pixels.")] = None,
     fit: Annotated[str | None, typer.Option(help="How it meets w and h: inside or cover.")] = None,
@@ -77,10 +77,11 @@ def _print(address: str, prompt: str, markup: Markup, *, as_json: bool) -> None:
 def _request(given: dict[str, str | None]) -> "Request":
     from promptcdn import problems
     from promptcdn.url import parse as grammar
+    from promptcdn.url.parameters import PARAMETERS
     from promptcdn.url.periods import PERIODS
 
     try:
-        request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
+        request = grammar.parse(_query({row.name: given.get(row.name) for row in PARAMETERS}))
         grammar.require_built(request.asked)
     except problems.Problem as problem:
         fail(str(problem))

@@ -25,6 +25,7 @@ from promptcdn.readers import audience
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.audience import Audience
 from promptcdn.telemetry import CONTENT_TYPE
+from promptcdn.url import formats
 from promptcdn.url import parse as grammar
 from promptcdn.url.request import Delivery, Request
 from promptcdn.wiring import Service
@@ -46,7 +47,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/", picture),
-            *(Route(f"/i{extension}", picture) for extension in grammar.EXTENSIONS),
+            *(Route(f"/i{extension}", picture) for extension in formats.BY_EXTENSION),
             Route("/prompt/{prompt:path}", picture),
             Route("/i/{name}", permalink, methods=["GET", "DELETE"] if service.settings.admin_token else ["GET"]),
             Route("/info", info),
@@ -98,9 +99,10 @@ async def picture(http: HttpRequest) -> Response:
 
 async def permalink(http: HttpRequest) -> Response:
     """A stored picture by its content key; DELETE takes it down."""
-    content_key, format_ = grammar.split_extension(http.path_params["name"])
+    content_key, format_ = formats.split_extension(http.path_params["name"])
     if _CONTENT_KEY.fullmatch(content_key) is None:
-        detail = "a permalink is /i/, 64 hex digits in lower case, and .webp, .png, .jpg or .avif if you like"
+        extensions = ", ".join(formats.BY_EXTENSION)
+        detail = f"a permalink is /i/, 64 hex digits in lower case and, if you like, one of {extensions}"
         raise Problem(problems.NOT_FOUND, detail)
     if http.method == "DELETE":
         return await _take_down(http, content_key)
@@ -210,7 +212,7 @@ def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as
     service = _service(http)
     now = int(service.clock.utc().timestamp())
     with service.tracing.room("headers"):
-        return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
+        return responses.picture(http, answer, delivery, now, negotiated=as_written.format == formats.AUTO)
 
 
 def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:

@@ -4,11 +4,11 @@ A row's `read` takes normalised text that is not empty and gives the value, or r
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.url import seeds, text
+from promptcdn.url import formats, seeds, text
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
 from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
@@ -154,8 +154,12 @@ def _seed(value: str) -> Value | None:
     return seeds.of_word(value)
 
 
-def _choices(names: tuple[str, ...]) -> str:
+def _choices(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def _format(row: formats.Format) -> str:
+    return row.name if row.extension == row.name else f"{row.name} (or {row.extension})"
 
 
 _KEY = r"[0-9a-f]{64}"
@@ -234,9 +238,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "format",
         "delivery",
-        _one_of("webp", "png", "jpeg", "avif", "auto", jpg="jpeg"),
-        "webp, png, jpeg (or jpg), avif or auto",
-        "the file's format; webp without it",
+        _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS),
+        f"{_choices(map(_format, formats.FORMATS))} or {formats.AUTO}",
+        f"the file's format; {formats.DEFAULT.name} without it",
     ),
     Parameter(
         "w",

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
+from promptcdn.url import formats
 from promptcdn.url.engines import Size
 from promptcdn.url.periods import Period
 
-Format = Literal["webp", "png", "jpeg", "avif"]
 Fit = Literal["inside", "cover"]
 Value = str | int | float
 
@@ -52,9 +52,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the picture is handed out. Nothing here enters a key. `auto` is what `Accept` makes of it."""
+    """How the picture is handed out. Nothing here enters a key.
 
-    format: Format | Literal["auto"] = "webp"
+    `format` is a name in `formats`, or `auto` until `Accept` has decided.
+    """
+
+    format: str = formats.DEFAULT.name
     w: int | None = None
     h: int | None = None
     fit: Fit | None = None
@@ -64,7 +67,7 @@ class Delivery:
     def parameters(self) -> dict[str, Value]:
         """What differs from the plain picture, by parameter name."""
         said = _said(self)
-        if self.format == "webp":
+        if self.format == formats.DEFAULT.name:
             del said["format"]
         return said
 
