@@ -3,7 +3,7 @@
 import pytest
 
 from promptcdn.url import keys, seeds
-from promptcdn.url import parse as grammar
+from promptcdn.url.parse import parse
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from promptcdn.url import parse as grammar
 )
 def test_a_word_is_a_frozen_seed(word: str, seed: int) -> None:
     assert seeds.of_word(word) == seed
-    assert grammar.parse(f"prompt=a&seed={word}".encode()).asked.seed == seed
+    assert parse(f"prompt=a&seed={word}".encode()).asked.seed == seed
 
 
 def test_a_word_and_a_period_of_the_same_name_are_two_seeds() -> None:
@@ -19,7 +19,7 @@ def test_a_word_and_a_period_of_the_same_name_are_two_seeds() -> None:
 
 
 def test_more_variants_keep_the_old_ones() -> None:
-    form = keys.as_asked_form(grammar.parse(b"prompt=a+lighthouse").asked)
+    form = keys.as_asked_form(parse(b"prompt=a+lighthouse").asked)
 
     assert seeds.pool(form, 16)[:8] == seeds.pool(form, 8)
     assert len(set(seeds.pool(form, 64))) == 64

@@ -110,7 +110,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 async def _targets(target: str, service: "Service") -> list[Target]:
     """The pictures that are meant: all of a pool where a URL has no seed, the present period's of a calendar URL."""
     from promptcdn.url import keys
-    from promptcdn.url import parse as grammar
+    from promptcdn.url.parse import canonical_url
 
     if _is_key(target):
         return [Target(target)]
@@ -120,7 +120,7 @@ async def _targets(target: str, service: "Service") -> list[Target]:
     looks = [(view, await service.cdn.look(view)) for view in views]
     seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
     return [
-        Target(content_key, grammar.canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
+        Target(content_key, canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
         for asked, delivery, content_key in seeded
     ]
 

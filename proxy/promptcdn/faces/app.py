@@ -26,7 +26,7 @@ from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.audience import Audience
 from promptcdn.telemetry import CONTENT_TYPE
 from promptcdn.url import formats
-from promptcdn.url import parse as grammar
+from promptcdn.url.parse import URL_MAX, parse_delivery, parse_url, require_built
 from promptcdn.url.request import Delivery, Request
 from promptcdn.wiring import Service
 
@@ -72,7 +72,7 @@ async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
     service = _service(http)
     as_written = _request(http)
-    grammar.require_built(as_written.asked, as_written.control)
+    require_built(as_written.asked, as_written.control)
     request = replace(as_written, delivery=_delivered(http, as_written.delivery))
     who = responses.audience_of(http.scope)
     patience = _patience(http, who, request.control.wait)
@@ -106,7 +106,7 @@ async def permalink(http: HttpRequest) -> Response:
         raise Problem(problems.NOT_FOUND, detail)
     if http.method == "DELETE":
         return await _take_down(http, content_key)
-    as_written = grammar.parse_delivery(_raw_query(http), format_)
+    as_written = parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, as_written)
     looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
     answer = await _run(http, looked_up, _service(http).detached)
@@ -222,14 +222,14 @@ def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
     with _service(http).tracing.room("grammar"):
-        return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
+        return parse_url(http.scope["raw_path"], _raw_query(http))
 
 
 def _raw_query(http: HttpRequest) -> bytes:
     """The query as it came. Raises `Problem` (414) for a URL that is too long."""
     query: bytes = http.scope["query_string"]
-    if len(http.scope["raw_path"]) + 1 + len(query) > grammar.URL_MAX:
-        raise Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most")
+    if len(http.scope["raw_path"]) + 1 + len(query) > URL_MAX:
+        raise Problem(problems.URI_TOO_LONG, f"a URL has {URL_MAX} bytes at most")
     return query
 
 

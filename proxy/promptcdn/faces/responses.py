@@ -22,8 +22,8 @@ from promptcdn.readers.clients import Client, TrustedProxies
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.readers.headers import Outcome, Where
 from promptcdn.url import formats
-from promptcdn.url import parse as grammar
 from promptcdn.url.engines import Size
+from promptcdn.url.parse import permalink
 from promptcdn.url.request import Delivery
 
 
@@ -91,7 +91,7 @@ def picture(
     """
     source: Source = "store" if isinstance(answer, Unchanged) else answer.status.hit or "made"
     _note(http, Note(_name(answer.outcome), source, answer.content_key))
-    where = Where(answer.location, grammar.permalink(answer.content_key, sizing.in_effect(delivery)))
+    where = Where(answer.location, permalink(answer.content_key, sizing.in_effect(delivery)))
     seconds_left = int(answer.until.timestamp()) - now if answer.until else 0
     if isinstance(answer, Unchanged):
         headers = caching.unchanged_headers(answer.tag, answer.outcome, where, seconds_left)
