@@ -10,8 +10,7 @@ from promptcdn.readers.audience import IMAGE_PROXIES
 from promptcdn.readers.headers import TABLE, Outcome, cache_control
 from promptcdn.settings import PREFIX, Settings
 from promptcdn.telemetry.metrics import METRICS
-from promptcdn.url.parameters import Group
-from promptcdn.url.parse import PARAMETERS
+from promptcdn.url.parameters import PARAMETERS, Group
 from promptcdn.url.signing import SigningKeys
 
 FOLDER = Path(__file__).parent

@@ -30,7 +30,7 @@ from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.url import engines
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
-from promptcdn.url.request import Defaults
+from promptcdn.url.resolving import Defaults
 from promptcdn.url.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"

@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import pytest
 from PIL import Image
@@ -17,7 +17,8 @@ from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
-from promptcdn.url.request import Delivery, Format
+from promptcdn.url.formats import BY_NAME
+from promptcdn.url.request import Delivery
 from tests.support.fakes import KEY, FakeStore, name, paid, picture
 
 _T = TypeVar("_T")
@@ -26,7 +27,7 @@ ORDERED = {"generator": "painter", "width": 64, "height": 64}
 MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, ORDERED)
 BIG = Record(pictures.master(picture((128, 96)), "painter"), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
 WEBP = Name("renditions", f"{KEY}.webp")
-FORMATS = sorted(get_args(Format))
+FORMATS = sorted(BY_NAME)
 
 
 def within(
@@ -50,7 +51,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-async def found(renditions: Renditions, format_: Format = "webp") -> Found:
+async def found(renditions: Renditions, format_: str = "webp") -> Found:
     """A picture that is surely there."""
     there = await renditions.find(KEY, Delivery(format_))
     assert there is not None
@@ -80,7 +81,7 @@ def test_the_png_is_the_master_itself_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: Format) -> None:
+def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: str) -> None:
     async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         rendition = (await found(renditions, format_)).rendition
@@ -263,7 +264,7 @@ def test_without_memory_each_answer_is_read_from_the_store() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Format) -> None:
+def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: str) -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
         shelf.down = True
         with pytest.raises(StoreUnavailable):
@@ -328,7 +329,7 @@ def with_waiting(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: Format) -> None:
+def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: str) -> None:
     async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
         assert await renditions.has(WAITING_KEY)
         looks = [await renditions.find(WAITING_KEY, Delivery(format_)) for _ in range(3)]

@@ -15,7 +15,7 @@ from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.spool import Spool
 from promptcdn.stores import Header, Lineage, Name, Record
-from promptcdn.url.request import Delivery, Format
+from promptcdn.url.request import Delivery
 from tests.support.fakes import KEY, FakeStore, name, picture
 
 ORDERED = {"generator": "painter", "width": 128, "height": 128}
@@ -52,7 +52,7 @@ def within(
     asyncio.run(lived())
 
 
-async def seen(renditions: Renditions, format_: Format = "webp", **delivery: Any) -> Found:
+async def seen(renditions: Renditions, format_: str = "webp", **delivery: Any) -> Found:
     found = await renditions.find(KEY, Delivery(format_, **delivery), (128, 128))
     assert found is not None
     return found
@@ -97,7 +97,7 @@ def test_what_is_no_label_is_no_variant(label: str) -> None:
 
 
 @pytest.mark.parametrize("left", ["webp", "jpeg", "avif"])
-def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: Format) -> None:
+def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: str) -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         before = (await seen(renditions, left)).rendition

@@ -5,7 +5,6 @@ import contextlib
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -17,11 +16,12 @@ from promptcdn.problems import Problem
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool, folder
 from promptcdn.stores import Name, Record
-from promptcdn.url.request import Delivery, Format, Resolved
+from promptcdn.url.formats import BY_NAME
+from promptcdn.url.request import Delivery, Resolved
 from tests.support.fakes import KEY, FakeGenerator, FakeStore, name, order, paid, picture
 from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Parts, toppled, within
 
-FORMATS = sorted(get_args(Format))
+FORMATS = sorted(BY_NAME)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
 # A store that goes down after paying
 
 
-async def shown(shop: Parts, format_: Format = "png") -> Rendition:
+async def shown(shop: Parts, format_: str = "png") -> Rendition:
     """The picture as it is answered."""
     found = await shop.renditions.find(ORDER.content_key, Delivery(format_))
     assert found is not None

@@ -24,7 +24,8 @@ from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
-from promptcdn.url.request import Calendar, Resolved
+from promptcdn.url.periods import Period
+from promptcdn.url.request import Resolved
 from tests.support.fakes import NOON, order
 
 _T = TypeVar("_T")
@@ -152,7 +153,7 @@ def test_unlimited_is_never_spent() -> None:
     ],
 )
 def test_a_period_is_spent_to_its_last_moment_and_the_next_is_new(
-    tmp_path: Path, unit: Calendar, first_of_the_next: datetime
+    tmp_path: Path, unit: Period, first_of_the_next: datetime
 ) -> None:
     last = first_of_the_next - timedelta(microseconds=1)
 

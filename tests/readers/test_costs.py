@@ -26,9 +26,9 @@ from promptcdn.readers.conditions import Condition
 from promptcdn.readers.negotiation import picture_format, wants_picture
 from promptcdn.server.request_limits import fault
 from promptcdn.settings import load
-from promptcdn.url import parse as grammar
 from promptcdn.url import text
 from promptcdn.url.parameters import BY_NAME
+from promptcdn.url.parse import parse_url
 from promptcdn.wiring import opened
 
 SHORT, LONG = 6_000, 48_000
@@ -156,7 +156,7 @@ def test_a_field_of_48_kb_costs_no_more_than_one_of_6(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", *BY_NAME])
 def test_a_parameter_is_read_in_linear_time(name: str) -> None:
-    read = tolerant(lambda value: grammar.parse_url(b"/", f"{name}={value}".removeprefix("=").encode()))
+    read = tolerant(lambda value: parse_url(b"/", f"{name}={value}".removeprefix("=").encode()))
     ratios = {piece: ratio(read, piece) for piece in RAW_PIECES}
 
     assert {piece: found for piece, found in ratios.items() if found > 16} == {}
@@ -166,7 +166,7 @@ def test_a_parameter_is_read_in_linear_time(name: str) -> None:
 def test_a_url_in_path_style_is_read_in_linear_time(query: str) -> None:
     def read(value: str) -> object:
         path, said = (value, "") if not query else ("a", f"{query}={value}")
-        return grammar.parse_url(b"/prompt/" + path.encode(), said.encode())
+        return parse_url(b"/prompt/" + path.encode(), said.encode())
 
     ratios = {piece: ratio(tolerant(read), piece) for piece in RAW_PIECES}
 

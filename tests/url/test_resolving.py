@@ -4,20 +4,21 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.url import engines
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Control, Defaults, resolve
+from promptcdn.url.parse import parse
+from promptcdn.url.request import Control
+from promptcdn.url.resolving import Defaults, resolve
 
 SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
 SKETCH = Defaults("sketch", "sketch", ("sketch",))
 
 
 def size(query: str, defaults: Defaults) -> tuple[int, int]:
-    resolved = resolve(grammar.parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults)
+    resolved = resolve(parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults)
     return resolved.width, resolved.height
 
 
 def test_blanks_are_filled_with_the_defaults() -> None:
-    resolved = resolve(grammar.parse(b"prompt=a&seed=1").asked, SDXL)
+    resolved = resolve(parse(b"prompt=a&seed=1").asked, SDXL)
 
     assert resolved.parameters() == {
         "generator": "stability",
@@ -110,7 +111,7 @@ def test_a_name_that_nobody_knows_draws_every_size() -> None:
 
 @pytest.mark.parametrize("seed", ["", "&seed=day"])
 def test_a_view_of_a_request_has_a_seed_and_remembers_what_was_signed(seed: str) -> None:
-    request = grammar.parse(f"prompt=a{seed}&kid=k1&sig=s".encode())
+    request = parse(f"prompt=a{seed}&kid=k1&sig=s".encode())
 
     view = request.view(7).view(8)
 

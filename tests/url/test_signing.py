@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn import problems
-from promptcdn.url import parse as grammar
 from promptcdn.url import signing
+from promptcdn.url.parse import parse
 from promptcdn.url.request import Asked, Control
 from promptcdn.url.signing import SigningKeys, objection, signed
 
@@ -25,7 +25,7 @@ LIGHTHOUSE = '{"as_asked":1,"prompt":"a lighthouse","seed":7}'
 
 
 def asked_by(query: str) -> Asked:
-    return grammar.parse(query.encode()).asked
+    return parse(query.encode()).asked
 
 
 def refusal(asked: Asked, control: Control, keys: SigningKeys = KEYS, now: float = NOW) -> problems.ProblemType | None:

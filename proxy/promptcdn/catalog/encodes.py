@@ -10,6 +10,7 @@ from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Lineage, Name, Record, Store
+from promptcdn.url import formats
 
 _TRIES = 2
 
@@ -39,7 +40,7 @@ class Encoder:
         generator = str(master.resolved["generator"])
         body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
         lineage = Lineage(master.picture, remade=master.lineage.remade)
-        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
+        record = Record(body, formats.BY_NAME[made.format].media_type, master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
         if self._forgotten.since(since, content_key):
             return None

@@ -17,7 +17,8 @@ from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Look, Unchanged
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url.engines import Size, engine
-from promptcdn.url.request import Delivery, Request, resolve
+from promptcdn.url.request import Delivery, Request
+from promptcdn.url.resolving import resolve
 
 __all__ = ["Cdn", "Rules", "Seeded"]
 

@@ -24,9 +24,10 @@ from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.readers.headers import CacheStatus, Outcome, Rendition
 from promptcdn.url import keys
-from promptcdn.url import parse as grammar
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Asked, Defaults, Delivery, Request, as_drawn, departures, resolve
+from promptcdn.url.parse import canonical_url
+from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.resolving import Defaults, as_drawn, departures, resolve
 
 # For the rendition of a picture that was made just before its asker would have left.
 _LEAST_PATIENCE = 1.0
@@ -239,7 +240,7 @@ class Seeded:
     async def location(self, view: Request) -> str:
         """The seeded URL of a view, in words that every face understands."""
         asked = (await self.order(view)).asked if view.nearest else view.asked
-        return grammar.canonical_url(asked, view.delivery)
+        return canonical_url(asked, view.delivery)
 
     def one_at_a_time(self, key: str) -> asyncio.Lock:
         return self._beginning.setdefault(key, asyncio.Lock())

@@ -25,7 +25,8 @@ from promptcdn.readers import audience
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.audience import Audience
 from promptcdn.telemetry import CONTENT_TYPE
-from promptcdn.url import parse as grammar
+from promptcdn.url import formats
+from promptcdn.url.parse import URL_MAX, parse_delivery, parse_url, require_built
 from promptcdn.url.request import Delivery, Request
 from promptcdn.wiring import Service
 
@@ -46,7 +47,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/", picture),
-            *(Route(f"/i{extension}", picture) for extension in grammar.EXTENSIONS),
+            *(Route(f"/i{extension}", picture) for extension in formats.BY_EXTENSION),
             Route("/prompt/{prompt:path}", picture),
             Route("/i/{name}", permalink, methods=["GET", "DELETE"] if service.settings.admin_token else ["GET"]),
             Route("/info", info),
@@ -71,7 +72,7 @@ async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
     service = _service(http)
     as_written = _request(http)
-    grammar.require_built(as_written.asked, as_written.control)
+    require_built(as_written.asked, as_written.control)
     request = replace(as_written, delivery=_delivered(http, as_written.delivery))
     who = responses.audience_of(http.scope)
     patience = _patience(http, who, request.control.wait)
@@ -101,13 +102,14 @@ async def picture(http: HttpRequest) -> Response:
 
 async def permalink(http: HttpRequest) -> Response:
     """A stored picture by its content key; DELETE takes it down."""
-    content_key, format_ = grammar.split_extension(http.path_params["name"])
+    content_key, format_ = formats.split_extension(http.path_params["name"])
     if _CONTENT_KEY.fullmatch(content_key) is None:
-        detail = "a permalink is /i/, 64 hex digits in lower case, and .webp, .png, .jpg or .avif if you like"
+        extensions = ", ".join(formats.BY_EXTENSION)
+        detail = f"a permalink is /i/, 64 hex digits in lower case and, if you like, one of {extensions}"
         raise Problem(problems.NOT_FOUND, detail)
     if http.method == "DELETE":
         return await _take_down(http, content_key)
-    as_written = grammar.parse_delivery(_raw_query(http), format_)
+    as_written = parse_delivery(_raw_query(http), format_)
     delivery = _delivered(http, as_written)
     looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
     answer = await _run(http, looked_up, _service(http).detached)
@@ -215,7 +217,7 @@ def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as
     service = _service(http)
     now = int(service.clock.utc().timestamp())
     with service.tracing.room("headers"):
-        return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
+        return responses.picture(http, answer, delivery, now, negotiated=as_written.format == formats.AUTO)
 
 
 def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
@@ -225,14 +227,14 @@ def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
     with _service(http).tracing.room("grammar"):
-        return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
+        return parse_url(http.scope["raw_path"], _raw_query(http))
 
 
 def _raw_query(http: HttpRequest) -> bytes:
     """The query as it came. Raises `Problem` (414) for a URL that is too long."""
     query: bytes = http.scope["query_string"]
-    if len(http.scope["raw_path"]) + 1 + len(query) > grammar.URL_MAX:
-        raise Problem(problems.URI_TOO_LONG, f"a URL may have at most {grammar.URL_MAX} bytes")
+    if len(http.scope["raw_path"]) + 1 + len(query) > URL_MAX:
+        raise Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes")
     return query
 
 

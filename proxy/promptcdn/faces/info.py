@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from promptcdn.cdn import Cdn
 from promptcdn.readers.answers import Look, State
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Asked, Delivery, Request, as_drawn, departures
+from promptcdn.url.parse import canonical_url, permalink
+from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.resolving import as_drawn, departures
 from promptcdn.url.snippets import snippets
 
 # What a pool is as a whole: the first of these that any of its pictures is.
@@ -19,11 +20,11 @@ async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object
     one = None if asked.seed is None else looks[0]
     # What is offered for pasting must be drawn there too, where nothing goes to the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
-    url = grammar.canonical_url(pasted, delivery)
+    url = canonical_url(pasted, delivery)
     return {
         "content_key": one and one.content_key,
         "state": one.state if one else _whole(look.state for look in looks),
-        "permalink": one and grammar.permalink(one.content_key, delivery),
+        "permalink": one and permalink(one.content_key, delivery),
         "url": url,
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
@@ -49,5 +50,5 @@ def _variant(pasted: Asked, delivery: Delivery, look: Look) -> dict[str, object]
         "seed": look.seed,
         "state": look.state,
         "content_key": look.content_key,
-        "url": grammar.canonical_url(pasted.seeded(look.seed), delivery),
+        "url": canonical_url(pasted.seeded(look.seed), delivery),
     }

@@ -12,14 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from promptcdn.faces import responses
 from promptcdn.observer import Observer
 from promptcdn.readers import headers as caching
-from promptcdn.url import parse as grammar
+from promptcdn.url.formats import BY_EXTENSION
 from promptcdn.url.parameters import BY_NAME
 
 log = logging.getLogger("promptcdn")
 
 # Asked every few seconds by whoever runs the service: not worth a line each.
 _PROBES = ("/healthz", "/readyz", "/metrics")
-_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, grammar.EXTENSIONS))})?")
+_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_EXTENSION))})?")
 
 
 def shown_path(path: str, route: str | None) -> str:

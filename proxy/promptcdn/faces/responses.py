@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from promptcdn import problems
 from promptcdn.observer import Source
-from promptcdn.pictures import MEDIA_TYPES, sizing
+from promptcdn.pictures import sizing
 from promptcdn.pictures.placeholders import MEDIA_TYPE, Placeholders
 from promptcdn.problems import Problem
 from promptcdn.readers import clients, negotiation
@@ -21,9 +21,10 @@ from promptcdn.readers.audience import Audience, audience, joined, told_by_vary
 from promptcdn.readers.clients import Client, TrustedProxies
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.readers.headers import Outcome, Where
-from promptcdn.url import parse as grammar
+from promptcdn.url import formats
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Delivery, Format
+from promptcdn.url.parse import permalink
+from promptcdn.url.request import Delivery
 
 
 class Note(NamedTuple):
@@ -64,9 +65,9 @@ def client(http: HttpRequest, trusted: TrustedProxies) -> Client:
     return clients.client(peer, forwarded, x_forwarded_for, trusted)
 
 
-def delivered(http: HttpRequest, delivery: Delivery) -> Format:
-    """The format as delivered: what `Accept` makes of `auto`."""
-    if delivery.format == "auto":
+def delivered(http: HttpRequest, delivery: Delivery) -> str:
+    """The name of the format as delivered: what `Accept` makes of `auto`."""
+    if delivery.format == formats.AUTO:
         return negotiation.picture_format(_accept(http), audience_of(http.scope))
     return delivery.format
 
@@ -78,7 +79,7 @@ def condition(http: HttpRequest) -> Condition:
 
 def claim(http: HttpRequest, asked: Delivery) -> Condition:
     """The condition, as far as it can be answered without looking at the picture: not in a format that varies."""
-    return NOTHING if asked.format == "auto" else condition(http)
+    return NOTHING if asked.format == formats.AUTO else condition(http)
 
 
 def picture(
@@ -90,7 +91,7 @@ def picture(
     """
     source: Source = "store" if isinstance(answer, Unchanged) else answer.status.hit or "made"
     _note(http, Note(_name(answer.outcome), source, answer.content_key))
-    where = Where(answer.location, grammar.permalink(answer.content_key, sizing.in_effect(delivery)))
+    where = Where(answer.location, permalink(answer.content_key, sizing.in_effect(delivery)))
     seconds_left = int(answer.until.timestamp()) - now if answer.until else 0
     if isinstance(answer, Unchanged):
         headers = caching.unchanged_headers(answer.tag, answer.outcome, where, seconds_left)
@@ -113,7 +114,7 @@ def picture(
 def unmade(http: HttpRequest, delivery: Delivery) -> Response:
     """The answer to HEAD for what nobody made yet."""
     _note(http, Note(_name(Outcome.UNMADE)))
-    media_type, negotiated = MEDIA_TYPES[delivered(http, delivery)], delivery.format == "auto"
+    media_type, negotiated = formats.BY_NAME[delivered(http, delivery)].media_type, delivery.format == formats.AUTO
     shared = not negotiated or _is_shared(http)
     headers = caching.unmade_headers(media_type, negotiated=negotiated, shared=shared)
     response = Response(headers=headers)

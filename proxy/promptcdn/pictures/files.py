@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from PIL import Image
 
 from promptcdn.pictures.validation import PIXELS_MAX, Seen
-from promptcdn.url.engines import Size
 
 _BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
+# What generators answer with.
 _READ_FORMATS = ("PNG", "JPEG", "WEBP")
-_RENDITION_FORMATS = (*_READ_FORMATS, "AVIF")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What pixels need to look right. Everything else is text that a server wrote: prompts, ids, settings.
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
@@ -42,15 +41,6 @@ def master(data: bytes, generator: str) -> bytes:
     chunks = [chunk for kind, chunk in _png_chunks(data) if kind in _PNG_KEPT]
     text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(generator)
     return b"".join([_PNG_SIGNATURE, chunks[0], _png_chunk(b"iTXt", text), *chunks[1:]])
-
-
-def restored(rendition: bytes, size: Size, generator: str) -> bytes:
-    """A rendition as the PNG that stands in for its lost master: the same pixels, enlarged where it is smaller."""
-    with Image.open(io.BytesIO(rendition), formats=_RENDITION_FORMATS) as image:
-        pixels = plain(image)
-        if pixels.size != size:
-            pixels = pixels.resize(size, Image.Resampling.LANCZOS)
-        return master(saved(pixels, "PNG", compress_level=6), generator)
 
 
 def plain(image: Image.Image) -> Image.Image:

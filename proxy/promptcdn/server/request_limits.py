@@ -23,7 +23,7 @@ from promptcdn.problems import Problem
 from promptcdn.readers import fields
 from promptcdn.readers import headers as caching
 from promptcdn.server.descriptors import BoundedConnections
-from promptcdn.url import parse as grammar
+from promptcdn.url.parse import URL_MAX
 
 log = logging.getLogger("promptcdn")
 
@@ -32,7 +32,7 @@ HEAD_MAX = 64 * 1024
 # Each line of a head is looked at for each field that is read: thousands of them would take longer than a hit.
 LINES_MAX = 128
 # The URL, a method and a version: what is longer is told so before the rest of it was read.
-LINE_MAX = grammar.URL_MAX + 64
+LINE_MAX = URL_MAX + 64
 # How much of answers is kept for a client before the application is told to wait; what asyncio and uvloop allow too.
 WRITE_MAX = 64 * 1024
 # How long clients have after the signal to stop, to read what they were answered before it.
@@ -223,7 +223,7 @@ class GuardedHeads(HttpToolsProtocol):
             line, newline, rest = bytes(self._line).partition(b"\n")
             self._for_head = line.startswith(b"HEAD ")
         if len(line) > LINE_MAX:
-            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL may have at most {grammar.URL_MAX} bytes"))
+            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes"))
             return None
         if self._head > HEAD_MAX:
             self._refuse(

@@ -23,7 +23,8 @@ from promptcdn.money.budgets import Left, Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.stores import volumes as place
 from promptcdn.stores.counting import CountingFile
-from promptcdn.url.request import Calendar, Resolved
+from promptcdn.url.periods import Period
+from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class NoBudget:
         """There is no limit."""
         return ()
 
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:  # noqa: ARG002 - the same for all
+    async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]:  # noqa: ARG002 - the same for all
         """Nothing was counted."""
         return ()
 
@@ -116,7 +117,7 @@ class SqliteBudget:
         """What may be spent of each limit until its period ends."""
         return await self._run(lambda database: counter.lefts(database, self._limits, now))
 
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
+    async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]:
         """What was spent on each engine in the `unit` that `at` lies in; engine `""` is what older files counted."""
         return await self._run(lambda database: counter.by_engine(database, unit, at))
 
