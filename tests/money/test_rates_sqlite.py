@@ -15,8 +15,10 @@ from typing import TypeVar
 import pytest
 
 from promptcdn import problems
-from promptcdn.money import rates as room
-from promptcdn.money.rates import NoRates, Rate, SqliteRates
+from promptcdn.money.rates import NoRates, Rates
+from promptcdn.money.rates import sqlite as room
+from promptcdn.money.rates.rate import Rate
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from tests.support.fakes import NOON
@@ -183,7 +185,8 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
 
 def test_uncounted_refuses_nobody() -> None:
     async def lived() -> None:
-        rates = NoRates()
+        rates: Rates = NoRates()
+        await rates.start()
         for _ in range(1000):
             await rates.charge(ANN, "blog", NOON)
         await rates.close()

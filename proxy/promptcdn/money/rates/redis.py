@@ -8,8 +8,10 @@ from datetime import datetime
 from pyrate_limiter import Rate as Window
 from pyrate_limiter import SlidingWindowLog
 
-from promptcdn.money.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, milliseconds, problem
-from promptcdn.money.rates.refusals import Refusals
+from promptcdn.money.rates.payers import Bill, Payer, bill
+from promptcdn.money.rates.rate import Rate, milliseconds
+from promptcdn.money.rates.refusals import Refusal, Refusals, problem
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
@@ -61,6 +63,9 @@ class RedisRates:
         self._local = local
         self._turn = asyncio.Semaphore(SHARE)
         self._refusals = Refusals()
+
+    async def start(self) -> None:
+        """There is nothing to begin: Redis is asked at each start of a picture."""
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
         if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
