@@ -75,55 +75,6 @@ def rows(folder: Path) -> int:
     return int(count)
 
 
-# What an operator may say
-
-
-@pytest.mark.parametrize(
-    ("text", "rate", "seconds"),
-    [
-        ("60/minute", Rate(60, "minute"), 60),
-        ("1/second", Rate(1, "second"), 1),
-        ("500/hour", Rate(500, "hour"), 3600),
-        ("99999/day", Rate(99999, "day"), 86400),
-    ],
-)
-def test_a_rate_is_so_many_pictures_in_a_stretch_of_time(text: str, rate: Rate, seconds: int) -> None:
-    assert Rate.parse(text) == rate
-    assert str(rate) == text
-    assert rate.seconds == seconds
-
-
-def test_unlimited_is_no_rate() -> None:
-    assert Rate.parse("unlimited") is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "60",
-        "/minute",
-        "60/",
-        "60/week",
-        "60/minutes",
-        "0/minute",
-        "007/minute",
-        "100000/day",
-        "-1/minute",
-        "6e1/day",
-    ],
-)
-def test_what_is_no_rate_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="60/minute"):
-        Rate.parse(text)
-
-
-@pytest.mark.parametrize("text", ["60 / minute", "60/minute\n", "٦/minute", "Unlimited", "none", "60/minute,5/second"])
-def test_a_rate_has_one_spelling(text: str) -> None:
-    with pytest.raises(ValueError, match="60/minute"):
-        Rate.parse(text)
-
-
 # Counting
 
 

@@ -1,4 +1,9 @@
-"""A client's rate as the operator sets it: so many starts in any stretch of time as long as the unit."""
+"""A client's rate as the operator sets it: so many starts in any stretch of time as long as the unit.
+
+It is counted in a sliding window, by the moment of each start in whole milliseconds since 1970. A start counts in the
+window of `now` while it is not older than the unit, the millisecond of its age included: so a second start exactly one
+minute after the first is one too many for `1/minute`, and one a millisecond later is not.
+"""
 
 import re
 from dataclasses import dataclass
@@ -31,6 +36,27 @@ class Rate:
     def seconds(self) -> int:
         """The length of the unit."""
         return _SECONDS[self.unit]
+
+    @property
+    def milliseconds(self) -> int:
+        """The length of the unit."""
+        return 1000 * self.seconds
+
+    def window_start(self, now: int) -> int:
+        """The earliest moment that counts at `now`; both in milliseconds."""
+        return now - self.milliseconds
+
+    def allows(self, started: int) -> bool:
+        """Whether one more may be started, where so many were started in the window."""
+        return started < self.starts
+
+    def wait(self, now: int, blocking: int) -> int:
+        """In how many milliseconds one more may be started, where the window is full.
+
+        `blocking` is the start that must leave the window first: of those in it, the one that is as many starts back
+        as the rate allows.
+        """
+        return blocking + self.milliseconds - now + 1
 
     def __str__(self) -> str:
         return f"{self.starts}/{self.unit}"

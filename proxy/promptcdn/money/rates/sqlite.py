@@ -6,9 +6,6 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from pyrate_limiter import Decision, SlidingWindowLog
-from pyrate_limiter import Rate as Window
-
 from promptcdn.money.rates.payers import Bill, Payer, bill
 from promptcdn.money.rates.rate import Rate, milliseconds
 from promptcdn.money.rates.refusals import Refusal, Refusals, problem
@@ -90,35 +87,32 @@ def _prepare(database: sqlite3.Connection) -> None:
 def _pay(database: sqlite3.Connection, bill: Bill, now: int) -> Refusal | None:
     """Counts one start for the first payer in each line of `bill` who may; or for nobody, where a line has no such."""
     with alone(database):
-        _sweep(database, max(payer.rate.seconds for line in bill for payer in line), now)
+        _sweep(database, max(payer.rate.milliseconds for line in bill for payer in line), now)
         paying = []
         for line in bill:
-            decisions = [_decision(database, payer, now) for payer in line]
-            allowed = [payer for payer, decision in zip(line, decisions, strict=True) if decision.allowed]
+            waits = [_wait(database, payer, now) for payer in line]
+            allowed = [payer for payer, wait in zip(line, waits, strict=True) if wait == 0]
             if not allowed:
-                wait = min(decision.retry_after_ms or 0 for decision in decisions)
-                return Refusal(line[0], wait)
+                return Refusal(line[0], min(waits))
             paying.append(allowed[0])
         database.executemany("INSERT INTO started (payer, at) VALUES (?, ?)", [(payer.name, now) for payer in paying])
         return None
 
 
-def _decision(database: sqlite3.Connection, payer: Payer, now: int) -> Decision:
-    window, algorithm = Window(payer.rate.starts, 1000 * payer.rate.seconds), SlidingWindowLog()
+def _wait(database: sqlite3.Connection, payer: Payer, now: int) -> int:
+    """In how many milliseconds the payer may start one more picture; 0 where they may now."""
+    rate = payer.rate
     query = "SELECT count(*) FROM started WHERE payer = ? AND at >= ?"
-    (count,) = database.execute(query, (payer.name, algorithm.window_start(window, now))).fetchone()
-
-    def start(offset: int) -> int | None:
-        """When the payer started the picture with `offset` later ones."""
-        newest = "SELECT at FROM started WHERE payer = ? ORDER BY at DESC LIMIT 1 OFFSET ?"
-        row = database.execute(newest, (payer.name, offset)).fetchone()
-        return None if row is None else int(row[0])
-
-    return algorithm.decide([window], [count], 1, now, start)
+    (started,) = database.execute(query, (payer.name, rate.window_start(now))).fetchone()
+    if rate.allows(started):
+        return 0
+    query = "SELECT at FROM started WHERE payer = ? ORDER BY at DESC LIMIT 1 OFFSET ?"
+    (blocking,) = database.execute(query, (payer.name, rate.starts - 1)).fetchone()
+    return rate.wait(now, blocking)
 
 
-def _sweep(database: sqlite3.Connection, seconds: int, now: int) -> None:
+def _sweep(database: sqlite3.Connection, window: int, now: int) -> None:
     """Takes out what is over, what lies so far ahead that the clock must have been set back, and what is too much."""
-    database.execute("DELETE FROM started WHERE at < ?", (now - 1000 * seconds,))
-    database.execute("DELETE FROM started WHERE at > ?", (now + 1000 * seconds,))
+    database.execute("DELETE FROM started WHERE at < ?", (now - window,))
+    database.execute("DELETE FROM started WHERE at > ?", (now + window,))
     database.execute("DELETE FROM started WHERE id <= (SELECT max(id) FROM started) - ?", (_STARTS_MAX,))
