@@ -91,6 +91,10 @@ async def _redis(service: "Service") -> list[Check]:
         advice.append("set its maxmemory-policy to noeviction: it may drop leases and counts when it is full")
     if mode == "cluster":
         advice.append("use one without cluster mode: what is counted in one step has to lie in one place")
+    try:
+        await service.connection.script("return 1", [])
+    except RedisDown:
+        advice.append("let its user run scripts: EVALSHA and SCRIPT LOAD")
     return [Check("redis", not advice, detail, "; ".join(advice))]
 
 
