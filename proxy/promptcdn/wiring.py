@@ -141,10 +141,9 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(known := _known_store(settings, connection), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
-    leases = _leases(settings, generator, connection)
+    leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
-    bindings, purged = Bindings(store, generator.name, spool), Purged()
-    renditions = Renditions(UnpurgedStore(store, purged), memory, spool, telemetry)
+    renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions), spool, purged)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
