@@ -13,6 +13,7 @@ from pathlib import Path
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
@@ -142,10 +143,10 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(known := _known_store(settings, connection), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
-    leases = _leases(settings, generator, connection)
+    leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
-    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool)
+    renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
