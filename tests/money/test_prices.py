@@ -55,7 +55,8 @@ def test_an_engine_without_a_price_is_as_dear_as_the_dearest(size: tuple[int, in
     assert price("made-up", size) == max(price(engine, size) for engine in ("sketch", XL, V16, V15))
 
 
-def test_the_operators_price_goes_first_at_any_size_and_in_proportion_to_more_steps() -> None:
+def test_the_operators_price_goes_before_the_published_one() -> None:
+    """The operator's price goes first at any size and in proportion to more steps."""
     said = f"{XL}=0.2, my=engine=1.5,free=0"
 
     assert price(XL, said=said) == 200

@@ -44,9 +44,10 @@ def pair(tmp_path: Path, bucket: Service, way: FaultyTcp, upstream: Upstream) ->
 
 
 @pytest.mark.parametrize("url", [URL, REFUSED])
-def test_what_waits_for_the_store_at_one_replica_is_paid_for_by_no_other(
+def test_what_waits_at_one_replica_is_paid_for_by_no_other(
     pair: tuple[Promptcdn, Promptcdn], way: FaultyTcp, upstream: Upstream, url: str
 ) -> None:
+    """What waits for the store at one replica is paid for by no other."""
     one, other = pair
     upstream.hold()
     with ThreadPoolExecutor(2) as askers:
