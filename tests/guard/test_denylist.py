@@ -286,9 +286,9 @@ def test_a_line_that_is_no_rule_is_named(line: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"^line 3, ") as caught:
         DenyList.parse(f"# comment\r\nnude\r\n{line}\r\nnaked\r\n")
 
-    said = str(caught.value)
-    assert said.startswith(f"line 3, {line}: {words}")
-    assert said.endswith("; allowed: a word or phrase of letters, digits, blanks, hyphens, apostrophes and full stops, "
+    message = str(caught.value)
+    assert message.startswith(f"line 3, {line}: {words}")
+    assert message.endswith("; allowed: a word or phrase of letters, digits, blanks, hyphens, apostrophes and full stops, "
                          "or /a pattern/")  # fmt: skip
 
 

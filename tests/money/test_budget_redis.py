@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 SPAWN = multiprocessing.get_context("spawn")
 PRICES = Prices({"dear": 1500, "plain": 1000})
 DEAR, PLAIN = (order(engine=engine).resolved for engine in ("dear", "plain"))
-# Redis decides for so many calls of one replica at a time; where it dies, what it said of them may be lost.
+# Redis decides for so many calls of one replica at a time; where it dies, its answers to them may be lost.
 UNDER_WAY = 8
 # On a busy machine a command that is given up may have been counted: fewer were paid for than Redis says.
 PATIENT = Timings(command=10)
@@ -102,7 +102,7 @@ async def used(budget: RedisBudget) -> list[int]:
     return [left.used for left in await budget.usage(NOON)]
 
 
-async def told(budget: RedisBudget, pictures: int) -> None:
+async def counted(budget: RedisBudget, pictures: int) -> None:
     """Returns when Redis knows of so many."""
     async with asyncio.timeout(30):
         while True:
@@ -128,7 +128,7 @@ def merged(*each: Numbers) -> Numbers:
 
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_numbers_merge_in_any_order_and_any_number_of_times(one: Numbers, two: Numbers, three: Numbers) -> None:
-    """In whatever order and however often it is heard the same is known."""
+    """Whoever receives the same numbers has the same totals."""
     assert merged(one, two) == merged(two, one)
     assert merged(one, two, one, two) == merged(one, two)
     assert merged(merged(one, two), three) == merged(one, merged(two, three))
@@ -268,7 +268,7 @@ async def test_all_that_is_kept_in_redis_ends(redis: Server, tmp_path: Path) -> 
 
 
 async def test_an_emptied_redis_decides_nothing_until_it_has_all(redis: Server, tmp_path: Path) -> None:
-    """A Redis that was emptied decides nothing until it was told all."""
+    """A Redis that was emptied decides nothing until the replicas have sent it all."""
     async with replicas(redis, tmp_path, "25/day") as (one, two, three):
         assert await spend(one, two, tries=5) == 10
         redis.client.flushall()
@@ -284,7 +284,7 @@ async def test_an_emptied_redis_decides_nothing_until_it_has_all(redis: Server, 
 
 
 async def test_what_is_left_is_unknown_until_redis_has_all_again(redis: Server, tmp_path: Path) -> None:
-    """What is left is not known from the moment Redis is back until it was told."""
+    """From the moment Redis is back until the replicas have sent it all."""
     async with replicas(redis, tmp_path, "25/day", count=1) as (one,):
         await one.reserve(PLAIN, NOON)
         redis.kill()
@@ -312,7 +312,7 @@ async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Server,
 
 
 async def test_a_redis_with_an_older_state_is_sent_what_came_after(redis: Server, tmp_path: Path) -> None:
-    """A Redis that read back an older state is told what came after."""
+    """A Redis that read back an older state from its disk."""
     async with replicas(redis, tmp_path, "25/day") as each:
         assert await spend(*each, tries=2) == 6
         redis.client.save()
@@ -357,18 +357,18 @@ async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Server, tm
     async with replicas(redis, tmp_path, "unlimited") as (one, two, _):
         await one.reserve(PLAIN, NOON)
         redis.client.flushall()
-        await told(two, 1)
+        await counted(two, 1)
         assert redis.client.exists(lua.REFILLING)
         await one.reserve(PLAIN, NOON)
-        await told(two, 2)
+        await counted(two, 2)
 
 
 def test_a_smaller_number_that_is_sent_takes_nothing_away(redis: Server) -> None:
-    """A replica that tells less than is known takes nothing away."""
+    """A replica that sends less than Redis has."""
     keys = [lua.EPOCH, lua.REFILLING, "promptcdn:spent:2026-11"]
     for number in (7, 5):
-        told = f'[[1, "a|x|p", {number}]]'
-        answer = redis.client.eval(lua.SYNC, len(keys), *keys, "epoch", "2000", told, "[9999999999]")
+        sent = f'[[1, "a|x|p", {number}]]'
+        answer = redis.client.eval(lua.SYNC, len(keys), *keys, "epoch", "2000", sent, "[9999999999]")
 
     assert answer[1] == [["a|x|p", "7"]]
 
@@ -406,13 +406,13 @@ async def test_while_redis_is_down_nothing_is_paid_for(redis: Server, tmp_path: 
 
 
 async def test_without_limits_a_redis_that_is_down_stops_nobody(redis: Server, tmp_path: Path) -> None:
-    """Without limits a Redis that is down stops nobody and is told later."""
+    """And when it is back it is sent what was counted meanwhile."""
     async with replicas(redis, tmp_path, "unlimited") as (one, two, three):
         assert await spend(one, tries=5) == 5
         redis.kill()
         assert await spend(one, two, tries=5) == 10
         redis.start()
-        await told(three, 15)
+        await counted(three, 15)
 
 
 # Processes

@@ -1,4 +1,4 @@
-"""What an operator may say about money, and what those are told whom it stops."""
+"""The limits that an operator may set, and the refusal beyond them."""
 
 from datetime import UTC, datetime
 
@@ -149,7 +149,7 @@ def test_what_is_left_goes_into_json_as_people_count() -> None:
 
 
 def test_a_refusal_names_what_is_spent_and_when_it_is_possible() -> None:
-    """Who is refused is told what is spent and waits for the last of it."""
+    """`Retry-After` is the end of the last period that is spent."""
     spent = [Usage(DAY, 100, MIDNIGHT), Usage(MONTH, 499_500, DECEMBER)]
 
     problem = limits.refusal(spent, Cost("e", 1, 900), NOON)

@@ -10,9 +10,9 @@ from tests.support.fakes import order
 XL, V16, V15 = "stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "stable-diffusion-v1-5"
 
 
-def price(engine: str, size: tuple[int, int] = (1024, 1024), steps: int = 30, said: str = "") -> int:
+def price(engine: str, size: tuple[int, int] = (1024, 1024), steps: int = 30, text: str = "") -> int:
     resolved = order(engine=engine, width=size[0], height=size[1], steps=steps).resolved
-    return Prices.parse(said).cost(resolved).millicredits
+    return Prices.parse(text).cost(resolved).millicredits
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_an_engine_without_a_price_is_as_dear_as_the_dearest(size: tuple[int, in
 
 def test_the_operators_price_goes_before_the_published_one() -> None:
     """The operator's price goes first at any size and in proportion to more steps."""
-    said = f"{XL}=0.2, my=engine=1.5,free=0"
+    text = f"{XL}=0.2, my=engine=1.5,free=0"
 
-    assert price(XL, said=said) == 200
-    assert price(XL, (1536, 640), 50, said) == 334
-    assert price("my=engine", said=said) == 1500
-    assert price("free", (1536, 1536), 50, said) == 0
-    assert price(V16, said=said) == 1000
+    assert price(XL, text=text) == 200
+    assert price(XL, (1536, 640), 50, text) == 334
+    assert price("my=engine", text=text) == 1500
+    assert price("free", (1536, 1536), 50, text) == 0
+    assert price(V16, text=text) == 1000
 
 
 def test_a_cost_names_its_engine_and_is_one_picture() -> None:

@@ -148,7 +148,7 @@ async def test_what_is_over_leaves_nothing_behind_in_redis(redis: Server, tmp_pa
 
 
 async def test_a_start_that_was_sent_twice_is_counted_once(redis: Server, tmp_path: Path) -> None:
-    """A start that the link sent twice is paid for once and not refused."""
+    """The connection may send it twice: it is not refused either."""
     async with replicas(redis, tmp_path, Rate(1, "hour"), count=1) as (one,):
         send_twice(one._connection)
         assert await may(one) == YES

@@ -202,7 +202,7 @@ def test_a_stopping_replica_sends_one_of_its_readers_away(replicas: Replicas, fr
         answers = asked.result()
         maker.stop()
 
-    (told,) = [answer for answer in answers if answer.status_code != 200]
-    assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "draining", "5")
-    assert len({answer.content for answer in answers if answer is not told}) == 1
+    (sent_away,) = [answer for answer in answers if answer.status_code != 200]
+    assert (sent_away.status_code, sent_away.json()["code"], sent_away.headers["retry-after"]) == (503, "draining", "5")
+    assert len({answer.content for answer in answers if answer is not sent_away}) == 1
     assert list(paid(replicas.upstream).values()) == [1]

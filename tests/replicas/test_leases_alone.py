@@ -51,8 +51,8 @@ def subscribed(server: Server) -> int:
     return int(server.client.pubsub_numsub(ENDS)[0][1])
 
 
-async def heard(server: Server) -> None:
-    """Until somebody who waits hears of ends."""
+async def listening(server: Server) -> None:
+    """Until somebody who waits is subscribed to ends."""
     await eventually(lambda: bool(subscribed(server)))
 
 
@@ -98,7 +98,7 @@ async def test_who_waits_hears_of_the_end(server: Server) -> None:
         one, other = them
         async with one.leases.held("a"):
             task = asyncio.create_task(hold(other))
-            await heard(server)
+            await listening(server)
             assert not task.done()
         await task
 
@@ -143,7 +143,7 @@ async def test_work_that_fails_or_is_cancelled_ends_its_lease(server: Server) ->
 
 
 def test_a_lease_that_is_taken_twice_by_one_token_is_its_own(server: Server) -> None:
-    """The answer to a command may be lost, and the link sends it again."""
+    """The answer to a command may be lost, and the connection sends it again."""
     mine, again, yours = (server.client.eval(TAKE, 1, LEASE, token, "15000", "1") for token in ("m", "m", "y"))
 
     assert (mine, again) == (0, 0)
@@ -155,7 +155,7 @@ async def test_a_lease_that_redis_forgot_is_its_holders_again(server: Server) ->
     async with replicas(server, timings=Timings(between_tries=0.05, lease=3.0)) as them:
         async with them[0].leases.held("a"):
             waiting = asyncio.create_task(hold(them[1]))
-            await heard(server)
+            await listening(server)
             holder = server.client.get(LEASE)
             server.client.flushall()
             await eventually(lambda: server.client.get(LEASE) is not None)
@@ -169,17 +169,17 @@ async def test_a_lease_that_redis_and_holder_forgot_ends_at_its_time(server: Ser
     async with replicas(server) as them:
         server.client.set(LEASE, "one that is gone", px=1_000)
         waiting = asyncio.create_task(hold(them[0]))
-        await heard(server)
+        await listening(server)
         server.client.delete(LEASE)
         await waiting
 
 
 async def test_the_end_of_a_lease_that_redis_forgot_is_published(server: Server) -> None:
-    """Those who wait are told of an end though Redis forgot the lease."""
+    """Those who wait receive it."""
     async with replicas(server, timings=Timings(between_tries=2 * PATIENCE)) as them:
         async with them[0].leases.held("a"):
             waiting = asyncio.create_task(hold(them[1]))
-            await heard(server)
+            await listening(server)
             server.client.flushall()
         await waiting
 
@@ -201,25 +201,25 @@ async def test_without_redis_everybody_works_on_alone(server: Server, fault: Cal
     async with replicas(server) as them:
         async with them[0].leases.held("a"):
             waiting = asyncio.create_task(hold(them[1]))
-            await heard(server)
+            await listening(server)
             fault(server)
             await waiting
         await asyncio.gather(*(hold(replica) for replica in them for _ in range(20)))
 
 
 async def test_when_redis_is_back_leases_are_taken_and_ends_received(server: Server) -> None:
-    """Leases are taken again when Redis is back and ends are heard again."""
+    """Leases are taken again, and their ends received again."""
     between_tries = 5.0
     async with replicas(server, timings=Timings(between_tries=between_tries)) as them:
         one, other = them
         server.client.set(LEASE, "one that is gone", px=600_000)
         waiting = asyncio.create_task(hold(other))
-        await heard(server)
+        await listening(server)
         server.kill()
         await waiting
         server.start()
         await eventually(lambda: not one.connection.down and not other.connection.down)
-        await heard(server)
+        await listening(server)
         async with one.leases.held("a"):
             assert server.client.exists(LEASE)
             waiting = asyncio.create_task(hold(other))

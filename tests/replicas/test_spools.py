@@ -55,7 +55,7 @@ def test_what_waits_at_one_replica_is_paid_for_by_no_other(
         upstream.wait_for_calls(1)
         way.commit("refuse")
         upstream.release()
-        told = first.result()
+        first_answer = first.result()
     refusal = other.get(url)
 
     assert (refusal.status_code, refusal.json()["code"], refusal.headers["retry-after"]) == (
@@ -66,6 +66,6 @@ def test_what_waits_at_one_replica_is_paid_for_by_no_other(
     assert "another replica" in refusal.json()["detail"]
 
     way.heal()
-    until(lambda: other.get(url).status_code == told.status_code != 503)
+    until(lambda: other.get(url).status_code == first_answer.status_code != 503)
     assert other.get(url).content == one.get(url).content
     assert list(paid(upstream).values()) == [1]
