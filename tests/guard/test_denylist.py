@@ -288,8 +288,9 @@ def test_a_line_that_is_no_rule_is_named(line: str, words: str) -> None:
 
     message = str(caught.value)
     assert message.startswith(f"line 3, {line}: {words}")
-    assert message.endswith("; allowed: a word or phrase of letters, digits, blanks, hyphens, apostrophes and full stops, "
-                         "or /a pattern/")  # fmt: skip
+    assert message.endswith(
+        "; allowed: a word or phrase of letters, digits, blanks, hyphens, apostrophes and full stops, or /a pattern/"
+    )
 
 
 def test_a_long_line_is_cut_where_it_is_named() -> None:
