@@ -304,7 +304,9 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     if not generator.paid:
         return NoLeases()
     machine = LockFiles(settings.data_dir / "locks")
-    return machine if connection is None else Nested(machine, RedisLeases(connection))
+    if connection is None:
+        return machine
+    return Nested(machine, RedisLeases(connection, alone=not settings.limits(paid=True).each))
 
 
 def _budget(
