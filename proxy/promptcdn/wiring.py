@@ -140,7 +140,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     telemetry, connection = Telemetry(), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(known := _known_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings)
     leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
@@ -225,10 +225,12 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
         carry(shared)
 
 
-def _spool(data_folder: Path) -> Spool:
+def _spool(settings: Settings) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(data_folder / "spool")
+    permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = settings.data_dir / "spool", settings.store_url
+    beside = store.startswith("disk:") and place.same_disk(spool, Path(store.removeprefix("disk:").strip()))
+    return Spool(spool, on_the_stores_disk=beside)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
