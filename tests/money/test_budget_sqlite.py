@@ -182,7 +182,7 @@ def test_who_is_refused_is_told_when_the_next_period_begins(tmp_path: Path) -> N
         assert refused.value.kind is problems.BUDGET_SPENT
         assert refused.value.retry_after == 31
         assert "0/day" in refused.value.detail
-        assert "2026-11-24T00" in refused.value.detail
+        assert "2026-11-24 00:00 UTC" in refused.value.detail
 
     within(tmp_path, "0/day", work)
 
@@ -210,10 +210,10 @@ def test_where_one_limit_is_spent_nothing_is_counted_for_the_other(tmp_path: Pat
 @pytest.mark.parametrize(
     ("limits", "names", "again"),
     [
-        ("0/hour, 9/month", "0/hour", "2026-11-23T13"),
-        ("9/hour, 0/month", "0/month", "2026-12-01T00"),
-        ("0/hour, 0/day", "0/day", "2026-11-24T00"),
-        ("9/hour, 0.5 credits/week", "0.5 credits/week (0.5 left, 1 needed)", "2026-11-30T00"),
+        ("0/hour, 9/month", "0/hour", "2026-11-23 13:00 UTC"),
+        ("9/hour, 0/month", "0/month", "2026-12-01 00:00 UTC"),
+        ("0/hour, 0/day", "0/day", "2026-11-24 00:00 UTC"),
+        ("9/hour, 0.5 credits/week", "0.5 credits/week (0.5 left, 1 needed)", "2026-11-30 00:00 UTC"),
     ],
 )
 def test_who_is_refused_is_told_which_limit_is_spent(tmp_path: Path, limits: str, names: str, again: str) -> None:

@@ -90,7 +90,7 @@ class Removals:
                 return False
             await self._read_together()
         if self._removed is None:
-            raise StoreUnavailable("it is not known yet what was taken down")
+            raise StoreUnavailable("the list of pictures that were taken down could not be read yet")
         return content_key in self._removed
 
     async def surely_removed(self, content_key: str) -> bool:

@@ -220,7 +220,7 @@ class Seeded:
         winner = await self._bindings.of(order.key)
         if winner is not None and winner.content_key != bound.content_key:
             return await self._of_the_winner(order, winner, request, asker)
-        raise StoreUnavailable("the picture was made, and the store does not have it")
+        raise StoreUnavailable("the picture was made, but the store does not give it back")
 
     async def begin(self, order: Order, request: Request, asker: Asker) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.

@@ -94,7 +94,10 @@ async def picture(http: HttpRequest) -> Response:
         return _shown(http, answer, request.delivery, as_written.delivery)
     if http.method == "HEAD":
         return responses.unmade(http, as_written.delivery)
-    raise Problem(problems.HITS_ONLY, "this picture is not made yet, and is made when a person asks for it")
+    raise Problem(
+        problems.HITS_ONLY,
+        "this picture was not made before, and crawlers and prefetches start none: open its URL in a browser",
+    )
 
 
 async def permalink(http: HttpRequest) -> Response:
@@ -168,13 +171,15 @@ async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
     allowed = ", ".join(sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"}))
     if http.method == "OPTIONS":
         return responses.options(allowed)
-    problem = Problem(problems.METHOD_NOT_ALLOWED, f"allowed here: {allowed}")
+    problem = Problem(problems.METHOD_NOT_ALLOWED, f"allowed methods: {allowed}")
     return await responses.error(http, problem, None, {"allow": allowed})
 
 
 async def on_exception(http: HttpRequest, _error: Exception) -> Response:
     """What nobody foresaw: the log has it, the client learns nothing of our insides."""
-    return await on_problem(http, Problem(problems.INTERNAL, "the log of the service says more"))
+    return await on_problem(
+        http, Problem(problems.INTERNAL, "an unexpected error: the log of the service has the details")
+    )
 
 
 async def _take_down(http: HttpRequest, content_key: str) -> Response:
@@ -229,7 +234,7 @@ def _raw_query(http: HttpRequest) -> bytes:
     """The query as it came. Raises `Problem` (414) for a URL that is too long."""
     query: bytes = http.scope["query_string"]
     if len(http.scope["raw_path"]) + 1 + len(query) > URL_MAX:
-        raise Problem(problems.URI_TOO_LONG, f"a URL has {URL_MAX} bytes at most")
+        raise Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes")
     return query
 
 

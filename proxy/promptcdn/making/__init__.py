@@ -226,7 +226,7 @@ class Making:
 
     def _require_generator(self, needed: str) -> None:
         if needed != self._generator.name:
-            detail = f"this URL is bound to a picture of the generator {needed}, which is not set up here"
+            detail = f"this URL shows a picture of the generator {needed}, which is not configured on this service"
             raise Problem(problems.GENERATOR_MISSING, detail)
 
     async def _require_unfiltered(self, content_key: str) -> None:
@@ -241,7 +241,9 @@ class Making:
             if rest.cause is problems.STORE_UNAVAILABLE:
                 raise StoreUnavailable(rest.detail)
             raise Problem(
-                rest.cause, f"{rest.detail}; the next try may cost again, so it waits", retry_after=int(left) + 1
+                rest.cause,
+                f"{rest.detail}; trying again may cost money, so this picture has to wait",
+                retry_after=int(left) + 1,
             )
 
     async def _give_back(self, reservation: Reservation) -> None:
@@ -266,4 +268,6 @@ class Making:
 
 
 def _broken() -> UpstreamFailed:
-    return UpstreamFailed(problems.UPSTREAM_GARBLED, "the upstream's answer broke this service", charged=True)
+    return UpstreamFailed(
+        problems.UPSTREAM_GARBLED, "an unexpected error in this service: its log has the details", charged=True
+    )

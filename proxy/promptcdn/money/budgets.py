@@ -8,7 +8,7 @@ from typing import Literal, Self, cast
 
 from promptcdn import problems
 from promptcdn.money.prices import Cost, in_credits, millicredits
-from promptcdn.url.periods import Period, period_name
+from promptcdn.url.periods import Period
 
 Currency = Literal["pictures", "credits"]
 
@@ -116,5 +116,5 @@ def refusal(spent: Sequence[Left], cost: Cost, now: datetime) -> problems.Proble
         f"{left.limit} ({left.limit.shown(left.left)} left, {left.limit.shown(left.limit.of(cost))} needed)"
         for left in spent
     )
-    detail = f"the budget is spent: {which}; the next pictures from {period_name('hour', last.until)} UTC"
+    detail = f"the budget is spent: {which}; new pictures are possible from {last.until:%Y-%m-%d %H:%M} UTC"
     return problems.Problem(problems.BUDGET_SPENT, detail, retry_after=int((last.until - now).total_seconds()) + 1)

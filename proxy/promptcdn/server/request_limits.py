@@ -41,7 +41,7 @@ LAST_READ_SECONDS = 5.0
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*+|\[[0-9A-Fa-f:.]++\])(?::[0-9]*+)?")
 
 _END_OF_HEAD = b"\r\n\r\n"
-_UNREADABLE = "this is no HTTP request that can be read"
+_UNREADABLE = "the request is not valid HTTP"
 
 
 def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
@@ -50,15 +50,15 @@ def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     What two servers in a row may read in two ways is how a request is smuggled past the first.
     """
     if version not in ("1.0", "1.1"):
-        return "only HTTP/1.0 and HTTP/1.1 are spoken here"
+        return "only HTTP/1.0 and HTTP/1.1 are supported"
     hosts = _values(headers, b"host")
     if len(hosts) > 1 or (not hosts and version == "1.1"):
-        return "a request has one Host"
+        return "a request must have exactly one Host header"
     if not all(len(host) <= fields.FIELD_MAX and _HOST.fullmatch(host) for host in hosts):
-        return "this Host is none"
+        return "the Host header is not a valid host"
     encodings = _values(headers, b"transfer-encoding")
     if encodings and (version == "1.0" or [encoding.lower() for encoding in encodings] != [b"chunked"]):
-        return "the only Transfer-Encoding of a request is chunked"
+        return "the only supported Transfer-Encoding of a request is chunked"
     return None
 
 
@@ -144,7 +144,7 @@ class GuardedHeads(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) >= LINES_MAX:
-            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request's head has {LINES_MAX} fields at most")
+            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request may have at most {LINES_MAX} header fields")
             raise ValueError(self._objection.detail)  # the parser stops, and `send_400_response` follows
         super().on_header(name, value)
 
@@ -223,10 +223,12 @@ class GuardedHeads(HttpToolsProtocol):
             line, newline, rest = bytes(self._line).partition(b"\n")
             self._for_head = line.startswith(b"HEAD ")
         if len(line) > LINE_MAX:
-            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL has {URL_MAX} bytes at most"))
+            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes"))
             return None
         if self._head > HEAD_MAX:
-            self._refuse(Problem(problems.HEAD_TOO_LARGE, f"a request's head has {HEAD_MAX} bytes at most"))
+            self._refuse(
+                Problem(problems.HEAD_TOO_LARGE, f"the request line and the headers may have at most {HEAD_MAX} bytes")
+            )
             return None
         if self._line is None:
             return data
@@ -251,7 +253,11 @@ class GuardedHeads(HttpToolsProtocol):
     def _late(self) -> None:
         self._timer = None
         if self._head:
-            self._refuse(Problem(problems.REQUEST_TIMEOUT, f"the request's head took longer than {HEAD_SECONDS:.0f} s"))
+            self._refuse(
+                Problem(
+                    problems.REQUEST_TIMEOUT, f"the request's headers took longer than {HEAD_SECONDS:.0f} s to arrive"
+                )
+            )
         else:
             self._observer.closed("silent")
             self.transport.close()

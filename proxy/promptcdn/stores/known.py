@@ -253,7 +253,7 @@ class KnownStore:
         return found
 
     async def _require(self, since: float) -> None:
-        """Raises `StoreUnavailable` unless a look that began then or later saw the right store. All who wait share it."""
+        """Raises `StoreUnavailable` unless a look that began then or later saw the right store. All share one look."""
         async with self._looking:
             if self._last.began < since or (self._last.unknown is None and not self._right):
                 began = time.monotonic()

@@ -229,7 +229,7 @@ _KEY = f"{scripts.SPENT}:"
 
 def _refilling() -> CounterUnavailable:
     return CounterUnavailable(
-        "Redis is new, or forgot what was spent: for two seconds the replicas tell it what they know"
+        "Redis was emptied or restarted: for two seconds the replicas report to it what was spent"
     )
 
 

@@ -232,8 +232,11 @@ def milliseconds(now: datetime) -> int:
 def problem(refusal: Refusal) -> problems.Problem:
     """The 429."""
     rate = refusal.payer.rate
-    whose = "the key of this URL" if refusal.payer.policy == "kid" else "one client"
-    detail = f"{whose} may start {rate} new pictures; the next one in {refusal.seconds} s, and what is stored at once"
+    who = "the key that signed this URL" if refusal.payer.policy == "kid" else "one client"
+    detail = (
+        f"{who} may start at most {rate.starts} new pictures per {rate.unit}: try again in {refusal.seconds} s."
+        " Pictures that are already stored are still shown"
+    )
     headers = rate_headers(refusal.payer.policy, rate, refusal.seconds)
     return problems.Problem(problems.RATE_LIMITED, detail, retry_after=refusal.seconds, headers=headers)
 
