@@ -209,7 +209,7 @@ async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: Detac
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:
     service = _service(http)
     now = int(service.clock.utc().timestamp())
-    with service.tracing.room("headers"):
+    with service.telemetry.step("headers"):
         return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
 
 
@@ -219,7 +219,7 @@ def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
 
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
-    with _service(http).tracing.room("grammar"):
+    with _service(http).telemetry.step("parse"):
         return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
 
 
