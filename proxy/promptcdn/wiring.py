@@ -36,7 +36,7 @@ from promptcdn.money.prices import Prices
 from promptcdn.money.rates import NoRates, SqliteRates
 from promptcdn.money.rates.redis import RedisRates
 from promptcdn.pictures.placeholders import Placeholders
-from promptcdn.problems import BadSettings, StoreUnknown
+from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
@@ -90,7 +90,6 @@ class Service:
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
-    tracing: Tracing
     readiness: Readiness
 
     async def start(self) -> None:
@@ -130,13 +129,12 @@ class Service:
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
-        await self.tracing.close()
+        await self.telemetry.close()
 
 
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
-    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    tracing = tracing or Tracing()
     telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(known := _known_store(settings, connection), telemetry)
@@ -171,15 +169,13 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         spool=spool,
         reconciler=Reconciler(spool, making),
         telemetry=telemetry,
-        tracing=tracing,
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
-    _watch(service, making, memory)
-    return service
+    return _watched(service, making, memory)
 
 
-def _watch(service: Service, making: Making, memory: Memory) -> None:
-    """What has a value of its own has its one line here."""
+def _watched(service: Service, making: Making, memory: Memory) -> Service:
+    """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
@@ -195,6 +191,7 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
     money.watch(service.telemetry, service.budget, service.clock)
+    return service
 
 
 def _spool(data_folder: Path) -> Spool:
@@ -256,7 +253,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
         bucket.open()
     except Unusable as unusable:
         raise BadSettings(f"{setting}: {unusable}") from unusable
-    except StoreUnknown as unknown:
+    except StoreUnavailable as unknown:
         log.warning("%s: %s", bucket, unknown)
     return S3Store(bucket)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import Corrupt, IdentifiableStore, Name, identity
 from promptcdn.stores.buckets import Bucket
@@ -126,7 +126,7 @@ async def require_unknown(store: KnownStore) -> str:
         store.delete(name()),
         asyncio.to_thread(list, store.listed()),
     ):
-        with pytest.raises(StoreUnknown) as caught:
+        with pytest.raises(StoreUnavailable) as caught:
             await question
         said.add(caught.value.cause)
     assert len(said) == 1
@@ -204,7 +204,7 @@ async def test_another_store_that_is_mounted_while_the_service_runs_is_noticed_a
     async def swapped(store: KnownStore) -> None:
         assert await store.get(MISSING) is None
         place.swap(other.root)
-        with pytest.raises(StoreUnknown, match="the data folder knows"):
+        with pytest.raises(StoreUnavailable, match="the data folder knows"):
             await store.get(MISSING)
         await require_unknown(store)
         place.root.rename(other.root)
@@ -223,9 +223,9 @@ async def test_where_data_folder_and_store_are_gone_together_the_process_still_k
         place.swap(Path("nothing"))
         place.remembered.unlink()
         (place.root / "tmp").mkdir(parents=True)
-        with pytest.raises(StoreUnknown, match="it has no id"):
+        with pytest.raises(StoreUnavailable, match="it has no id"):
             await store.get(MISSING)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(MISSING, record())
         assert not (place.root / "identity").exists()
 
@@ -245,7 +245,7 @@ async def test_what_is_written_into_a_store_that_was_swapped_meanwhile_is_not_st
 
     async def swapped(store: KnownStore) -> None:
         monkeypatch.setattr(DiskStore, "put", swap_first)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(MISSING, record())
 
     await place.run(swapped)
@@ -333,7 +333,7 @@ async def test_an_identity_that_is_garbled_is_unknown_and_not_another(place: Pla
         path = place.root / "identity"
         whole = path.read_bytes()
         path.write_bytes(whole[:-1] + b"x")
-        with pytest.raises(StoreUnknown, match="not what was written"):
+        with pytest.raises(StoreUnavailable, match="not what was written"):
             await store.get(MISSING)
         path.write_bytes(whole)
         assert await store.get(MISSING) is None

@@ -64,7 +64,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.state.service = service
     app.state.public_url = public_url
     # Around everything: what the framework answers when a route breaks is an answer too.
-    return service.tracing.around(EveryAnswer(app, service.telemetry, log_hits=service.settings.log_hits))
+    return service.telemetry.around(EveryAnswer(app, service.telemetry, log_hits=service.settings.log_hits))
 
 
 async def picture(http: HttpRequest) -> Response:

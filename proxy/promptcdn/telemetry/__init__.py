@@ -20,10 +20,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from starlette.types import ASGIApp
 
 from promptcdn.money.prices import Cost
 from promptcdn.observer import Operation, Result, Source, Step
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import Unavailable
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.connections import Reason
 from promptcdn.telemetry import metrics
@@ -71,6 +72,14 @@ class Telemetry:
     def task_context(self) -> contextvars.Context:
         return self._tracing.task_context()
 
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """`app`, each of whose requests is a step."""
+        return self._tracing.around(app)
+
+    async def close(self) -> None:
+        """Sends the spans that were not sent yet."""
+        await self._tracing.close()
+
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:
         found = self._answers.get((outcome, audience, status, source))
         if found is None:
@@ -101,7 +110,7 @@ class Telemetry:
         self._closed.labels(reason).inc()
 
     def watch(self, metric: Metric, read: Callable[[], Reading | Awaitable[Reading]]) -> None:
-        """From now on `metric` is what `read` gives at each look; nothing while it raises `StoreUnknown`."""
+        """From now on `metric` is what `read` gives at each look; nothing while it raises `Unavailable`."""
         self._watched.append((metric, read))
 
     async def exposition(self) -> bytes:
@@ -140,7 +149,7 @@ async def _read(read: Callable[[], Reading | Awaitable[Reading]]) -> Reading:
     try:
         reading = read()
         return await reading if inspect.isawaitable(reading) else reading
-    except StoreUnknown:
+    except Unavailable:
         return {}
 
 
