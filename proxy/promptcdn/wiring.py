@@ -90,7 +90,6 @@ class Service:
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
-    tracing: Tracing
     readiness: Readiness
 
     async def start(self) -> None:
@@ -130,25 +129,26 @@ class Service:
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
-        await self.tracing.close()
+        await self.telemetry.close()
 
 
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
-    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry, connection = Telemetry(), _connection(settings)
+    telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(known := _known_store(settings, connection), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
-    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool)
-    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
+    bindings = Bindings(store, generator.name, spool, telemetry)
+    renditions = Renditions(store, memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, telemetry)
+    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
-    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
+    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
         cdn=Cdn(way, rules, clock, chance),
@@ -169,21 +169,13 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         spool=spool,
         reconciler=Reconciler(spool, making),
         telemetry=telemetry,
-        tracing=tracing or Tracing(),
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
-    return _followed(service, making, memory)
+    return _watched(service, making, memory)
 
 
-def _followed(service: Service, making: Making, memory: Memory) -> Service:
-    """The service, once its numbers are read and its ways traced."""
-    _watch(service, making, memory)
-    _trace(service, making, memory)
-    return service
-
-
-def _watch(service: Service, making: Making, memory: Memory) -> None:
-    """What has a value of its own has its one line here."""
+def _watched(service: Service, making: Making, memory: Memory) -> Service:
+    """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
@@ -199,29 +191,7 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
     money.watch(service.telemetry, service.budget, service.clock)
-
-
-def _trace(service: Service, making: Making, memory: Memory) -> None:
-    """The rooms in the order in which a new picture's request passes them; `app` has the first and the last."""
-    follow, carry = service.tracing.follow, service.tracing.carry
-    follow(service.bindings, "of", "binding")
-    follow(service.removals, "removed", "tombstone")
-    follow(memory, "get", "memory")
-    follow(service.store, "get", "store")
-    follow(service.store, "look", "store")
-    follow(service.store, "names", "store")
-    follow(service.cdn.way, "begin", "access")
-    carry(service.flights, "flight")
-    follow(service.renditions, "restore", "look again")
-    follow(making, "_require_rested", "resting")
-    follow(service.budget, "reserve", "budget")
-    follow(service.generator, "generate", "generator")
-    follow(making, "_admitted", "admission")
-    follow(service.store, "put", "store")
-    follow(service.bindings, "bind", "binding")
-    follow(service.renditions, "_rendition", "rendition")
-    for shared in service.renditions.shared:
-        carry(shared)
+    return service
 
 
 def _spool(data_folder: Path) -> Spool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cachetools
 
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import Unavailable, UnreadableObject
 from promptcdn.spool import Spool
 from promptcdn.stores import Folder, Name, Record, Store
@@ -36,14 +37,18 @@ class Bindings:
     demo's URLs become real pictures, and pictures that were paid for stay theirs when it is taken away again.
     """
 
-    def __init__(self, store: Store, generator: str, spool: Spool | None = None) -> None:
+    def __init__(
+        self, store: Store, generator: str, spool: Spool | None = None, observer: Observer = NO_OBSERVER
+    ) -> None:
         """What waits in `spool` is bound already as far as its URL can tell, and refused if it was refused."""
         self._store = store
         self._spool = spool
+        self._observer = observer
         self._folders: tuple[Folder, ...] = ("bindings", "sketch-bindings") if generator == _SKETCH else ("bindings",)
         self._remembered: cachetools.LRUCache[str, Bound] = cachetools.LRUCache(REMEMBERED_BYTES, _weight)
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
+    @step("binding")
     async def of(self, as_asked_key: str) -> Bound | None:
         """What the URL is bound to. Raises `Unavailable`: what cannot be read must not be bound anew."""
         if (known := self._remembered.get(as_asked_key)) is not None:
@@ -59,6 +64,7 @@ class Bindings:
                 raise
             return waiting
 
+    @step("binding")
     async def bind(self, as_asked_key: str, wanted: Bound, made_at: int) -> Bound:
         """What the URL is bound to from now on: `wanted`, or what another was faster to write."""
         if (known := self._remembered.get(as_asked_key)) is not None:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, InspectedStore, Name, Record
 
@@ -66,10 +67,17 @@ class NoSpool:
 class Removals:
     """`forget` is called with a key whose objects were deleted by whichever process on the store."""
 
-    def __init__(self, store: InspectedStore, forget: Callable[[str], None], waiting: Waiting | None = None) -> None:
+    def __init__(
+        self,
+        store: InspectedStore,
+        forget: Callable[[str], None],
+        waiting: Waiting | None = None,
+        observer: Observer = NO_OBSERVER,
+    ) -> None:
         self._store = store
         self._forget = forget
         self._waiting = waiting or NoSpool()
+        self._observer = observer
         self._removed: frozenset[str] | None = None
         self._notes: frozenset[str] | None = None
         # Of this process: it has forgotten already, and what it makes after them is not to be forgotten.
@@ -83,6 +91,7 @@ class Removals:
         # Listing blocks: not in the threads that look-ups need.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
 
+    @step("tombstone")
     async def removed(self, content_key: str) -> bool:
         """Whether the picture was taken down. Raises `StoreUnavailable` before a first list could be read."""
         if self._removed is None:

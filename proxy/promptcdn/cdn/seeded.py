@@ -18,6 +18,7 @@ from promptcdn.flights import Flight, Flights
 from promptcdn.guard.authorisation import Authorisation
 from promptcdn.making import Clock, Making, Removals
 from promptcdn.money.rates import Rates
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable, Unavailable
 from promptcdn.readers.answers import Answer, Asker, Look, State, Unchanged
 from promptcdn.readers.clients import Client
@@ -69,6 +70,7 @@ class Seeded:
         making: Making,
         rates: Rates,
         clock: Clock,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._rules = rules
         self._bindings = bindings
@@ -78,6 +80,7 @@ class Seeded:
         self._making = making
         self._rates = rates
         self._clock = clock
+        self._observer = observer
         # The keys of URLs that a face which draws the nearest need not look for a binding of their own.
         self._plain: cachetools.LRUCache[str, None] = cachetools.LRUCache(_URLS_REMEMBERED)
         # Locks live for as long as somebody holds or awaits them.
@@ -222,6 +225,7 @@ class Seeded:
             return await self._of_the_winner(order, winner, request, asker)
         raise StoreUnavailable("the picture was made, but the store does not give it back")
 
+    @step("authorisation")
     async def begin(self, order: Order, request: Request, asker: Asker) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.
 

@@ -65,7 +65,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.state.service = service
     app.state.public_url = public_url
     # Around everything: what the framework answers when a route breaks is an answer too.
-    return service.tracing.around(EveryAnswer(app, service.telemetry, log_hits=service.settings.log_hits))
+    return service.telemetry.around(EveryAnswer(app, service.telemetry, log_hits=service.settings.log_hits))
 
 
 async def picture(http: HttpRequest) -> Response:
@@ -216,7 +216,7 @@ async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: Detac
 def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:
     service = _service(http)
     now = int(service.clock.utc().timestamp())
-    with service.tracing.room("headers"):
+    with service.telemetry.step("headers"):
         return responses.picture(http, answer, delivery, now, negotiated=as_written.format == formats.AUTO)
 
 
@@ -226,7 +226,7 @@ def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
 
 def _request(http: HttpRequest) -> Request:
     """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
-    with _service(http).tracing.room("grammar"):
+    with _service(http).telemetry.step("parse"):
         return parse_url(http.scope["raw_path"], _raw_query(http))
 
 

@@ -18,7 +18,7 @@ from promptcdn.generators import Generator
 from promptcdn.generators.care.retries import elsewhere, next_rest
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.money.budget import Budget, Reservation
-from promptcdn.observer import NO_OBSERVER, Observer
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Order, Paid, Spool
 from promptcdn.stores import Record
@@ -91,6 +91,7 @@ class Making:
         """How many keys rest now."""
         return self._cooldowns.count(self._clock.monotonic())
 
+    @step("flight")
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
         spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
@@ -149,7 +150,8 @@ class Making:
         self._require_generator(wanted.resolved.generator)
         await self._require_rested(key)
         await self._spool.secure()
-        reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
+        with self._observer.step("budget"):
+            reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
         try:
             way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
         except StoreUnavailable:
@@ -180,6 +182,7 @@ class Making:
             if charged:
                 self._observer.paid(reservation.cost)
 
+    @step("validation")
     async def _admitted(self, paid: Paid) -> Record:
         """The master to store. What is no good is given up, and rests before it may cost again."""
         key = paid.order.content_key
@@ -233,6 +236,7 @@ class Making:
         if await self._bindings.filtered(content_key):
             raise problems.filtered()
 
+    @step("cooldown")
     async def _require_rested(self, content_key: str) -> None:
         now = self._clock.monotonic()
         rest = await self._cooldowns.of(content_key, now)
