@@ -1,4 +1,4 @@
-"""Settings → a running service: the rooms put together. A new generator or store has its one line here."""
+"""Settings → a running service: its parts put together. A new store has its one line here."""
 
 import asyncio
 import logging
@@ -19,10 +19,7 @@ from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
 from promptcdn.generators.care.breaker import LocalBreaker, RedisBreaker
-from promptcdn.generators.care.guarded import Guarded
-from promptcdn.generators.sketch import Sketch
-from promptcdn.generators.stability import Stability
-from promptcdn.generators.stability.address import DEFAULT_HOST
+from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
@@ -215,13 +212,10 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
 
 
 def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
-    if settings.makes == "sketch":
-        return Sketch()
-    key = settings.stability_key.get_secret_value() if settings.stability_key else None
+    breakers = RedisBreaker(connection) if connection else LocalBreaker()
+    given = Given(settings.generator_settings, settings.upstream_timeout, breakers)
     try:
-        upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
-        breakers = RedisBreaker(connection) if connection else LocalBreaker()
-        return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
+        return settings.makes.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
@@ -279,7 +273,7 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
 def _budget(
     settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None
 ) -> RedisBudget | SqliteBudget | NoBudget:
-    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
+    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
     with _data_folder(settings) as folder:

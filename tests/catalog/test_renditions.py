@@ -19,13 +19,13 @@ from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery
-from tests.support.fakes import KEY, FakeStore, name, paid, picture
+from tests.support.fakes import KEY, MARK, FakeStore, name, paid, picture
 
 _T = TypeVar("_T")
 
 ORDERED = {"generator": "painter", "width": 64, "height": 64}
-MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, ORDERED)
-BIG = Record(pictures.master(picture((128, 96)), "painter"), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
+MASTER = Record(pictures.master(picture(), MARK), "image/png", 1_795_435_200, ORDERED)
+BIG = Record(pictures.master(picture((128, 96)), MARK), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
 WEBP = Name("renditions", f"{KEY}.webp")
 FORMATS = sorted(BY_NAME)
 
@@ -430,7 +430,7 @@ def test_what_is_in_no_spool_stays_unknown() -> None:
 
 def test_a_master_is_kept_once() -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
-        other = Record(pictures.master(picture(colour="red"), "painter"), "image/png", 0, {"generator": "painter"})
+        other = Record(pictures.master(picture(colour="red"), MARK), "image/png", 0, {"generator": "painter"})
         await renditions.keep(KEY, MASTER)
         await renditions.keep(KEY, other)
         assert (await found(renditions, "png")).rendition.body == MASTER.body

@@ -20,6 +20,7 @@ from typing import TypeVar
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import PRICES as PRICES_OF_STABILITY
 from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
@@ -31,7 +32,7 @@ from tests.support.fakes import NOON, order
 _T = TypeVar("_T")
 
 SPAWN = multiprocessing.get_context("spawn")
-PRICES = Prices({"dear": 1500, "free": 0})
+PRICES = Prices({"dear": 1500, "free": 0}, published=PRICES_OF_STABILITY)
 PICTURE, DEAR, FREE = (order(engine=engine).resolved for engine in ("stable-diffusion-v1-6", "dear", "free"))
 
 

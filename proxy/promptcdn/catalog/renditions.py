@@ -20,6 +20,7 @@ from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flights
+from promptcdn.generators.registry import source_type
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.pictures import sizing
 from promptcdn.pictures import validation as admission
@@ -163,7 +164,7 @@ class Renditions:
         seen = await self._in_thread(lambda: pictures.seen(made.picture))
         if objection := admission.objection(resolved, seen, made.seed_sent, made.seed_echo):
             raise UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
-        clean = await self._in_thread(lambda: pictures.master(made.picture, resolved.generator))
+        clean = await self._in_thread(lambda: pictures.master(made.picture, source_type(resolved.generator)))
         lineage = Lineage(remade=paid.order.again)
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from promptcdn import pictures
 from promptcdn.catalog.memory import Memory
+from promptcdn.generators.registry import source_type
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.stores import Header, Lineage, Name, Record, Store
 
@@ -57,8 +58,8 @@ class Survivors:
             lineage = Lineage(remade=remade) if is_first else Lineage(source.picture, made.label, remade)
             return replace(source, lineage=lineage)
         said = source.resolved
-        size, generator = (said["width"], said["height"]), said["generator"]
-        png = await self._in_thread(lambda: pictures.restored(source.body, size, generator))
+        size, mark = (said["width"], said["height"]), source_type(said["generator"])
+        png = await self._in_thread(lambda: pictures.restored(source.body, size, mark))
         lineage = Lineage(source.picture, made.label, source.lineage.remade)
         return Record(png, "image/png", source.made_at, said, lineage)
 

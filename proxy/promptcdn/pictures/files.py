@@ -33,13 +33,13 @@ def seen(data: bytes) -> Seen | None:
         return None
 
 
-def master(data: bytes, generator: str) -> bytes:
+def master(data: bytes, source_type: str) -> bytes:
     """A picture that `seen` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
     if not data.startswith(_PNG_SIGNATURE):
         with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
             data = saved(plain(image), "PNG", compress_level=6)
     chunks = [chunk for kind, chunk in _png_chunks(data) if kind in _PNG_KEPT]
-    text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(generator)
+    text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(source_type)
     return b"".join([_PNG_SIGNATURE, chunks[0], _png_chunk(b"iTXt", text), *chunks[1:]])
 
 
@@ -79,13 +79,15 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def xmp(generator: str) -> bytes:
-    """IPTC's DigitalSourceType, the mark of generated pictures that search engines and laws look for."""
-    source = "algorithmicMedia" if generator == "sketch" else "trainedAlgorithmicMedia"
+def xmp(source_type: str) -> bytes:
+    """IPTC's DigitalSourceType, the mark of generated pictures that search engines and laws look for.
+
+    `source_type` is a term of that vocabulary, like `trainedAlgorithmicMedia`.
+    """
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}/{source}"/>'
+        f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}/{source_type}"/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     ).encode()
