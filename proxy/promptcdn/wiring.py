@@ -18,7 +18,7 @@ from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
-from promptcdn.generators.care.breaker import LocalBreaker, RedisBreaker
+from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
 from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
@@ -212,8 +212,8 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
 
 
 def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
-    breakers = RedisBreaker(connection) if connection else LocalBreaker()
-    given = Given(settings.generator_settings, settings.upstream_timeout, breakers)
+    breaker = RedisBreaker(connection) if connection else LocalBreaker()
+    given = Given(settings.generator_settings, settings.upstream_timeout, breaker)
     try:
         return settings.makes.opened(given)
     except (ValueError, ImportError) as wrong:

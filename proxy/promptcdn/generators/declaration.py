@@ -10,7 +10,7 @@ from promptcdn.url.engines import ANY, Family
 
 if TYPE_CHECKING:  # Redis and the retries come in late, for generators that need them
     from promptcdn.generators import InspectedGenerator
-    from promptcdn.generators.care.breaker import Breakers
+    from promptcdn.generators.care.breaker import Breaker
 
 # Terms of IPTC's vocabulary DigitalSourceType: drawn by a trained model, or by an algorithm that learnt from nothing.
 SourceType = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
@@ -23,7 +23,7 @@ class Given:
 
     settings: Mapping[str, str] = field(repr=False)  # there are keys in it
     seconds: float
-    breakers: "Breakers"
+    breaker: "Breaker"
 
 
 @dataclass(frozen=True, kw_only=True)

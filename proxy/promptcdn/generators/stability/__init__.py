@@ -84,7 +84,7 @@ def _opened(given: Given) -> InspectedGenerator:
     from promptcdn.generators.care.guarded import Guarded  # late, like the client
 
     key, host = (given.settings[name] for name in DECLARATION.settings)
-    return Guarded(Stability(host or DEFAULT_HOST, key or None), given.seconds, breakers=given.breakers)
+    return Guarded(Stability(host or DEFAULT_HOST, key or None), given.seconds, breaker=given.breaker)
 
 
 DECLARATION = Declaration(
