@@ -13,6 +13,7 @@ from pathlib import Path
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
@@ -139,8 +140,8 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
-    renditions = Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool, telemetry)
+    renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged, telemetry)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
@@ -267,7 +268,9 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     if not generator.paid:
         return NoLeases()
     machine = LockFiles(settings.data_dir / "locks")
-    return machine if connection is None else Nested(machine, RedisLeases(connection))
+    if connection is None:
+        return machine
+    return Nested(machine, RedisLeases(connection, alone=not settings.limits(paid=True).each))
 
 
 def _budget(

@@ -373,7 +373,7 @@ def test_the_spool_gives_the_bytes_that_the_store_will_have() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, _: Spool) -> None:
         waiting = await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         assert waiting is not None
         assert waiting.rendition.body == shelf.objects[name(WAITING_KEY)].body
 
@@ -384,7 +384,7 @@ def test_once_settled_it_is_read_from_the_store() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         await spool.drop(WAITING_KEY)
         renditions.settled(WAITING_KEY)
         look = await renditions.find(WAITING_KEY, Delivery("png"))
@@ -398,7 +398,7 @@ def test_what_another_process_settled_is_read_from_the_store() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         other = Spool(Path("spool"))
         await other.drop(WAITING_KEY)
         await other.close()

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from promptcdn import pictures
 from promptcdn.pictures import sizing
 from promptcdn.pictures.sizing import Variant
-from promptcdn.pictures.validation import Seen
+from promptcdn.pictures.validation import Decoded
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery
 from tests.support.fakes import MARK, picture
@@ -77,7 +77,7 @@ def bomb(width: int, height: int) -> bytes:
     ("format_", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
 )
 def test_a_whole_picture_is_seen_with_its_type_and_size(format_: str, media_type: str) -> None:
-    assert pictures.seen(file_of(scene(), format_)) == Seen(media_type, 32, 24)
+    assert pictures.decoded(file_of(scene(), format_)) == Decoded(media_type, 32, 24)
 
 
 @pytest.mark.parametrize(
@@ -112,37 +112,37 @@ def test_a_whole_picture_is_seen_with_its_type_and_size(format_: str, media_type
     ],
 )
 def test_what_is_no_picture_that_generators_send_is_not_seen(data: bytes) -> None:
-    assert pictures.seen(data) is None
+    assert pictures.decoded(data) is None
 
 
 def test_no_prefix_of_a_png_is_a_picture() -> None:
     whole = file_of(scene())
 
-    assert [length for length in range(len(whole)) if pictures.seen(whole[:length]) is not None] == []
+    assert [length for length in range(len(whole)) if pictures.decoded(whole[:length]) is not None] == []
 
 
 def test_no_flipped_bit_in_a_png_goes_unseen() -> None:
     whole = file_of(scene())
     flipped = (whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(len(whole)))
 
-    assert [data for data in flipped if pictures.seen(data) is not None] == []
+    assert [data for data in flipped if pictures.decoded(data) is not None] == []
 
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (2**31 - 1, 2**31 - 1), (4097, 4096), (1, 2**24 + 1), (0, 64)])
 def test_a_few_bytes_that_declare_a_huge_picture_are_refused(size: tuple[int, int]) -> None:
-    assert pictures.seen(bomb(*size)) is None
+    assert pictures.decoded(bomb(*size)) is None
 
 
 def test_text_that_unpacks_to_a_flood_is_refused() -> None:
     flood = zlib.compress(b"x" * 20_000_000)
 
-    assert pictures.seen(with_chunks(chunk(b"zTXt", b"prompt\0\0" + flood))) is None
+    assert pictures.decoded(with_chunks(chunk(b"zTXt", b"prompt\0\0" + flood))) is None
 
 
 def test_a_flood_of_chunks_is_a_picture_like_any_other() -> None:
     data = with_chunks(chunk(b"prVt") * 20_000)
 
-    assert pictures.seen(data) == Seen("image/png", 32, 24)
+    assert pictures.decoded(data) == Decoded("image/png", 32, 24)
     assert len(pictures.master(data, MARK)) < 10_000
 
 
@@ -162,10 +162,10 @@ def test_of_a_damaged_file_there_is_a_whole_master_or_none(whole: bytes, damages
     for place, value in damages:
         damaged[place % len(damaged)] = value
 
-    seen = pictures.seen(bytes(damaged))
+    seen = pictures.decoded(bytes(damaged))
 
     if seen is not None:
-        assert pictures.seen(pictures.master(bytes(damaged), MARK)) == Seen("image/png", seen.width, seen.height)
+        assert pictures.decoded(pictures.master(bytes(damaged), MARK)) == Decoded("image/png", seen.width, seen.height)
 
 
 # Masters
@@ -221,7 +221,7 @@ def test_of_an_animation_the_first_picture_is_kept_and_stands_still(format_: str
     data = file_of(first, format_, save_all=True, append_images=[second], lossless=True)
     master = pictures.master(data, MARK)
 
-    assert pictures.seen(data) is not None
+    assert pictures.decoded(data) is not None
     assert getattr(opened(master), "n_frames", 1) == 1
     assert pixels(master, "RGB") == first.tobytes()
 

@@ -1,6 +1,6 @@
 """One paid picture: what happens inside a flight, once, whoever waits for it.
 
-look again → resting → budget → generator → spool → settle (admission → store → binding)
+look again → cooldown → budget → generator → spool → settle (validation → store → binding)
 """
 
 import asyncio
@@ -125,7 +125,7 @@ class Making:
             await self._spool.drop(key)
             await self._cooldowns.forget(key)
             raise problems.removed()
-        master = None if paid.made.filtered else await self._admitted(paid)
+        master = None if paid.made.filtered else await self._validated(paid)
         try:
             async with asyncio.timeout(patience):
                 await self._keep(paid, master)
@@ -158,7 +158,7 @@ class Making:
             await self._give_back(reservation)
             raise
         free_at = asyncio.get_running_loop().time() + way.seconds
-        order = Order(as_asked_key, wanted.resolved, key, way.again)
+        order = Order(as_asked_key, wanted.resolved, key, way.after)
         charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)
@@ -183,11 +183,11 @@ class Making:
                 self._observer.paid(reservation.cost)
 
     @step("validation")
-    async def _admitted(self, paid: Paid) -> Record:
+    async def _validated(self, paid: Paid) -> Record:
         """The master to store. What is no good is given up, and rests before it may cost again."""
         key = paid.order.content_key
         try:
-            return await self._renditions.admitted(paid)
+            return await self._renditions.validated(paid)
         except UpstreamFailed as failure:
             await self._rest(key, failure)
             log.warning("a paid picture for %s was refused: %s", key, failure.detail)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from promptcdn.pictures.validation import PIXELS_MAX, Seen
+from promptcdn.pictures.validation import PIXELS_MAX, Decoded
 
 _BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
 # What generators answer with.
@@ -18,7 +18,7 @@ _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"c
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype"
 
 
-def seen(data: bytes) -> Seen | None:
+def decoded(data: bytes) -> Decoded | None:
     """What decoding `data` shows, or `None` where it is no whole picture of a sane size."""
     try:
         with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
@@ -28,13 +28,13 @@ def seen(data: bytes) -> Seen | None:
             image.load()
             if image.format == "PNG":
                 _require_whole_png(data)
-            return Seen(f"image/{str(image.format).lower()}", image.width, image.height)
+            return Decoded(f"image/{str(image.format).lower()}", image.width, image.height)
     except (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, _BOMB, _BOMB_WARNING):
         return None
 
 
 def master(data: bytes, source_type: str) -> bytes:
-    """A picture that `seen` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
+    """A picture that `decoded` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
     if not data.startswith(_PNG_SIGNATURE):
         with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
             data = saved(plain(image), "PNG", compress_level=6)
