@@ -16,11 +16,11 @@ import pytest
 from starlette.datastructures import Headers
 
 from promptcdn import problems
-from promptcdn.faces import responses
 from promptcdn.faces.app import create_app
 from promptcdn.guard.authorisation import is_operator
 from promptcdn.guard.denylist import DenyList
-from promptcdn.readers.audience import Audience, audience, joined, told_by_vary
+from promptcdn.readers import audience as room
+from promptcdn.readers.audience import Audience, audience, is_decided_by_vary, joined
 from promptcdn.readers.clients import TrustedProxies, client
 from promptcdn.readers.conditions import Condition
 from promptcdn.readers.negotiation import picture_format, wants_picture
@@ -44,7 +44,7 @@ ASKERS = ("user-agent", "via", "purpose", "sec-purpose", "x-moz", "x-purpose", "
 
 def asked_by(name: str, value: str) -> tuple[Audience, bool]:
     lines = ((name, value), ("accept", "image/*"))
-    return audience(joined(lines)), told_by_vary(lines)
+    return audience(joined(lines)), is_decided_by_vary(lines)
 
 
 FIELDS: dict[str, Reader] = {
@@ -199,7 +199,7 @@ def test_every_field_that_is_read_is_measured_here(tmp_path: Path, monkeypatch: 
             read.add(name)
             return super().get(name, default)
 
-    monkeypatch.setattr(responses, "joined", lambda lines: Noting(joined(lines)))
+    monkeypatch.setattr(room, "joined", lambda lines: Noting(joined(lines)))
     for method in ("__getitem__", "getlist", "__contains__"):
         watch(monkeypatch, method, read)
 

@@ -10,8 +10,8 @@ import json
 import logging
 import re
 import secrets
+import time
 from collections.abc import Sequence
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from promptcdn import problems
 from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem
-from promptcdn.readers import fields
-from promptcdn.readers import headers as caching
+from promptcdn.readers import fields, headers
 from promptcdn.server.descriptors import BoundedConnections
 from promptcdn.url.parse import URL_MAX
 
@@ -44,31 +43,31 @@ _END_OF_HEAD = b"\r\n\r\n"
 _UNREADABLE = "the request is not valid HTTP"
 
 
-def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+def fault(version: str, lines: Sequence[tuple[bytes, bytes]]) -> str | None:
     """Why a head that could be parsed is refused (RFC 9112 sections 2.3, 3.2 and 6.1), or `None`.
 
     What two servers in a row may read in two ways is how a request is smuggled past the first.
     """
     if version not in ("1.0", "1.1"):
         return "only HTTP/1.0 and HTTP/1.1 are supported"
-    hosts = _values(headers, b"host")
+    hosts = _values(lines, b"host")
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         return "a request must have exactly one Host header"
     if not all(len(host) <= fields.FIELD_MAX and _HOST.fullmatch(host) for host in hosts):
         return "the Host header is not a valid host"
-    encodings = _values(headers, b"transfer-encoding")
+    encodings = _values(lines, b"transfer-encoding")
     if encodings and (version == "1.0" or [encoding.lower() for encoding in encodings] != [b"chunked"]):
         return "the only supported Transfer-Encoding of a request is chunked"
     return None
 
 
-def has_body(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+def has_body(lines: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether a body follows a head without a fault (RFC 9112 section 6.3)."""
-    return bool(_values(headers, b"transfer-encoding")) or _values(headers, b"content-length") not in ([], [b"0"])
+    return bool(_values(lines, b"transfer-encoding")) or _values(lines, b"content-length") not in ([], [b"0"])
 
 
-def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
-    return [value.strip(b" \t") for name, value in headers if name == wanted]
+def _values(lines: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
+    return [value.strip(b" \t") for name, value in lines if name == wanted]
 
 
 class GuardedHeads(HttpToolsProtocol):
@@ -278,16 +277,11 @@ class GuardedHeads(HttpToolsProtocol):
         fields = {"request_id": request_id, "status": problem.kind.status, "outcome": problem.kind.code}
         log.info("refused", extra={"fields": fields})
         body = json.dumps(problem.document()).encode()
-        headers = {
-            **caching.problem_headers(problem),
-            **caching.on_every_answer(request_id, 1000 * (self.loop.time() - self._began)),
-            "date": formatdate(usegmt=True),
-            "content-length": str(len(body)),
-            "connection": "close",
-        }
-        status = HTTPStatus(problem.kind.status)
-        head = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        self.transport.write("\r\n".join([*head, "", ""]).encode("ascii"))
+        own = [(name.encode(), value.encode()) for name, value in headers.closing_headers(problem, len(body)).items()]
+        status, milliseconds = HTTPStatus(problem.kind.status), 1000 * (self.loop.time() - self._began)
+        whole = headers.completed(own, status, request_id, milliseconds, time.time())
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b"%s: %s" % field for field in whole)]
+        self.transport.write(b"\r\n".join([*lines, b"", b""]))
         if not self._for_head:
             self.transport.write(body)
         self.transport.close()
