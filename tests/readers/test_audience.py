@@ -117,13 +117,11 @@ def test_no_browser_and_no_program_is_taken_for_an_image_proxy() -> None:
         (Audience.PROGRAM, None, 30),
     ],
 )
-def test_an_image_proxy_waits_three_seconds_and_everybody_else_as_long_as_they_say(
-    who: Audience, asked: float | None, seconds: float
-) -> None:
+def test_an_image_proxy_waits_less_than_everybody_else(who: Audience, asked: float | None, seconds: float) -> None:
     assert wait(who, asked, 30, 3) == seconds
 
 
-def test_what_is_stored_is_awaited_for_three_seconds_at_the_least() -> None:
+def test_a_stored_picture_is_awaited_for_three_seconds_at_least() -> None:
     assert (wait_for_stored(0), wait_for_stored(3), wait_for_stored(30)) == (3, 3, 30)
 
 
@@ -178,7 +176,7 @@ def looks(accept: str, who: Audience) -> tuple[bool, bool, str]:
 
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=6))
-def test_what_caches_may_share_looks_as_accept_user_agent_and_via_say(lines: FieldLines) -> None:
+def test_what_caches_may_share_depends_on_vary_alone(lines: FieldLines) -> None:
     if is_decided_by_vary(lines):
         fields = joined(lines)
         alone = {name: value for name, value in fields.items() if name in ("accept", "user-agent", "via")}
@@ -186,7 +184,7 @@ def test_what_caches_may_share_looks_as_accept_user_agent_and_via_say(lines: Fie
         assert looks(accept, audience(fields)) == looks(accept, audience(alone))
 
 
-def test_image_proxies_are_the_only_audience_that_is_shown_anything_else() -> None:
+def test_image_proxies_alone_are_shown_something_else() -> None:
     others = [who for who in Audience if who is not Audience.IMAGE_PROXY]
     for accept, (one, other) in itertools.product(VALUES, itertools.pairwise(others)):
         assert looks(accept, one) == looks(accept, other)

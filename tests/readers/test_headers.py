@@ -134,7 +134,7 @@ def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.
     assert ("retry-after" in headers) == (kind.retry_after is not None)
 
 
-def test_only_what_is_kept_for_a_while_says_retry_after_at_least_a_second() -> None:
+def test_retry_after_is_one_second_at_least() -> None:
     assert problem_headers(problems.Problem(problems.BUDGET_SPENT, "", retry_after=0))["retry-after"] == "1"
 
 
@@ -152,7 +152,7 @@ def test_an_error_that_is_nobody_elses_is_kept_by_nobody(kind: problems.ProblemT
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_a_picture_in_a_format_that_is_nobody_elses_is_kept_by_nobody(outcome: Outcome) -> None:
+def test_a_picture_that_is_not_shared_is_kept_by_no_cache(outcome: Outcome) -> None:
     where, status = Addresses("/?a", "/i/x"), CacheStatus("memory")
     headers = picture_headers(RENDITION, outcome, status, where, NOW, negotiated=True, shared=False)
 
