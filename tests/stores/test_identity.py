@@ -16,9 +16,10 @@ from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import Corrupt, IdentifiableStore, Name, identity
 from promptcdn.stores.buckets import Bucket
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.identity import Known, objection
-from promptcdn.stores.known import KnownStore, StoreIds
+from promptcdn.stores.identity import RememberedIds, objection
 from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.verified import VerifiedStore
 from tests.support.buckets import BUCKET, moto, reached, unconditional
 from tests.support.fakes import name, record
 from tests.support.redis_servers import Server
@@ -29,30 +30,32 @@ MISSING = Name("masters", "cd" * 32)
 
 FINE = ""
 JUDGED = [
-    (Known(), None, FINE),
-    (Known(), ONE, FINE),
-    (Known(own=ONE), ONE, FINE),
-    (Known(shared=ONE), ONE, FINE),
-    (Known(setting=ONE), ONE, FINE),
-    (Known(own=ONE), None, f"it has no id, and the data folder knows {ONE}"),
-    (Known(own=ONE), OTHER, f"it has the id {OTHER}, and the data folder knows {ONE}"),
-    (Known(shared=ONE), OTHER, f"it has the id {OTHER}, and Redis knows {ONE}"),
-    (Known(setting=ONE), None, f"it has no id, and PROMPTCDN_STORE_ID knows {ONE}"),
-    (Known(setting=ONE), OTHER, f"set PROMPTCDN_STORE_ID={OTHER} if this one is right"),
+    (RememberedIds(), None, FINE),
+    (RememberedIds(), ONE, FINE),
+    (RememberedIds(own=ONE), ONE, FINE),
+    (RememberedIds(shared=ONE), ONE, FINE),
+    (RememberedIds(setting=ONE), ONE, FINE),
+    (RememberedIds(own=ONE), None, f"it has no id, and the data folder knows {ONE}"),
+    (RememberedIds(own=ONE), OTHER, f"it has the id {OTHER}, and the data folder knows {ONE}"),
+    (RememberedIds(shared=ONE), OTHER, f"it has the id {OTHER}, and Redis knows {ONE}"),
+    (RememberedIds(setting=ONE), None, f"it has no id, and PROMPTCDN_STORE_ID knows {ONE}"),
+    (RememberedIds(setting=ONE), OTHER, f"set PROMPTCDN_STORE_ID={OTHER} if this one is right"),
     # What all replicas share is newer than what one of them remembers, and the operator's word goes first.
-    (Known(own=OTHER, shared=ONE), ONE, FINE),
-    (Known(own=ONE, shared=OTHER), ONE, "Redis knows"),
-    (Known(own=OTHER, shared=OTHER, setting=ONE), ONE, FINE),
+    (RememberedIds(own=OTHER, shared=ONE), ONE, FINE),
+    (RememberedIds(own=ONE, shared=OTHER), ONE, "Redis knows"),
+    (RememberedIds(own=OTHER, shared=OTHER, setting=ONE), ONE, FINE),
     # Somebody who cannot be asked may know of another: a store is taken, but none is made.
-    (Known(unread="Redis does not say"), ONE, FINE),
-    (Known(unread="Redis does not say"), None, "no id yet, and Redis does not say"),
-    (Known(own=ONE, unread="Redis does not say"), ONE, FINE),
-    (Known(own=ONE, unread="Redis does not say"), OTHER, "the data folder knows"),
+    (RememberedIds(unread="Redis does not say"), ONE, FINE),
+    (RememberedIds(unread="Redis does not say"), None, "no id yet, and Redis does not say"),
+    (RememberedIds(own=ONE, unread="Redis does not say"), ONE, FINE),
+    (RememberedIds(own=ONE, unread="Redis does not say"), OTHER, "the data folder knows"),
 ]
 
 
 @pytest.mark.parametrize(("known", "found", "expected"), JUDGED)
-def test_a_store_is_used_where_it_is_the_one_that_is_known(known: Known, found: str | None, expected: str) -> None:
+def test_a_store_is_used_where_it_is_the_one_that_is_known(
+    known: RememberedIds, found: str | None, expected: str
+) -> None:
     said = objection(known, found)
 
     assert expected in said
@@ -86,10 +89,10 @@ class Place:
     def remembered(self) -> Path:
         return self.folder / "store-id"
 
-    def store(self) -> KnownStore:
-        return KnownStore(DiskStore(self.root), StoreIds(self.setting, self.folder, self.connection))
+    def store(self) -> VerifiedStore:
+        return VerifiedStore(DiskStore(self.root), StoreIds(self.setting, self.folder, self.connection))
 
-    async def run(self, work: Callable[[KnownStore], Awaitable[Any]]) -> Any:
+    async def run(self, work: Callable[[VerifiedStore], Awaitable[Any]]) -> Any:
         """What `work` gives with the store of a new process."""
         store = self.store()
         await store.start()
@@ -110,11 +113,11 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-async def filled(store: KnownStore) -> None:
+async def filled(store: VerifiedStore) -> None:
     await store.put(name(), record())
 
 
-async def require_unknown(store: KnownStore) -> str:
+async def require_unknown(store: VerifiedStore) -> str:
     """That nothing is known of it, and nothing is taken by it."""
     said = set()
     for question in (
@@ -140,7 +143,7 @@ async def test_a_new_store_gets_an_id_that_is_remembered_and_is_nobody_elses_to_
     assert identity.read((place.root / "identity").read_bytes()) == place.remembered.read_text().strip()
     assert stat.S_IMODE(place.remembered.stat().st_mode) == 0o600
 
-    async def there(store: KnownStore) -> None:
+    async def there(store: VerifiedStore) -> None:
         assert await store.get(name()) == record()
 
     await place.run(there)
@@ -152,7 +155,7 @@ async def test_a_store_without_an_id_gets_one_where_none_is_known_of(place: Plac
     (place.root / "identity").unlink()
     place.remembered.unlink()
 
-    async def there(store: KnownStore) -> None:
+    async def there(store: VerifiedStore) -> None:
         assert await store.get(name()) == record()
         assert await store.get(MISSING) is None
 
@@ -178,7 +181,7 @@ async def test_an_empty_folder_in_the_place_of_the_store_is_not_the_store_until_
     await place.run(filled)
     place.swap(Path("nothing"))
 
-    async def refused(store: KnownStore) -> None:
+    async def refused(store: VerifiedStore) -> None:
         assert "it has no id" in await require_unknown(store)
         lines = [entry.message for entry in caplog.records if "not the store that was known" in entry.message]
         assert len(lines) == 1
@@ -201,7 +204,7 @@ async def test_another_store_that_is_mounted_while_the_service_runs_is_noticed_a
     await other.run(filled)
     await place.run(filled)
 
-    async def swapped(store: KnownStore) -> None:
+    async def swapped(store: VerifiedStore) -> None:
         assert await store.get(MISSING) is None
         place.swap(other.root)
         with pytest.raises(StoreUnknown, match="the data folder knows"):
@@ -219,7 +222,7 @@ async def test_another_store_that_is_mounted_while_the_service_runs_is_noticed_a
 
 @in_a_loop
 async def test_where_data_folder_and_store_are_gone_together_the_process_still_knows(place: Place) -> None:
-    async def swapped(store: KnownStore) -> None:
+    async def swapped(store: VerifiedStore) -> None:
         place.swap(Path("nothing"))
         place.remembered.unlink()
         (place.root / "tmp").mkdir(parents=True)
@@ -243,7 +246,7 @@ async def test_what_is_written_into_a_store_that_was_swapped_meanwhile_is_not_st
         (place.root / "tmp").mkdir(parents=True)
         return await put(store, *given)
 
-    async def swapped(store: KnownStore) -> None:
+    async def swapped(store: VerifiedStore) -> None:
         monkeypatch.setattr(DiskStore, "put", swap_first)
         with pytest.raises(StoreUnknown):
             await store.put(MISSING, record())
@@ -271,7 +274,7 @@ async def test_what_redis_knows_holds_for_a_machine_that_knows_nothing(place: Pl
         shutil.rmtree(place.root)
         place.remembered.unlink()
 
-        async def refused(store: KnownStore) -> None:
+        async def refused(store: VerifiedStore) -> None:
             assert "Redis knows" in await require_unknown(store)
 
         await place.run(refused)
@@ -302,7 +305,7 @@ async def test_what_is_adopted_on_one_machine_is_adopted_on_all_that_share_its_r
 async def test_while_redis_is_silent_a_store_is_taken_and_none_is_made(place: Place) -> None:
     connection = place.connection = RedisConnection("redis://127.0.0.1:9")
 
-    async def refused(store: KnownStore) -> None:
+    async def refused(store: VerifiedStore) -> None:
         assert "Redis does not say" in await require_unknown(store)
 
     await place.run(refused)
@@ -318,7 +321,7 @@ async def test_the_setting_goes_before_what_is_remembered(place: Place) -> None:
     await place.run(filled)
     place.setting = ONE
 
-    async def refused(store: KnownStore) -> None:
+    async def refused(store: VerifiedStore) -> None:
         assert f"PROMPTCDN_STORE_ID knows {ONE}" in await require_unknown(store)
 
     await place.run(refused)
@@ -329,7 +332,7 @@ async def test_the_setting_goes_before_what_is_remembered(place: Place) -> None:
 
 @in_a_loop
 async def test_an_identity_that_is_garbled_is_unknown_and_not_another(place: Place) -> None:
-    async def garbled(store: KnownStore) -> None:
+    async def garbled(store: VerifiedStore) -> None:
         path = place.root / "identity"
         whole = path.read_bytes()
         path.write_bytes(whole[:-1] + b"x")

@@ -6,31 +6,24 @@ and takes none. What was absent is believed once the id was seen after the look.
 
 import asyncio
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnknown
-from promptcdn.replicas.connection import RedisConnection, RedisDown
-from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record, permissions
-from promptcdn.stores.identity import Known, objection
+from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record
+from promptcdn.stores.identity import RememberedIds, objection
+from promptcdn.stores.store_ids import StoreIds
 
 log = logging.getLogger("promptcdn")
 
 # How often a store that was not the right one is looked at again, and how long the start waits for a first look.
 _LOOKS_APART = 1.0
 _START_SECONDS = 1.0
-_REDIS_KEY = "promptcdn:store"
-# Both give what Redis has afterwards.
-_SET = "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]"
-_SET_NEW = "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])"
 
 # For everybody. What the operator is to do, the log and `doctor` say.
 _STRANGE = (
@@ -41,92 +34,6 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came of telling an id: what Redis has from now on, empty where that is not known, and who was not told."""
-
-    shared: str
-    untold: str
-
-
-class StoreIds:
-    """Where the id of the store is remembered: the operator's setting, a file in the data folder, the shared Redis."""
-
-    def __init__(self, setting: str, data_dir: Path, connection: RedisConnection | None) -> None:
-        """`setting` is empty where the operator says nothing."""
-        self._setting = setting
-        self._file = data_dir / "store-id"
-        self._connection = connection
-        # A data folder that hangs must hold up neither the loop nor its default threads.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-id")
-
-    @property
-    def shared(self) -> bool:
-        """Whether there is a Redis to remember it."""
-        return self._connection is not None
-
-    async def read(self) -> Known:
-        """What each of them says."""
-        own, unread = "", ""
-        try:
-            own = await self._in_thread(self._read)
-        except (OSError, UnicodeError):
-            unread = "the data folder does not say"
-        shared = ""
-        if self._connection is not None:
-            try:
-                shared = str(await self._connection.call(lambda redis: redis.get(_REDIS_KEY)) or "")
-            except RedisDown:
-                unread = "Redis does not say"
-        return Known(self._setting, shared, own, unread)
-
-    async def tell(self, store_id: str, known: Known, *, replace: bool) -> Told:
-        """Tells Redis and the data folder, as far as they do not know it by `known`.
-
-        Another id in Redis is replaced only where the operator said so; otherwise nothing is told to the data folder
-        either.
-        """
-        untold, shared = [], known.shared
-        if self._connection is not None and shared != store_id:
-            try:
-                shared = await self._connection.script(_SET if replace else _SET_NEW, [_REDIS_KEY], store_id)
-            except RedisDown as down:
-                shared = ""
-                untold.append(str(down))
-        if known.own != store_id and shared in ("", store_id):
-            try:
-                await self._in_thread(lambda: self._write(store_id))
-            except OSError as error:
-                untold.append(f"the data folder ({error.strerror})")
-        return Told(shared, ", ".join(untold))
-
-    def close(self) -> None:
-        self._thread.shutdown()
-
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _read(self) -> str:
-        try:
-            return self._file.read_text("ascii").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            return ""
-
-    def _write(self, store_id: str) -> None:
-        """A whole file or the one before; nobody else's to read."""
-        permissions.make_folder(self._file.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=self._file.parent)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{store_id}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-
-
-@dataclass(frozen=True)
 class _Look:
     """A look at the store's id: when it began, and what came of it."""
 
@@ -134,7 +41,7 @@ class _Look:
     unknown: StoreUnknown | None = None
 
 
-class KnownStore:
+class VerifiedStore:
     """Any store, as long as it is the one that is known."""
 
     def __init__(self, store: IdentifiableStore, ids: StoreIds, trust: float = 0.0) -> None:
@@ -147,7 +54,7 @@ class KnownStore:
         self._right = False
         self._objected = ""
         self._keeps = False
-        self._untold = ""
+        self._unremembered = ""
         # Whether Redis may know of another store: it did not answer when it was to be told of this one.
         self._unshared = False
         self._watch: asyncio.Task[None] | None = None
@@ -177,9 +84,9 @@ class KnownStore:
         found = await self._in_thread(self._store.identity)
         if found is None:
             found = await self._in_thread(self._store.identify)
-        told = await self._ids.tell(found, Known(), replace=True)
-        if told.untold:
-            raise StoreUnknown(f"its id {found} could not be remembered: {told.untold}")
+        written = await self._ids.remember(found, RememberedIds(), replace=True)
+        if written.failed:
+            raise StoreUnknown(f"its id {found} could not be remembered: {written.failed}")
         return found
 
     @property
@@ -270,13 +177,13 @@ class KnownStore:
         found = await self._in_thread(self._store.identity)
         if self._right and found is not None and found == self._id and not self._unshared:
             return
-        known = await self._ids.read()
+        ids = await self._ids.read()
         # Where a data folder is gone together with the store in it, this process still knows.
-        self._object(objection(replace(known, own=known.own or self._id or ""), found))
+        self._object(objection(replace(ids, own=ids.own or self._id or ""), found))
         if self._keeps:
             if found is None:
                 found = await self._in_thread(self._store.identify)
-            await self._keep(found, known)
+            await self._keep(found, ids)
         self._id, self._right = found, True
 
     def _object(self, to_it: str) -> None:
@@ -290,17 +197,17 @@ class KnownStore:
         if before:
             log.warning("the store is the one that is known: new pictures are made again")
 
-    async def _keep(self, found: str, known: Known) -> None:
+    async def _keep(self, found: str, ids: RememberedIds) -> None:
         """Remembers the store. Raises `StoreUnknown` where Redis turns out to know of another one.
 
         Redis may have been silent when it was read, and have another id by the time it is told of this one.
         """
-        told = await self._ids.tell(found, known, replace=bool(known.setting))
-        self._object(objection(replace(known, shared=told.shared), found))
-        self._unshared = self._ids.shared and told.shared != found
-        if told.untold and told.untold != self._untold:
-            log.warning("the store's id %s is not remembered: %s", found, told.untold)
-        self._untold = told.untold
+        written = await self._ids.remember(found, ids, replace=bool(ids.setting))
+        self._object(objection(replace(ids, shared=written.shared), found))
+        self._unshared = self._ids.shared and written.shared != found
+        if written.failed and written.failed != self._unremembered:
+            log.warning("the store's id %s is not remembered: %s", found, written.failed)
+        self._unremembered = written.failed
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
