@@ -49,7 +49,7 @@ from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
 from promptcdn.stores.store_ids import StoreIds
-from promptcdn.stores.verified import VerifiedStore
+from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
@@ -259,8 +259,8 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
 def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
     store = opened_store(settings.store_url, settings.store_setting)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
-    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), trust)
+    timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
+    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
 
 
 def opened_store(url: str, setting: str) -> IdentifiableStore:

@@ -32,7 +32,9 @@ def test_every_setting_in_it_is_a_real_one(name: str) -> None:
 
 
 def test_any_setting_in_the_env_file_reaches_both_replicas() -> None:
-    services = compose(PROMPTCDN_ENGINE="one", PROMPTCDN_STORE="s3://elsewhere", AWS_SECRET_ACCESS_KEY="two")["services"]
+    services = compose(PROMPTCDN_ENGINE="one", PROMPTCDN_STORE="s3://elsewhere", AWS_SECRET_ACCESS_KEY="two")[
+        "services"
+    ]
 
     for name in REPLICAS:
         environment = services[name]["environment"]

@@ -21,16 +21,23 @@ from promptcdn.stores.store_ids import StoreIds
 
 log = logging.getLogger("promptcdn")
 
-# How often a store that was not the right one is looked at again, and how long the start waits for a first look.
-_LOOKS_APART = 1.0
-_START_SECONDS = 1.0
-
 # For everybody. What the operator is to do, the log and `doctor` say.
 _STRANGE = (
     "the store is not the one that is known here: nothing is made until the operator of this service sees to that"
 )
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """In seconds: how often a store that is not known to be the right one is looked at again, how long the start waits
+    for the first look, and how long an id that was seen is believed, but not before a picture is paid for: that it has
+    no master is believed only once the id was seen after the look."""
+
+    between_looks: float = 1.0
+    first_look: float = 1.0
+    trust: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,12 +51,10 @@ class _Look:
 class VerifiedStore:
     """Any store, as long as it is the one that is known."""
 
-    def __init__(self, store: IdentifiableStore, ids: StoreIds, trust: float = 0.0) -> None:
-        """An id seen less than `trust` seconds ago is believed, but not before a picture is paid for: that it has no
-        master is believed only once the id was seen after the look."""
+    def __init__(self, store: IdentifiableStore, ids: StoreIds, timings: Timings = Timings()) -> None:
         self._store = store
         self._ids = ids
-        self._trust = trust
+        self._timings = timings
         self._id: str | None = None
         self._right = False
         self._objected = ""
@@ -66,12 +71,13 @@ class VerifiedStore:
     async def start(self) -> None:
         """Sees which store this is, and remembers it. One that is new gets an id; one that is silent is seen later.
 
-        Until `close` a store that is not known to be the right one is looked at each second, whether or not somebody
-        asks it for something: `listed` does not look by itself.
+        Until `close` a store that is not known to be the right one, or that Redis was not told of, is looked at each
+        second, whether or not somebody asks it for something: `listed` does not look by itself, and hits look at
+        nothing.
         """
         self._keeps = True
         with suppress(StoreUnknown, TimeoutError):
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(self._timings.first_look):
                 await self.see()
         self._watch = asyncio.create_task(self._keep_watching())
 
@@ -106,13 +112,13 @@ class VerifiedStore:
         """Written only if the store was the right one a moment ago, and believed only once its id was seen after it:
         nothing is lost in a store that came in between."""
         self._keeps = True
-        await self._require(time.monotonic() - max(self._trust, _LOOKS_APART))
+        await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
         winner = await self._store.put(name, record)
         await self._require(time.monotonic())
         return winner
 
     async def delete(self, name: Name) -> None:
-        await self._require(time.monotonic() - self._trust)
+        await self._require(time.monotonic() - self._timings.trust)
         await self._store.delete(name)
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
@@ -146,17 +152,17 @@ class VerifiedStore:
 
     async def _keep_watching(self) -> None:
         while True:
-            await asyncio.sleep(_LOOKS_APART)
-            if not self._right:
+            await asyncio.sleep(self._timings.between_looks)
+            if not self._right or self._unshared:
                 with suppress(StoreUnknown):
-                    await self._require(time.monotonic() - _LOOKS_APART)
+                    await self._require(time.monotonic() - self._timings.between_looks)
 
     async def _looked_up(self, folder: Folder, look_up: Callable[[], Awaitable[_T]]) -> _T:
         if not self._right:
-            await self._require(time.monotonic() - _LOOKS_APART)
+            await self._require(time.monotonic() - self._timings.between_looks)
         found = await look_up()
         if not found:
-            await self._require(time.monotonic() - (0 if folder == "masters" else self._trust))
+            await self._require(time.monotonic() - (0 if folder == "masters" else self._timings.trust))
         return found
 
     async def _require(self, since: float) -> None:
