@@ -24,7 +24,7 @@ JUDGED: dict[str, tuple[RememberedIds, str | None, str]] = {
     "none, the folder has one": (RememberedIds(own=ONE), None, f"it has no id, and the data folder knows {ONE}"),
     "not the folder's": (RememberedIds(own=ONE), OTHER, f"it has the id {OTHER}, and the data folder knows {ONE}"),
     "not Redis's": (RememberedIds(shared=ONE), OTHER, f"it has the id {OTHER}, and Redis knows {ONE}"),
-    "none, the setting has one": (RememberedIds(setting=ONE), None, f"it has no id, and PROMPTCDN_STORE_ID knows {ONE}"),
+    "none, the setting has one": (RememberedIds(setting=ONE), None, f"no id, and PROMPTCDN_STORE_ID knows {ONE}"),
     "not the setting's": (RememberedIds(setting=ONE), OTHER, f"set PROMPTCDN_STORE_ID={OTHER} if this one is right"),
     # What all replicas share is newer than what one of them remembers, and the operator's word goes first.
     "Redis's, not the folder's": (RememberedIds(own=OTHER, shared=ONE), ONE, FINE),
@@ -34,7 +34,7 @@ JUDGED: dict[str, tuple[RememberedIds, str | None, str]] = {
     "Redis is down": (RememberedIds(unread="Redis does not say"), ONE, FINE),
     "none, Redis is down": (RememberedIds(unread="Redis does not say"), None, "no id yet, and Redis does not say"),
     "the folder's, Redis is down": (RememberedIds(own=ONE, unread="Redis does not say"), ONE, FINE),
-    "not the folder's, Redis is down": (RememberedIds(own=ONE, unread="Redis does not say"), OTHER, "the data folder knows"),
+    "not the folder's, Redis is down": (RememberedIds(own=ONE, unread="Redis is down"), OTHER, "the data folder knows"),
 }  # fmt: skip
 
 
