@@ -3,7 +3,16 @@
 import pytest
 
 from promptcdn import problems
-from promptcdn.problems import KINDS, Problem, StoreUnknown, UpstreamFailed
+from promptcdn.problems import (
+    KINDS,
+    CounterUnavailable,
+    Problem,
+    SpoolFull,
+    StoreUnavailable,
+    Unavailable,
+    UnreadableObject,
+    UpstreamFailed,
+)
 
 
 def test_codes_are_unique_and_made_to_be_matched() -> None:
@@ -16,6 +25,31 @@ def test_codes_are_unique_and_made_to_be_matched() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_every_5xx_but_a_broken_service_says_when_to_try_again(kind: problems.ProblemType) -> None:
     assert (kind.retry_after is not None) == (kind.status > 500)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "status", "retry_after"),
+    [
+        (StoreUnavailable, "store_unavailable", 503, 5),
+        (CounterUnavailable, "counter_unavailable", 503, 5),
+        (SpoolFull, "spool_full", 503, 5),
+        (UnreadableObject, "unreadable_object", 500, None),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_the_code_names_the_part_that_is_unavailable(
+    raised: type[Unavailable], code: str, status: int, retry_after: int | None
+) -> None:
+    problem = raised("the detail")
+
+    assert (problem.kind.code, problem.kind.status, problem.retry_after) == (code, status, retry_after)
+
+
+def test_the_operator_reads_the_cause_and_everybody_else_the_detail() -> None:
+    problem = StoreUnavailable("the store does not answer", "the bucket b at 10.0.0.7 does not answer")
+
+    assert str(problem) == "the bucket b at 10.0.0.7 does not answer"
+    assert "10.0.0.7" not in str(problem.document())
 
 
 def test_a_document_has_the_members_of_rfc_9457_and_ours() -> None:
@@ -38,7 +72,7 @@ def test_a_document_has_the_members_of_rfc_9457_and_ours() -> None:
     [
         Problem(problems.NOT_FOUND, "nothing", retry_after=3),
         UpstreamFailed(problems.UPSTREAM_TIMEOUT, "slow", charged=True),
-        StoreUnknown("silence"),
+        StoreUnavailable("silence"),
     ],
 )
 def test_each_waiter_gets_a_problem_of_its_own(problem: Problem) -> None:

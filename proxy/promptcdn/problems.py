@@ -2,7 +2,11 @@
 
     Problem             an answer that is no picture
     ├── UpstreamFailed  the generator gave none; says whether it may have been charged
-    └── StoreUnknown    the store did not answer: neither there nor absent
+    └── Unavailable     what is stored or counted can be neither read nor written: it is not known whether it is there
+        ├── StoreUnavailable      the store
+        ├── CounterUnavailable    the counter of the budget or of the client rate
+        ├── SpoolFull             the folder for pictures that are paid for and not stored yet
+        └── UnreadableObject      an object that a newer version of promptcdn wrote
     BadSettings         a setting that is wrong, for the operator at the start
 
 `Cache-Control` belongs to the outcome (docs/problems.md): what one client did wrong is `no-store`, what is true for
@@ -13,7 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Self
+from typing import ClassVar, Self
 
 NO_STORE = "no-store"
 
@@ -64,7 +68,11 @@ UPSTREAM_UNREACHABLE = ProblemType("upstream_unreachable", 503, "The upstream ca
 UPSTREAM_BUSY = ProblemType("upstream_busy", 503, "The upstream takes no more requests now", kept(5), 5)
 UPSTREAM_UNPAID = ProblemType("upstream_unpaid", 503, "The upstream account cannot pay", kept(5), 300)
 UPSTREAM_TIMEOUT = ProblemType("upstream_timeout", 504, "The upstream took too long", kept(5), 5)
-STORE_UNKNOWN = ProblemType("store_unknown", 503, "The store, or what counts, does not answer", kept(5), 5)
+STORE_UNAVAILABLE = ProblemType("store_unavailable", 503, "The picture store is unavailable", kept(5), 5)
+COUNTER_UNAVAILABLE = ProblemType("counter_unavailable", 503, "The budget's counter is unavailable", kept(5), 5)
+SPOOL_FULL = ProblemType("spool_full", 503, "Paid pictures cannot be saved at the moment", kept(5), 5)
+# A new try helps only where another replica runs the newer version: so no Retry-After, and nothing for caches to keep.
+UNREADABLE_OBJECT = ProblemType("unreadable_object", 500, "A stored object was written by a newer version")
 GENERATOR_MISSING = ProblemType(
     "generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5
 )
@@ -148,16 +156,43 @@ class UpstreamFailed(Problem):
         self.pause = pause
 
 
-class StoreUnknown(Problem):
-    """The store timed out or refused: what it holds is not known, which is not the same as absent.
+class Unavailable(Problem):
+    """What is stored or counted can be neither read nor written: whether it is there is not known, so that nothing may
+    be made anew in its place. Raise one of the subclasses, which name the part that the operator should look at.
 
     `cause` is for the operator alone, where there is more to say than everybody may read.
     """
 
+    problem_type: ClassVar[ProblemType]
+
     def __init__(self, detail: str, cause: str = "") -> None:
-        super().__init__(STORE_UNKNOWN, detail)
+        super().__init__(self.problem_type, detail)
         self.cause = cause or detail
         self.args = (self.cause,)  # for logs and commands, which the operator reads
+
+
+class StoreUnavailable(Unavailable):
+    """The store timed out, refused, or is not the store that is known by its id."""
+
+    problem_type = STORE_UNAVAILABLE
+
+
+class CounterUnavailable(Unavailable):
+    """The budget's counter, in its SQLite file or in Redis, does not answer or does not know yet what was spent."""
+
+    problem_type = COUNTER_UNAVAILABLE
+
+
+class SpoolFull(Unavailable):
+    """The spool's folder takes nothing: its disk is full or fails, or too many paid pictures wait in it."""
+
+    problem_type = SPOOL_FULL
+
+
+class UnreadableObject(Unavailable):
+    """A newer version of promptcdn wrote this object. The store is well, and waiting does not help."""
+
+    problem_type = UNREADABLE_OBJECT
 
 
 class BadSettings(Exception):

@@ -36,7 +36,7 @@ from promptcdn.money.prices import Prices
 from promptcdn.money.rates import NoRates, SqliteRates
 from promptcdn.money.rates.redis import RedisRates
 from promptcdn.pictures.placeholders import Placeholders
-from promptcdn.problems import BadSettings, StoreUnknown
+from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
@@ -283,7 +283,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
         bucket.open()
     except Unusable as unusable:
         raise BadSettings(f"{setting}: {unusable}") from unusable
-    except StoreUnknown as unknown:
+    except StoreUnavailable as unknown:
         log.warning("%s: %s", bucket, unknown)
     return S3Store(bucket)
 

@@ -8,7 +8,7 @@ import pytest
 
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.generators import Made
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable, UnreadableObject
 from promptcdn.spool import Order, Paid, Spool
 from promptcdn.stores import Folder, Record
 from promptcdn.stores.disk import DiskStore
@@ -112,7 +112,7 @@ def test_a_binding_of_an_unreachable_store_is_unknown_and_not_absent() -> None:
     async def work() -> None:
         shelf = FakeStore()
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await Bindings(shelf, "painter").of(KEY)
 
     asyncio.run(work())
@@ -129,13 +129,13 @@ def test_a_binding_of_an_unreachable_store_is_unknown_and_not_absent() -> None:
     ],
     ids=["a name too many", "names too few", "no key", "a list", "no json"],
 )
-def test_a_binding_that_cannot_be_understood_is_unknown_and_is_not_written_over(strange: Record) -> None:
+def test_a_binding_of_a_newer_version_is_refused_and_not_written_over(strange: Record) -> None:
     async def work() -> None:
         shelf = FakeStore()
         shelf.objects[name(folder="bindings")] = strange
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(UnreadableObject):
             await Bindings(shelf, "painter").of(KEY)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(UnreadableObject):
             await Bindings(shelf, "painter").bind(KEY, REAL, 1)
         assert shelf.objects == {name(folder="bindings"): strange}
 
@@ -147,7 +147,7 @@ def test_a_binding_that_could_not_be_written_is_not_remembered() -> None:
         shelf = FakeStore()
         bindings = Bindings(shelf, "painter")
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await bindings.bind(KEY, REAL, 1)
         shelf.down = False
         assert await bindings.of(KEY) is None
@@ -202,7 +202,7 @@ def test_a_verdict_that_the_store_did_not_take_counts_in_this_process() -> None:
         shelf = FakeStore()
         bindings = Bindings(shelf, "painter")
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await bindings.filter(REAL, 1)
         assert await bindings.filtered(REAL.content_key)
 
@@ -213,7 +213,7 @@ def test_without_the_stores_word_nothing_is_known_to_be_unfiltered() -> None:
     async def work() -> None:
         shelf = FakeStore()
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await Bindings(shelf, "painter").filtered(KEY)
 
     asyncio.run(work())
@@ -262,7 +262,7 @@ def test_a_sketch_that_waits_binds_nothing_once_there_is_a_real_generator(tmp_pa
 def test_a_url_that_nothing_waits_for_stays_unknown(tmp_path: Path) -> None:
     async def work(bindings: Bindings, shelf: FakeStore) -> None:
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await bindings.of("f" * 64)
 
     with_waiting(tmp_path, "painter", work)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from promptcdn.catalog.removals import FREE, HEARD_SECONDS, NoSpool, Removals
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Lineage, Name
 from promptcdn.stores.disk import DiskStore
 from tests.support.fakes import KEY, name, record
@@ -77,7 +77,7 @@ class Lame(DiskStore):
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         if self.lame:
-            raise StoreUnknown("the store is lame")
+            raise StoreUnavailable("the store is lame")
         return super().listed(folder, leaf)
 
 
@@ -246,7 +246,7 @@ def test_before_the_list_was_read_nothing_is_known(tmp_path: Path) -> None:
         store.lame = True
         removals = Peer(store).removals
         await removals.start()
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await removals.removed(KEY)
         store.lame = False
         assert not await removals.removed(KEY)
@@ -263,7 +263,7 @@ def test_what_waits_for_the_store_was_taken_down_by_nobody(tmp_path: Path) -> No
 
         removals = Removals(store, lambda _: None, Holding())
         assert not await removals.removed(KEY)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await removals.removed(OTHER)
         await removals.close()
         await store.close()

@@ -13,7 +13,7 @@ from promptcdn import pictures
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.pictures.sizing import Variant
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
@@ -266,9 +266,9 @@ def test_without_memory_each_answer_is_read_from_the_store() -> None:
 def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Format) -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await renditions.find(KEY, Delivery(format_))
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await renditions.has(KEY)
         shelf.down = False
         assert await renditions.find(KEY, Delivery(format_)) is None
@@ -418,7 +418,7 @@ def test_what_waits_and_is_no_picture_is_none(answer: Paid) -> None:
 
 def test_what_is_in_no_spool_stays_unknown() -> None:
     async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await renditions.find(KEY, Delivery())
 
     with_waiting(work)

@@ -25,7 +25,7 @@ from promptcdn.guard.authorisation import Authorisation, Misses
 from promptcdn.making import Clock, Making
 from promptcdn.money.budget import NoBudget
 from promptcdn.money.rates import NoRates
-from promptcdn.problems import Problem, StoreUnknown
+from promptcdn.problems import Problem, StoreUnavailable
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
@@ -93,7 +93,7 @@ class Slow(DiskStore):
 
     def _require_up(self) -> None:
         if self.down:
-            raise StoreUnknown("the store is down")
+            raise StoreUnavailable("the store is down")
 
 
 class House:

@@ -148,7 +148,7 @@ def test_while_no_file_may_grow_what_was_paid_for_is_answered_and_is_stored_when
             replies = dict(zip(urls, Crowd(service.url).answers(urls), strict=True))
         answered = {url: reply.body for url, reply in replies.items() if reply.status == 200}
         # Whoever comes when nothing more can be kept is told so, before anything is paid for.
-        assert {reply.code for reply in replies.values() if reply.status != 200} <= {"store_unknown"}
+        assert {reply.code for reply in replies.values() if reply.status != 200} <= {"spool_full"}
         assert {replies[url].headers["cache-control"] for url in answered} == {A_MINUTE}
         assert sorted(paid(upstream).values()) == [1] * len(answered)
         for url, body in answered.items():

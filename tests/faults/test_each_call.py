@@ -25,7 +25,7 @@ from promptcdn.generators.stability import Stability
 from promptcdn.making import Clock
 from promptcdn.money.budget import SqliteBudget
 from promptcdn.money.rates import SqliteRates
-from promptcdn.problems import StoreUnknown, UpstreamFailed
+from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.settings import load
 from promptcdn.stores import Name, Record
 from promptcdn.stores.disk import DiskStore
@@ -193,7 +193,7 @@ def test_a_miss_survives_a_file_that_is_garbled_at_each_read_and_each_sync(each:
     each(garbled_files)
 
 
-DOWN = StoreUnknown("out of reach")
+DOWN = StoreUnavailable("out of reach")
 UNREACHABLE = UpstreamFailed(problems.UPSTREAM_UNREACHABLE, "no route", charged=False)
 CUT = UpstreamFailed(problems.UPSTREAM_GARBLED, "the stream broke off", charged=True)
 

@@ -15,7 +15,7 @@ from promptcdn.money.budget import SqliteBudget
 from promptcdn.money.budgets import Limit, Limits
 from promptcdn.money.prices import Prices
 from promptcdn.pictures import master
-from promptcdn.problems import Problem, ProblemType, StoreUnknown
+from promptcdn.problems import CounterUnavailable, Problem, ProblemType, StoreUnavailable
 from promptcdn.spool import Spool
 from promptcdn.stores import Record
 from promptcdn.stores.negative import NegativeCache
@@ -110,7 +110,7 @@ def test_a_picture_that_was_filtered_by_now_is_not_paid_for_again() -> None:
 def test_while_it_is_unknown_what_is_stored_nothing_is_paid_for() -> None:
     async def work(shop: Parts) -> None:
         shop.shelf.down = True
-        assert isinstance(await shop.refused(), StoreUnknown)
+        assert isinstance(await shop.refused(), StoreUnavailable)
         assert (shop.generator.calls, shop.purse.spent) == (0, 0)
 
     within(Parts([GOOD]), work)
@@ -223,7 +223,7 @@ def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) ->
 def test_when_the_counter_does_not_answer_the_generator_is_not_called() -> None:
     async def work(shop: Parts) -> None:
         shop.purse.down = True
-        assert isinstance(await shop.refused(), StoreUnknown)
+        assert isinstance(await shop.refused(), CounterUnavailable)
         assert shop.generator.calls == 0
 
     within(Parts([GOOD]), work)
@@ -243,7 +243,7 @@ def test_an_upstream_that_cannot_be_reached_is_told_even_if_nothing_can_be_given
     class Loser(FakeBudget):
         async def give_back(self, reservation: object) -> None:
             del reservation
-            raise StoreUnknown("the purse is lost")
+            raise CounterUnavailable("the purse is lost")
 
     async def work(shop: Parts) -> None:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE

@@ -300,7 +300,7 @@ def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for(mo
         for _ in range(2):
             refused = await shop.refused(order(seed=8))
             assert (refused.kind, refused.detail) == (
-                problems.STORE_UNKNOWN,
+                problems.SPOOL_FULL,
                 "neither the store nor the spool takes what is paid for: the disk is full",
             )
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)

@@ -20,7 +20,7 @@ from promptcdn.money.budget.merge import Field, Known, Numbers, costs, periods
 from promptcdn.money.budget.redis import REFILL_SECONDS, RedisBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
-from promptcdn.problems import Problem, StoreUnknown
+from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.replicas import connection as room
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import volumes
@@ -92,7 +92,7 @@ async def decided(budget: RedisBudget) -> int:
     while True:
         try:
             await budget.reserve(PLAIN, NOON)
-        except StoreUnknown:
+        except CounterUnavailable:
             await asyncio.sleep(0.02)
         except Problem:
             return 0
@@ -108,7 +108,7 @@ async def told(budget: RedisBudget, pictures: int) -> None:
     """Returns when Redis knows of so many."""
     async with asyncio.timeout(30):
         while True:
-            with contextlib.suppress(StoreUnknown):
+            with contextlib.suppress(CounterUnavailable):
                 if sum(cost.pictures for cost in await budget.by_engine("day", NOON)) == pictures:
                     return
             await asyncio.sleep(0.02)
@@ -289,10 +289,10 @@ async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(re
         assert await spend(one, two, tries=5) == 10
         redis.client.flushall()
         since = time.monotonic()
-        with pytest.raises(StoreUnknown) as refused:
+        with pytest.raises(CounterUnavailable) as refused:
             await three.reserve(PLAIN, NOON)
         assert refused.value.retry_after == 5
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(CounterUnavailable):
             await three.left(NOON)
         assert await decided(three) == 1
         assert time.monotonic() - since >= REFILL_SECONDS
@@ -306,13 +306,13 @@ async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_
     async with replicas(redis, tmp_path, "25/day", count=1) as (one,):
         await one.reserve(PLAIN, NOON)
         redis.kill()
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(CounterUnavailable):
             await one.left(NOON)
         redis.start()
         while True:
             try:
                 left = await one.left(NOON)
-            except StoreUnknown:
+            except CounterUnavailable:
                 await asyncio.sleep(0.01)
             else:
                 break
@@ -413,9 +413,9 @@ async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redi
         assert await spend(one, tries=5) == 5
         redis.kill()
         since = time.monotonic()
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(CounterUnavailable):
             await two.reserve(PLAIN, NOON)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(CounterUnavailable):
             await two.left(NOON)
         assert time.monotonic() - since < 1
         redis.start()

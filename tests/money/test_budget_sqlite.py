@@ -23,7 +23,7 @@ from promptcdn import problems
 from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
-from promptcdn.problems import Problem, StoreUnknown
+from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.url.request import Calendar, Resolved
 from tests.support.fakes import NOON, order
 
@@ -535,7 +535,7 @@ def test_a_locked_counter_is_unknown_and_works_again_afterwards(
     async def work(budget: SqliteBudget) -> None:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(StoreUnknown):
+            with pytest.raises(CounterUnavailable):
                 await budget.reserve(PICTURE, NOON)
         assert await spend(budget) == 3
 
@@ -559,7 +559,7 @@ def test_a_counter_that_was_taken_away_is_unknown_and_never_counts_as_unspent(tm
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3")) as other:
             other.execute("DROP TABLE spent")
         for _ in range(2):
-            with pytest.raises(StoreUnknown):
+            with pytest.raises(CounterUnavailable):
                 await budget.reserve(PICTURE, NOON)
 
     within(tmp_path, "3/day", work)
@@ -574,7 +574,7 @@ def fill_up(folder: Path) -> None:
         size = (folder / "budget.sqlite3-wal").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         for _ in range(3):
-            with pytest.raises(StoreUnknown):
+            with pytest.raises(CounterUnavailable):
                 await budget.reserve(PICTURE, NOON)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert 1 <= await spend(budget) <= 4

@@ -71,7 +71,7 @@ def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_an
     # The victim was asked the first third, and may have refused some of it before it died.
     assert None in during[:200]
     assert None not in during[200:]
-    assert outcomes(during) <= {(200, ""), (503, "store_unknown"), (503, "budget_spent")}
+    assert outcomes(during) <= {(200, ""), (503, "counter_unavailable"), (503, "budget_spent")}
     assert outcomes(after) <= {(200, ""), (503, "budget_spent")}
     assert seen == [200, 200]
     assert paid == LIMIT
@@ -90,7 +90,7 @@ def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_w
         redis.kill() if gone == "kill" else redis.hang()
         refused = spread(replicas.each, misses("during", 60))
         hits = [reply for service in replicas.each for reply in Crowd(service.url).answers(known)]
-        assert outcomes(refused) == {(503, "store_unknown")}
+        assert outcomes(refused) == {(503, "counter_unavailable")}
         assert outcomes(hits) == {(200, "")}
         assert len(upstream.ledger.calls()) == 3
 

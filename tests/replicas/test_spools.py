@@ -57,7 +57,11 @@ def test_what_waits_for_the_store_at_one_replica_is_paid_for_by_no_other(
         told = first.result()
     refusal = other.get(url)
 
-    assert (refusal.status_code, refusal.json()["code"], refusal.headers["retry-after"]) == (503, "store_unknown", "5")
+    assert (refusal.status_code, refusal.json()["code"], refusal.headers["retry-after"]) == (
+        503,
+        "store_unavailable",
+        "5",
+    )
     assert "another replica" in refusal.json()["detail"]
 
     way.heal()

@@ -42,7 +42,7 @@ def shown(service: Promptcdn) -> list[bytes]:
 def require_refused(service: Promptcdn, *urls: str) -> None:
     for url in urls:
         answer = service.get(url)
-        assert (answer.status_code, answer.json()["code"]) == (503, "store_unknown")
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
         assert int(answer.headers["retry-after"]) > 0
 
 

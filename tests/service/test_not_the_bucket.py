@@ -53,7 +53,7 @@ def test_while_a_page_answers_for_the_bucket_nothing_is_paid_and_stored_urls_sta
 
     way.page = page
     for url in (*URLS, NEW):
-        assert answered(service, url) == (503, "store_unknown")
+        assert answered(service, url) == (503, "store_unavailable")
     assert int(service.get(NEW).headers["retry-after"]) > 0
     assert service.get("/readyz").json()["parts"]["store"]["ready"] is False
     assert paid(upstream) == before

@@ -120,7 +120,7 @@ def test_a_bucket_that_does_not_answer_is_no_reason_not_to_start(tmp_path: Path,
 
         assert ready.status_code == 503
         assert ready.json()["parts"]["store"]["ready"] is False
-        assert (picture.status_code, picture.json()["code"]) == (503, "store_unknown")
+        assert (picture.status_code, picture.json()["code"]) == (503, "store_unavailable")
         assert picture.headers["cache-control"] == "public, max-age=5, stale-while-revalidate=0"
         assert "canary" not in ready.text + picture.text
     assert "canary" not in (tmp_path / "log").read_text()

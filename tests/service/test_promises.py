@@ -264,7 +264,7 @@ def test_a_store_that_was_taken_away_is_no_reason_to_pay_again(tmp_path: Path) -
         service = opened.enter_context(Promptcdn(tmp_path, **settings))
         store.rename(store.with_name("elsewhere"))
         refused = service.get("/?prompt=a&seed=1")
-        assert (refused.status_code, refused.json()["code"]) == (503, "store_unknown")
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
         assert service.get("/readyz").status_code == 503
         store.with_name("elsewhere").rename(store)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn import spool as room
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import SpoolFull
 from promptcdn.spool import Spool, entries, folder
 from promptcdn.stores import encoded
 from tests.support.fakes import KEY, order, paid
@@ -269,7 +269,7 @@ def test_on_a_full_disk_memory_holds_it_until_the_disk_has_room(
                 assert await spool.put(answer) == await spool.get(answer.order.content_key) == answer
             await spool.secure()  # nothing is at risk while the store may take it
             spool.wait(ANSWER, "the store is down")
-            with pytest.raises(StoreUnknown, match="neither the store nor the spool takes"):
+            with pytest.raises(SpoolFull, match="neither the store nor the spool takes"):
                 await spool.secure()
             await spool.recover()
             await spool.refresh()

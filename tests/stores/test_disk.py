@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Header, Lineage, Name, Record, disk, encoded
 from promptcdn.stores.disk import THREADS, DiskStore
 from tests.support.fakes import KEY, name, record, within
@@ -184,7 +184,7 @@ def test_two_reads_that_are_corrupt_in_two_ways_are_unknown(tmp_path: Path, monk
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_bytes", lambda path: flipped(read(path), -1))
         patched.setattr(disk, "_read_anew", lambda path: flipped(read(path), -2))
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             get(tmp_path)
 
     assert get(tmp_path) == record()
@@ -276,9 +276,9 @@ def a_link_to_itself(place: Path) -> None:
 def test_what_cannot_be_read_is_unknown_and_not_absent(tmp_path: Path, block: Callable[[Path], None]) -> None:
     block(tmp_path / name().path)
 
-    with pytest.raises(StoreUnknown):
+    with pytest.raises(StoreUnavailable):
         get(tmp_path)
-    with pytest.raises(StoreUnknown):
+    with pytest.raises(StoreUnavailable):
         put(tmp_path, record())
     assert files(tmp_path / "tmp") == []
 
@@ -288,7 +288,7 @@ def test_a_name_that_is_taken_by_nothing_readable_is_not_tried_for_ever(tmp_path
     place.parent.mkdir(parents=True)
     place.symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(StoreUnknown):
+    with pytest.raises(StoreUnavailable):
         put(tmp_path, record())
 
 
@@ -296,7 +296,7 @@ def test_a_corrupt_object_that_cannot_be_set_aside_is_unknown(tmp_path: Path) ->
     corrupted(tmp_path)
     (tmp_path / "corrupt").write_text("a file in the place of the folder")
 
-    with pytest.raises(StoreUnknown):
+    with pytest.raises(StoreUnavailable):
         get(tmp_path)
 
 
@@ -387,7 +387,7 @@ def test_a_step_that_fails_is_unknown_and_leaves_nothing_or_the_whole(
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     async def work(store: DiskStore) -> None:
-        with watched(monkeypatch, fail), pytest.raises(StoreUnknown, match="Input/output error"):
+        with watched(monkeypatch, fail), pytest.raises(StoreUnavailable, match="Input/output error"):
             await store.put(name(), record())
         assert await store.get(name()) in (None, record())
         assert await store.put(name(), record()) == record()
@@ -410,7 +410,7 @@ def test_a_file_that_came_out_short_without_an_error_is_not_published(
     async def work(store: DiskStore) -> None:
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", cut_short)
-            with pytest.raises(StoreUnknown, match="short"):
+            with pytest.raises(StoreUnavailable, match="short"):
                 await store.put(name(), record())
         assert await store.get(name()) is None
 
@@ -425,7 +425,7 @@ def fill_up(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
     async def work(store: DiskStore) -> None:
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(NAMES[0], record(os.urandom(200_000)))
         assert files(folder) == []
         assert await store.get(NAMES[0]) is None

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Name
 from promptcdn.stores import negative as absence
 from promptcdn.stores.negative import NegativeCache
@@ -76,7 +76,7 @@ def test_after_a_put_whose_end_is_unknown_the_store_is_asked_again() -> None:
         store = NegativeCache(shelf)
         await store.get(name())
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(name(), record())
         shelf.down = False
         shelf.objects[name()] = record()  # it had arrived, only the answer was lost
@@ -91,7 +91,7 @@ def test_unknown_is_not_remembered_as_absent() -> None:
         shelf.objects[name()] = record()
         shelf.down = True
         store = NegativeCache(shelf)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.get(name())
         shelf.down = False
         assert await store.get(name()) == record()
@@ -119,7 +119,7 @@ def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
         shelf.objects[name()] = record()
         shelf.open.clear()
         store = NegativeCache(shelf, patience=0.01)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.get(name())
         shelf.open.set()
         assert await store.get(name()) == record()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Lineage, Name, Record
 from promptcdn.stores.buckets import Bucket, Unusable, WriteOnce
 from promptcdn.stores.s3 import S3Store
@@ -185,9 +185,9 @@ def test_rights_that_do_not_suffice_are_said() -> None:
 
 def test_a_service_that_does_not_answer_is_neither_there_nor_absent() -> None:
     async def work(store: S3Store) -> None:
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.get(NAME)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(NAME, record())
 
     with unconditional("knows") as service:
@@ -201,7 +201,7 @@ def test_a_service_that_comes_back_is_used_again(tmp_path: Path) -> None:
         assert running.process is not None
         await store.put(NAME, record())
         running.process.send_signal(signal.SIGSTOP)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.get(NAME)
         running.process.send_signal(signal.SIGCONT)
         assert await store.get(NAME) == record()

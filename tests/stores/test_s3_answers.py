@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Name, Record, encoded, s3_answers
 from promptcdn.stores.buckets import Bucket, WriteOnce
 from promptcdn.stores.s3 import S3Store
@@ -50,7 +50,7 @@ def with_store(url: str, work: Callable[[S3Store], Coroutine[Any, Any, _T]]) -> 
 
 async def unknown(work: Coroutine[Any, Any, object]) -> str:
     """That it is not known, in the store's words."""
-    with pytest.raises(StoreUnknown) as caught:
+    with pytest.raises(StoreUnavailable) as caught:
         await work
     return caught.value.detail
 
@@ -101,7 +101,7 @@ def test_where_one_answer_in_a_few_is_somebody_elses_a_picture_stays_and_what_is
                 (store.look(NAME), PICTURE.header),
             ]
             for question, answer in questions:
-                with contextlib.suppress(StoreUnknown):
+                with contextlib.suppress(StoreUnavailable):
                     assert await question == answer
                     answered += 1
         way.page = None
@@ -118,7 +118,7 @@ def test_where_one_answer_in_a_few_is_somebody_elses_a_picture_stays_and_what_is
 def test_a_bucket_behind_a_page_is_opened_when_the_page_is_gone(way: Ingress, url: str, page: Page) -> None:
     bucket = Bucket.parse(url)
     way.page = page
-    with pytest.raises(StoreUnknown):
+    with pytest.raises(StoreUnavailable):
         bucket.open()
     way.page = None
     bucket._closed_until = 0
@@ -134,7 +134,7 @@ def test_a_page_among_the_probes_teaches_nothing_false(way: Ingress, url: str, p
         way.page, way.meant = page, lambda *_, number=number: len(way.asked) == number
         try:
             assert bucket.open() is WriteOnce.CONDITION
-        except StoreUnknown:
+        except StoreUnavailable:
             bucket._closed_until = 0
             assert bucket.open() is WriteOnce.CONDITION
 

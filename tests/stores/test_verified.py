@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import Name, Record, identity
 from promptcdn.stores.disk import DiskStore
@@ -126,7 +126,7 @@ async def require_refused(store: VerifiedStore) -> str:
         store.delete(name()),
         asyncio.to_thread(list, store.listed()),
     ):
-        with pytest.raises(StoreUnknown) as caught:
+        with pytest.raises(StoreUnavailable) as caught:
             await question
         causes.add(caught.value.cause)
     assert len(causes) == 1
@@ -139,7 +139,7 @@ async def soon(ask: Callable[[], Awaitable[_T]]) -> _T:
         while True:
             try:
                 return await ask()
-            except StoreUnknown:
+            except StoreUnavailable:
                 await asyncio.sleep(QUICK.between_looks)
 
 
@@ -147,7 +147,7 @@ def is_listed(store: VerifiedStore) -> bool:
     """Whether the store can be listed, which looks at no id by itself."""
     try:
         return bool(list(store.listed()))
-    except StoreUnknown:
+    except StoreUnavailable:
         return False
 
 
@@ -205,7 +205,7 @@ async def test_another_store_mounted_meanwhile_is_noticed_at_once(machine: Machi
     async with machine.started() as store:
         assert await store.get(MISSING) is None
         machine.swap(other.root)
-        with pytest.raises(StoreUnknown, match="the data folder knows"):
+        with pytest.raises(StoreUnavailable, match="the data folder knows"):
             await store.get(MISSING)
         await require_refused(store)
         machine.root.rename(other.root)
@@ -219,9 +219,9 @@ async def test_where_data_folder_and_store_go_together_the_process_still_knows(m
     async with machine.started() as store:
         machine.unmount()
         machine.remembered.unlink()
-        with pytest.raises(StoreUnknown, match="it has no id"):
+        with pytest.raises(StoreUnavailable, match="it has no id"):
             await store.get(MISSING)
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(MISSING, record())
         assert not (machine.root / "identity").exists()
 
@@ -233,7 +233,7 @@ async def test_what_is_written_into_a_store_swapped_meanwhile_is_not_stored(mach
             return await super().put(name, record)
 
     async with machine.started(VerifiedStore(Swapped(machine.root), StoreIds("", machine.folder, None))) as store:
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(StoreUnavailable):
             await store.put(MISSING, record())
 
 
@@ -252,7 +252,7 @@ async def test_an_identity_that_is_garbled_is_unknown_and_not_another(machine: M
         path = machine.root / "identity"
         whole = path.read_bytes()
         path.write_bytes(whole[:-1] + b"x")
-        with pytest.raises(StoreUnknown, match="not what was written"):
+        with pytest.raises(StoreUnavailable, match="not what was written"):
             await store.get(MISSING)
         path.write_bytes(whole)
         assert await soon(lambda: store.get(MISSING)) is None
@@ -290,7 +290,7 @@ async def test_a_data_folder_that_hangs_holds_up_neither_loop_nor_start(machine:
 
     await store.start()
     assert await asyncio.to_thread(lambda: "free") == "free"
-    with pytest.raises(StoreUnknown):
+    with pytest.raises(StoreUnavailable):
         list(store.listed())
 
     # The pipe is gone before it lets its reader go on, or the next look would hang too.

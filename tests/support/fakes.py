@@ -16,7 +16,7 @@ from promptcdn.generators import Made
 from promptcdn.making import Clock
 from promptcdn.money.budget import Reservation
 from promptcdn.money.prices import Cost
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.spool import Order, Paid
 from promptcdn.stores import Folder, Header, Name, Record
 from promptcdn.stores.disk import DiskStore
@@ -108,7 +108,7 @@ class FakeStore:
         self.written.append(name)
         self._require_up()
         if self.full:
-            raise StoreUnknown("the shelf is full")
+            raise StoreUnavailable("the shelf is full")
         return self.objects.setdefault(name, record)
 
     async def close(self) -> None:
@@ -121,7 +121,7 @@ class FakeStore:
 
     def _require_up(self) -> None:
         if self.down or 0 < self.fails_at == self.calls:
-            raise StoreUnknown("the shelf is down")
+            raise StoreUnavailable("the shelf is down")
 
 
 class FakeRemovals:
@@ -186,7 +186,7 @@ class FakeBudget:
 
     def _require_up(self) -> None:
         if self.down:
-            raise StoreUnknown("the purse is out of reach")
+            raise CounterUnavailable("the purse is out of reach")
 
 
 class ManualClock:

@@ -13,7 +13,7 @@ from promptcdn.generators.sketch import Sketch
 from promptcdn.making import Making
 from promptcdn.money.prices import Cost
 from promptcdn.observer import NoObserver, Operation, Result
-from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, StoreUnknown, UpstreamFailed
+from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, CounterUnavailable, UpstreamFailed
 from promptcdn.readers.audience import Audience
 from promptcdn.spool import Spool
 from promptcdn.telemetry import Reading, Telemetry, metrics
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_there() -> None:
     telemetry = Telemetry()
 
     async def left() -> Reading:
-        raise StoreUnknown("the counter does not answer")
+        raise CounterUnavailable("the counter does not answer")
 
     telemetry.watch(metrics.BUDGET_LEFT, left)
     telemetry.watch(metrics.QUEUE, lambda: 3)
@@ -98,7 +98,7 @@ def test_a_store_is_there_absent_or_unknown() -> None:
         await store.put(doubles.name(), doubles.record())
         await store.get(doubles.name())
         shelf.down = True
-        with pytest.raises(StoreUnknown):
+        with pytest.raises(CounterUnavailable):
             await store.get(doubles.name())
 
     asyncio.run(asked())

@@ -109,7 +109,7 @@ REFUSED = [
     (b"seed=7", "prompt", ""),
     (b"prompt=", "prompt", ""),
     (b"prompt=%20%09", "prompt", ""),
-    (b"prompt=" + b"a" * 2001, "prompt", "a" * 100),
+    (b"prompt=" + b"a" * 4001, "prompt", "a" * 100),
     (b"prompt=a&seed=7&seed=8", "seed", "8"),
     (b"prompt=a&seed=7&amp;seed=7", "seed", "7"),
     (b"prompt=a&engine=x&model=x", "model", "x"),

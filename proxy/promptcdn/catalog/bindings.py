@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cachetools
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import Unavailable, UnreadableObject
 from promptcdn.spool import Spool
 from promptcdn.stores import Folder, Name, Record, Store
 from promptcdn.url import keys
@@ -45,14 +45,14 @@ class Bindings:
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
     async def of(self, as_asked_key: str) -> Bound | None:
-        """What the URL is bound to. Raises `StoreUnknown`: what cannot be read must not be bound anew."""
+        """What the URL is bound to. Raises `Unavailable`: what cannot be read must not be bound anew."""
         if (known := self._remembered.get(as_asked_key)) is not None:
             return known
         if (waiting := self._waiting(as_asked_key)) is not None:
             return waiting
         try:
             return await self._stored(as_asked_key)
-        except StoreUnknown:
+        except Unavailable:
             if self._spool is not None:
                 await self._spool.refresh()
             if (waiting := self._waiting(as_asked_key)) is None:
@@ -122,7 +122,8 @@ def _read(record: Record) -> Bound:
     try:
         return Bound(Resolved.from_parameters(record.resolved), json.loads(record.body)["content_key"])
     except (TypeError, KeyError, ValueError) as error:
-        raise StoreUnknown("a binding was written by a version that this one does not know") from error
+        detail = "the object that says which picture belongs to this URL was written by a newer version of promptcdn"
+        raise UnreadableObject(f"{detail}: run that version") from error
 
 
 def _weight(known: Bound) -> int:

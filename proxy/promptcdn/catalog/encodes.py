@@ -6,7 +6,7 @@ from promptcdn import pictures
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.observer import Observer
 from promptcdn.pictures.sizing import Variant
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Lineage, Name, Record, Store
@@ -49,7 +49,7 @@ class Encoder:
             return as_sent(content_key, record)
         try:
             winner = await self._stored(rendition_name(content_key, made), record, master)
-        except StoreUnknown:
+        except StoreUnavailable:
             return as_sent(content_key, record, stored=False)
         if self._forgotten.since(since, content_key):
             await self._store.delete(rendition_name(content_key, made))

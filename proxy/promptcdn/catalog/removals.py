@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, InspectedStore, Name, Record
 
 log = logging.getLogger("promptcdn")
@@ -84,13 +84,13 @@ class Removals:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
 
     async def removed(self, content_key: str) -> bool:
-        """Whether the picture was taken down. Raises `StoreUnknown` before a first list could be read."""
+        """Whether the picture was taken down. Raises `StoreUnavailable` before a first list could be read."""
         if self._removed is None:
             if self._waiting.holds(content_key):
                 return False
             await self._read_together()
         if self._removed is None:
-            raise StoreUnknown("it is not known yet what was taken down")
+            raise StoreUnavailable("it is not known yet what was taken down")
         return content_key in self._removed
 
     async def surely_removed(self, content_key: str) -> bool:
@@ -101,7 +101,7 @@ class Removals:
             async with asyncio.timeout(_LOOK_PATIENCE):
                 return await self._store.look(Name("tombstones", content_key)) is not None
         except TimeoutError:
-            raise StoreUnknown(f"the store took longer than {_LOOK_PATIENCE:g} s") from None
+            raise StoreUnavailable(f"the store took longer than {_LOOK_PATIENCE:g} s") from None
 
     async def start(self) -> None:
         """Reads the list, and keeps reading it until `close`. A store that does not answer is asked again."""
@@ -147,7 +147,7 @@ class Removals:
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """The way for a picture that is to be made, in place of one that was there or not.
 
-        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
+        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnavailable`.
         """
         purged_at = max((_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)), default=None)
         if lost and (purged_at is None or purged_at + HEARD_SECONDS < now):
@@ -241,7 +241,7 @@ class Removals:
             self._since.clear()
             try:
                 removed, notes = await self._names("tombstones"), await self._names("purges")
-            except StoreUnknown:
+            except StoreUnavailable:
                 return  # what was known holds
             await self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
 
@@ -267,7 +267,7 @@ class Removals:
         for content_key in new:
             await self._delete_late(content_key)
         for leaf in heard:
-            with contextlib.suppress(StoreUnknown, ValueError):
+            with contextlib.suppress(StoreUnavailable, ValueError):
                 note = await self._store.get(Name("purges", leaf))
                 said = json.loads(note.body) if note is not None else {}
                 if not said.get("lost"):
@@ -283,7 +283,7 @@ class Removals:
                 is_old = header is not None and header.picture in pictures and header.made_at < int(moment)
                 if is_old or content_key in (self._removed or ()):
                     await self._store.delete(name)
-        except StoreUnknown as unknown:
+        except StoreUnavailable as unknown:
             log.warning("what was stored of %s after its removal may still be there: %s", content_key, unknown)
 
     async def _names(self, folder: Folder, leaf: str = "") -> tuple[Name, ...]:

@@ -24,7 +24,7 @@ from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.pictures import sizing
 from promptcdn.pictures import validation as admission
 from promptcdn.pictures.sizing import Variant
-from promptcdn.problems import Problem, StoreUnknown, UpstreamFailed
+from promptcdn.problems import Problem, StoreUnavailable, UpstreamFailed
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Header, Lineage, Name, Record, Store
@@ -109,7 +109,7 @@ class Renditions:
 
         `master` is its size where the caller knows it; an encode is awaited for `patience` seconds. `new` is asked for
         by a URL that nobody bound: then there is nothing where there is no master, which is one look instead of two.
-        Raises `StoreUnknown`, and `Problem` for an encode that takes longer.
+        Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
         """
         if master is None and sizing.needs_size(delivery) and (master := await self._size(content_key)) is None:
             return None
@@ -124,15 +124,15 @@ class Renditions:
         return None if rendition is None else Found(rendition, "store")
 
     async def has(self, content_key: str) -> bool:
-        """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnknown`."""
+        """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnavailable`."""
         return await self._present(content_key) is not None
 
     async def survives(self, content_key: str) -> bool:
-        """Whether the master is there, or something from which `restore` makes one. Raises `StoreUnknown`."""
+        """Whether the master is there, or something from which `restore` makes one. Raises `StoreUnavailable`."""
         return await self.has(content_key) or await self._survivors.any(content_key)
 
     async def header(self, content_key: str) -> Header | None:
-        """What the master says of itself, its bytes unread; remembered. Raises `StoreUnknown`."""
+        """What the master says of itself, its bytes unread; remembered. Raises `StoreUnavailable`."""
         if (known := self._headers.get(content_key)) is not None:
             return known
         since = self._forgotten.now
@@ -146,7 +146,7 @@ class Renditions:
         """Whether the master is there from now on: where it was lost, a rendition that is left stands in for it.
 
         `resolved` is the request of the picture, where the caller knows it. `anew` is for whoever pays where there is
-        none: what others began to look for earlier is not believed. Raises `StoreUnknown`.
+        none: what others began to look for earlier is not believed. Raises `StoreUnavailable`.
         """
         if anew:
             return await self._restored(content_key, resolved)
@@ -164,7 +164,7 @@ class Renditions:
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
     async def keep(self, content_key: str, master: Record) -> None:
-        """Stores a master for ever. Raises `StoreUnknown`."""
+        """Stores a master for ever. Raises `StoreUnavailable`."""
         since = self._forgotten.now
         winner = await self._store.put(Name("masters", content_key), master)
         self._just_kept[content_key] = winner
@@ -233,7 +233,7 @@ class Renditions:
         """The header of the master in the store; unknown is not absent, then the spool may have it."""
         try:
             return await self._look(content_key)
-        except StoreUnknown:
+        except StoreUnavailable:
             if (kept := self._just_kept.get(content_key)) is not None:
                 return kept.header
             await self._spool.refresh()
@@ -282,7 +282,7 @@ class Renditions:
         """What is stored as that variant, else the master. Unknown is not absent: then the spool may have it."""
         try:
             return await self._read_once(content_key, made, encode=encode)
-        except StoreUnknown:
+        except StoreUnavailable:
             if (kept := self._just_kept.get(content_key)) is not None:
                 return _Source(kept, ready=made == _MASTER)
             await self._spool.refresh()

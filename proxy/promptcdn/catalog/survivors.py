@@ -28,14 +28,14 @@ class Survivors:
         self._in_thread = in_thread
 
     async def any(self, content_key: str) -> bool:
-        """Whether anything is left of the picture. Raises `StoreUnknown`."""
+        """Whether anything is left of the picture. Raises `StoreUnavailable`."""
         return bool(await self._stored(content_key))
 
     async def stand_in(self, content_key: str, resolved: Mapping[str, Any] | None) -> Record | None:
         """A master made of the rendition that is nearest to the lost one; `None` where nothing is left of the picture.
 
         `resolved` is the request that the picture was made for, where the caller knows it: what only memory holds does
-        not say. Raises `StoreUnknown`.
+        not say. Raises `StoreUnavailable`.
         """
         stored = await self._stored(content_key)
         known = resolved or next((header.resolved for header in stored.values()), None)

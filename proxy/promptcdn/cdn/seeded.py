@@ -18,7 +18,7 @@ from promptcdn.flights import Flight, Flights
 from promptcdn.guard.authorisation import Authorisation
 from promptcdn.making import Clock, Making, Removals
 from promptcdn.money.rates import Rates
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable, Unavailable
 from promptcdn.readers.answers import Answer, Asker, Look, State, Unchanged
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
@@ -219,7 +219,7 @@ class Seeded:
         winner = await self._bindings.of(order.key)
         if winner is not None and winner.content_key != bound.content_key:
             return await self._of_the_winner(order, winner, request, asker)
-        raise StoreUnknown("the picture was made, and the store does not have it")
+        raise StoreUnavailable("the picture was made, and the store does not have it")
 
     async def begin(self, order: Order, request: Request, asker: Asker) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.
@@ -253,7 +253,7 @@ class Seeded:
             # The request as drawn, where the URL has a key of its own: its seeded URL is given out.
             if winner == order.bound and order.key != (as_drawn_key := keys.as_asked_key(order.asked)):
                 await self._bindings.bind(as_drawn_key, order.bound, answer.rendition.made_at)
-        except StoreUnknown:
+        except Unavailable:
             return replace(answer, outcome=Outcome.UNSTORED, status=replace(answer.status, stored=False))
         if winner.content_key == order.bound.content_key:
             return answer

@@ -96,11 +96,11 @@ async def _redis(service: "Service") -> list[Check]:
 
 async def _budget(service: "Service") -> Check:
     from promptcdn.money import budgets as limits
-    from promptcdn.problems import StoreUnknown
+    from promptcdn.problems import CounterUnavailable
 
     try:
         left = await service.budget.left(service.clock.utc())
-    except StoreUnknown as unknown:
+    except CounterUnavailable as unknown:
         return Check("budget", False, str(unknown))
     if not left:
         return Check("budget", True, "unlimited")

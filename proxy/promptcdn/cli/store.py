@@ -85,7 +85,7 @@ def adopt() -> None:
 
 
 def counted(kept: "InspectedStore") -> dict[str, dict[str, int]]:
-    """How many `objects` each folder has, and how many `bytes` they take. Raises `StoreUnknown`."""
+    """How many `objects` each folder has, and how many `bytes` they take. Raises `StoreUnavailable`."""
     objects: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for name, size in kept.listed():
@@ -187,9 +187,9 @@ def _opened(url: str | None) -> "Iterator[InspectedStore]":
 
 @contextmanager
 def _named_faults() -> "Iterator[None]":
-    from promptcdn.problems import StoreUnknown
+    from promptcdn.problems import StoreUnavailable
 
     try:
         yield
-    except StoreUnknown as unknown:
+    except StoreUnavailable as unknown:
         fail(f"the store: {unknown}")

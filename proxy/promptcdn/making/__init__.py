@@ -19,7 +19,7 @@ from promptcdn.generators.care.retries import elsewhere, next_rest
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.money.budget import Budget, Reservation
 from promptcdn.observer import NO_OBSERVER, Observer
-from promptcdn.problems import Problem, StoreUnknown, UpstreamFailed
+from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Order, Paid, Spool
 from promptcdn.stores import Record
 
@@ -41,18 +41,18 @@ class Removals(Protocol):
     """What the operator took down."""
 
     async def removed(self, content_key: str) -> bool:
-        """Whether this picture may be neither shown nor made. Raises `StoreUnknown` while that is not known."""
+        """Whether this picture may be neither shown nor made. Raises `StoreUnavailable` while that is not known."""
 
     async def surely_removed(self, content_key: str) -> bool:
-        """As `removed`, by the store itself and not by what was listed a moment ago. Raises `StoreUnknown`."""
+        """As `removed`, by the store itself and not by what was listed a moment ago. Raises `StoreUnavailable`."""
 
     async def purge(self, content_key: str, now: int) -> object:
-        """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnknown`."""
+        """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnavailable`."""
 
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """The way for a picture that is to be made, in place of one that was there or not.
 
-        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnknown`.
+        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnavailable`.
         """
 
 
@@ -128,7 +128,7 @@ class Making:
         try:
             async with asyncio.timeout(patience):
                 await self._keep(paid, master)
-        except StoreUnknown as unknown:
+        except Unavailable as unknown:
             await self._wait(paid, unknown.detail)
         except TimeoutError:
             await self._wait(paid, f"the store took longer than {patience:g} s")
@@ -152,7 +152,7 @@ class Making:
         reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
         try:
             way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
-        except StoreUnknown:
+        except StoreUnavailable:
             await self._give_back(reservation)
             raise
         free_at = asyncio.get_running_loop().time() + way.seconds
@@ -196,7 +196,7 @@ class Making:
             raise
 
     async def _keep(self, paid: Paid, master: Record | None) -> None:
-        """In the store for ever: the master and then the binding, or the verdict. Raises `StoreUnknown`."""
+        """In the store for ever: the master and then the binding, or the verdict. Raises `Unavailable`."""
         order = paid.order
         wanted = Bound(order.resolved, order.content_key)
         if master is None:
@@ -221,7 +221,7 @@ class Making:
         """Whether it is known here to be taken down."""
         try:
             return await self._removals.removed(content_key)
-        except StoreUnknown:
+        except StoreUnavailable:
             return False
 
     def _require_generator(self, needed: str) -> None:
@@ -238,8 +238,8 @@ class Making:
         rest = await self._cooldowns.of(content_key, now)
         left = rest.left(now) if rest else 0
         if rest and left:
-            if rest.cause is problems.STORE_UNKNOWN:
-                raise StoreUnknown(rest.detail)
+            if rest.cause is problems.STORE_UNAVAILABLE:
+                raise StoreUnavailable(rest.detail)
             raise Problem(
                 rest.cause, f"{rest.detail}; the next try may cost again, so it waits", retry_after=int(left) + 1
             )
@@ -247,13 +247,13 @@ class Making:
     async def _give_back(self, reservation: Reservation) -> None:
         try:
             await self._budget.give_back(reservation)
-        except StoreUnknown as unknown:
+        except CounterUnavailable as unknown:
             log.warning("a picture that was not made stays counted: %s", unknown.detail)
 
     async def _bind(self, as_asked_key: str, order: Bound) -> None:
         try:
             await self._bindings.bind(as_asked_key, order, self._now())
-        except StoreUnknown as unknown:
+        except Unavailable as unknown:
             log.error("the binding of %s is not stored: %s", order.content_key, unknown.detail)  # noqa: TRY400
 
     async def _rest(self, content_key: str, failure: UpstreamFailed) -> None:

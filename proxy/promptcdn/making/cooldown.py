@@ -32,7 +32,8 @@ local ends, said = string.match(redis.call('get', KEYS[1]) or '', '^(%d+) (.*)$'
 return {said or '', (ends or now) - now}
 """
 )
-_KINDS = {kind.code: kind for kind in problems.KINDS}
+# Replicas of older versions say store_unknown.
+_KINDS = {kind.code: kind for kind in problems.KINDS} | {"store_unknown": problems.STORE_UNAVAILABLE}
 
 
 class Cooldowns:
@@ -57,7 +58,7 @@ class Cooldowns:
             return known
         told = await self._told(key, now)
         # What waits at another replica is asked for each time: it may be stored any moment.
-        if told is not None and told.cause is not problems.STORE_UNKNOWN:
+        if told is not None and told.cause is not problems.STORE_UNAVAILABLE:
             self._cooldowns[key] = told
         return told or known
 

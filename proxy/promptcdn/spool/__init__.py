@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptcdn.checks import Check
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import SpoolFull, Unavailable
 from promptcdn.spool.entries import Order, Paid
 from promptcdn.spool.folder import SpoolFolder
 from promptcdn.stores import volumes
@@ -56,7 +56,7 @@ class Spool:
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
         self._forgets = volumes.caveat(folder)
-        with contextlib.suppress(StoreUnknown), self._watched():
+        with contextlib.suppress(Unavailable), self._watched():
             self._folder.open()
 
     @property
@@ -85,7 +85,7 @@ class Spool:
         """Holds `paid` from now on; gives what is held, as another process may have been first. Never fails."""
         try:
             return await self._write(paid)
-        except StoreUnknown:
+        except Unavailable:
             self._unwritten[paid.order.content_key] = paid
             return paid
 
@@ -93,7 +93,7 @@ class Spool:
         """The entry, waiting or not; what cannot be read is not there."""
         if (unwritten := self._unwritten.get(content_key)) is not None:
             return unwritten
-        with contextlib.suppress(StoreUnknown), self._watched():
+        with contextlib.suppress(Unavailable), self._watched():
             return await self._folder.read(content_key)
         return None
 
@@ -110,7 +110,7 @@ class Spool:
 
     async def drop(self, content_key: str) -> None:
         """Forgets an entry that is settled; one that is gone is no error, and one that stays is settled again."""
-        with contextlib.suppress(StoreUnknown), self._watched():
+        with contextlib.suppress(Unavailable), self._watched():
             await self._folder.remove(content_key)
         self._forget(content_key)
 
@@ -123,18 +123,18 @@ class Spool:
 
     async def set_aside(self, content_key: str) -> None:
         """Gives up an entry that nothing can be made of. Its file stays, for the operator to look at."""
-        with contextlib.suppress(StoreUnknown), self._watched():
+        with contextlib.suppress(Unavailable), self._watched():
             await self._folder.set_aside(content_key)
         self._forget(content_key)
 
     async def secure(self) -> None:
-        """Writes what waits in memory only. Raises `StoreUnknown` where that fails: one more would be at risk too."""
+        """Writes what waits in memory only. Raises `SpoolFull` where that fails: one more would be at risk too."""
         for key in [key for key in self._unwritten if key in self._waiting]:
             try:
                 await self._write(self._unwritten[key])
-            except StoreUnknown as unknown:
+            except Unavailable as unknown:
                 detail = f"neither the store nor the spool takes what is paid for: {unknown.detail}"
-                raise StoreUnknown(detail) from None
+                raise SpoolFull(detail) from None
             self._unwritten.pop(key, None)
 
     async def refresh(self, age: float = 0.0) -> None:
@@ -148,7 +148,7 @@ class Spool:
             if not age and now < self._looked_at + LOOKS_APART:
                 return
             before = self.waiting()
-            with contextlib.suppress(StoreUnknown):
+            with contextlib.suppress(Unavailable):
                 there = await self._folder.listed()
                 await self._take_over(key for key, at in there.items() if time.time() - at >= age)
                 for key in before:
@@ -159,12 +159,12 @@ class Spool:
 
     async def recover(self) -> None:
         """Sees whether a disk that gave trouble is well again, and writes what is in memory only."""
-        with contextlib.suppress(StoreUnknown), self._watched():
+        with contextlib.suppress(Unavailable), self._watched():
             if self._trouble:
                 await self._folder.probe()
                 self._require_place(0)
                 self._see("")
-        with contextlib.suppress(StoreUnknown):
+        with contextlib.suppress(Unavailable):
             await self.secure()
 
     def finding(self, now: float) -> Check:
@@ -183,14 +183,14 @@ class Spool:
         return Check("spool", not self._trouble, "; ".join(str(part) for part in said if part), advice)
 
     async def close(self) -> None:
-        with contextlib.suppress(StoreUnknown):
+        with contextlib.suppress(Unavailable):
             await self.secure()
         for key in self._unwritten:
             log.error("neither the store nor the spool took %s: it is lost", key)
         await self._folder.close()
 
     async def _write(self, paid: Paid) -> Paid:
-        """What the disk holds under this key from now on. Raises `StoreUnknown`."""
+        """What the disk holds under this key from now on. Raises `Unavailable`."""
         with self._watched():
             self._require_place(len(paid.made.picture))
             held = await self._folder.write(paid)
@@ -199,7 +199,7 @@ class Spool:
 
     def _require_place(self, size: int) -> None:
         if self.depth >= MOST_ENTRIES or sum(one.size for one in self._waiting.values()) + size > MOST_BYTES:
-            raise StoreUnknown("the spool is full")
+            raise SpoolFull("the spool is full")
 
     async def _take_over(self, keys: Iterator[str]) -> None:
         for key in keys:
@@ -218,7 +218,7 @@ class Spool:
         """Remembers what trouble the disk gives."""
         try:
             yield
-        except StoreUnknown as unknown:
+        except Unavailable as unknown:
             self._see(unknown.detail)
             raise
 

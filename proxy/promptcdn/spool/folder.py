@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import SpoolFull, UnreadableObject
 from promptcdn.spool import entries
 from promptcdn.spool.entries import Paid
 from promptcdn.stores import Name, permissions
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class SpoolFolder:
-    """Entries by content key. Every call raises `StoreUnknown` where the disk refuses, and opens the folder if need be:
+    """Entries by content key. Every call raises `Unavailable` where the disk refuses, and opens the folder if need be:
     one that cannot be used now may be usable later."""
 
     def __init__(self, root: Path) -> None:
@@ -43,7 +43,7 @@ class SpoolFolder:
             if self._disk is None:
                 self._disk = DiskStore(self.root)
             if shutil.disk_usage(self.root).free < size + ROOM_LEFT:
-                raise StoreUnknown("the disk is full")
+                raise SpoolFull("the disk is full")
             return self._disk
 
     async def write(self, paid: Paid) -> Paid:
@@ -53,7 +53,7 @@ class SpoolFolder:
         try:
             return entries.read(winner)
         except ValueError as strange:
-            raise StoreUnknown(str(strange)) from strange
+            raise UnreadableObject(str(strange)) from strange
 
     async def read(self, content_key: str) -> Paid | None:
         """The entry. One that is corrupt, or that this version does not know, is set aside, and there is none."""
@@ -129,4 +129,4 @@ def _as_unknown() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreUnknown(error.strerror or str(error)) from error
+        raise SpoolFull(error.strerror or str(error)) from error

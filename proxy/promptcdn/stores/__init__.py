@@ -159,7 +159,7 @@ class Corrupt(Exception):
 
 
 class Store(Protocol):
-    """Write-once objects. Each call raises `StoreUnknown` where the store does not say."""
+    """Write-once objects. Each call raises `StoreUnavailable` where the store does not say."""
 
     async def get(self, name: Name) -> Record | None:
         """The object, checked; `None` where there is none. A corrupt one is set aside, and there is none."""
@@ -195,7 +195,7 @@ class InspectedStore(Store, Protocol):
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         """Every object's name with its size in bytes: of one folder, and there of the names that begin with `leaf`.
 
-        Blocking; raises `StoreUnknown`.
+        Blocking; raises `StoreUnavailable`.
         """
         ...
 
@@ -208,12 +208,12 @@ class IdentifiableStore(InspectedStore, Protocol):
     """A store by itself, which does not know whether it is the one that is meant."""
 
     def identity(self) -> str | None:
-        """The id that was written into the store once; `None` where none was. Blocking; raises `StoreUnknown`."""
+        """The id that was written into the store once; `None` where none was. Blocking; raises `StoreUnavailable`."""
         ...
 
     def identify(self) -> str:
         """The id that the store has from now on: a new one, or what another process was faster to write. Blocking;
-        raises `StoreUnknown`."""
+        raises `StoreUnavailable`."""
         ...
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import s3_answers
 from promptcdn.stores.s3_answers import ABSENT, CONDITION_FAILED, Content
 
@@ -71,19 +71,19 @@ class Bucket:
     def open(self) -> WriteOnce:
         """Connects once, and gives what keeps the bucket's objects from being overwritten.
 
-        Raises `Unusable` where the bucket is not there or rights are missing, `StoreUnknown` where nobody answers:
+        Raises `Unusable` where the bucket is not there or rights are missing, `StoreUnavailable` where nobody answers:
         that is remembered for a second, so that a dead bucket does not cost every request a wait of its own.
         """
         with self._opening:
             if self._way is None:
                 if time.monotonic() < self._closed_until:
-                    raise StoreUnknown("the bucket did not answer a moment ago")
+                    raise StoreUnavailable("the bucket did not answer a moment ago")
                 try:
                     with _as_unknown():
                         self._client = self._client or self._connected()
                         self._require_rights(self._client)
                         self._way = self._probed(self._client)
-                except StoreUnknown:
+                except StoreUnavailable:
                     self._closed_until = time.monotonic() + _REOPEN_SECONDS
                     raise
             return self._way
@@ -117,7 +117,7 @@ class Bucket:
             if answer is None:
                 return False
             if not answer.get("CopyObjectResult", {}).get("ETag"):
-                raise StoreUnknown("what answers for the bucket is not S3: it copied nothing")
+                raise StoreUnavailable("what answers for the bucket is not S3: it copied nothing")
             return self._delete_same(client, key, etag)
 
     def delete(self, key: str) -> None:
@@ -130,7 +130,7 @@ class Bucket:
         with _as_unknown():
             answer = self._unless_changed(lambda: client.delete_object(Bucket=self._name, Key=self._prefix + key))
             if not s3_answers.is_deletion(answer) and self._object(client, key, 1) is not None:
-                raise StoreUnknown("the bucket still has what it was told to delete")
+                raise StoreUnavailable("the bucket still has what it was told to delete")
 
     def listed(self, below: str = "") -> Iterator[tuple[str, int]]:
         """All keys that begin with `below`, without the bucket's own prefix, each with its size in bytes."""
@@ -150,7 +150,7 @@ class Bucket:
         try:
             way = self.open()
         except Unusable as unusable:
-            raise StoreUnknown(str(unusable)) from unusable
+            raise StoreUnavailable(str(unusable)) from unusable
         assert self._client is not None
         return self._client, way
 
@@ -202,7 +202,7 @@ class Bucket:
                 raise Unusable(f"{self}: the service answers {code}") from error
             raise
         if found is not None:
-            raise StoreUnknown("what answers for the bucket is not S3: it has an object that nobody wrote")
+            raise StoreUnavailable("what answers for the bucket is not S3: it has an object that nobody wrote")
 
     def _probed(self, client: "S3Client") -> WriteOnce:
         from botocore.exceptions import ClientError
@@ -232,7 +232,7 @@ class Bucket:
                 # Older MinIO says 304 where others say 412.
                 return status not in (304, 412)
             time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter, no secret
-        raise StoreUnknown("the bucket has too many writers of one object")
+        raise StoreUnavailable("the bucket has too many writers of one object")
 
     def _put_once(self, client: "S3Client", key: str, data: bytes, way: WriteOnce) -> int:
         """The status of one try: 200, or how the condition was answered."""
@@ -262,13 +262,13 @@ class Bucket:
             return 200
         if way is WriteOnce.LOOK_FIRST:  # another wrote at the same moment
             return 412
-        raise StoreUnknown("the bucket does not have what it said it had stored")
+        raise StoreUnavailable("the bucket does not have what it said it had stored")
 
     def _is_stored(self, client: "S3Client", key: str, data: bytes) -> bool:
         """By a look at the object's beginning, which has the digest of the rest, and its length."""
         found = self._object(client, key, _LOOK)
         if found is None:
-            raise StoreUnknown("the bucket does not have what it said it had stored")
+            raise StoreUnavailable("the bucket does not have what it said it had stored")
         return bool(found.data) and (found.length, found.data) == (len(data), data[: len(found.data)])
 
     def _delete_same(self, client: "S3Client", key: str, etag: str) -> bool:
@@ -345,8 +345,8 @@ def _as_unknown() -> Iterator[None]:
     except NoCredentialsError as error:
         raise Unusable("no keys for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role") from error
     except ClientError as error:
-        raise StoreUnknown(s3_answers.said(error)) from error
+        raise StoreUnavailable(s3_answers.said(error)) from error
     except ResponseParserError:  # its text is the whole page
-        raise StoreUnknown("what answers for the bucket is not S3: its answer is no XML") from None
+        raise StoreUnavailable("what answers for the bucket is not S3: its answer is no XML") from None
     except (BotoCoreError, HTTPError, OSError) as error:
-        raise StoreUnknown(f"the bucket does not answer ({type(error).__name__})") from error
+        raise StoreUnavailable(f"the bucket does not answer ({type(error).__name__})") from error

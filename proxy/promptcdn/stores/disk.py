@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from promptcdn.checks import Check
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity, permissions
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class DiskStore:
         try:
             return None if found is None else identity.read(found)
         except Corrupt:
-            raise StoreUnknown(identity.GARBLED) from None
+            raise StoreUnavailable(identity.GARBLED) from None
 
     def identify(self) -> str:
         made = identity.new()
@@ -86,9 +86,9 @@ class DiskStore:
             if self._linked(self._root / identity.PATH, identity.written(made, int(time.time()))):
                 return made
         except OSError as error:
-            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+            raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
         if (winner := self.identity()) is None:
-            raise StoreUnknown("the disk store's identity went away")
+            raise StoreUnavailable("the disk store's identity went away")
         return winner
 
     async def checks(self) -> tuple[Check, ...]:
@@ -119,7 +119,7 @@ class DiskStore:
         try:
             return tuple(name for name, _ in self.listed(folder, leaf))
         except OSError as error:
-            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
 
     def _looked_up(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
         try:
@@ -128,20 +128,20 @@ class DiskStore:
             self._require_folder()
             return None
         except OSError as error:
-            raise StoreUnknown(f"the disk store cannot be read: {error.strerror}") from error
+            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
 
     def _require_folder(self) -> None:
         """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
         try:
             self._temporary.stat()
         except OSError as error:
-            raise StoreUnknown(f"the disk store's folder is gone: {error.strerror}") from error
+            raise StoreUnavailable(f"the disk store's folder is gone: {error.strerror}") from error
 
     def _unlink(self, name: Name) -> None:
         try:
             (self._root / name.path).unlink(missing_ok=True)
         except OSError as error:
-            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
+            raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
 
     def _write(self, name: Name, record: Record) -> Record:
         path = self._root / name.path
@@ -153,8 +153,8 @@ class DiskStore:
                     return winner
                 # What was there was corrupt and has been set aside: the name is free again.
         except OSError as error:
-            raise StoreUnknown(f"the disk store cannot be written: {error.strerror}") from error
-        raise StoreUnknown("the disk store cannot be written: something that is no object is in the way")
+            raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
+        raise StoreUnavailable("the disk store cannot be written: something that is no object is in the way")
 
     def _linked(self, path: Path, data: bytes) -> bool:
         """Whether `data` is now at `path`; false where something was there first."""
@@ -193,7 +193,9 @@ class DiskStore:
                 return decoded(data)
             except Corrupt:
                 if data != seen:
-                    raise StoreUnknown("the disk gave something that is no object, and then something else") from None
+                    raise StoreUnavailable(
+                        "the disk gave something that is no object, and then something else"
+                    ) from None
                 log.error("corrupt object set aside: %s", path.name)  # noqa: TRY400
                 path.rename(aside / f"{path.name}.{time.time_ns()}")
                 self.corrupt += 1

@@ -9,7 +9,7 @@ from typing import TypeVar, get_args
 
 import cachetools
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Header, Name, Record, Store
 
 REMEMBERED_SECONDS = 2.0
@@ -72,7 +72,7 @@ class NegativeCache:
             async with asyncio.timeout(self._patience):
                 return await answer
         except TimeoutError:
-            raise StoreUnknown(f"the store took longer than {self._patience:g} s") from None
+            raise StoreUnavailable(f"the store took longer than {self._patience:g} s") from None
 
     async def put(self, name: Name, record: Record) -> Record:
         try:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from promptcdn.checks import Check
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
 from promptcdn.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
 from promptcdn.stores.s3_answers import Content
@@ -52,14 +52,14 @@ class S3Store:
         try:
             return None if found is None else identity.read(found.data)
         except Corrupt:
-            raise StoreUnknown(identity.GARBLED) from None
+            raise StoreUnavailable(identity.GARBLED) from None
 
     def identify(self) -> str:
         self._bucket.write_new(identity.PATH, identity.written(identity.new(), int(time.time())))
         if self._bucket.open() is WriteOnce.LOOK_FIRST:
             time.sleep(_OTHERS_SECONDS)
         if (winner := self.identity()) is None:
-            raise StoreUnknown("the bucket does not have what it said it had stored")
+            raise StoreUnavailable("the bucket does not have what it said it had stored")
         return winner
 
     async def close(self) -> None:
@@ -78,7 +78,7 @@ class S3Store:
     async def checks(self) -> tuple[Check, ...]:
         try:
             way = await self._run(self._bucket.open)
-        except (Unusable, StoreUnknown) as wrong:
+        except (Unusable, StoreUnavailable) as wrong:
             advice = "check the bucket's name, the AWS_… variables and the keys' rights"
             return (Check("store", False, str(wrong), advice),)
         advice = (
@@ -100,7 +100,7 @@ class S3Store:
             return _record(second)
         except Corrupt:
             if first != second or first is None or not first.etag:
-                raise StoreUnknown("the bucket gave something that is no object, and then something else") from None
+                raise StoreUnavailable("the bucket gave something that is no object, and then something else") from None
             return self._set_aside(name, first.etag)
 
     def _set_aside(self, name: Name, etag: str) -> Record | None:
@@ -113,7 +113,7 @@ class S3Store:
         try:
             return _record(self._bucket.read(name.path))
         except Corrupt:
-            raise StoreUnknown("the bucket still has an object that is corrupt") from None
+            raise StoreUnavailable("the bucket still has an object that is corrupt") from None
 
     def _look(self, name: Name) -> Header | None:
         beginning = self._bucket.read(name.path, _HEADER_MOST)
@@ -130,7 +130,7 @@ class S3Store:
             # What is stored is what counts; if it was corrupt it has been set aside, and the name is free again.
             if (found := self._read(name)) is not None:
                 return found
-        raise StoreUnknown("the bucket has something in the way that is no object")
+        raise StoreUnavailable("the bucket has something in the way that is no object")
 
 
 def _record(found: Content | None) -> Record | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -67,9 +67,9 @@ def is_deletion(answer: Mapping[str, Any] | None) -> bool:
 
 
 def require_list(page: Mapping[str, Any]) -> None:
-    """Raises `StoreUnknown` where this is no page of a list: of an empty body botocore makes a list without entries."""
+    """Raises `StoreUnavailable` where this is no page of a list: botocore makes a list without entries of no body."""
     if not page.get("Name") or "IsTruncated" not in page:
-        raise StoreUnknown("what answers for the bucket is not S3: it sent no list")
+        raise StoreUnavailable("what answers for the bucket is not S3: it sent no list")
 
 
 def said(error: "ClientError") -> str:

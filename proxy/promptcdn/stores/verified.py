@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from promptcdn.checks import Check
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record
 from promptcdn.stores.identity import RememberedIds, objection
 from promptcdn.stores.store_ids import StoreIds
@@ -45,7 +45,7 @@ class _Look:
     """A look at the store's id: when it began, and what came of it."""
 
     began: float
-    unknown: StoreUnknown | None = None
+    unknown: StoreUnavailable | None = None
 
 
 class VerifiedStore:
@@ -76,23 +76,23 @@ class VerifiedStore:
         nothing.
         """
         self._keeps = True
-        with suppress(StoreUnknown, TimeoutError):
+        with suppress(StoreUnavailable, TimeoutError):
             async with asyncio.timeout(self._timings.first_look):
                 await self.see()
         self._watch = asyncio.create_task(self._keep_watching())
 
     async def see(self) -> None:
-        """Raises `StoreUnknown` where this is not the store that is known. Writes nothing before `start`."""
+        """Raises `StoreUnavailable` where this is not the store that is known. Writes nothing before `start`."""
         await self._require(time.monotonic())
 
     async def adopt(self) -> str:
-        """The id of the store, which is the right one from now on. Raises `StoreUnknown`."""
+        """The id of the store, which is the right one from now on. Raises `StoreUnavailable`."""
         found = await self._in_thread(self._store.identity)
         if found is None:
             found = await self._in_thread(self._store.identify)
         written = await self._ids.remember(found, RememberedIds(), replace=True)
         if written.failed:
-            raise StoreUnknown(f"its id {found} could not be remembered: {written.failed}")
+            raise StoreUnavailable(f"its id {found} could not be remembered: {written.failed}")
         return found
 
     @property
@@ -123,19 +123,19 @@ class VerifiedStore:
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         if not self._right:
-            raise StoreUnknown(
+            raise StoreUnavailable(
                 _STRANGE if self._objected else "it is not known yet which store this is", self._objected
             )
         yield from self._store.listed(folder, leaf)
         if self._store.identity() != self._id:
             self._right = False
-            raise StoreUnknown("another store is in the place of the one that was known")
+            raise StoreUnavailable("another store is in the place of the one that was known")
 
     async def checks(self) -> tuple[Check, ...]:
         first, *others = await self._store.checks()
         try:
             await self.see()
-        except StoreUnknown:
+        except StoreUnavailable:
             if self._objected:
                 others.append(Check("store", False, self._objected, "docs/stores.md says what an identity is for"))
         else:
@@ -154,7 +154,7 @@ class VerifiedStore:
         while True:
             await asyncio.sleep(self._timings.between_looks)
             if not self._right or self._unshared:
-                with suppress(StoreUnknown):
+                with suppress(StoreUnavailable):
                     await self._require(time.monotonic() - self._timings.between_looks)
 
     async def _looked_up(self, folder: Folder, look_up: Callable[[], Awaitable[_T]]) -> _T:
@@ -166,13 +166,13 @@ class VerifiedStore:
         return found
 
     async def _require(self, since: float) -> None:
-        """Raises `StoreUnknown` unless a look that began then or later saw the right store. All who wait share one."""
+        """Raises `StoreUnavailable` unless a look that began then or later saw the right store. All who wait share one."""
         async with self._looking:
             if self._last.began < since or (self._last.unknown is None and not self._right):
                 began = time.monotonic()
                 try:
                     await self._see()
-                except StoreUnknown as unknown:
+                except StoreUnavailable as unknown:
                     self._last = _Look(began, unknown)
                 else:
                     self._last = _Look(began)
@@ -193,18 +193,18 @@ class VerifiedStore:
         self._id, self._right = found, True
 
     def _object(self, to_it: str) -> None:
-        """Says once what is wrong, and once that it is right again. Raises `StoreUnknown`."""
+        """Says once what is wrong, and once that it is right again. Raises `StoreUnavailable`."""
         self._right = self._right and not to_it
         before, self._objected = self._objected, to_it
         if to_it:
             if to_it != before:
                 log.error("the store: %s", to_it)
-            raise StoreUnknown(_STRANGE, to_it)
+            raise StoreUnavailable(_STRANGE, to_it)
         if before:
             log.warning("the store is the one that is known: new pictures are made again")
 
     async def _keep(self, found: str, ids: RememberedIds) -> None:
-        """Remembers the store. Raises `StoreUnknown` where Redis turns out to know of another one.
+        """Remembers the store. Raises `StoreUnavailable` where Redis turns out to know of another one.
 
         Redis may have been silent when it was read, and have another id by the time it is told of this one.
         """

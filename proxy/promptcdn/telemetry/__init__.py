@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from promptcdn.money.prices import Cost
 from promptcdn.observer import Operation, Result, Source
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import Unavailable
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.connections import Reason
 from promptcdn.telemetry import metrics
@@ -87,7 +87,7 @@ class Telemetry:
         self._closed.labels(reason).inc()
 
     def watch(self, metric: Metric, read: Callable[[], Reading | Awaitable[Reading]]) -> None:
-        """From now on `metric` is what `read` gives at each look; nothing while it raises `StoreUnknown`."""
+        """From now on `metric` is what `read` gives at each look; nothing while it raises `Unavailable`."""
         self._watched.append((metric, read))
 
     async def exposition(self) -> bytes:
@@ -126,7 +126,7 @@ async def _read(read: Callable[[], Reading | Awaitable[Reading]]) -> Reading:
     try:
         reading = read()
         return await reading if inspect.isawaitable(reading) else reading
-    except StoreUnknown:
+    except Unavailable:
         return {}
 
 

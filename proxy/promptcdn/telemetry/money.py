@@ -42,7 +42,7 @@ def watch(telemetry: Telemetry, budget: Counted, clock: Clock) -> None:
 
 
 async def spent(budget: Counted, now: datetime) -> dict[str, tuple[Cost, ...]]:
-    """What was spent on each engine in this UTC `day` and `month`. Raises `StoreUnknown`."""
+    """What was spent on each engine in this UTC `day` and `month`. Raises `CounterUnavailable`."""
     return {
         "day": await budget.by_engine("day", now),
         "month": await budget.by_engine("month", now),

@@ -12,7 +12,7 @@ from promptcdn.making import Clock
 from promptcdn.money import budgets as limits
 from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budget.redis import RedisBudget
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
 from promptcdn.spool import Spool
@@ -81,14 +81,14 @@ class Readiness:
         url = self.settings.store_url
         try:
             await self.store.get(Name("masters", secrets.token_hex(32)))
-        except StoreUnknown as unknown:
+        except StoreUnavailable as unknown:
             return Check("store", False, f"{url}: {unknown.cause}")
         return Check("store", True, url)
 
     async def _budget(self) -> Check:
         try:
             left = await self.budget.left(self.clock.utc())
-        except StoreUnknown as unknown:
+        except CounterUnavailable as unknown:
             return Check("budget", False, unknown.detail)
         return Check("budget", True, "; ".join(filter(None, (limits.said(left), self.caveats))))
 

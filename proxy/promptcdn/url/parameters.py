@@ -51,7 +51,7 @@ STYLE_PRESETS = (
     "pixel-art",
     "tile-texture",
 )
-PROMPT_MAX = 2000
+PROMPT_MAX = 4000
 SEED_WORD_MAX = 100
 DELIVERED_SIDE_MAX = 2048
 

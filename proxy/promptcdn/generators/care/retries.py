@@ -44,7 +44,7 @@ def next_rest(last: Cooldown | None, cause: ProblemType, detail: str, now: float
 def elsewhere(now: float) -> Cooldown:
     """The rest of a key at all replicas but the one that has paid for it, while the store does not take the picture."""
     detail = "the picture is paid for, and waits at another replica for the store to take it"
-    return Cooldown(problems.STORE_UNKNOWN, detail, now + ELSEWHERE_SECONDS, FIRST_REST)
+    return Cooldown(problems.STORE_UNAVAILABLE, detail, now + ELSEWHERE_SECONDS, FIRST_REST)
 
 
 # Tries at one picture, all of them within the picture's one deadline.

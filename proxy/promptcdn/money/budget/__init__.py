@@ -99,7 +99,7 @@ class SqliteBudget:
         cost = self._prices.cost(resolved)
         try:
             spent = await self._run(lambda database: counter.spend(database, cost, self._limits, now))
-        except problems.StoreUnknown as unknown:
+        except problems.CounterUnavailable as unknown:
             if self._limits:
                 raise
             # Without a limit the count is for the operator's eyes only.
@@ -127,4 +127,4 @@ class SqliteBudget:
         try:
             return await self._file.run(work)
         except sqlite3.Error as error:
-            raise problems.StoreUnknown("the budget's counter does not answer") from error
+            raise problems.CounterUnavailable("the budget's counter does not answer") from error

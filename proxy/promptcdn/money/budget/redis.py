@@ -18,7 +18,7 @@ from promptcdn.money.budget import lua as scripts
 from promptcdn.money.budget import merge as known
 from promptcdn.money.budgets import Left, Limits
 from promptcdn.money.prices import Cost, Prices
-from promptcdn.problems import StoreUnknown
+from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
 from promptcdn.url import seeds
 from promptcdn.url.request import Calendar, Resolved
@@ -80,13 +80,13 @@ class RedisBudget:
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
         """Spends what this picture costs of every limit, or of none.
 
-        Raises `Problem` that names the limits spent, and `StoreUnknown` where there are limits and Redis does not
+        Raises `Problem` that names the limits spent, and `CounterUnavailable` where there are limits and Redis does not
         know, or does not say, what is left of them.
         """
         cost = self._prices.cost(resolved)
         try:
             await self._reserve(cost, now)
-        except StoreUnknown:
+        except CounterUnavailable:
             if self._limits:
                 raise
             reservation = await self._local.reserve(resolved, now)
@@ -96,7 +96,7 @@ class RedisBudget:
         return await self._local.reserve(resolved, now)
 
     async def give_back(self, reservation: Reservation) -> None:
-        """Raises `StoreUnknown` where Redis does not answer: it stays spent there."""
+        """Raises `CounterUnavailable` where Redis does not answer: it stays spent there."""
         at, cost = reservation.at, reservation.cost
         await self._local.give_back(reservation)
         keys = [f"{scripts.RETURNED}:{secrets.token_hex(8)}", *_hashes(known.periods(at))]
@@ -111,7 +111,10 @@ class RedisBudget:
         self._merge(await self._run(scripts.GIVE_BACK, keys, *args))
 
     async def left(self, now: datetime) -> tuple[Left, ...]:
-        """What may be spent of each limit until its period ends. Raises `StoreUnknown`, also while nothing may yet."""
+        """What may be spent of each limit until its period ends.
+
+        Raises `CounterUnavailable`, also while Redis is being told what was spent.
+        """
         epoch, refilling = await self._run(scripts.STATE, [scripts.EPOCH, scripts.REFILLING])
         # Who has not started only looks: nobody may have used this Redis yet.
         has_met = not self._tasks or (epoch and epoch == self._epoch)
@@ -120,7 +123,7 @@ class RedisBudget:
         return tuple([await self._left(limit, now) for limit in self._limits])
 
     async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
-        """What all replicas spent on each engine in the `unit` that `at` lies in. Raises `StoreUnknown`."""
+        """What all replicas spent on each engine in the `unit` that `at` lies in. Raises `CounterUnavailable`."""
         (key,) = _hashes([seeds.period_name(unit, at)])
         fields = await self._answered(self._connection.call(lambda redis: redis.hgetall(key)))
         return known.costs({str(field): int(number) for field, number in fields.items()})
@@ -181,7 +184,7 @@ class RedisBudget:
                 # What was told before this loss may be lost: the next turn tells all of it.
                 epoch = epoch if again == epoch else ""
             self._epoch = epoch
-        except StoreUnknown:
+        except CounterUnavailable:
             # What is counted meanwhile, in the file alone, is told when it is back.
             self._epoch = ""
 
@@ -219,14 +222,16 @@ class RedisBudget:
         try:
             return await command
         except RedisDown as down:
-            raise StoreUnknown("the budget's counter in Redis does not answer") from down
+            raise CounterUnavailable("the budget's counter in Redis does not answer") from down
 
 
 _KEY = f"{scripts.SPENT}:"
 
 
-def _refilling() -> StoreUnknown:
-    return StoreUnknown("Redis is new, or forgot what was spent: for two seconds the replicas tell it what they know")
+def _refilling() -> CounterUnavailable:
+    return CounterUnavailable(
+        "Redis is new, or forgot what was spent: for two seconds the replicas tell it what they know"
+    )
 
 
 def _hashes(names: Iterable[str]) -> list[str]:
