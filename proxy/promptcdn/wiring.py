@@ -40,14 +40,14 @@ from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
 from promptcdn.settings import Settings, require_store
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, permissions
-from promptcdn.stores import volumes as place
+from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.known import KnownStore, StoreIds
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
@@ -83,7 +83,7 @@ class Service:
     rates: RedisRates | SqliteRates | NoRates
     trusted: TrustedProxies
     store: InspectedStore
-    known: KnownStore
+    verified: VerifiedStore
     deny: DenyFile | None
     spool: Spool
     reconciler: Reconciler
@@ -92,7 +92,7 @@ class Service:
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
-        await self.known.start()
+        await self.verified.start()
         await self.removals.start()
         if isinstance(self.budget, RedisBudget):
             await self.budget.start()
@@ -135,7 +135,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(known := _known_store(settings, connection), telemetry)
+    kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
@@ -162,7 +162,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
-        known=known,
+        verified=verified,
         deny=deny,
         spool=spool,
         reconciler=Reconciler(spool, making),
@@ -221,11 +221,11 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
         raise BadSettings(str(wrong)) from wrong
 
 
-def _known_store(settings: Settings, connection: RedisConnection | None) -> KnownStore:
+def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
     store = opened_store(settings.store_url, settings.store_setting)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
-    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, connection), trust)
+    timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
+    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
 
 
 def opened_store(url: str, setting: str) -> IdentifiableStore:
@@ -284,7 +284,7 @@ def _budget(
         if connection is None:
             return SqliteBudget(file, chosen, prices)
         local = SqliteBudget(file, limits.Limits(), prices)
-        return RedisBudget(connection, local, chosen, prices, place.replica(folder), clock.utc)
+        return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
 def _rates(

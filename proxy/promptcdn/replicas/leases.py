@@ -97,7 +97,7 @@ class RedisLeases:
     """Leases of `seconds`, renewed all the time.
 
     While Redis is down everybody works on `alone`, each for themselves; or there is no lease, where the budget needs
-    Redis too. 1: A asks for a lease while Redis hangs, and goes on without one. 2: Redis is back, and gives B the lease.
+    Redis too. 1: A asks for a lease while Redis hangs, and goes on without. 2: Redis is back, and gives B the lease.
     3: Redis counts the picture of both, and both are paid for.
     """
 

@@ -21,7 +21,7 @@ from promptcdn.money import budgets as policy
 from promptcdn.money.budget import counter
 from promptcdn.money.budgets import Left, Limits
 from promptcdn.money.prices import Cost, Prices
-from promptcdn.stores import volumes as place
+from promptcdn.stores import volumes
 from promptcdn.stores.counting import CountingFile
 from promptcdn.url.periods import Period
 from promptcdn.url.request import Resolved
@@ -93,7 +93,7 @@ class SqliteBudget:
         self._file = CountingFile(
             path, counter.bring_up_to_date, whose="budget", synchronous="FULL", patience=BUSY_SECONDS
         )
-        self.forgets = place.forgets(path.parent)
+        self.forgets = volumes.caveat(path.parent)
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
         """Spends what this picture costs of every limit, or of none. Raises `Problem` that names those spent."""
