@@ -20,7 +20,7 @@ from promptcdn.checks import Check
 from promptcdn.problems import SpoolFull, Unavailable
 from promptcdn.spool.entries import Order, Paid
 from promptcdn.spool.folder import SpoolFolder
-from promptcdn.stores import volumes as place
+from promptcdn.stores import volumes
 
 __all__ = ["Order", "Paid", "Spool"]
 
@@ -59,7 +59,7 @@ class Spool:
         self._trouble = ""
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._forgets = place.forgets(folder)
+        self._forgets = volumes.caveat(folder)
         with contextlib.suppress(Unavailable), self._watched():
             self._folder.open()
 

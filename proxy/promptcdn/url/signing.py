@@ -84,20 +84,22 @@ def signed(asked: Asked, signing_keys: SigningKeys, exp: int | None = None, kid:
 def objection(asked: Asked, control: Control, signing_keys: SigningKeys, now: float) -> Problem | None:
     """Why the signature in `control` does not let `asked` be made at `now` (Unix seconds); `None` where it does."""
     if control.sig is None:
-        words = "this picture is not made yet, and new ones need a signature"
+        words = "this picture was not made before, and new pictures need a signed URL"
         return Problem(SIGNATURE_REQUIRED, words, parameter="sig")
     if control.kid is None:
-        return Problem(BAD_SIGNATURE, "a signature comes with kid, the id of its key", parameter="kid")
+        return Problem(BAD_SIGNATURE, "sig needs kid beside it, the id of the key that signed the URL", parameter="kid")
     secret = signing_keys.secret(control.kid)
     right = _signature(asked, control.kid, control.exp, _NOBODYS if secret is None else secret)
     # As bytes: of text that is not ASCII it would raise.
     matches = hmac.compare_digest(control.sig.encode(), right.encode())
     if secret is None:
-        return Problem(BAD_SIGNATURE, "kid names no key of this service", parameter="kid", value=control.kid)
+        return Problem(
+            BAD_SIGNATURE, "this service has no signing key with this id", parameter="kid", value=control.kid
+        )
     if not matches:
-        return Problem(BAD_SIGNATURE, "the signature is not that of this request", parameter="sig")
+        return Problem(BAD_SIGNATURE, "the signature does not match this URL", parameter="sig")
     if control.exp is not None and now > control.exp:
-        words = "the signature has expired before this picture was made"
+        words = "the signature expired before this picture was made: sign the URL again"
         return Problem(SIGNATURE_EXPIRED, words, parameter="exp", value=str(control.exp))
     return None
 
