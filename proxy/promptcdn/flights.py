@@ -4,13 +4,13 @@ flight → lease → its turn → the work
 """
 
 import asyncio
-import contextvars
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 from promptcdn import problems
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem
 from promptcdn.replicas.leases import Leases, NoLeases
 
@@ -62,8 +62,11 @@ class Flights(Generic[_T]):
     """At most one flight a key, of all who share the leases. So many at once, so many in the queue behind them; more
     are refused."""
 
-    def __init__(self, concurrency: int, queue: int, leases: Leases | None = None) -> None:
+    def __init__(
+        self, concurrency: int, queue: int, leases: Leases | None = None, observer: Observer = NO_OBSERVER
+    ) -> None:
         self._leases = leases or NoLeases()
+        self._observer = observer
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         # So far.
@@ -119,8 +122,8 @@ class Flights(Generic[_T]):
             raise Problem(
                 problems.OVERLOADED, f"{self._most} new pictures are being made or queued already: try again later"
             )
-        # An empty context: a flight is nobody's request, and must not carry the first one's.
-        task = asyncio.create_task(self._fly(key, fly), context=contextvars.Context())
+        # Not the caller's context: a flight is nobody's request, and must not carry the first one's.
+        task = asyncio.create_task(self._fly(key, fly), context=self._observer.task_context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
         self._idle.add(task)
         task.add_done_callback(self._tasks.discard)

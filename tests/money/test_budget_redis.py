@@ -48,7 +48,7 @@ def redis(tmp_path: Path) -> Iterator[Server]:
 def opened(connection: RedisConnection, folder: Path, limits: str) -> RedisBudget:
     folder.mkdir(parents=True, exist_ok=True)
     local = SqliteBudget(folder / "budget.sqlite3", BudgetLimits(), PRICES)
-    return RedisBudget(connection, local, BudgetLimits.parse(limits), PRICES, volumes.replica(folder), lambda: NOON)
+    return RedisBudget(connection, local, BudgetLimits.parse(limits), PRICES, volumes.replica_id(folder), lambda: NOON)
 
 
 @contextlib.asynccontextmanager
@@ -455,7 +455,7 @@ def test_a_replica_and_redis_dying_together_let_no_more_through(redis: Server, t
 
 def test_all_processes_of_a_folder_are_the_same_replica(tmp_path: Path) -> None:
     with SPAWN.Pool(4) as processes:
-        names = processes.map(volumes.replica, [tmp_path] * 40)
+        names = processes.map(volumes.replica_id, [tmp_path] * 40)
 
     assert len(set(names)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["replica"]

@@ -21,6 +21,7 @@ import anyio
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import PRICES as PRICES_OF_STABILITY
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.sqlite import SqliteBudget
@@ -33,7 +34,7 @@ from tests.support.fakes import NOON, order
 pytestmark = pytest.mark.anyio
 
 SPAWN = multiprocessing.get_context("spawn")
-PRICES = Prices({"dear": 1500, "free": 0})
+PRICES = Prices({"dear": 1500, "free": 0}, published=PRICES_OF_STABILITY)
 PICTURE, DEAR, FREE = (order(engine=engine).resolved for engine in ("stable-diffusion-v1-6", "dear", "free"))
 
 

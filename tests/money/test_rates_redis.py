@@ -20,6 +20,7 @@ from promptcdn.money.rates.redis import RedisRates
 from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
+from promptcdn.readers.headers import problem_headers
 from promptcdn.replicas.connection import RedisConnection, Timings
 from tests.support.fakes import NOON
 from tests.support.redis_servers import Server, send_twice
@@ -60,7 +61,7 @@ async def may(
     except Problem as problem:
         if problem.kind is not problems.RATE_LIMITED:
             raise
-        return problem.retry_after or 0, problem.headers["ratelimit"].split('"')[1]
+        return problem.retry_after or 0, problem_headers(problem)["ratelimit"].split('"')[1]
     return YES
 
 

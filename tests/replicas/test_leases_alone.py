@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import ENDS, TAKE, NoLeases, RedisLeases, Timings
 from tests.support.redis_servers import Server
@@ -205,6 +206,27 @@ async def test_without_redis_everybody_works_on_alone(server: Server, fault: Cal
             fault(server)
             await waiting
         await asyncio.gather(*(hold(replica) for replica in them for _ in range(20)))
+
+
+@pytest.mark.parametrize("fault", [Server.kill, Server.hang])
+async def test_where_the_budget_needs_redis_nobody_works_without_it(
+    server: Server, fault: Callable[[Server], None]
+) -> None:
+    """Somebody who went on alone would pay when the budget answers again, beside the holder of the lease."""
+    async with replicas(server) as them:
+        careful = RedisLeases(them[1].connection, alone=False)
+        async with them[0].leases.held("a"):
+            waiting = asyncio.create_task(work_with(careful))
+            await listening(server)
+            fault(server)
+            with pytest.raises(CounterUnavailable, match="another replica may be making this picture"):
+                await waiting
+        await careful.close()
+
+
+async def work_with(leases: RedisLeases) -> None:
+    async with leases.held("a"):
+        raise AssertionError("worked on without a lease")
 
 
 async def test_when_redis_is_back_leases_are_taken_and_ends_received(server: Server) -> None:

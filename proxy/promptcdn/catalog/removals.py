@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from promptcdn.catalog.purges import Purged, PurgeNote
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, InspectedStore, Name, Record
 
@@ -74,10 +75,12 @@ class Removals:
         forget: Callable[[str], None],
         waiting: Waiting | None = None,
         purged: Purged | None = None,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._store = store
         self._forget = forget
         self._waiting = waiting or NoSpool()
+        self._observer = observer
         self._purged = purged or Purged()
         self._removed: frozenset[str] | None = None
         self._notes: dict[str, PurgeNote] | None = None
@@ -92,6 +95,7 @@ class Removals:
         # Listing blocks: not in the threads that look-ups need. Tombstones and notes are listed at the same time.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="removals")
 
+    @step("tombstone")
     async def removed(self, content_key: str) -> bool:
         """Whether the picture was taken down. Raises `StoreUnavailable` before a first list could be read."""
         if self._removed is None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
+from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 log = logging.getLogger(__name__)
@@ -103,10 +104,16 @@ class Nested:
 
 
 class RedisLeases:
-    """Leases in Redis. While it is down everybody works on, each replica for itself."""
+    """Leases in Redis.
 
-    def __init__(self, connection: RedisConnection, timings: Timings | None = None) -> None:
+    While Redis is down each replica works on `alone`; or nobody does, where the budget needs Redis too. 1: A asks for a
+    lease while Redis hangs, and goes on without. 2: Redis is back, and gives B the lease. 3: Redis counts the pictures
+    of both, and both are paid for.
+    """
+
+    def __init__(self, connection: RedisConnection, timings: Timings | None = None, *, alone: bool = True) -> None:
         self._connection = connection
+        self._alone = alone
         self._timings = timings or Timings()
         self._milliseconds = str(int(self._timings.lease * 1000))
         # Events live for as long as somebody awaits them.
@@ -148,7 +155,10 @@ class RedisLeases:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self, lease: str, token: str, key: str) -> None:
-        """Takes the lease as soon as it is free. Where Redis is down it returns at once, without a lease.
+        """Takes the lease as soon as it is free. Where Redis is down and everybody works on alone, it returns at once,
+        without a lease.
+
+        Raises `CounterUnavailable` where Redis is down and nobody works on alone.
 
         A lease that is gone before its time, while no end was published, was forgotten by Redis and not by its holder,
         who takes it again at the next renewal: its time is waited for.
@@ -168,7 +178,10 @@ class RedisLeases:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._timings.between_tries):
                         await ended.wait()
-        except RedisDown:
+        except RedisDown as down:
+            if not self._alone:
+                detail = "Redis does not answer, so another replica may be making this picture"
+                raise CounterUnavailable(detail) from down
             log.debug("Redis is down: %s is made without a lease", key)
 
     async def _renew(self, lease: str, token: str) -> None:

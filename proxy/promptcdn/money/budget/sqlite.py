@@ -47,7 +47,7 @@ class SqliteBudget:
         self._prices = prices
         # A paid picture's count must survive a power cut too.
         self._file = CountingFile(path, _bring_up_to_date, whose="budget", synchronous="FULL", patience=patience)
-        self.forgets = volumes.forgets(path.parent)
+        self.forgets = volumes.caveat(path.parent)
 
     async def start(self) -> None:
         """There is nothing to begin: the file is open."""

@@ -5,9 +5,8 @@ from math import ceil
 
 import cachetools
 
-from promptcdn import problems
 from promptcdn.money.rates.payers import Payer
-from promptcdn.money.rates.rate import Rate
+from promptcdn.problems import RateLimited
 from promptcdn.readers.clients import Client
 
 _CLIENTS_CACHED = 10_000
@@ -54,7 +53,7 @@ class Refusals:
         return replace(refusal, milliseconds=refusal.milliseconds - (now - at))
 
 
-def problem(refusal: Refusal) -> problems.Problem:
+def problem(refusal: Refusal) -> RateLimited:
     """The 429."""
     rate = refusal.payer.rate
     who = "the key that signed this URL" if refusal.payer.policy == "kid" else "one client"
@@ -62,16 +61,5 @@ def problem(refusal: Refusal) -> problems.Problem:
         f"{who} may start at most {rate.starts} new pictures per {rate.unit}: try again in {refusal.seconds} s."
         " Pictures that are already stored are still shown"
     )
-    headers = rate_headers(refusal.payer.policy, rate, refusal.seconds)
-    return problems.Problem(problems.RATE_LIMITED, detail, retry_after=refusal.seconds, headers=headers)
-
-
-def rate_headers(policy: str, rate: Rate, seconds: int) -> dict[str, str]:
-    """The headers for a client that has nothing left: when `seconds` are over, one start is free again.
-
-    draft-ietf-httpapi-ratelimit-headers, version 8 and later; `policy` is one of our own names.
-    """
-    return {
-        "ratelimit": f'"{policy}";r=0;t={seconds}',
-        "ratelimit-policy": f'"{policy}";q={rate.starts};w={rate.seconds}',
-    }
+    policy, quota, window = refusal.payer.policy, rate.starts, rate.seconds
+    return RateLimited(detail, policy=policy, quota=quota, window=window, retry_after=refusal.seconds)
