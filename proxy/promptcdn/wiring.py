@@ -103,7 +103,7 @@ class Service:
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
         if not self.flights.draining and self.flights.count:
-            log.info("stopping: %d pictures are waiting or being made", self.flights.count)
+            log.info("shutting down: %d new pictures are being made or wait to be made", self.flights.count)
         self.flights.stop()
 
     def read_again(self) -> None:
