@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from promptcdn.making import Clock
+from promptcdn.clock import Clock
 from promptcdn.money.budgets import Left
 from promptcdn.money.prices import Cost
 from promptcdn.telemetry import Reading, Telemetry, metrics

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from promptcdn.checks import Check
+from promptcdn.clock import Clock
 from promptcdn.flights import Flights
 from promptcdn.generators import InspectedGenerator
-from promptcdn.making import Clock
 from promptcdn.money import budgets as limits
 from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budget.redis import RedisBudget
