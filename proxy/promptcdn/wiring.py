@@ -133,7 +133,7 @@ def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = 
     telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir, clock)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock)
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
@@ -189,10 +189,12 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     return service
 
 
-def _spool(data_folder: Path, clock: Clock) -> Spool:
+def _spool(settings: Settings, clock: Clock) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(data_folder / "spool", clock)
+    permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = settings.data_dir / "spool", settings.store_url
+    beside = store.startswith("disk:") and volumes.same_disk(spool, Path(store.removeprefix("disk:").strip()))
+    return Spool(spool, clock, on_the_stores_disk=beside)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:

@@ -63,6 +63,11 @@ class Making:
         return self._cooldowns.count(self._clock.monotonic())
 
     @step("flight")
+    async def bound_by_now(self, as_asked_key: str) -> Bound | None:
+        """What a URL is bound to, also where nothing was remembered a moment ago. Raises `StoreUnavailable`."""
+        self._doubt(as_asked_key)
+        return await self._bindings.of(as_asked_key)
+
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
         spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
@@ -74,8 +79,7 @@ class Making:
         # nothing remembered is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
         self._doubt(key)
-        self._doubt(as_asked_key)
-        known = await self._bindings.of(as_asked_key)
+        known = await self.bound_by_now(as_asked_key)
         if known is not None and known.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
