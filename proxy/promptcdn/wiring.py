@@ -3,20 +3,19 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
-from promptcdn.catalog.removals import Removals
+from promptcdn.catalog.removals import StoreRemovals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.clock import SYSTEM, Clock
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
 from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
@@ -24,7 +23,7 @@ from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
-from promptcdn.making import Clock, Making
+from promptcdn.making import Making
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.making.reconcile import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
@@ -61,8 +60,6 @@ log = logging.getLogger("promptcdn")
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
 
-CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
@@ -78,7 +75,7 @@ class Service:
     connection: RedisConnection | None
     bindings: Bindings
     renditions: Renditions
-    removals: Removals
+    removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
     generator: InspectedGenerator
     budget: Budget
@@ -132,18 +129,18 @@ class Service:
         await self.telemetry.close()
 
 
-def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
+def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = None) -> Service:
     """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock)
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged, telemetry)
+    removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
@@ -167,7 +164,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         verified=verified,
         deny=deny,
         spool=spool,
-        reconciler=Reconciler(spool, making),
+        reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
@@ -194,12 +191,12 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     return service
 
 
-def _spool(settings: Settings) -> Spool:
+def _spool(settings: Settings, clock: Clock) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
     permissions.shut(settings.data_dir, "locks", "replica", "store-id")
     spool, store = settings.data_dir / "spool", settings.store_url
     beside = store.startswith("disk:") and volumes.same_disk(spool, Path(store.removeprefix("disk:").strip()))
-    return Spool(spool, on_the_stores_disk=beside)
+    return Spool(spool, clock, on_the_stores_disk=beside)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:

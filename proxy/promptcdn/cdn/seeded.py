@@ -13,10 +13,12 @@ import cachetools
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings, Bound, bound
+from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.clock import Clock
 from promptcdn.flights import Flight, Flights
 from promptcdn.guard.authorisation import Authorisation
-from promptcdn.making import Clock, Making, Removals
+from promptcdn.making import Making
 from promptcdn.money.rates import Rates
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable, Unavailable

@@ -6,8 +6,8 @@ import secrets
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from promptcdn.clock import Clock
 from promptcdn.faces import requests, responses
-from promptcdn.making import Clock
 from promptcdn.observer import Observer
 from promptcdn.readers import headers
 from promptcdn.url.formats import BY_EXTENSION

@@ -94,6 +94,5 @@ async def _take_down(http: HttpRequest, content_key: str) -> Response:
     if not requests.is_from_operator(http):
         raise problems.unauthorized()
     service = requests.service_of(http)
-    now = int(service.clock.utc().timestamp())
-    await service.removals.take_down(content_key, f"asked for over HTTP by {requests.client(http)}", now)
+    await service.removals.take_down(content_key, f"asked for over HTTP by {requests.client(http)}")
     return Response(status_code=204, headers=headers.document_headers())

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from promptcdn.checks import Check
+from promptcdn.clock import Clock
 from promptcdn.flights import Flights
 from promptcdn.generators import InspectedGenerator
-from promptcdn.making import Clock
 from promptcdn.money.budget import Budget, limits
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
