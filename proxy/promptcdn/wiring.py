@@ -1,4 +1,4 @@
-"""Settings → a running service: the rooms put together. A new generator or store has its one line here."""
+"""Settings → a running service: its parts put together. A new store has its one line here."""
 
 import asyncio
 import logging
@@ -13,16 +13,14 @@ from pathlib import Path
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
-from promptcdn.generators.care.breaker import LocalBreaker, RedisBreaker
-from promptcdn.generators.care.guarded import Guarded
-from promptcdn.generators.sketch import Sketch
-from promptcdn.generators.stability import Stability
-from promptcdn.generators.stability.address import DEFAULT_HOST
+from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
+from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
@@ -42,14 +40,14 @@ from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
 from promptcdn.settings import Settings, require_store
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, permissions
-from promptcdn.stores import volumes as place
+from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.known import KnownStore, StoreIds
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
@@ -85,17 +83,16 @@ class Service:
     rates: RedisRates | SqliteRates | NoRates
     trusted: TrustedProxies
     store: InspectedStore
-    known: KnownStore
+    verified: VerifiedStore
     deny: DenyFile | None
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
-    tracing: Tracing
     readiness: Readiness
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
-        await self.known.start()
+        await self.verified.start()
         await self.removals.start()
         if isinstance(self.budget, RedisBudget):
             await self.budget.start()
@@ -130,25 +127,26 @@ class Service:
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
-        await self.tracing.close()
+        await self.telemetry.close()
 
 
 def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
-    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry, connection = Telemetry(), _connection(settings)
+    telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(known := _known_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
+    kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings)
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
-    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool)
-    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
+    bindings = Bindings(store, generator.name, spool, telemetry)
+    renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged, telemetry)
+    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
-    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
+    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
         cdn=Cdn(way, rules, clock, chance),
@@ -164,26 +162,18 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
-        known=known,
+        verified=verified,
         deny=deny,
         spool=spool,
         reconciler=Reconciler(spool, making),
         telemetry=telemetry,
-        tracing=tracing or Tracing(),
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
-    return _followed(service, making, memory)
+    return _watched(service, making, memory)
 
 
-def _followed(service: Service, making: Making, memory: Memory) -> Service:
-    """The service, once its numbers are read and its ways traced."""
-    _watch(service, making, memory)
-    _trace(service, making, memory)
-    return service
-
-
-def _watch(service: Service, making: Making, memory: Memory) -> None:
-    """What has a value of its own has its one line here."""
+def _watched(service: Service, making: Making, memory: Memory) -> Service:
+    """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
@@ -199,35 +189,15 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
     money.watch(service.telemetry, service.budget, service.clock)
+    return service
 
 
-def _trace(service: Service, making: Making, memory: Memory) -> None:
-    """The rooms in the order in which a new picture's request passes them; `app` has the first and the last."""
-    follow, carry = service.tracing.follow, service.tracing.carry
-    follow(service.bindings, "of", "binding")
-    follow(service.removals, "removed", "tombstone")
-    follow(memory, "get", "memory")
-    follow(service.store, "get", "store")
-    follow(service.store, "look", "store")
-    follow(service.store, "names", "store")
-    follow(service.cdn.way, "begin", "access")
-    carry(service.flights, "flight")
-    follow(service.renditions, "restore", "look again")
-    follow(making, "_require_rested", "resting")
-    follow(service.budget, "reserve", "budget")
-    follow(service.generator, "generate", "generator")
-    follow(making, "_admitted", "admission")
-    follow(service.store, "put", "store")
-    follow(service.bindings, "bind", "binding")
-    follow(service.renditions, "_rendition", "rendition")
-    for shared in service.renditions.shared:
-        carry(shared)
-
-
-def _spool(data_folder: Path) -> Spool:
+def _spool(settings: Settings) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(data_folder / "spool")
+    permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = settings.data_dir / "spool", settings.store_url
+    beside = store.startswith("disk:") and volumes.same_disk(spool, Path(store.removeprefix("disk:").strip()))
+    return Spool(spool, on_the_stores_disk=beside)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -245,22 +215,19 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
 
 
 def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
-    if settings.makes == "sketch":
-        return Sketch()
-    key = settings.stability_key.get_secret_value() if settings.stability_key else None
+    breaker = RedisBreaker(connection) if connection else LocalBreaker()
+    given = Given(settings.generator_settings, settings.upstream_timeout, breaker)
     try:
-        upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
-        breakers = RedisBreaker(connection) if connection else LocalBreaker()
-        return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
+        return settings.makes.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
 
-def _known_store(settings: Settings, connection: RedisConnection | None) -> KnownStore:
+def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
     store = opened_store(settings.store_url, settings.store_setting)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
-    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, connection), trust)
+    timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
+    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
 
 
 def opened_store(url: str, setting: str) -> IdentifiableStore:
@@ -303,13 +270,15 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     if not generator.paid:
         return NoLeases()
     machine = LockFiles(settings.data_dir / "locks")
-    return machine if connection is None else Nested(machine, RedisLeases(connection))
+    if connection is None:
+        return machine
+    return Nested(machine, RedisLeases(connection, alone=not settings.limits(paid=True).each))
 
 
 def _budget(
     settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None
 ) -> RedisBudget | SqliteBudget | NoBudget:
-    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
+    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
     with _data_folder(settings) as folder:
@@ -317,7 +286,7 @@ def _budget(
         if connection is None:
             return SqliteBudget(file, chosen, prices)
         local = SqliteBudget(file, limits.Limits(), prices)
-        return RedisBudget(connection, local, chosen, prices, place.replica(folder), clock.utc)
+        return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
 def _rates(

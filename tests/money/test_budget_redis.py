@@ -23,7 +23,7 @@ from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.replicas import connection as room
 from promptcdn.replicas.connection import RedisConnection
-from promptcdn.stores import volumes as place
+from promptcdn.stores import volumes
 from tests.support.fakes import NOON, order
 from tests.support.redis_servers import Server
 from tests.support.waiting import in_a_loop
@@ -50,7 +50,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened(connection: RedisConnection, folder: Path, limits: str) -> RedisBudget:
     folder.mkdir(parents=True, exist_ok=True)
     local = SqliteBudget(folder / "budget.sqlite3", Limits(), PRICES)
-    return RedisBudget(connection, local, Limits.parse(limits), PRICES, place.replica(folder), lambda: NOON)
+    return RedisBudget(connection, local, Limits.parse(limits), PRICES, volumes.replica_id(folder), lambda: NOON)
 
 
 @contextlib.asynccontextmanager
@@ -476,7 +476,7 @@ def test_a_replica_and_redis_that_die_together_let_no_more_through(redis: Server
 
 def test_all_processes_of_a_folder_are_the_same_replica(tmp_path: Path) -> None:
     with SPAWN.Pool(4) as processes:
-        names = processes.map(place.replica, [tmp_path] * 40)
+        names = processes.map(volumes.replica_id, [tmp_path] * 40)
 
     assert len(set(names)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["replica"]

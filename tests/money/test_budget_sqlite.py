@@ -20,17 +20,19 @@ from typing import TypeVar
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import PRICES as PRICES_OF_STABILITY
 from promptcdn.money.budget import NoBudget, SqliteBudget
 from promptcdn.money.budgets import Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
-from promptcdn.url.request import Calendar, Resolved
+from promptcdn.url.periods import Period
+from promptcdn.url.request import Resolved
 from tests.support.fakes import NOON, order
 
 _T = TypeVar("_T")
 
 SPAWN = multiprocessing.get_context("spawn")
-PRICES = Prices({"dear": 1500, "free": 0})
+PRICES = Prices({"dear": 1500, "free": 0}, published=PRICES_OF_STABILITY)
 PICTURE, DEAR, FREE = (order(engine=engine).resolved for engine in ("stable-diffusion-v1-6", "dear", "free"))
 
 
@@ -152,7 +154,7 @@ def test_unlimited_is_never_spent() -> None:
     ],
 )
 def test_a_period_is_spent_to_its_last_moment_and_the_next_is_new(
-    tmp_path: Path, unit: Calendar, first_of_the_next: datetime
+    tmp_path: Path, unit: Period, first_of_the_next: datetime
 ) -> None:
     last = first_of_the_next - timedelta(microseconds=1)
 
@@ -181,7 +183,7 @@ def test_who_is_refused_is_told_when_the_next_period_begins(tmp_path: Path) -> N
         assert refused.value.kind is problems.BUDGET_SPENT
         assert refused.value.retry_after == 31
         assert "0/day" in refused.value.detail
-        assert "2026-11-24T00" in refused.value.detail
+        assert "2026-11-24 00:00 UTC" in refused.value.detail
 
     within(tmp_path, "0/day", work)
 
@@ -209,10 +211,10 @@ def test_where_one_limit_is_spent_nothing_is_counted_for_the_other(tmp_path: Pat
 @pytest.mark.parametrize(
     ("limits", "names", "again"),
     [
-        ("0/hour, 9/month", "0/hour", "2026-11-23T13"),
-        ("9/hour, 0/month", "0/month", "2026-12-01T00"),
-        ("0/hour, 0/day", "0/day", "2026-11-24T00"),
-        ("9/hour, 0.5 credits/week", "0.5 credits/week (0.5 left, 1 needed)", "2026-11-30T00"),
+        ("0/hour, 9/month", "0/hour", "2026-11-23 13:00 UTC"),
+        ("9/hour, 0/month", "0/month", "2026-12-01 00:00 UTC"),
+        ("0/hour, 0/day", "0/day", "2026-11-24 00:00 UTC"),
+        ("9/hour, 0.5 credits/week", "0.5 credits/week (0.5 left, 1 needed)", "2026-11-30 00:00 UTC"),
     ],
 )
 def test_who_is_refused_is_told_which_limit_is_spent(tmp_path: Path, limits: str, names: str, again: str) -> None:

@@ -157,5 +157,5 @@ def test_who_is_refused_is_told_what_is_spent_and_waits_for_the_last_of_it() -> 
     assert problem.retry_after == (DECEMBER - NOON).total_seconds() + 1
     assert problem.detail == (
         "the budget is spent: 100/day (0 left, 1 needed), 500 credits/month (0.5 left, 0.9 needed);"
-        " the next pictures from 2026-12-01T00 UTC"
+        " new pictures are possible from 2026-12-01 00:00 UTC"
     )

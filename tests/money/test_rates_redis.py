@@ -17,6 +17,7 @@ from promptcdn.money.rates import Rate, Rates, SqliteRates
 from promptcdn.money.rates.redis import RedisRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
+from promptcdn.readers.headers import problem_headers
 from promptcdn.replicas.connection import COMMAND_SECONDS, RedisConnection
 from tests.support.fakes import NOON
 from tests.support.redis_servers import Server, send_twice
@@ -56,7 +57,7 @@ async def may(
     except Problem as problem:
         if problem.kind is not problems.RATE_LIMITED:
             raise
-        return problem.retry_after or 0, problem.headers["ratelimit"].split('"')[1]
+        return problem.retry_after or 0, problem_headers(problem)["ratelimit"].split('"')[1]
     return YES
 
 

@@ -71,7 +71,7 @@ def unstored(answers: list[httpx2.Response]) -> list[bytes]:
 def require_refused(service: Promptcdn) -> None:
     """New pictures are not paid for while it is not known what is stored."""
     refused = service.get("/?prompt=another&seed=1")
-    assert (refused.status_code, refused.json()["code"]) == (503, "spool_full")
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert int(refused.headers["retry-after"]) > 0
 
 

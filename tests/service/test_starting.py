@@ -55,7 +55,7 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: say it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
-        ["PROMPTCDN_GENERATOR=\"magic\": Input should be 'auto', 'sketch' or 'stability'"],
+        ['PROMPTCDN_GENERATOR="magic": there is no such generator; allowed: sketch, stability or auto'],
     ),
     ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST"]),
     ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),

@@ -25,6 +25,8 @@ from promptcdn.url.request import Resolved
 _T = TypeVar("_T")
 
 KEY = "0123456789abcdef" * 4
+# What pictures of a trained model are marked with, like those of a generator that this version does not know.
+MARK = "trainedAlgorithmicMedia"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -139,7 +141,7 @@ class FakeRemovals:
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return Way(again=lost)
+        return Way(after=int(lost))
 
 
 class FakeGenerator:

@@ -13,7 +13,7 @@ from promptcdn.generators.sketch import Sketch
 from promptcdn.making import Making
 from promptcdn.money.prices import Cost
 from promptcdn.observer import NoObserver, Operation, Result
-from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, CounterUnavailable, UpstreamFailed
+from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, CounterUnavailable, StoreUnavailable, UpstreamFailed
 from promptcdn.readers.audience import Audience
 from promptcdn.spool import Spool
 from promptcdn.telemetry import Reading, Telemetry, metrics
@@ -98,7 +98,7 @@ def test_a_store_is_there_absent_or_unknown() -> None:
         await store.put(doubles.name(), doubles.record())
         await store.get(doubles.name())
         shelf.down = True
-        with pytest.raises(CounterUnavailable):
+        with pytest.raises(StoreUnavailable):
             await store.get(doubles.name())
 
     asyncio.run(asked())

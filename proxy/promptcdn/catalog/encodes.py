@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 
 from promptcdn import pictures
 from promptcdn.catalog.forgetting import Forgotten
+from promptcdn.generators.registry import source_type
 from promptcdn.observer import Observer
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Lineage, Name, Record, Store
+from promptcdn.url import formats
 
 _TRIES = 2
 
@@ -36,10 +38,10 @@ class Encoder:
 
         `None` where the picture was purged after `since`, when `master` was read: then nothing of it stays stored.
         """
-        generator = str(master.resolved["generator"])
-        body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
-        lineage = Lineage(master.picture, remade=master.lineage.remade)
-        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
+        mark = source_type(str(master.resolved["generator"]))
+        body = await self._in_thread(lambda: pictures.encoded(master.body, made, mark))
+        lineage = Lineage(master.picture, after=master.lineage.after)
+        record = Record(body, formats.BY_NAME[made.format].media_type, master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
         if self._forgotten.since(since, content_key):
             return None
@@ -72,8 +74,8 @@ class Encoder:
 
 def as_sent(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
     """A record as the rendition that is answered."""
-    picture, remade = record.picture, record.lineage.remade
-    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, remade)
+    picture, after = record.picture, record.lineage.after
+    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, after)
 
 
 def rendition_name(content_key: str, made: Variant) -> Name:

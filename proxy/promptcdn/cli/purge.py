@@ -97,7 +97,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 
     service = opened(chosen)
     try:
-        await service.known.see()
+        await service.verified.see()
         done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
         if wanted.takedown:
             # A service that hears of it in a moment may be storing a rendition now.
@@ -110,7 +110,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 async def _targets(target: str, service: "Service") -> list[Target]:
     """The pictures that are meant: all of a pool where a URL has no seed, the present period's of a calendar URL."""
     from promptcdn.url import keys
-    from promptcdn.url import parse as grammar
+    from promptcdn.url.parse import canonical_url
 
     if _is_key(target):
         return [Target(target)]
@@ -120,7 +120,7 @@ async def _targets(target: str, service: "Service") -> list[Target]:
     looks = [(view, await service.cdn.look(view)) for view in views]
     seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
     return [
-        Target(content_key, grammar.canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
+        Target(content_key, canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
         for asked, delivery, content_key in seeded
     ]
 
@@ -151,14 +151,14 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
 
 def _paths(target: Target) -> Iterator[str]:
     """The URLs under which caches may hold it, in their usual spellings; each stands for its sizes and formats too."""
-    from promptcdn.url.parse import EXTENSIONS
+    from promptcdn.url.formats import BY_EXTENSION
 
     if target.url is not None:
         query = target.url.partition("?")[2]
         yield target.url
-        yield from (f"/i{extension}?{query}" for extension in EXTENSIONS)
+        yield from (f"/i{extension}?{query}" for extension in BY_EXTENSION)
     yield f"/i/{target.content_key}"
-    yield from (f"/i/{target.content_key}{extension}" for extension in EXTENSIONS)
+    yield from (f"/i/{target.content_key}{extension}" for extension in BY_EXTENSION)
 
 
 def _lines(done: list[Done]) -> Iterator[str]:

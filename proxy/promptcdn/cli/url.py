@@ -40,7 +40,7 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="Like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number that changes the picture on purpose.")] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="webp, png, jpeg, avif, or auto.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="A format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width as delivered, in pixels.")] = None,
     h: Annotated[str | None, typer.Option("--h", help="The height as delivered, in pixels.")] = None,
     fit: Annotated[str | None, typer.Option(help="How it meets w and h: inside or cover.")] = None,
@@ -76,19 +76,20 @@ def _print(address: str, prompt: str, markup: Markup, *, as_json: bool) -> None:
 
 def _request(given: dict[str, str | None]) -> "Request":
     from promptcdn import problems
-    from promptcdn.url import parse as grammar
-    from promptcdn.url.parameters import CALENDARS
+    from promptcdn.url.parameters import PARAMETERS
+    from promptcdn.url.parse import URL_MAX, canonical_url, parse, require_built
+    from promptcdn.url.periods import PERIODS
 
     try:
-        request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
-        grammar.require_built(request.asked)
+        request = parse(_query({row.name: given.get(row.name) for row in PARAMETERS}))
+        require_built(request.asked)
     except problems.Problem as problem:
         fail(str(problem))
     seed = given["seed"]
-    if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
+    if seed is not None and seed.lower() in (*PERIODS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
-    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
-        fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
+    if len(canonical_url(request.asked, request.delivery)) > URL_MAX:
+        fail(f"the URL would be longer than the {URL_MAX} bytes that the service takes")
     return request
 
 

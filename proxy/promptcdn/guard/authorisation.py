@@ -44,7 +44,7 @@ class Authorisation:
     def require_signed(self, asked: Asked, control: Control, now: float) -> str | None:
         """The same without a look at the prompt, which takes longer than all the rest."""
         if self.misses == "closed":
-            raise Problem(MISSES_CLOSED, "this picture is not made yet, and this service makes no new ones")
+            raise Problem(MISSES_CLOSED, "this picture was not made before, and this service makes no new pictures")
         objection = signing.objection(asked, control, self.signing_keys, now)
         if self.misses == "signed" and objection:
             raise objection

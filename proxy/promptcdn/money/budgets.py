@@ -8,8 +8,7 @@ from typing import Literal, Self, cast
 
 from promptcdn import problems
 from promptcdn.money.prices import Cost, in_credits, millicredits
-from promptcdn.url import seeds
-from promptcdn.url.request import Calendar
+from promptcdn.url.periods import Period
 
 Currency = Literal["pictures", "credits"]
 
@@ -22,7 +21,7 @@ class Limit:
     """So many pictures, or thousandths of a credit, in each UTC hour, day, week (ISO) or month."""
 
     amount: int
-    unit: Calendar
+    unit: Period
     currency: Currency = "pictures"
 
     @classmethod
@@ -33,8 +32,8 @@ class Limit:
             raise ValueError(_ALLOWED)
         whole, decimals, credits_, unit = match.groups()
         if credits_:
-            return cls(millicredits(whole + (decimals or "")), cast("Calendar", unit), "credits")
-        return cls(int(whole), cast("Calendar", unit))
+            return cls(millicredits(whole + (decimals or "")), cast("Period", unit), "credits")
+        return cls(int(whole), cast("Period", unit))
 
     def __str__(self) -> str:
         return f"{self.shown(self.amount)}{' credits' * (self.currency == 'credits')}/{self.unit}"
@@ -117,5 +116,5 @@ def refusal(spent: Sequence[Left], cost: Cost, now: datetime) -> problems.Proble
         f"{left.limit} ({left.limit.shown(left.left)} left, {left.limit.shown(left.limit.of(cost))} needed)"
         for left in spent
     )
-    detail = f"the budget is spent: {which}; the next pictures from {seeds.period_name('hour', last.until)} UTC"
+    detail = f"the budget is spent: {which}; new pictures are possible from {last.until:%Y-%m-%d %H:%M} UTC"
     return problems.Problem(problems.BUDGET_SPENT, detail, retry_after=int((last.until - now).total_seconds()) + 1)

@@ -1,9 +1,7 @@
 """What a picture costs, in thousandths of a credit (whole numbers: sums of them are exact).
 
-The upstream answers no question about prices, so they stand here. Where its own pages differ over the years the
-highest is taken, since a budget that counts too little is none; `PROMPTCDN_PRICES` says what the operator knows better.
-Sources: Stability's "Credits + Billing" page of 2023 (a table by steps and pixels, for all engines but SDXL), and its
-price list as users quote it (2024: SDXL 1.0 0.2 to 0.6 credits, SD 1.6 0.2 to 1.0; 2025: SDXL 1.0 from 0.9).
+No upstream answers a question about prices, so each generator declares those of its engines; `PROMPTCDN_PRICES` says
+what the operator knows better.
 """
 
 import re
@@ -29,8 +27,8 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class _Price:
-    """Thousandths of a credit up to 512x512, and for each such area more."""
+class Price:
+    """Thousandths of a credit up to 512x512, and for each such area more: for engines whose id the pattern matches."""
 
     pattern: str
     picture: int
@@ -40,23 +38,18 @@ class _Price:
         return self.picture + _divided_up(self.area * max(0, pixels - _AREA), _AREA)
 
 
-# The first pattern that matches the whole id wins.
-_PRICES = (
-    _Price(r"sketch", 0),
-    _Price(r"stable-diffusion-xl-1024-v(0-9|1-0)", 900),
-    _Price(r"stable-diffusion-v1-6", 1000),
-    _Price(r"stable-diffusion-(v1(-[0-5])?|512-v2-[01]|768-v2-[01])", 600, 1740),
-)
-
-
 @dataclass(frozen=True)
 class Prices:
-    """The operator's own prices by engine, in thousandths of a credit for a picture of any size in 30 steps."""
+    """The operator's own prices by engine, in thousandths of a credit for a picture of any size in 30 steps.
+
+    `published` has the prices of all other engines; the first pattern that matches the whole id wins.
+    """
 
     said: Mapping[str, int] = field(default_factory=dict)
+    published: tuple[Price, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, published: tuple[Price, ...] = ()) -> Self:
         """`my-engine=1.5, other=0`, in credits; an empty text names no price. Raises `ValueError`."""
         said: dict[str, int] = {}
         for item in text.split(",") if text.strip() else ():
@@ -66,14 +59,18 @@ class Prices:
                     "say once for each engine what a picture costs in credits, like my-engine=1.5, other=0"
                 )
             said[engine] = millicredits(amount)
-        return cls(said)
+        return cls(said, published)
 
     def cost(self, resolved: Resolved) -> Cost:
         """What this picture costs; an engine that nobody has a price for is as dear as the dearest."""
         price = self.said.get(resolved.engine)
         if price is None:
-            price = _published(resolved.engine, resolved.width * resolved.height)
+            price = self._published(resolved.engine, resolved.width * resolved.height)
         return Cost(resolved.engine, 1, _divided_up(price * max(resolved.steps, STEPS), STEPS))
+
+    def _published(self, engine: str, pixels: int) -> int:
+        known = next((price for price in self.published if re.fullmatch(price.pattern, engine)), None)
+        return known.of(pixels) if known else max((price.of(pixels) for price in self.published), default=0)
 
 
 def millicredits(text: str) -> int:
@@ -88,11 +85,6 @@ def in_credits(amount: int) -> str:
     """Thousandths as credits: the inverse of `millicredits`, without noughts at the end."""
     whole, thousandths = divmod(amount, 1000)
     return f"{whole}.{thousandths:03}".rstrip("0").rstrip(".")
-
-
-def _published(engine: str, pixels: int) -> int:
-    known = next((price for price in _PRICES if re.fullmatch(price.pattern, engine)), None)
-    return known.of(pixels) if known else max(price.of(pixels) for price in _PRICES)
 
 
 def _divided_up(amount: int, by: int) -> int:

@@ -7,7 +7,7 @@ from promptcdn.making import Clock
 from promptcdn.money.budgets import Left
 from promptcdn.money.prices import Cost
 from promptcdn.telemetry import Reading, Telemetry, metrics
-from promptcdn.url.request import Calendar
+from promptcdn.url.periods import Period
 
 
 class Counted(Protocol):
@@ -15,7 +15,7 @@ class Counted(Protocol):
 
     async def left(self, now: datetime) -> tuple[Left, ...]: ...
 
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]: ...
+    async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]: ...
 
 
 def watch(telemetry: Telemetry, budget: Counted, clock: Clock) -> None:

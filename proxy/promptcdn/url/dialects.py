@@ -1,4 +1,4 @@
-"""The path faces: extensions, and what a Pollinations URL means after its host was changed.
+"""What a Pollinations URL means after its host was changed.
 
 `/prompt/{prompt}?…` understands that API's names and habits, and notes whatever it does not take at its word. What
 comes out is a request like any other: nothing of the face enters a key.
@@ -10,9 +10,6 @@ from urllib.parse import unquote_to_bytes
 
 from promptcdn.url import seeds, text
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
-from promptcdn.url.request import Format
-
-EXTENSIONS: dict[str, Format] = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".avif": "avif"}
 
 ALIASES = {"guidance_scale": "cfg_scale", "aspectRatio": "aspect_ratio", "model": "engine"}
 # What that API knows and ours has no use for. `token` and `key` are secrets there: their values go nowhere.
@@ -25,13 +22,6 @@ IGNORED = frozenset(
 _ENGINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 
 Pair = tuple[str, bytes]
-
-
-def split_extension(path: str) -> tuple[str, Format | None]:
-    """A path without its extension, and the format that it names. Only the four in the table are extensions."""
-    stem, dot, extension = path.rpartition(".")
-    format_ = EXTENSIONS.get(dot + extension)
-    return (path, None) if format_ is None else (stem, format_)
 
 
 def translated(pairs: Iterable[Pair], notes: list[str]) -> Iterator[Pair]:

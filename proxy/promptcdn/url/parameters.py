@@ -4,19 +4,19 @@ A row's `read` takes normalised text that is not empty and gives the value, or r
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.url import seeds, text
+from promptcdn.url import formats, seeds, text
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
 
 Group = Literal["generation", "delivery", "control"]
 Reader = Callable[[str], Value | None]
 
-CALENDARS = ("hour", "day", "week", "month")
 # The protocol's names (generation.proto, DiffusionSampler) without SAMPLER_, in lower case.
 SAMPLERS = (
     "ddim",
@@ -147,15 +147,19 @@ def _seed(value: str) -> Value | None:
         return _whole(0, seeds.SEED_MAX)(value)
     if value == "random":
         return None
-    if value in CALENDARS:
+    if value in PERIODS:
         return value
     if len(value) > SEED_WORD_MAX:
         raise ValueError(f"the word has {len(value)} characters")
     return seeds.of_word(value)
 
 
-def _choices(names: tuple[str, ...]) -> str:
+def _choices(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def _format(row: formats.Format) -> str:
+    return row.name if row.extension == row.name else f"{row.name} (or {row.extension})"
 
 
 _KEY = r"[0-9a-f]{64}"
@@ -168,7 +172,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "seed",
         "generation",
         _seed,
-        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(CALENDARS)}, or random",
+        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(PERIODS)}, or random",
         "which of the prompt's pictures; without it another one at each view",
     ),
     Parameter("width", "generation", _side, _SIDES, "of the picture that is generated, in pixels"),
@@ -234,9 +238,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "format",
         "delivery",
-        _one_of("webp", "png", "jpeg", "avif", "auto", jpg="jpeg"),
-        "webp, png, jpeg (or jpg), avif or auto",
-        "the file's format; webp without it",
+        _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS),
+        f"{_choices(map(_format, formats.FORMATS))} or {formats.AUTO}",
+        f"the file's format; {formats.DEFAULT.name} without it",
     ),
     Parameter(
         "w",

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
 
 from promptcdn import problems
-from promptcdn.url import text
-from promptcdn.url.dialects import EXTENSIONS, Pair, split_extension, translated
-from promptcdn.url.parameters import BY_NAME, PARAMETERS, Group, Parameter
-from promptcdn.url.request import Asked, Control, Delivery, Format, Request, Value
+from promptcdn.url import formats, text
+from promptcdn.url.dialects import Pair, translated
+from promptcdn.url.formats import split_extension
+from promptcdn.url.parameters import BY_NAME, Group, Parameter
+from promptcdn.url.request import Asked, Control, Delivery, Request, Value
 
 URL_MAX = 8192
 
@@ -25,7 +26,7 @@ _IGNORED_PREFIX = "utm_"
 _ESCAPED_AMPERSANDS = re.compile("(?:amp;)*")
 
 
-def parse(raw_query: bytes, format_: Format | None = None) -> Request:
+def parse(raw_query: bytes, format_: str | None = None) -> Request:
     """What a picture's URL says; `format_` is what its path's extension says.
 
     Raises `Problem` (400) that names the parameter, the value and what is allowed.
@@ -50,7 +51,7 @@ def parse_url(raw_path: bytes, raw_query: bytes) -> Request:
     return parse(raw_query, split_extension(raw_path.decode("latin-1"))[1])
 
 
-def _request(pairs: Iterable[Pair], format_: Format | None) -> Request:
+def _request(pairs: Iterable[Pair], format_: str | None) -> Request:
     said = _said(pairs, ("generation", "delivery", "control"), format_)
     if "prompt" not in said["generation"]:
         example = "like /?prompt=a+lighthouse&seed=7"
@@ -61,7 +62,7 @@ def _request(pairs: Iterable[Pair], format_: Format | None) -> Request:
     return Request(Asked(**said["generation"]), Delivery(**said["delivery"]), Control(**said["control"]))
 
 
-def parse_delivery(raw_query: bytes, format_: Format | None = None) -> Delivery:
+def parse_delivery(raw_query: bytes, format_: str | None = None) -> Delivery:
     """What a permalink's URL says: it names the picture itself, only its delivery is left to ask for."""
     return Delivery(**_said(_pairs(raw_query), ("delivery",), format_)["delivery"])
 
@@ -81,7 +82,8 @@ def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:
 def permalink(content_key: str, delivery: Delivery = Delivery()) -> str:
     """The path-absolute URL of one stored picture, with an extension where the format is not the usual one."""
     said = delivery.parameters()
-    extension = next((ending for ending, format_ in EXTENSIONS.items() if format_ == said.get("format")), "")
+    row = formats.BY_NAME.get(str(said.get("format")))
+    extension = "" if row is None else f".{row.extension}"
     if extension:
         del said["format"]
     return f"/i/{content_key}{extension}" + (f"?{_query(said)}" if said else "")
@@ -93,9 +95,7 @@ def _query(said: dict[str, Value]) -> str:
     )
 
 
-def _said(
-    pairs: Iterable[Pair], groups: tuple[Group, ...], format_: Format | None = None
-) -> dict[Group, dict[str, Any]]:
+def _said(pairs: Iterable[Pair], groups: tuple[Group, ...], format_: str | None = None) -> dict[Group, dict[str, Any]]:
     said: dict[Group, dict[str, Any]] = {group: {} for group in groups}
     seen: set[str] = set()
     for name, raw_value in pairs:
@@ -183,18 +183,3 @@ def _shown(raw: bytes) -> str:
 def _printable(text: str) -> str:
     """`text` escaped so that it can stand in an error without doing harm."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
-
-
-__all__ = [
-    "EXTENSIONS",
-    "PARAMETERS",
-    "URL_MAX",
-    "canonical_url",
-    "parse",
-    "parse_delivery",
-    "parse_path",
-    "parse_url",
-    "permalink",
-    "require_built",
-    "split_extension",
-]

@@ -13,7 +13,9 @@ joined by line feeds. Delivery and control parameters are not signed: `format`, 
 import base64
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 from promptcdn.problems import BAD_SIGNATURE, SIGNATURE_EXPIRED, SIGNATURE_REQUIRED, Problem
@@ -44,7 +46,11 @@ class SigningKeys:
 
     def secret(self, kid: str) -> bytes | None:
         """The secret of a key, or `None` where there is no such key."""
-        return dict(self.secrets).get(kid)
+        return self._by_id.get(kid)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, bytes]:
+        return dict(self.secrets)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -53,6 +59,7 @@ class SigningKeys:
         What stands before the colon is not said either: who mixed up the two would find the secret in the log.
         """
         secrets: dict[str, bytes] = {}
+        seen: set[bytes] = set()
         for place, entry in enumerate(text.split(","), 1):
             kid, colon, secret = (part.strip() for part in entry.partition(":"))
             if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
@@ -61,11 +68,12 @@ class SigningKeys:
                 raise ValueError(f"key {place}: a secret has at least {SECRET_MIN} characters, all of them visible")
             if kid in secrets:
                 raise ValueError(f"key {place}: its id is that of a key before it")
-            if secret.encode() in secrets.values():
+            if secret.encode() in seen:
                 raise ValueError(
                     f"key {place}: its secret is that of a key before it, so taking that out changes nothing"
                 )
             secrets[kid] = secret.encode()
+            seen.add(secret.encode())
         return cls(tuple(secrets.items()))
 
 
@@ -84,20 +92,22 @@ def signed(asked: Asked, signing_keys: SigningKeys, exp: int | None = None, kid:
 def objection(asked: Asked, control: Control, signing_keys: SigningKeys, now: float) -> Problem | None:
     """Why the signature in `control` does not let `asked` be made at `now` (Unix seconds); `None` where it does."""
     if control.sig is None:
-        words = "this picture is not made yet, and new ones need a signature"
+        words = "this picture was not made before, and new pictures need a signed URL"
         return Problem(SIGNATURE_REQUIRED, words, parameter="sig")
     if control.kid is None:
-        return Problem(BAD_SIGNATURE, "a signature comes with kid, the id of its key", parameter="kid")
+        return Problem(BAD_SIGNATURE, "sig needs kid beside it, the id of the key that signed the URL", parameter="kid")
     secret = signing_keys.secret(control.kid)
     right = _signature(asked, control.kid, control.exp, _NOBODYS if secret is None else secret)
     # As bytes: of text that is not ASCII it would raise.
     matches = hmac.compare_digest(control.sig.encode(), right.encode())
     if secret is None:
-        return Problem(BAD_SIGNATURE, "kid names no key of this service", parameter="kid", value=control.kid)
+        return Problem(
+            BAD_SIGNATURE, "this service has no signing key with this id", parameter="kid", value=control.kid
+        )
     if not matches:
-        return Problem(BAD_SIGNATURE, "the signature is not that of this request", parameter="sig")
+        return Problem(BAD_SIGNATURE, "the signature does not match this URL", parameter="sig")
     if control.exp is not None and now > control.exp:
-        words = "the signature has expired before this picture was made"
+        words = "the signature expired before this picture was made: sign the URL again"
         return Problem(SIGNATURE_EXPIRED, words, parameter="exp", value=str(control.exp))
     return None
 

@@ -21,9 +21,10 @@ from promptcdn.money import budgets as policy
 from promptcdn.money.budget import counter
 from promptcdn.money.budgets import Left, Limits
 from promptcdn.money.prices import Cost, Prices
-from promptcdn.stores import volumes as place
+from promptcdn.stores import volumes
 from promptcdn.stores.counting import CountingFile
-from promptcdn.url.request import Calendar, Resolved
+from promptcdn.url.periods import Period
+from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class NoBudget:
         """There is no limit."""
         return ()
 
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:  # noqa: ARG002 - the same for all
+    async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]:  # noqa: ARG002 - the same for all
         """Nothing was counted."""
         return ()
 
@@ -92,7 +93,7 @@ class SqliteBudget:
         self._file = CountingFile(
             path, counter.bring_up_to_date, whose="budget", synchronous="FULL", patience=BUSY_SECONDS
         )
-        self.forgets = place.forgets(path.parent)
+        self.forgets = volumes.caveat(path.parent)
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
         """Spends what this picture costs of every limit, or of none. Raises `Problem` that names those spent."""
@@ -116,7 +117,7 @@ class SqliteBudget:
         """What may be spent of each limit until its period ends."""
         return await self._run(lambda database: counter.lefts(database, self._limits, now))
 
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
+    async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]:
         """What was spent on each engine in the `unit` that `at` lies in; engine `""` is what older files counted."""
         return await self._run(lambda database: counter.by_engine(database, unit, at))
 

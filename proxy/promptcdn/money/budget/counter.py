@@ -10,8 +10,7 @@ from datetime import datetime
 from promptcdn.money.budgets import Left, Limit
 from promptcdn.money.prices import Cost
 from promptcdn.stores.counting import alone
-from promptcdn.url import seeds
-from promptcdn.url.request import Calendar
+from promptcdn.url.periods import Period, period_end, period_name, period_start
 
 _VERSION = 1
 _TABLE = """
@@ -52,20 +51,20 @@ def lefts(database: sqlite3.Connection, limits: Sequence[Limit], now: datetime) 
     return tuple(_left(database, limit, now) for limit in limits)
 
 
-def by_engine(database: sqlite3.Connection, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
+def by_engine(database: sqlite3.Connection, unit: Period, at: datetime) -> tuple[Cost, ...]:
     """What was spent on each engine in the `unit` that `at` lies in."""
     query = (
         "SELECT engine, sum(pictures), sum(millicredits) FROM spent WHERE hour >= ? AND hour < ?"
         " GROUP BY engine ORDER BY engine"
     )
-    rows = database.execute(query, (_hour(seeds.period_start(unit, at)), _hour(seeds.period_end(unit, at))))
+    rows = database.execute(query, (_hour(period_start(unit, at)), _hour(period_end(unit, at))))
     return tuple(Cost(engine, pictures, amount) for engine, pictures, amount in rows if pictures)
 
 
 def _left(database: sqlite3.Connection, limit: Limit, now: datetime) -> Left:
-    until = seeds.period_end(limit.unit, now)
+    until = period_end(limit.unit, now)
     query = "SELECT coalesce(sum(pictures), 0), coalesce(sum(millicredits), 0) FROM spent WHERE hour >= ? AND hour < ?"
-    pictures, amount = database.execute(query, (_hour(seeds.period_start(limit.unit, now)), _hour(until))).fetchone()
+    pictures, amount = database.execute(query, (_hour(period_start(limit.unit, now)), _hour(until))).fetchone()
     return Left(limit, limit.of(Cost("", pictures, amount)), until)
 
 
@@ -90,4 +89,4 @@ def bring_up_to_date(database: sqlite3.Connection) -> None:
 
 
 def _hour(at: datetime) -> str:
-    return seeds.period_name("hour", at)
+    return period_name("hour", at)

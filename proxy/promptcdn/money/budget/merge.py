@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Self, get_args
 
 from promptcdn.money.prices import Cost
-from promptcdn.url import seeds
-from promptcdn.url.request import Calendar
+from promptcdn.url.periods import Period, period_end, period_name
 
 # Pictures, millicredits, and as much of each as came back.
 Tally = Literal["p", "m", "rp", "rm"]
 
-UNITS: tuple[Calendar, ...] = ("hour", "day", "week", "month")
+UNITS: tuple[Period, ...] = ("hour", "day", "week", "month")
 # So far may the clocks of two replicas lie apart where a period begins.
 _SKEW = timedelta(minutes=5)
 
@@ -84,7 +83,7 @@ def costs(fields: Mapping[str, int]) -> tuple[Cost, ...]:
 
 def periods(*moments: datetime) -> dict[str, datetime]:
     """The hours, days, weeks and months that these moments lie in, and when each ends."""
-    return {seeds.period_name(unit, at): seeds.period_end(unit, at) for at in moments for unit in UNITS}
+    return {period_name(unit, at): period_end(unit, at) for at in moments for unit in UNITS}
 
 
 def around(now: datetime) -> dict[str, datetime]:

@@ -20,8 +20,8 @@ from promptcdn.money.budgets import Left, Limits
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
-from promptcdn.url import seeds
-from promptcdn.url.request import Calendar, Resolved
+from promptcdn.url.periods import Period, period_end, period_name
+from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +122,9 @@ class RedisBudget:
             raise _refilling()
         return tuple([await self._left(limit, now) for limit in self._limits])
 
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]:
+    async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]:
         """What all replicas spent on each engine in the `unit` that `at` lies in. Raises `CounterUnavailable`."""
-        (key,) = _hashes([seeds.period_name(unit, at)])
+        (key,) = _hashes([period_name(unit, at)])
         fields = await self._answered(self._connection.call(lambda redis: redis.hgetall(key)))
         return known.costs({str(field): int(number) for field, number in fields.items()})
 
@@ -150,15 +150,14 @@ class RedisBudget:
         self._merge(changed)
         if outcome == "spent":
             lefts = [
-                Left(limit, sum_, seeds.period_end(limit.unit, now))
-                for limit, sum_ in zip(self._limits, used, strict=True)
+                Left(limit, sum_, period_end(limit.unit, now)) for limit, sum_ in zip(self._limits, used, strict=True)
             ]
             raise policy.refusal([left for left in lefts if not left.allows(cost)], cost, now)
 
     async def _left(self, limit: policy.Limit, now: datetime) -> Left:
         each = await self.by_engine(limit.unit, now)
         total = Cost("", sum(cost.pictures for cost in each), sum(cost.millicredits for cost in each))
-        return Left(limit, limit.of(total), seeds.period_end(limit.unit, now))
+        return Left(limit, limit.of(total), period_end(limit.unit, now))
 
     async def _look_on(self) -> None:
         while True:
@@ -230,7 +229,7 @@ _KEY = f"{scripts.SPENT}:"
 
 def _refilling() -> CounterUnavailable:
     return CounterUnavailable(
-        "Redis is new, or forgot what was spent: for two seconds the replicas tell it what they know"
+        "Redis was emptied or restarted: for two seconds the replicas report to it what was spent"
     )
 
 

@@ -232,18 +232,10 @@ def milliseconds(now: datetime) -> int:
 def problem(refusal: Refusal) -> problems.Problem:
     """The 429."""
     rate = refusal.payer.rate
-    whose = "the key of this URL" if refusal.payer.policy == "kid" else "one client"
-    detail = f"{whose} may start {rate} new pictures; the next one in {refusal.seconds} s, and what is stored at once"
-    headers = rate_headers(refusal.payer.policy, rate, refusal.seconds)
-    return problems.Problem(problems.RATE_LIMITED, detail, retry_after=refusal.seconds, headers=headers)
-
-
-def rate_headers(policy: str, rate: Rate, seconds: int) -> dict[str, str]:
-    """What a client with nothing left is told: when `seconds` are over, one start is free again.
-
-    draft-ietf-httpapi-ratelimit-headers, version 8 and later; `policy` is one of our own names.
-    """
-    return {
-        "ratelimit": f'"{policy}";r=0;t={seconds}',
-        "ratelimit-policy": f'"{policy}";q={rate.starts};w={rate.seconds}',
-    }
+    who = "the key that signed this URL" if refusal.payer.policy == "kid" else "one client"
+    detail = (
+        f"{who} may start at most {rate.starts} new pictures per {rate.unit}: try again in {refusal.seconds} s."
+        " Pictures that are already stored are still shown"
+    )
+    policy, quota, window = refusal.payer.policy, rate.starts, rate.seconds
+    return problems.RateLimited(detail, policy=policy, quota=quota, window=window, retry_after=refusal.seconds)
