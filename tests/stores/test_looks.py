@@ -11,7 +11,8 @@ import pytest
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Name, Record
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.known import KnownStore, StoreIds
+from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.verified import VerifiedStore
 from tests.support.fakes import record
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -45,8 +46,8 @@ class Watched(DiskStore):
 
 
 @asynccontextmanager
-async def started(store: DiskStore, data: Path) -> AsyncIterator[KnownStore]:
-    known = KnownStore(store, StoreIds("", data, None))
+async def started(store: DiskStore, data: Path) -> AsyncIterator[VerifiedStore]:
+    known = VerifiedStore(store, StoreIds("", data, None))
     await known.start()
     try:
         yield known
