@@ -13,6 +13,7 @@ from pathlib import Path
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
@@ -29,12 +30,14 @@ from promptcdn.guard.denylist import DenyList
 from promptcdn.making import Clock, Making
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.making.reconcile import Reconciler
-from promptcdn.money import budgets as limits
-from promptcdn.money.budget import NoBudget, SqliteBudget
+from promptcdn.money.budget import Budget, NoBudget
+from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.redis import RedisBudget
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Prices
-from promptcdn.money.rates import NoRates, SqliteRates
+from promptcdn.money.rates import NoRates, Rates
 from promptcdn.money.rates.redis import RedisRates
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
@@ -81,8 +84,8 @@ class Service:
     removals: Removals
     placeholders: Placeholders = field(default_factory=Placeholders)
     generator: InspectedGenerator
-    budget: RedisBudget | SqliteBudget | NoBudget
-    rates: RedisRates | SqliteRates | NoRates
+    budget: Budget
+    rates: Rates
     trusted: TrustedProxies
     store: InspectedStore
     known: KnownStore
@@ -96,8 +99,8 @@ class Service:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
         await self.known.start()
         await self.removals.start()
-        if isinstance(self.budget, RedisBudget):
-            await self.budget.start()
+        await self.budget.start()
+        await self.rates.start()
         self.reconciler.start()
 
     def stop(self) -> None:
@@ -139,11 +142,10 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(known := _known_store(settings, connection), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
-    leases = _leases(settings, generator, connection)
+    leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool, telemetry)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
-    bindings = Bindings(store, generator.name, spool, telemetry)
-    renditions = Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool, telemetry)
+    renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, telemetry, purged)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
@@ -276,23 +278,19 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     return machine if connection is None else Nested(machine, RedisLeases(connection))
 
 
-def _budget(
-    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None
-) -> RedisBudget | SqliteBudget | NoBudget:
-    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
+def _budget(settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None) -> Budget:
+    chosen, prices = settings.budget_limits(paid=generator.paid), Prices.parse(settings.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
     with _data_folder(settings) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
-        local = SqliteBudget(file, limits.Limits(), prices)
+        local = SqliteBudget(file, BudgetLimits(), prices)
         return RedisBudget(connection, local, chosen, prices, place.replica(folder), clock.utc)
 
 
-def _rates(
-    settings: Settings, generator: Generator, connection: RedisConnection | None
-) -> RedisRates | SqliteRates | NoRates:
+def _rates(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Rates:
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return NoRates()

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn import problems
-from promptcdn.money.budget import SqliteBudget
-from promptcdn.money.budget import lua as scripts
+from promptcdn.money.budget import lua
+from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.merge import Field, Known, Numbers, costs, periods
 from promptcdn.money.budget.redis import REFILL_SECONDS, RedisBudget
-from promptcdn.money.budgets import Limits
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.replicas import connection as room
@@ -49,8 +49,8 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(connection: RedisConnection, folder: Path, limits: str) -> RedisBudget:
     folder.mkdir(parents=True, exist_ok=True)
-    local = SqliteBudget(folder / "budget.sqlite3", Limits(), PRICES)
-    return RedisBudget(connection, local, Limits.parse(limits), PRICES, place.replica(folder), lambda: NOON)
+    local = SqliteBudget(folder / "budget.sqlite3", BudgetLimits(), PRICES)
+    return RedisBudget(connection, local, BudgetLimits.parse(limits), PRICES, place.replica(folder), lambda: NOON)
 
 
 @contextlib.asynccontextmanager
@@ -70,7 +70,7 @@ async def replicas(redis: Server, folder: Path, limits: str, count: int = 3) -> 
     """Some that may reserve at once: of this Redis nobody suspects that it has forgotten anything."""
     async with contextlib.AsyncExitStack() as stack:
         each = [await stack.enter_async_context(replica(redis.url, folder / str(n), limits)) for n in range(count)]
-        redis.client.delete(scripts.REFILLING)
+        redis.client.delete(lua.REFILLING)
         yield each
 
 
@@ -101,7 +101,7 @@ async def decided(budget: RedisBudget) -> int:
 
 
 async def used(budget: RedisBudget) -> list[int]:
-    return [left.used for left in await budget.left(NOON)]
+    return [left.used for left in await budget.usage(NOON)]
 
 
 async def told(budget: RedisBudget, pictures: int) -> None:
@@ -181,7 +181,7 @@ async def test_processes_that_share_a_folder_are_one_replica_and_spend_exactly_t
     redis: Server, tmp_path: Path
 ) -> None:
     async with replica(redis.url, tmp_path / "0", "40/day") as one, replica(redis.url, tmp_path / "0", "40/day") as two:
-        redis.client.delete(scripts.REFILLING)
+        redis.client.delete(lua.REFILLING)
         assert await spend(one, two) == 40
         assert len(redis.client.hgetall("promptcdn:spent:2026-11-23")) == 2
 
@@ -227,7 +227,7 @@ async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Server,
         await two.reserve(PLAIN, NOON)
         assert await three.by_engine("day", NOON) == (Cost("dear", 1, 1500), Cost("plain", 1, 1000))
         assert await three.by_engine("month", NOON) == (Cost("dear", 2, 3000), Cost("plain", 1, 1000))
-        assert await three.left(NOON) == ()
+        assert await three.usage(NOON) == ()
 
 
 @in_a_loop
@@ -239,13 +239,13 @@ async def test_who_comes_later_need_not_wait(redis: Server, tmp_path: Path) -> N
 
 @in_a_loop
 async def test_what_was_spent_before_redis_was_shared_counts(redis: Server, tmp_path: Path) -> None:
-    alone = SqliteBudget(tmp_path / "budget.sqlite3", Limits.parse("10/day"), PRICES)
+    alone = SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits.parse("10/day"), PRICES)
     for _ in range(4):
         await alone.reserve(PLAIN, NOON)
     await alone.close()
 
     async with replica(redis.url, tmp_path, "10/day") as budget:
-        redis.client.delete(scripts.REFILLING)
+        redis.client.delete(lua.REFILLING)
         assert await used(budget) == [4]
         assert await spend(budget) == 6
 
@@ -276,7 +276,7 @@ async def test_all_that_is_kept_in_redis_ends(redis: Server, tmp_path: Path) -> 
     async with replicas(redis, tmp_path, "9/day") as (one, _, _):
         await one.give_back(await one.reserve(PLAIN, NOON))
 
-    names = set(redis.client.scan_iter()) - {scripts.EPOCH}
+    names = set(redis.client.scan_iter()) - {lua.EPOCH}
     assert {name for name in names if redis.client.expiretime(name) < 0} == set()
 
 
@@ -293,7 +293,7 @@ async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(re
             await three.reserve(PLAIN, NOON)
         assert refused.value.retry_after == 5
         with pytest.raises(CounterUnavailable):
-            await three.left(NOON)
+            await three.usage(NOON)
         assert await decided(three) == 1
         assert time.monotonic() - since >= REFILL_SECONDS
         assert await spend(one, two, three) == 14
@@ -307,11 +307,11 @@ async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_
         await one.reserve(PLAIN, NOON)
         redis.kill()
         with pytest.raises(CounterUnavailable):
-            await one.left(NOON)
+            await one.usage(NOON)
         redis.start()
         while True:
             try:
-                left = await one.left(NOON)
+                left = await one.usage(NOON)
             except CounterUnavailable:
                 await asyncio.sleep(0.01)
             else:
@@ -379,16 +379,16 @@ async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Server, tm
         await one.reserve(PLAIN, NOON)
         redis.client.flushall()
         await told(two, 1)
-        assert redis.client.exists(scripts.REFILLING)
+        assert redis.client.exists(lua.REFILLING)
         await one.reserve(PLAIN, NOON)
         await told(two, 2)
 
 
 def test_a_replica_that_tells_less_than_is_known_takes_nothing_away(redis: Server) -> None:
-    keys = [scripts.EPOCH, scripts.REFILLING, "promptcdn:spent:2026-11"]
+    keys = [lua.EPOCH, lua.REFILLING, "promptcdn:spent:2026-11"]
     for number in (7, 5):
         told = f'[[1, "a|x|p", {number}]]'
-        answer = redis.client.eval(scripts.SYNC, len(keys), *keys, "epoch", "2000", told, "[9999999999]")
+        answer = redis.client.eval(lua.SYNC, len(keys), *keys, "epoch", "2000", told, "[9999999999]")
 
     assert answer[1] == [["a|x|p", "7"]]
 
@@ -399,7 +399,7 @@ def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Server) -> None
         redis.client.hset(key, "a|x|p", "9")
     for _ in range(2):
         given = ["60", "a|x|", '{"rp": 1, "rm": 0}', "[9999999999, 9999999999, 9999999999, 9999999999]"]
-        redis.client.eval(scripts.GIVE_BACK, len(keys), *keys, *given)
+        redis.client.eval(lua.GIVE_BACK, len(keys), *keys, *given)
 
     assert redis.client.hget("promptcdn:spent:2026-11", "a|x|rp") == "1"
 
@@ -416,7 +416,7 @@ async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redi
         with pytest.raises(CounterUnavailable):
             await two.reserve(PLAIN, NOON)
         with pytest.raises(CounterUnavailable):
-            await two.left(NOON)
+            await two.usage(NOON)
         assert time.monotonic() - since < 1
         redis.start()
         since = time.monotonic()

@@ -20,8 +20,9 @@ from typing import TypeVar
 import pytest
 
 from promptcdn import problems
-from promptcdn.money.budget import NoBudget, SqliteBudget
-from promptcdn.money.budgets import Limits
+from promptcdn.money.budget import Budget, NoBudget
+from promptcdn.money.budget.limits import BudgetLimits
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.url.periods import Period
@@ -37,7 +38,7 @@ PICTURE, DEAR, FREE = (order(engine=engine).resolved for engine in ("stable-diff
 
 def within(folder: Path, limit: str, work: Callable[[SqliteBudget], Awaitable[_T]]) -> _T:
     async def lived() -> _T:
-        budget = SqliteBudget(folder / "budget.sqlite3", Limits.parse(limit), PRICES)
+        budget = SqliteBudget(folder / "budget.sqlite3", BudgetLimits.parse(limit), PRICES)
         try:
             return await work(budget)
         finally:
@@ -125,7 +126,8 @@ def test_hours_of_the_same_day_add_up(tmp_path: Path) -> None:
 
 
 async def spend_unlimited() -> None:
-    budget = NoBudget()
+    budget: Budget = NoBudget()
+    await budget.start()
     for _ in range(1000):
         await budget.give_back(await budget.reserve(PICTURE, NOON))
     await budget.close()
@@ -202,7 +204,7 @@ def test_all_limits_hold_at_once(tmp_path: Path) -> None:
 def test_where_one_limit_is_spent_nothing_is_counted_for_the_other(tmp_path: Path) -> None:
     async def work(budget: SqliteBudget) -> None:
         assert await spend(budget) == 2
-        assert [left.used for left in await budget.left(NOON)] == [2, 2]
+        assert [left.used for left in await budget.usage(NOON)] == [2, 2]
 
     within(tmp_path, "2/day, 100/month", work)
 
@@ -231,9 +233,9 @@ def test_credits_are_counted_to_the_thousandth_by_what_each_picture_costs(tmp_pa
     async def work(budget: SqliteBudget) -> None:
         assert await spend(budget, most=2) == 2
         assert await spend(budget, what=DEAR) == 2
-        assert [left.left for left in await budget.left(NOON)] == [1499]
+        assert [left.left for left in await budget.usage(NOON)] == [1499]
         assert await spend(budget) == 1
-        assert [left.left for left in await budget.left(NOON)] == [499]
+        assert [left.left for left in await budget.usage(NOON)] == [499]
 
     within(tmp_path, "6.499 credits/day", work)
 
@@ -252,7 +254,7 @@ def test_what_is_given_back_returns_to_every_limit(tmp_path: Path) -> None:
         assert reservation.cost == Cost("dear", 1, 1500)
         for _ in range(3):
             await budget.give_back(reservation)
-        assert [left.used for left in await budget.left(NOON)] == [1, 1000]
+        assert [left.used for left in await budget.usage(NOON)] == [1, 1000]
         assert await budget.by_engine("day", NOON) == (kept.cost,)
 
     within(tmp_path, "9/day, 9 credits/month", work)
@@ -261,8 +263,8 @@ def test_what_is_given_back_returns_to_every_limit(tmp_path: Path) -> None:
 def test_what_is_left_is_told_for_each_limit(tmp_path: Path) -> None:
     async def work(budget: SqliteBudget) -> None:
         await budget.reserve(DEAR, NOON)
-        assert [str(left) for left in await budget.left(NOON)] == ["8 of 9/day left", "7.5 of 9 credits/month left"]
-        assert [str(left) for left in await budget.left(NOON + timedelta(days=1))] == [
+        assert [str(left) for left in await budget.usage(NOON)] == ["8 of 9/day left", "7.5 of 9 credits/month left"]
+        assert [str(left) for left in await budget.usage(NOON + timedelta(days=1))] == [
             "9 of 9/day left",
             "7.5 of 9 credits/month left",
         ]
@@ -307,7 +309,7 @@ def test_a_file_of_the_version_before_is_read_on(tmp_path: Path) -> None:
     a_file_of_before(tmp_path)
 
     async def work(budget: SqliteBudget) -> None:
-        assert [left.used for left in await budget.left(NOON)] == [2, 5, 45, 0]
+        assert [left.used for left in await budget.usage(NOON)] == [2, 5, 45, 0]
         assert await spend(budget) == 5
         assert await budget.by_engine("day", NOON) == (Cost("", 5, 0), Cost("stable-diffusion-v1-6", 5, 5000))
 
@@ -504,18 +506,18 @@ def test_a_file_that_cannot_be_counted_in_is_refused_at_the_start(tmp_path: Path
     make(tmp_path / "budget.sqlite3")
 
     with pytest.raises(OSError, match="budget"):
-        SqliteBudget(tmp_path / "budget.sqlite3", Limits.parse("1/day"), PRICES)
+        SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits.parse("1/day"), PRICES)
 
 
 def test_a_file_in_a_missing_folder_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="budget"):
-        SqliteBudget(tmp_path / "missing" / "budget.sqlite3", Limits.parse("1/day"), PRICES)
+        SqliteBudget(tmp_path / "missing" / "budget.sqlite3", BudgetLimits.parse("1/day"), PRICES)
 
 
 def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptcdn.money.budget.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("promptcdn.money.budget.sqlite.BUSY_SECONDS", 0.05)
 
     async def work(budget: SqliteBudget) -> None:
         await budget.reserve(PICTURE, NOON)
@@ -523,7 +525,7 @@ def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops
             other.execute("BEGIN EXCLUSIVE")
             await budget.reserve(PICTURE, NOON)
         assert [spent.pictures for spent in await budget.by_engine("day", NOON)] == [1]
-        assert await budget.left(NOON) == ()
+        assert await budget.usage(NOON) == ()
 
     within(tmp_path, "unlimited", work)
 
@@ -531,7 +533,7 @@ def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops
 def test_a_locked_counter_is_unknown_and_works_again_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptcdn.money.budget.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("promptcdn.money.budget.sqlite.BUSY_SECONDS", 0.05)
 
     async def work(budget: SqliteBudget) -> None:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptcdn import problems
-from promptcdn.money.rates import Rate, Rates, SqliteRates
+from promptcdn.money.rates import Rates
+from promptcdn.money.rates.rate import Rate
 from promptcdn.money.rates.redis import RedisRates
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.readers.headers import problem_headers

@@ -15,8 +15,10 @@ from typing import TypeVar
 import pytest
 
 from promptcdn import problems
-from promptcdn.money import rates as room
-from promptcdn.money.rates import NoRates, Rate, SqliteRates
+from promptcdn.money.rates import NoRates, Rates
+from promptcdn.money.rates import sqlite as room
+from promptcdn.money.rates.rate import Rate
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.readers.headers import problem_headers
@@ -77,55 +79,6 @@ def rows(folder: Path) -> int:
     with contextlib.closing(sqlite3.connect(folder / "rates.sqlite3")) as database:
         (count,) = database.execute("SELECT count(*) FROM started").fetchone()
     return int(count)
-
-
-# What an operator may say
-
-
-@pytest.mark.parametrize(
-    ("text", "rate", "seconds"),
-    [
-        ("60/minute", Rate(60, "minute"), 60),
-        ("1/second", Rate(1, "second"), 1),
-        ("500/hour", Rate(500, "hour"), 3600),
-        ("99999/day", Rate(99999, "day"), 86400),
-    ],
-)
-def test_a_rate_is_so_many_pictures_in_a_stretch_of_time(text: str, rate: Rate, seconds: int) -> None:
-    assert Rate.parse(text) == rate
-    assert str(rate) == text
-    assert rate.seconds == seconds
-
-
-def test_unlimited_is_no_rate() -> None:
-    assert Rate.parse("unlimited") is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "60",
-        "/minute",
-        "60/",
-        "60/week",
-        "60/minutes",
-        "0/minute",
-        "007/minute",
-        "100000/day",
-        "-1/minute",
-        "6e1/day",
-    ],
-)
-def test_what_is_no_rate_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="60/minute"):
-        Rate.parse(text)
-
-
-@pytest.mark.parametrize("text", ["60 / minute", "60/minute\n", "٦/minute", "Unlimited", "none", "60/minute,5/second"])
-def test_a_rate_has_one_spelling(text: str) -> None:
-    with pytest.raises(ValueError, match="60/minute"):
-        Rate.parse(text)
 
 
 # Counting
@@ -189,7 +142,8 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
 
 def test_uncounted_refuses_nobody() -> None:
     async def lived() -> None:
-        rates = NoRates()
+        rates: Rates = NoRates()
+        await rates.start()
         for _ in range(1000):
             await rates.charge(ANN, "blog", NOON)
         await rates.close()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from promptcdn.money.rates import Payer, Rate, Refusal
-from promptcdn.money.rates.refusals import Refusals
+from promptcdn.money.rates.payers import Payer
+from promptcdn.money.rates.rate import Rate
+from promptcdn.money.rates.refusals import Refusal, Refusals
 from promptcdn.readers.clients import Client, TrustedProxies, peer
 
 NOBODY = TrustedProxies()

@@ -1,6 +1,7 @@
 """The link to a real Redis: what a dead one and a hung one cost."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,46 @@ def test_a_command_that_redis_refuses_fails_alone(server: Server) -> None:
             await connection.script("return redis.error_reply('no')", [])
         assert not connection.down
         await ping(connection)
+
+    linked(server, work)
+
+
+def calls(server: Server) -> dict[str, int]:
+    """How often each command for scripts was sent."""
+    stats = server.client.info("commandstats")
+    return {
+        name.removeprefix("cmdstat_"): stats[name]["calls"]
+        for name in stats
+        if name in ("cmdstat_eval", "cmdstat_evalsha", "cmdstat_script|load")
+    }
+
+
+def test_the_text_of_a_script_is_sent_once(server: Server) -> None:
+    async def work(connection: RedisConnection) -> None:
+        assert [await connection.script("return {KEYS[1], ARGV[1]}", ["k"], n) for n in range(3)] == [
+            ["k", "0"],
+            ["k", "1"],
+            ["k", "2"],
+        ]
+
+    linked(server, work)
+    # The first call finds that Redis does not have the script, and is sent again once it has.
+    assert calls(server) == {"script|load": 1, "evalsha": 4}
+
+
+@pytest.mark.parametrize("forget", ["flush", "restart"])
+def test_a_script_that_redis_forgot_is_sent_again(server: Server, forget: str) -> None:
+    async def work(connection: RedisConnection) -> None:
+        assert await connection.script("return ARGV[1]", [], 1) == "1"
+        if forget == "flush":
+            server.client.script_flush()
+        else:
+            server.kill()
+            server.start()
+            with contextlib.suppress(RedisDown):  # on a busy machine to connect anew may take too long
+                await ping(connection)
+            await eventually(lambda: not connection.down)
+        assert await connection.script("return ARGV[1]", [], 2) == "2"
 
     linked(server, work)
 

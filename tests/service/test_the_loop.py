@@ -26,8 +26,8 @@ DEEDS = {
     "/promptcdn/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
     "/promptcdn/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
     "/promptcdn/spool/folder.py": {"_files", "_probe", "_move_aside"},
-    "/promptcdn/money/budget/counter.py": None,
-    "/promptcdn/money/rates/__init__.py": {"_paid", "_pay", "_decision"},
+    "/promptcdn/money/budget/sqlite.py": {"_spend", "_unspend", "_usages", "_by_engine", "_bring_up_to_date"},
+    "/promptcdn/money/rates/sqlite.py": {"_paid", "_pay", "_decision"},
     "/PIL/": None,
     "/botocore/": None,
 }
@@ -106,4 +106,4 @@ def test_no_encode_no_store_call_and_no_drawing_runs_on_the_event_loops_thread(
 
     assert watch.on_the_loop == set()
     # The watch does see these deeds where they belong.
-    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "spend"} <= watch.elsewhere
+    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "_spend"} <= watch.elsewhere

@@ -14,7 +14,7 @@ from promptcdn.catalog.bindings import Bound, bound
 from promptcdn.catalog.removals import Way
 from promptcdn.generators import Made
 from promptcdn.making import Clock
-from promptcdn.money.budget import Reservation
+from promptcdn.money.budget import NoBudget, Reservation
 from promptcdn.money.prices import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.spool import Order, Paid
@@ -139,7 +139,7 @@ class FakeRemovals:
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return Way(again=lost)
+        return Way(after=int(lost))
 
 
 class FakeGenerator:
@@ -164,7 +164,7 @@ class FakeGenerator:
         """Nothing is open."""
 
 
-class FakeBudget:
+class FakeBudget(NoBudget):
     """A budget without a limit that says what is spent, and whose counter may be out of reach."""
 
     def __init__(self) -> None:
@@ -180,9 +180,6 @@ class FakeBudget:
         del reservation
         self._require_up()
         self.spent -= 1
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
     def _require_up(self) -> None:
         if self.down:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
+    from redis.commands.core import AsyncScript
 
 log = logging.getLogger("promptcdn")
 
@@ -68,6 +69,8 @@ class RedisConnection:
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._pinging: asyncio.Task[None] | None = None
         self._told: set[str] = set()
+        # By text.
+        self._scripts: dict[str, AsyncScript] = {}
 
     @property
     def database(self) -> int:
@@ -102,13 +105,15 @@ class RedisConnection:
                 raise RedisDown(said) from error
 
     async def script(self, text: str, keys: Sequence[str], *args: str | int) -> Any:
-        """What a Lua script gives, run inside Redis as one step. Raises `RedisDown`."""
+        """What a Lua script gives, run inside Redis as one step. Raises `RedisDown`.
 
-        def run(redis: "Redis") -> Awaitable[Any]:
-            given: Any = redis.eval(text, len(keys), *keys, *args)
-            return given  # type: ignore[no-any-return]
-
-        return await self.call(run)
+        Redis is sent the text's SHA-1 (`EVALSHA`), and the text itself only where it does not have it: at the first
+        use, and after a restart or a `SCRIPT FLUSH`.
+        """
+        script = self._scripts.get(text)
+        if script is None:
+            script = self._scripts[text] = self._redis.register_script(text)
+        return await self.call(lambda redis: script(keys, args, redis))
 
     async def hear(self, channel: str, heard: Callable[[str], None]) -> NoReturn:
         """Hands on each message of `channel` until it is cancelled; what is said while Redis is away is missed."""

@@ -9,9 +9,7 @@ from promptcdn.checks import Check
 from promptcdn.flights import Flights
 from promptcdn.generators import InspectedGenerator
 from promptcdn.making import Clock
-from promptcdn.money import budgets as limits
-from promptcdn.money.budget import NoBudget, SqliteBudget
-from promptcdn.money.budget.redis import RedisBudget
+from promptcdn.money.budget import Budget, limits
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
@@ -32,7 +30,7 @@ class Readiness:
     flights: Flights[None]
     store: InspectedStore
     generator: InspectedGenerator
-    budget: RedisBudget | SqliteBudget | NoBudget
+    budget: Budget
     spool: Spool
     connection: RedisConnection | None
     _looking: asyncio.Task[tuple[Check, ...]] | None = field(default=None, init=False)
@@ -56,7 +54,7 @@ class Readiness:
     @property
     def caveats(self) -> str:
         """What the budget's count does not outlive or cover; empty where there is nothing to say."""
-        limited = self.settings.limits(paid=self.generator.paid).each
+        limited = self.settings.budget_limits(paid=self.generator.paid).each
         alone = limited and self.connection is None and self.settings.store_url.startswith("s3:")
         return "; ".join(filter(None, (self.budget.forgets, survival.ALONE if alone else "")))
 
@@ -88,10 +86,10 @@ class Readiness:
 
     async def _budget(self) -> Check:
         try:
-            left = await self.budget.left(self.clock.utc())
+            usages = await self.budget.usage(self.clock.utc())
         except CounterUnavailable as unknown:
             return Check("budget", False, unknown.detail)
-        return Check("budget", True, "; ".join(filter(None, (limits.said(left), self.caveats))))
+        return Check("budget", True, "; ".join(filter(None, (limits.summary(usages), self.caveats))))
 
     async def _redis(self) -> Check:
         assert self.connection is not None

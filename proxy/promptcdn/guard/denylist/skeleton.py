@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 import unicodedata2 as unicode
 
+from promptcdn.guard.denylist.confusables import LOOK_ALIKES
+
 # Default_Ignorable_Code_Point (Unicode DerivedCoreProperties), and the interlinear annotations behind it.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -29,17 +31,17 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-# After UTS #39 (confusables.txt), for texts without case: Cyrillic, Greek, Armenian, Coptic, Cherokee, Lisu, phonetic
-# and struck-through letters. What NFKC maps to Latin is left out.
-_LOOK_ALIKES = {
-    "a": "αаɑᴀɐᎪꓮ", "b": "βвьƅʙɓƀꞵᏴꓐ", "c": "сⲥᴄᏟꓚ", "d": "ԁᴅđðɖɗᎠꓓ", "e": "εеєҽəɛᴇǝꬲᎬꓰ", "f": "ꜰƒքϝꞙꓝ",
-    "g": "ɡɢցᶃԍᏀᏳꓖ", "h": "һհнʜħɦⲏᎻꓧ", "i": "ιіıɩɪӏⲓ", "j": "јյᴊȷϳᎫꓙ", "k": "κкᴋⲕᏦꓗ", "l": "ʟłɫǀוᏞⳑꓡ", "m": "мᴍɱϻⲙᎷꓟ",
-    "n": "ηոռпɴŋɲᴎⲛꓠ", "o": "οоօσᴏøθѳⲟꓳ", "p": "ρрᴘⲣᏢꓑ", "q": "ԛզգ", "r": "гʀɾɹⲅᴦᎡᏒꓣ", "s": "ѕꜱƽտᏕᏚꓢ", "t": "τтᴛŧʇⲧᎢꓔ",
-    "u": "υսᴜʋʉμꓴ", "v": "νѵᴠᏙꓦ", "w": "ωшաѡԝᴡɯᎳᏔꓪ", "x": "χх×ⲭꓫ", "y": "γуүʏɣⲩꓬ", "z": "ᴢƶʐζᏃꓜ",
+# Look-alikes that Unicode's confusables do not name: letters drawn alike in some fonts only, or turned round. They go
+# before the confusables, which read a small `μ` and `η` by their capitals (M and H).
+_MORE_LOOK_ALIKES = {
+    "a": "ɐ", "e": "єəɛǝ", "j": "յȷ", "l": "ו", "m": "ɱ", "n": "ηпŋᴎ", "o": "θѳ", "r": "ɾɹ", "t": "ʇ", "u": "μ",
+    "w": "ωш", "x": "×",
 }  # fmt: skip
 # White letters on black rounds and squares, and regional indicators (what flags are spelled with), have no NFKC form.
 _BADGES = {start + i: chr(ord("a") + i) for start in (0x1F150, 0x1F170, 0x1F1E6) for i in range(26)}
-_AS_LATIN = {ord(twin): letter for letter, twins in _LOOK_ALIKES.items() for twin in twins} | _BADGES
+_AS_LATIN = {
+    ord(twin): letter for table in (LOOK_ALIKES, _MORE_LOOK_ALIKES) for letter, twins in table.items() for twin in twins
+} | _BADGES
 # What looks like another letter than the small one that case folding makes of it: `Η` like H, and `η` like n.
 _CAPITALS_AS_LATIN = str.maketrans("ΗΝΥΜΣΛԱς", "HNYMEAUc")
 

@@ -12,11 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from promptcdn.money import budgets as policy
-from promptcdn.money.budget import Reservation, SqliteBudget
-from promptcdn.money.budget import lua as scripts
-from promptcdn.money.budget import merge as known
-from promptcdn.money.budgets import Left, Limits
+from promptcdn.money.budget import Reservation, lua, merge
+from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits, Usage, refusal
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
@@ -37,7 +35,7 @@ _T = TypeVar("_T")
 
 
 class RedisBudget:
-    """Limits over all replicas that share a Redis. `local` is this machine's count, without limits of its own.
+    """A budget over all replicas that share a Redis. `local` is this machine's count, without limits of its own.
 
     `replica` names the data folder that `local` lies in, so that processes which share it are one replica here too.
     Without limits pictures are counted only, and a Redis that is down stops nobody.
@@ -50,7 +48,7 @@ class RedisBudget:
         self,
         connection: RedisConnection,
         local: SqliteBudget,
-        limits: Limits,
+        limits: BudgetLimits,
         prices: Prices,
         replica: str,
         clock: Callable[[], datetime],
@@ -61,14 +59,14 @@ class RedisBudget:
         self._prices = prices
         self._replica = replica
         self._clock = clock
-        self._known = known.Known()
+        self._known = merge.Known()
         # The one that Redis has, once it knows what we know.
         self._epoch = ""
         # Looks do not queue behind a crowd of reservations.
         self._turn = asyncio.Semaphore(SHARE)
         self._tasks: list[asyncio.Task[None]] = []
         # Channels know no database, and another one's numbers are another service's.
-        self._channel = f"{scripts.SPENT}:{connection.database}"
+        self._channel = f"{lua.SPENT}:{connection.database}"
 
     async def start(self) -> None:
         """Begins to tell Redis and to hear from the others; returns after the first word."""
@@ -99,34 +97,34 @@ class RedisBudget:
         """Raises `CounterUnavailable` where Redis does not answer: it stays spent there."""
         at, cost = reservation.at, reservation.cost
         await self._local.give_back(reservation)
-        keys = [f"{scripts.RETURNED}:{secrets.token_hex(8)}", *_hashes(known.periods(at))]
+        keys = [f"{lua.RETURNED}:{secrets.token_hex(8)}", *_hashes(merge.periods(at))]
         backs = json.dumps({"rp": cost.pictures, "rm": cost.millicredits})
         args = (
             _RETURNED_SECONDS,
             self._prefix(cost),
             backs,
-            json.dumps(_seconds_of_use(known.periods(at), at)),
+            json.dumps(_seconds_of_use(merge.periods(at), at)),
             self._channel,
         )
-        self._merge(await self._run(scripts.GIVE_BACK, keys, *args))
+        self._merge(await self._run(lua.GIVE_BACK, keys, *args))
 
-    async def left(self, now: datetime) -> tuple[Left, ...]:
+    async def usage(self, now: datetime) -> tuple[Usage, ...]:
         """What may be spent of each limit until its period ends.
 
         Raises `CounterUnavailable`, also while Redis is being told what was spent.
         """
-        epoch, refilling = await self._run(scripts.STATE, [scripts.EPOCH, scripts.REFILLING])
+        epoch, refilling = await self._run(lua.STATE, [lua.EPOCH, lua.REFILLING])
         # Who has not started only looks: nobody may have used this Redis yet.
         has_met = not self._tasks or (epoch and epoch == self._epoch)
         if self._limits and (refilling or not has_met):
             raise _refilling()
-        return tuple([await self._left(limit, now) for limit in self._limits])
+        return tuple([await self._usage(limit, now) for limit in self._limits])
 
     async def by_engine(self, unit: Period, at: datetime) -> tuple[Cost, ...]:
         """What all replicas spent on each engine in the `unit` that `at` lies in. Raises `CounterUnavailable`."""
         (key,) = _hashes([period_name(unit, at)])
         fields = await self._answered(self._connection.call(lambda redis: redis.hgetall(key)))
-        return known.costs({str(field): int(number) for field, number in fields.items()})
+        return merge.costs({str(field): int(number) for field, number in fields.items()})
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -137,27 +135,27 @@ class RedisBudget:
     async def _reserve(self, cost: Cost, now: datetime) -> None:
         adds = {"p": cost.pictures, "m": cost.millicredits}
         kinds = {"pictures": "p", "credits": "m"}
-        asked = [(known.UNITS.index(limit.unit) + 1, kinds[limit.currency], limit.amount) for limit in self._limits]
-        periods = known.periods(now)
-        keys = [scripts.EPOCH, scripts.REFILLING, *_hashes(periods)]
+        asked = [(merge.UNITS.index(limit.unit) + 1, kinds[limit.currency], limit.amount) for limit in self._limits]
+        periods = merge.periods(now)
+        keys = [lua.EPOCH, lua.REFILLING, *_hashes(periods)]
         given = *(json.dumps(each) for each in (adds, asked, _seconds_of_use(periods, now))), self._channel
         async with self._turn:
             outcome, used, changed = await self._run(
-                scripts.RESERVE, keys, *_new_epoch(), self._epoch, self._prefix(cost), *given
+                lua.RESERVE, keys, *_new_epoch(), self._epoch, self._prefix(cost), *given
             )
         if outcome == "refilling":
             raise _refilling()
         self._merge(changed)
         if outcome == "spent":
             lefts = [
-                Left(limit, sum_, period_end(limit.unit, now)) for limit, sum_ in zip(self._limits, used, strict=True)
+                Usage(limit, sum_, period_end(limit.unit, now)) for limit, sum_ in zip(self._limits, used, strict=True)
             ]
-            raise policy.refusal([left for left in lefts if not left.allows(cost)], cost, now)
+            raise refusal([left for left in lefts if not left.allows(cost)], cost, now)
 
-    async def _left(self, limit: policy.Limit, now: datetime) -> Left:
+    async def _usage(self, limit: BudgetLimit, now: datetime) -> Usage:
         each = await self.by_engine(limit.unit, now)
         total = Cost("", sum(cost.pictures for cost in each), sum(cost.millicredits for cost in each))
-        return Left(limit, limit.of(total), period_end(limit.unit, now))
+        return Usage(limit, limit.of(total), period_end(limit.unit, now))
 
     async def _look_on(self) -> None:
         while True:
@@ -170,7 +168,7 @@ class RedisBudget:
     async def _look(self) -> None:
         """Hears what Redis knows, and tells it what it does not; only then may we reserve by what it says."""
         now = self._clock()
-        periods = known.around(now)
+        periods = merge.around(now)
         self._known.keep(periods)
         try:
             epoch, theirs = await self._sync(now, periods, {})
@@ -189,18 +187,18 @@ class RedisBudget:
 
     async def _remember(self, now: datetime) -> None:
         """What the processes of this folder have spent by their file, also before they shared a Redis."""
-        for unit, period in zip(known.UNITS, known.periods(now), strict=True):
+        for unit, period in zip(merge.UNITS, merge.periods(now), strict=True):
             for cost in await self._local.by_engine(unit, now):
                 self._known.merge(self._known.own(self._replica, period, cost))
 
     async def _sync(
-        self, now: datetime, periods: Mapping[str, datetime], told: known.Numbers
-    ) -> tuple[str, known.Numbers]:
+        self, now: datetime, periods: Mapping[str, datetime], told: merge.Numbers
+    ) -> tuple[str, merge.Numbers]:
         names = list(periods)
-        keys = [scripts.EPOCH, scripts.REFILLING, *_hashes(names)]
+        keys = [lua.EPOCH, lua.REFILLING, *_hashes(names)]
         numbers = [(names.index(period) + 1, field, number) for (period, field), number in told.items()]
         args = json.dumps(numbers), json.dumps(_seconds_of_use(periods, now))
-        epoch, hashes = await self._run(scripts.SYNC, keys, *_new_epoch(), *args)
+        epoch, hashes = await self._run(lua.SYNC, keys, *_new_epoch(), *args)
         pairs = [
             (name, dict(zip(flat[::2], flat[1::2], strict=True))) for name, flat in zip(names, hashes, strict=True)
         ]
@@ -224,7 +222,7 @@ class RedisBudget:
             raise CounterUnavailable("the budget's counter in Redis does not answer") from down
 
 
-_KEY = f"{scripts.SPENT}:"
+_KEY = f"{lua.SPENT}:"
 
 
 def _refilling() -> CounterUnavailable:

@@ -5,11 +5,10 @@ import json
 import secrets
 from datetime import datetime
 
-from pyrate_limiter import Rate as Window
-from pyrate_limiter import SlidingWindowLog
-
-from promptcdn.money.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, milliseconds, problem
-from promptcdn.money.rates.refusals import Refusals
+from promptcdn.money.rates.payers import Bill, bill
+from promptcdn.money.rates.rate import Rate, milliseconds
+from promptcdn.money.rates.refusals import Refusal, Refusals, problem
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
@@ -62,6 +61,9 @@ class RedisRates:
         self._turn = asyncio.Semaphore(SHARE)
         self._refusals = Refusals()
 
+    async def start(self) -> None:
+        """There is nothing to begin: Redis is asked at each start of a picture."""
+
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
         if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
             raise known
@@ -84,16 +86,11 @@ class RedisRates:
 
     async def _paid(self, owed: Bill, now: int) -> Refusal | None:
         keys = [f"{_STARTED}:{payer.name}" for line in owed for payer in line]
-        rates = json.dumps([[(payer.rate.starts, 1000 * payer.rate.seconds) for payer in line] for line in owed])
+        rates = json.dumps([[(payer.rate.starts, payer.rate.milliseconds) for payer in line] for line in owed])
         async with self._turn:
             number, blocking = await self._connection.script(_PAY, keys, str(now), secrets.token_hex(8), rates)
         if not number:
             return None
         line = owed[number - 1]
-        wait = min(_wait(payer, now, int(float(start))) for payer, start in zip(line, blocking, strict=True))
+        wait = min(payer.rate.wait(now, int(float(start))) for payer, start in zip(line, blocking, strict=True))
         return Refusal(line[0], wait)
-
-
-def _wait(payer: Payer, now: int, start: int) -> int:
-    """How many milliseconds it takes until `start` is over."""
-    return SlidingWindowLog().retry_after(Window(payer.rate.starts, 1000 * payer.rate.seconds), now, start)

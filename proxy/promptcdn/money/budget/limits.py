@@ -17,7 +17,7 @@ _ALLOWED = "say how many pictures in which period, like 100/day or 100/day, 500 
 
 
 @dataclass(frozen=True)
-class Limit:
+class BudgetLimit:
     """So many pictures, or thousandths of a credit, in each UTC hour, day, week (ISO) or month."""
 
     amount: int
@@ -52,17 +52,17 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits that all hold at once; none is unlimited."""
+class BudgetLimits:
+    """Limits that all hold at once; no limit at all is unlimited."""
 
-    each: tuple[Limit, ...] = ()
+    each: tuple[BudgetLimit, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """`100/day, 500 credits/month`, or `unlimited`. Raises `ValueError` for anything else."""
         if text == "unlimited":
             return cls()
-        each = tuple(Limit.parse(item) for item in re.split(", *", text))
+        each = tuple(BudgetLimit.parse(item) for item in re.split(", *", text))
         if len({(limit.unit, limit.currency) for limit in each}) < len(each):
             raise ValueError("two limits in one period and currency: say the smaller alone")
         return cls(each)
@@ -72,10 +72,10 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Left:
+class Usage:
     """What was used of a limit in the period that ends at `until`; amounts as in the limit."""
 
-    limit: Limit
+    limit: BudgetLimit
     used: int
     until: datetime
 
@@ -104,17 +104,17 @@ class Left:
         return f"{self.limit.shown(self.left)} of {self.limit} left"
 
 
-def said(lefts: Sequence[Left]) -> str:
+def summary(usages: Sequence[Usage]) -> str:
     """What is left of everything, in one line."""
-    return ", ".join(map(str, lefts)) or "unlimited"
+    return ", ".join(map(str, usages)) or "unlimited"
 
 
-def refusal(spent: Sequence[Left], cost: Cost, now: datetime) -> problems.Problem:
+def refusal(spent: Sequence[Usage], cost: Cost, now: datetime) -> problems.Problem:
     """The 503 for a picture that these limits do not allow: when the last of them begins anew, it is possible."""
-    last = max(spent, key=lambda left: left.until)
+    last = max(spent, key=lambda usage: usage.until)
     which = ", ".join(
-        f"{left.limit} ({left.limit.shown(left.left)} left, {left.limit.shown(left.limit.of(cost))} needed)"
-        for left in spent
+        f"{usage.limit} ({usage.limit.shown(usage.left)} left, {usage.limit.shown(usage.limit.of(cost))} needed)"
+        for usage in spent
     )
     detail = f"the budget is spent: {which}; new pictures are possible from {last.until:%Y-%m-%d %H:%M} UTC"
     return problems.Problem(problems.BUDGET_SPENT, detail, retry_after=int((last.until - now).total_seconds()) + 1)
