@@ -156,7 +156,7 @@ def test_proxies_are_addresses_and_networks(text: str, networks: list[str]) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("localhost", '"localhost": neither an address nor a network; say it like 127.0.0.1'),
+        ("localhost", '"localhost": neither an address nor a network; write it like 127.0.0.1'),
         ("127.0.0.1, promptcdn.example", '"promptcdn.example": neither'),
         ("10.0.0.1/8", '"10.0.0.1/8": the network is 10.0.0.0/8'),
         ("10.0.0.0/33", '"10.0.0.0/33": neither'),
