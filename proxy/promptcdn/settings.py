@@ -22,18 +22,20 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
+from promptcdn.generators.declaration import Declaration
+from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.guard.authorisation import Misses
 from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.prices import Prices
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
-from promptcdn.url import engines
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
 from promptcdn.url.resolving import Defaults
 from promptcdn.url.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
+AUTO = "auto"
 PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
 _STORE_ID = r"[0-9a-f]{32}"
 _STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
@@ -103,8 +105,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    generator: Literal["auto", "sketch", "stability"] = Field(
-        "auto", description="What makes pictures. auto: stability where a key or a host is set, else sketch."
+    generator: str = Field(
+        AUTO,
+        description=f"What makes pictures: {', '.join(sorted(BY_NAME))}, or auto."
+        " auto: stability where a key or a host is set, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("STABILITY_KEY"), description="The upstream's key. Empty: none is sent."
@@ -114,7 +118,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("STABILITY_HOST"),
         description="The upstream, like grpcs://host:443 or grpc://localhost:50051. Empty: the hosted service.",
     )
-    engine: str | None = Field(None, description=f"The default engine. Empty: {engines.DEFAULT_ENGINE}.")
+    engine: str | None = Field(None, description="The default engine. Empty: the generator's own.")
     engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), description="The engines that URLs may name, with commas. Empty: the default engine alone."
     )
@@ -205,6 +209,13 @@ class Settings(BaseSettings):
             _READERS[str(info.field_name)](text)
         return text
 
+    @field_validator("generator")
+    @classmethod
+    def _is_a_generator(cls, name: str) -> str:
+        if name != AUTO and name not in BY_NAME:
+            raise ValueError(f"there is no such generator; allowed: {', '.join(sorted(BY_NAME))} or {AUTO}")
+        return name
+
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
@@ -228,29 +239,44 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.generator == "stability" and not (self.stability_key or self.stability_host):
-            raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
+        if not self._is_set_up(self.makes):
+            needed = " or ".join(map(str.upper, self.makes.settings))
+            raise ValueError(f"{PREFIX}GENERATOR={self.generator} needs {needed}")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
-        drawer = engines.engine(self.defaults.engine)
+        drawer = self.defaults.drawer(self.defaults.engine)
         if self.size and not drawer.allows(self.size):
             nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
             raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
 
     @property
-    def makes(self) -> Literal["sketch", "stability"]:
+    def makes(self) -> Declaration:
         """The generator in use."""
-        if self.generator == "auto":
-            return "stability" if self.stability_key or self.stability_host else "sketch"
-        return self.generator
+        if self.generator == AUTO:
+            return next(each for each in GENERATORS if self._is_set_up(each))
+        return BY_NAME[self.generator]
+
+    @property
+    def generator_settings(self) -> Mapping[str, str]:
+        """The values of the settings that the generator in use declares, empty where they are not set."""
+        return {name: self._plain(name) for name in self.makes.settings}
+
+    def _is_set_up(self, generator: Declaration) -> bool:
+        """Whether the generator needs nothing, or one of its settings is set."""
+        return not generator.settings or any(map(self._plain, generator.settings))
+
+    def _plain(self, name: str) -> str:
+        value = getattr(self, name)
+        return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
 
     @property
     def defaults(self) -> Defaults:
-        """What is filled into the blanks of a request. `sketch` has one engine, whatever is set for others."""
-        engine = engines.SKETCH if self.makes == "sketch" else self.engine or engines.DEFAULT_ENGINE
-        offered = (engine,) if self.makes == "sketch" else tuple(dict.fromkeys((engine, *self.engines)))
-        return Defaults(self.makes, engine, offered, self.size, self.steps)
+        """What is filled into the blanks of a request. Engines that only another generator has are left out."""
+        makes = self.makes
+        engine = self.engine if self.engine and makes.has(self.engine) else makes.engine
+        offered = tuple(dict.fromkeys((engine, *filter(makes.has, self.engines))))
+        return Defaults(makes.name, engine, offered, self.size, self.steps, families=makes.engines)
 
     def address(self, port: int) -> str:
         """Where a browser on this machine finds the service; a host that stands for all addresses is none to open."""
@@ -281,7 +307,7 @@ class Settings(BaseSettings):
     @property
     def chosen(self) -> misconfiguration.Chosen:
         """What `misconfiguration` looks at."""
-        hosted = self.makes == "stability" and not self.stability_host
+        hosted = self.makes.paid and not self.stability_host
         keys = {"STABILITY_KEY": self.stability_key, f"{PREFIX}ADMIN_TOKEN": self.admin_token}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         return misconfiguration.Chosen(

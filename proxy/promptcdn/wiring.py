@@ -1,4 +1,4 @@
-"""Settings → a running service: the rooms put together. A new generator or store has its one line here."""
+"""Settings → a running service: its parts put together. A new store has its one line here."""
 
 import asyncio
 import logging
@@ -19,11 +19,8 @@ from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
-from promptcdn.generators.care.breaker import LocalBreaker, RedisBreaker
-from promptcdn.generators.care.guarded import Guarded
-from promptcdn.generators.sketch import Sketch
-from promptcdn.generators.stability import Stability
-from promptcdn.generators.stability.address import DEFAULT_HOST
+from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
+from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
@@ -45,14 +42,14 @@ from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
 from promptcdn.settings import Settings, require_store
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, permissions
-from promptcdn.stores import volumes as place
+from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.known import KnownStore, StoreIds
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
@@ -88,7 +85,7 @@ class Service:
     rates: Rates
     trusted: TrustedProxies
     store: InspectedStore
-    known: KnownStore
+    verified: VerifiedStore
     deny: DenyFile | None
     spool: Spool
     reconciler: Reconciler
@@ -97,7 +94,7 @@ class Service:
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
-        await self.known.start()
+        await self.verified.start()
         await self.removals.start()
         await self.budget.start()
         await self.rates.start()
@@ -140,12 +137,13 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(known := _known_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
-    leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool, telemetry)
+    kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings)
+    leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
+    bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool, telemetry, purged)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged, telemetry)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
@@ -166,7 +164,7 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
-        known=known,
+        verified=verified,
         deny=deny,
         spool=spool,
         reconciler=Reconciler(spool, making),
@@ -196,10 +194,12 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     return service
 
 
-def _spool(data_folder: Path) -> Spool:
+def _spool(settings: Settings) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(data_folder / "spool")
+    permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = settings.data_dir / "spool", settings.store_url
+    beside = store.startswith("disk:") and volumes.same_disk(spool, Path(store.removeprefix("disk:").strip()))
+    return Spool(spool, on_the_stores_disk=beside)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -217,22 +217,19 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
 
 
 def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
-    if settings.makes == "sketch":
-        return Sketch()
-    key = settings.stability_key.get_secret_value() if settings.stability_key else None
+    breaker = RedisBreaker(connection) if connection else LocalBreaker()
+    given = Given(settings.generator_settings, settings.upstream_timeout, breaker)
     try:
-        upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
-        breakers = RedisBreaker(connection) if connection else LocalBreaker()
-        return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
+        return settings.makes.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
 
-def _known_store(settings: Settings, connection: RedisConnection | None) -> KnownStore:
+def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
     store = opened_store(settings.store_url, settings.store_setting)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
-    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, connection), trust)
+    timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
+    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
 
 
 def opened_store(url: str, setting: str) -> IdentifiableStore:
@@ -275,11 +272,14 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     if not generator.paid:
         return NoLeases()
     machine = LockFiles(settings.data_dir / "locks")
-    return machine if connection is None else Nested(machine, RedisLeases(connection))
+    if connection is None:
+        return machine
+    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits(paid=True).each))
 
 
 def _budget(settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None) -> Budget:
-    chosen, prices = settings.budget_limits(paid=generator.paid), Prices.parse(settings.prices)
+    chosen = settings.budget_limits(paid=generator.paid)
+    prices = Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
     with _data_folder(settings) as folder:
@@ -287,7 +287,7 @@ def _budget(settings: Settings, generator: Generator, clock: Clock, connection: 
         if connection is None:
             return SqliteBudget(file, chosen, prices)
         local = SqliteBudget(file, BudgetLimits(), prices)
-        return RedisBudget(connection, local, chosen, prices, place.replica(folder), clock.utc)
+        return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
 def _rates(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Rates:

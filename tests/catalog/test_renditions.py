@@ -19,13 +19,13 @@ from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery
-from tests.support.fakes import KEY, FakeStore, name, paid, picture
+from tests.support.fakes import KEY, MARK, FakeStore, name, paid, picture
 
 _T = TypeVar("_T")
 
 ORDERED = {"generator": "painter", "width": 64, "height": 64}
-MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, ORDERED)
-BIG = Record(pictures.master(picture((128, 96)), "painter"), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
+MASTER = Record(pictures.master(picture(), MARK), "image/png", 1_795_435_200, ORDERED)
+BIG = Record(pictures.master(picture((128, 96)), MARK), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
 WEBP = Name("renditions", f"{KEY}.webp")
 FORMATS = sorted(BY_NAME)
 
@@ -373,7 +373,7 @@ def test_the_spool_gives_the_bytes_that_the_store_will_have() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, _: Spool) -> None:
         waiting = await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         assert waiting is not None
         assert waiting.rendition.body == shelf.objects[name(WAITING_KEY)].body
 
@@ -384,7 +384,7 @@ def test_once_settled_it_is_read_from_the_store() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         await spool.drop(WAITING_KEY)
         renditions.settled(WAITING_KEY)
         look = await renditions.find(WAITING_KEY, Delivery("png"))
@@ -398,7 +398,7 @@ def test_what_another_process_settled_is_read_from_the_store() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         other = Spool(Path("spool"))
         await other.drop(WAITING_KEY)
         await other.close()
@@ -430,7 +430,7 @@ def test_what_is_in_no_spool_stays_unknown() -> None:
 
 def test_a_master_is_kept_once() -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
-        other = Record(pictures.master(picture(colour="red"), "painter"), "image/png", 0, {"generator": "painter"})
+        other = Record(pictures.master(picture(colour="red"), MARK), "image/png", 0, {"generator": "painter"})
         await renditions.keep(KEY, MASTER)
         await renditions.keep(KEY, other)
         assert (await found(renditions, "png")).rendition.body == MASTER.body

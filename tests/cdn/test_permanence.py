@@ -11,6 +11,7 @@ from PIL import Image
 
 from promptcdn import problems
 from promptcdn.generators import Made
+from promptcdn.generators.stability.engines import FAMILIES
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.clients import Client
@@ -179,7 +180,7 @@ def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_aske
         await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
         assert len(house.painter.calls) == 1
 
-    within(tmp_path, stranger, defaults=Defaults("painter", SDXL, (SDXL,)))
+    within(tmp_path, stranger, defaults=Defaults("painter", SDXL, (SDXL,), families=FAMILIES))
 
     async def later(house: House) -> None:
         bound = await house.get(f"prompt=x&seed=1&{query}")

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from promptcdn.generators import Made
-from promptcdn.generators.sketch import Sketch, draw
+from promptcdn.generators.sketch import Sketch
+from promptcdn.generators.sketch.drawing import draw
 from promptcdn.generators.sketch.mount import Mount
 from promptcdn.generators.sketch.palette import PALETTES
 from promptcdn.generators.sketch.scenes import SCENES
@@ -107,7 +108,8 @@ def test_the_same_order_draws_the_same_pixels() -> None:
 
 def test_a_fresh_process_with_another_hash_seed_draws_the_same_pixels() -> None:
     program = (
-        "import hashlib; from promptcdn.generators.sketch import draw; from promptcdn.url.request import Resolved\n"
+        "import hashlib; from promptcdn.generators.sketch.drawing import draw\n"
+        "from promptcdn.url.request import Resolved\n"
         f"print(hashlib.sha256(draw({LIGHTHOUSE!r}, {content_key(LIGHTHOUSE)!r}).tobytes()).hexdigest())"
     )
     fresh = subprocess.run(

@@ -22,6 +22,7 @@ from promptcdn.stores.negative import NegativeCache
 from promptcdn.url.request import Delivery, Resolved
 from tests.support.fakes import (
     KEY,
+    MARK,
     NOON,
     FakeBudget,
     FakeGenerator,
@@ -59,7 +60,7 @@ def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
         await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects[MASTER] == Record(
-            master(GOOD.picture, "painter"), "image/png", int(NOON.timestamp()), ORDER.resolved.parameters()
+            master(GOOD.picture, MARK), "image/png", int(NOON.timestamp()), ORDER.resolved.parameters()
         )
         assert await Bindings(shop.shelf, "painter").of(KEY) == ORDER
 
@@ -281,7 +282,7 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     within(Parts(generator=Slow([GOOD])), work)
 
 
-# Admission
+# Validation
 
 
 @pytest.mark.parametrize(

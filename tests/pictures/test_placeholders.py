@@ -1,4 +1,4 @@
-"""Notices: small pictures that can be read, of the right size, whatever they have to say."""
+"""Placeholders and error pictures: small files that can be read, of the right size, whatever they have to say."""
 
 import io
 import string

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
 from promptcdn.pictures.sizing import LADDER, Variant, cut, in_effect, needs_size, variant
 from promptcdn.url import engines
-from promptcdn.url.engines import Size
+from promptcdn.url.engines import EVERY_SIZE, Size
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery
 
@@ -58,7 +59,7 @@ deliveries = st.builds(
     dpr=st.sampled_from([None, 1, 2, 3]),
     q=st.sampled_from([None, *range(5, 101, 5)]),
 )
-masters = st.sampled_from(engines.engine(engines.DEFAULT_ENGINE).sizes + engines.engine("sketch").sizes)
+masters = st.sampled_from(engines.engine(DEFAULT, FAMILIES).sizes + EVERY_SIZE)
 
 
 @given(deliveries, masters)

@@ -25,6 +25,8 @@ from promptcdn.url.request import Resolved
 _T = TypeVar("_T")
 
 KEY = "0123456789abcdef" * 4
+# What pictures of a trained model are marked with, like those of a generator that this version does not know.
+MARK = "trainedAlgorithmicMedia"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
 from promptcdn.url import keys, seeds
-from promptcdn.url.engines import DEFAULT_ENGINE
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Asked
 from promptcdn.url.resolving import Defaults, departures, resolve
@@ -125,7 +125,7 @@ def test_a_large_seed_is_frozen() -> None:
     assert asked(b"a", b"seed=1844674407370955").seed == 4109420794
 
 
-SDXL = Defaults("stability", DEFAULT_ENGINE, (DEFAULT_ENGINE,))
+SDXL = Defaults("stability", DEFAULT, (DEFAULT,), families=FAMILIES)
 
 
 def test_what_an_engine_does_not_draw_becomes_the_nearest() -> None:
@@ -133,12 +133,12 @@ def test_what_an_engine_does_not_draw_becomes_the_nearest() -> None:
 
     resolved = resolve(request.asked, SDXL, nearest=request.nearest)
 
-    assert (resolved.engine, resolved.width, resolved.height) == (DEFAULT_ENGINE, 1344, 768)
+    assert (resolved.engine, resolved.width, resolved.height) == (DEFAULT, 1344, 768)
     assert [*request.notes, *departures(request.asked, resolved)] == [
         "the width 1920 is not offered: 1536 is used in its place",
         "the height 1080 is not offered: 896 is used in its place",
         "this service ignores the parameter nologo",
-        f"the engine flux is not offered: {DEFAULT_ENGINE} is used in its place",
+        f"the engine flux is not offered: {DEFAULT} is used in its place",
         "the width 1536 is not offered: 1344 is used in its place",
         "the height 896 is not offered: 768 is used in its place",
     ]
@@ -166,4 +166,4 @@ def test_every_url_of_theirs_is_a_picture_of_ours(prompt: bytes) -> None:
         request = parse_path(prompt, b"&".join(part for part in parts if part))
         seeded = request.asked.seeded(request.asked.seed if isinstance(request.asked.seed, int) else 1)
 
-        assert resolve(seeded, SDXL, nearest=request.nearest).engine == DEFAULT_ENGINE
+        assert resolve(seeded, SDXL, nearest=request.nearest).engine == DEFAULT

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from promptcdn.generators.stability.engines import FAMILIES
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Resolved
@@ -21,9 +22,12 @@ DEFAULTS = {
         "stability",
         "stable-diffusion-xl-1024-v1-0",
         ("stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "my/own:model-1"),
+        families=FAMILIES,
     ),
     "sketch": Defaults("sketch", "sketch", ("sketch",)),
-    "small": Defaults("stability", "stable-diffusion-v1-6", ("stable-diffusion-v1-6",), (640, 384), 42),
+    "small": Defaults(
+        "stability", "stable-diffusion-v1-6", ("stable-diffusion-v1-6",), (640, 384), 42, families=FAMILIES
+    ),
 }
 
 

@@ -3,12 +3,13 @@
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
 from promptcdn.url import engines
 from promptcdn.url.parse import parse
 from promptcdn.url.request import Control
 from promptcdn.url.resolving import Defaults, resolve
 
-SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
+SDXL = Defaults("stability", DEFAULT, (DEFAULT, "stable-diffusion-v1-6"), families=FAMILIES)
 SKETCH = Defaults("sketch", "sketch", ("sketch",))
 
 
@@ -49,8 +50,8 @@ SIZES = [
     ("engine=stable-diffusion-v1-6", SDXL, (512, 512)),
     ("", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (640, 384)),
     ("width=512", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (512, 384)),
-    ("", Defaults("stability", "e", ("e", engines.DEFAULT_ENGINE), (640, 384)), (640, 384)),
-    (f"engine={engines.DEFAULT_ENGINE}", Defaults("s", "e", ("e", engines.DEFAULT_ENGINE), (640, 384)), (1024, 1024)),
+    ("", Defaults("stability", "e", ("e", DEFAULT), (640, 384), families=FAMILIES), (640, 384)),
+    (f"engine={DEFAULT}", Defaults("s", "e", ("e", DEFAULT), (640, 384), families=FAMILIES), (1024, 1024)),
 ]
 
 
@@ -98,7 +99,7 @@ def test_a_picture_from_pictures_is_refused_until_it_is_made(query: str) -> None
 
 @pytest.mark.parametrize("name", ["stable-diffusion-512-v2-1", "stable-diffusion-768-v2-1", "stable-diffusion-v1-5"])
 def test_older_families_have_their_own_sizes(name: str) -> None:
-    engine = engines.engine(name)
+    engine = engines.engine(name, FAMILIES)
 
     assert engine.retired
     assert engine.allows(engine.default_size)
@@ -106,7 +107,7 @@ def test_older_families_have_their_own_sizes(name: str) -> None:
 
 
 def test_a_name_that_nobody_knows_draws_every_size() -> None:
-    assert engines.engine("my/model").allows((256, 1536))
+    assert engines.engine("my/model", FAMILIES).allows((256, 1536))
 
 
 @pytest.mark.parametrize("seed", ["", "&seed=day"])

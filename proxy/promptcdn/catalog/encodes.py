@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from promptcdn import pictures
 from promptcdn.catalog.forgetting import Forgotten
+from promptcdn.generators.registry import source_type
 from promptcdn.observer import Observer
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import StoreUnavailable
@@ -37,8 +38,8 @@ class Encoder:
 
         `None` where the picture was purged after `since`, when `master` was read: then nothing of it stays stored.
         """
-        generator = str(master.resolved["generator"])
-        body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
+        mark = source_type(str(master.resolved["generator"]))
+        body = await self._in_thread(lambda: pictures.encoded(master.body, made, mark))
         lineage = Lineage(master.picture, after=master.lineage.after)
         record = Record(body, formats.BY_NAME[made.format].media_type, master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)

@@ -74,8 +74,8 @@ class Removals:
         store: InspectedStore,
         forget: Callable[[str], None],
         waiting: Waiting | None = None,
-        observer: Observer = NO_OBSERVER,
         purged: Purged | None = None,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._store = store
         self._forget = forget

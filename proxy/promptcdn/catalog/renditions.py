@@ -20,9 +20,9 @@ from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flights
+from promptcdn.generators.registry import source_type
 from promptcdn.observer import NO_OBSERVER, Observer, step
-from promptcdn.pictures import sizing
-from promptcdn.pictures import validation as admission
+from promptcdn.pictures import sizing, validation
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import Problem, StoreUnavailable, UpstreamFailed
 from promptcdn.readers.headers import Rendition
@@ -157,13 +157,13 @@ class Renditions:
         flight, _ = self._restorations.join(content_key, lambda: self._restored(content_key, resolved))
         return await flight.outcome(_PATIENCE)
 
-    async def admitted(self, paid: Paid) -> Record:
+    async def validated(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
         made, resolved = paid.made, paid.order.resolved
-        seen = await self._in_thread(lambda: pictures.seen(made.picture))
-        if objection := admission.objection(resolved, seen, made.seed_sent, made.seed_echo):
-            raise UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
-        clean = await self._in_thread(lambda: pictures.master(made.picture, resolved.generator))
+        decoded = await self._in_thread(lambda: pictures.decoded(made.picture))
+        if defect := validation.defect(resolved, decoded, made.seed_sent, made.seed_echo):
+            raise UpstreamFailed(problems.UPSTREAM_GARBLED, defect, charged=True)
+        clean = await self._in_thread(lambda: pictures.master(made.picture, source_type(resolved.generator)))
         lineage = Lineage(after=paid.order.after)
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
@@ -346,7 +346,7 @@ class Renditions:
         if paid.made.filtered:
             return None
         try:
-            master = await self.admitted(paid)
+            master = await self.validated(paid)
         except UpstreamFailed:
             return None
         self._remember(paid.order.content_key, master)

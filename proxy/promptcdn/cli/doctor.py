@@ -43,7 +43,7 @@ async def _checks() -> list[Check]:
     except BadSettings as wrong:
         advice = "docs/settings.md has every setting"
         return [*found, *(Check("settings", False, line, advice) for line in str(wrong).splitlines())]
-    found.append(Check("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
+    found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
     found += misconfiguration.doubts(chosen.chosen)
     found += filter(None, (permissions.finding(chosen.data_dir),))
     try:

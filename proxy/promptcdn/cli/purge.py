@@ -97,7 +97,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 
     service = opened(chosen)
     try:
-        await service.known.see()
+        await service.verified.see()
         done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
         if wanted.takedown:
             # A service that hears of it in a moment may be storing a rendition now.

@@ -68,7 +68,7 @@ def _greeting(service: "Service", here: str) -> Iterator[str]:
     """What runs, and a URL to click."""
     chosen, caveats = service.settings, service.readiness.caveats
     budget = f"{chosen.budget_limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
-    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    what = f"{chosen.makes.name}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
     yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
     yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example

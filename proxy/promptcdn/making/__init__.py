@@ -1,6 +1,6 @@
 """One paid picture: what happens inside a flight, once, whoever waits for it.
 
-look again → resting → budget → generator → spool → settle (admission → store → binding)
+look again → cooldown → budget → generator → spool → settle (validation → store → binding)
 """
 
 import asyncio
@@ -92,6 +92,11 @@ class Making:
         return self._cooldowns.count(self._clock.monotonic())
 
     @step("flight")
+    async def bound_by_now(self, as_asked_key: str) -> Bound | None:
+        """What a URL is bound to, also where nothing was remembered a moment ago. Raises `StoreUnavailable`."""
+        self._doubt(as_asked_key)
+        return await self._bindings.of(as_asked_key)
+
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
         spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
@@ -103,8 +108,7 @@ class Making:
         # nothing remembered is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
         self._doubt(key)
-        self._doubt(as_asked_key)
-        known = await self._bindings.of(as_asked_key)
+        known = await self.bound_by_now(as_asked_key)
         if known is not None and known.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
@@ -125,7 +129,7 @@ class Making:
             await self._spool.drop(key)
             await self._cooldowns.forget(key)
             raise problems.removed()
-        master = None if paid.made.filtered else await self._admitted(paid)
+        master = None if paid.made.filtered else await self._validated(paid)
         try:
             async with asyncio.timeout(patience):
                 await self._keep(paid, master)
@@ -183,11 +187,11 @@ class Making:
                 self._observer.paid(reservation.cost)
 
     @step("validation")
-    async def _admitted(self, paid: Paid) -> Record:
+    async def _validated(self, paid: Paid) -> Record:
         """The master to store. What is no good is given up, and rests before it may cost again."""
         key = paid.order.content_key
         try:
-            return await self._renditions.admitted(paid)
+            return await self._renditions.validated(paid)
         except UpstreamFailed as failure:
             await self._rest(key, failure)
             log.warning("a paid picture for %s was refused: %s", key, failure.detail)

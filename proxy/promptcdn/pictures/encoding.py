@@ -35,7 +35,7 @@ ENCODERS = {
 _REDUCING_GAP = 3.0
 
 
-def encoded(master_png: bytes, made: Variant, generator: str) -> bytes:
+def encoded(master_png: bytes, made: Variant, source_type: str) -> bytes:
     """A rendition of a master."""
     encoder = ENCODERS[made.format]
     with Image.open(io.BytesIO(master_png), formats=("PNG",)) as image:
@@ -43,19 +43,19 @@ def encoded(master_png: bytes, made: Variant, generator: str) -> bytes:
         if made.size is not None:
             pixels = pixels.resize(made.size, Image.Resampling.LANCZOS, sizing.cut(made, image.size), _REDUCING_GAP)
         if made.format == "png":
-            return master(saved(pixels, encoder.name, **encoder.options), generator)
+            return master(saved(pixels, encoder.name, **encoder.options), source_type)
         quality = made.quality or formats.BY_NAME[made.format].quality
         picture = _opaque(pixels) if encoder.opaque else pixels
-        return saved(picture, encoder.name, **encoder.options, quality=quality, xmp=xmp(generator))
+        return saved(picture, encoder.name, **encoder.options, quality=quality, xmp=xmp(source_type))
 
 
-def restored(rendition: bytes, size: Size, generator: str) -> bytes:
+def restored(rendition: bytes, size: Size, source_type: str) -> bytes:
     """A rendition as the PNG that stands in for its lost master: the same pixels, enlarged where it is smaller."""
     with Image.open(io.BytesIO(rendition), formats=[encoder.name for encoder in ENCODERS.values()]) as image:
         pixels = plain(image)
         if pixels.size != size:
             pixels = pixels.resize(size, Image.Resampling.LANCZOS)
-        return master(saved(pixels, "PNG", compress_level=6), generator)
+        return master(saved(pixels, "PNG", compress_level=6), source_type)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -20,7 +20,7 @@ from promptcdn.checks import Check
 from promptcdn.problems import SpoolFull, Unavailable
 from promptcdn.spool.entries import Order, Paid
 from promptcdn.spool.folder import SpoolFolder
-from promptcdn.stores import volumes as place
+from promptcdn.stores import volumes
 
 __all__ = ["Order", "Paid", "Spool"]
 
@@ -45,9 +45,13 @@ class _Waiting:
 class Spool:
     """Holds paid answers until they are dropped. An entry *waits* once the store did not take it, or its maker died."""
 
-    def __init__(self, folder: Path) -> None:
-        """A folder that cannot be used is no error: `finding` says so, and memory takes what it can."""
+    def __init__(self, folder: Path, *, on_the_stores_disk: bool = False) -> None:
+        """A folder that cannot be used is no error: `finding` says so, and memory takes what it can.
+
+        `on_the_stores_disk`: what the spool has no room for, the store has no room for either.
+        """
         self._folder = SpoolFolder(folder)
+        self._on_the_stores_disk = on_the_stores_disk
         self._waiting: dict[str, _Waiting] = {}
         self._by_url: dict[str, str] = {}
         self._unwritten: dict[str, Paid] = {}
@@ -55,7 +59,7 @@ class Spool:
         self._trouble = ""
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._forgets = place.forgets(folder)
+        self._forgets = volumes.caveat(folder)
         with contextlib.suppress(Unavailable), self._watched():
             self._folder.open()
 
@@ -127,7 +131,11 @@ class Spool:
         self._forget(content_key)
 
     async def secure(self) -> None:
-        """Writes what waits in memory only. Raises `SpoolFull` where that fails: one more would be at risk too."""
+        """Writes what waits in memory only. Raises `SpoolFull` where that fails: one more would be at risk too. So
+        would be a first one, where the disk of both spool and store takes nothing."""
+        if self._on_the_stores_disk:
+            with self._watched():
+                await self._folder.require_room()
         for key in [key for key in self._unwritten if key in self._waiting]:
             try:
                 await self._write(self._unwritten[key])

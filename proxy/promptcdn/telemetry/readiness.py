@@ -14,8 +14,7 @@ from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
 from promptcdn.spool import Spool
-from promptcdn.stores import InspectedStore, Name
-from promptcdn.stores import durability as survival
+from promptcdn.stores import InspectedStore, Name, durability
 
 # Less than the time-outs of those who probe.
 PATIENCE_SECONDS = 2.0
@@ -56,7 +55,7 @@ class Readiness:
         """What the budget's count does not outlive or cover; empty where there is nothing to say."""
         limited = self.settings.budget_limits(paid=self.generator.paid).each
         alone = limited and self.connection is None and self.settings.store_url.startswith("s3:")
-        return "; ".join(filter(None, (self.budget.forgets, survival.ALONE if alone else "")))
+        return "; ".join(filter(None, (self.budget.forgets, durability.COUNTED_ALONE if alone else "")))
 
     async def _look(self) -> tuple[Check, ...]:
         stopping = self.flights.draining

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from promptcdn import problems
-from promptcdn.url.engines import Engine, Size, engine
+from promptcdn.url.engines import ANY, Engine, Family, Size, engine
 from promptcdn.url.request import Asked, Resolved
 
 _T = TypeVar("_T")
@@ -16,7 +16,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Defaults:
-    """The operator's values for what a URL leaves out. An engine that does not draw `size` uses its own default."""
+    """The operator's values for what a URL leaves out. An engine that does not draw `size` uses its own default.
+
+    `families` has the limits of the generator's engines.
+    """
 
     generator: str
     engine: str
@@ -24,6 +27,11 @@ class Defaults:
     size: Size | None = None
     steps: int = 30
     cfg_scale: float = 7.0
+    families: tuple[Family, ...] = (ANY,)
+
+    def drawer(self, name: str) -> Engine:
+        """The engine of that id, with its limits."""
+        return engine(name, self.families)
 
 
 def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resolved:
@@ -74,10 +82,10 @@ def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
 
 def _engine(name: str, defaults: Defaults, *, nearest: bool) -> Engine:
     if name in defaults.engines:
-        return engine(name)
+        return defaults.drawer(name)
     if nearest:
-        return engine(defaults.engine)
-    what = "was retired" if engine(name).retired else "is not offered here"
+        return defaults.drawer(defaults.engine)
+    what = "was retired" if defaults.drawer(name).retired else "is not offered here"
     raise problems.bad_parameter("engine", name, " or ".join(defaults.engines), f"the engine {what}")
 
 

@@ -13,7 +13,9 @@ joined by line feeds. Delivery and control parameters are not signed: `format`, 
 import base64
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 from promptcdn.problems import BAD_SIGNATURE, SIGNATURE_EXPIRED, SIGNATURE_REQUIRED, Problem
@@ -45,7 +47,11 @@ class SigningKeys:
 
     def secret(self, kid: str) -> bytes | None:
         """The secret of a key, or `None` where there is no such key."""
-        return dict(self.secrets).get(kid)
+        return self._by_id.get(kid)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, bytes]:
+        return dict(self.secrets)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -54,6 +60,7 @@ class SigningKeys:
         The id is not repeated either: where id and secret are mixed up, the secret would be in the log.
         """
         secrets: dict[str, bytes] = {}
+        seen: set[bytes] = set()
         for place, entry in enumerate(text.split(","), 1):
             kid, colon, secret = (part.strip() for part in entry.partition(":"))
             if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
@@ -66,11 +73,12 @@ class SigningKeys:
                 )
             if kid in secrets:
                 raise ValueError(f"key {place}: another key before it has the same id")
-            if secret.encode() in secrets.values():
+            if secret.encode() in seen:
                 raise ValueError(
                     f"key {place}: a key before it has the same secret, so removing one of them changes nothing"
                 )
             secrets[kid] = secret.encode()
+            seen.add(secret.encode())
         return cls(tuple(secrets.items()))
 
 

@@ -1,5 +1,6 @@
 """The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
 
+    engines    its engines with their sizes, and what they cost
     address    what STABILITY_HOST means
     client     one call, from the order to the picture
     account    what the upstream says of itself, without spending
@@ -16,7 +17,9 @@ Importing this module is cheap: grpc and the SDK come in when a `Stability` is m
 from collections.abc import Sequence
 
 from promptcdn.checks import Check
-from promptcdn.generators import Made
+from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.generators.stability import engines
 from promptcdn.generators.stability.address import DEFAULT_HOST, address
 from promptcdn.url.request import Resolved
 
@@ -31,8 +34,6 @@ class Stability:
     Raises `ValueError` where host or key cannot be right, `SdkMissing` where stability-sdk is not installed.
     """
 
-    name = "stability"
-    paid = True
     refuses = ""
 
     def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timeout: float = TIMEOUT) -> None:
@@ -43,6 +44,14 @@ class Stability:
         self._where = where
         self._client = Client(where, key)
         self._timeout = timeout
+
+    @property
+    def name(self) -> str:
+        return DECLARATION.name
+
+    @property
+    def paid(self) -> bool:
+        return DECLARATION.paid
 
     def __repr__(self) -> str:
         return f"Stability({self._where.target!r}, tls={self._where.tls})"
@@ -69,3 +78,20 @@ def _check(key: str | None) -> None:
         raise ValueError(
             "STABILITY_KEY holds white space or characters that no header carries (is there a line break?)"
         )
+
+
+def _opened(given: Given) -> InspectedGenerator:
+    from promptcdn.generators.care.guarded import Guarded  # late, like the client
+
+    key, host = (given.settings[name] for name in DECLARATION.settings)
+    return Guarded(Stability(host or DEFAULT_HOST, key or None), given.seconds, breaker=given.breaker)
+
+
+DECLARATION = Declaration(
+    name="stability",
+    opened=_opened,
+    engine=engines.DEFAULT,
+    engines=engines.FAMILIES,
+    prices=engines.PRICES,
+    settings=("stability_key", "stability_host"),
+)
