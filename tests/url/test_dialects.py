@@ -98,6 +98,7 @@ def test_an_unknown_parameter_is_refused_here_too() -> None:
         (b"height=99999", (None, 1536)),
         (b"width=0", (256, None)),
     ],
+    ids=str,
 )
 def test_sizes_go_to_the_nearest_and_keep_their_shape(query: bytes, size: tuple[int | None, int | None]) -> None:
     request = asked(b"a", query)

@@ -64,7 +64,7 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize(("query", "form", "kid", "exp", "sig"), GOLDEN)
+@pytest.mark.parametrize(("query", "form", "kid", "exp", "sig"), GOLDEN, ids=[f"{row[2]} {row[0]}" for row in GOLDEN])
 def test_a_published_signature_stays_good(query: str, form: str, kid: str, exp: int | None, sig: str) -> None:
     message = f"promptcdn-sig-1\n{form}\n{kid}\n{exp or ''}".encode()
     digest = hmac.digest(SECRETS[kid], message, "sha256")
@@ -129,7 +129,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("control", "kind", "parameter"), REFUSED)
+@pytest.mark.parametrize(("control", "kind", "parameter"), REFUSED, ids=[f"{row[1].code} {row[0]}" for row in REFUSED])
 def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems.ProblemType, parameter: str) -> None:
     problem = objection(asked_by("prompt=a+lighthouse&seed=7"), control, KEYS, NOW)
 
@@ -138,7 +138,11 @@ def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems
     assert (problem.kind.status, problem.cache_control) == (403, "no-store")
 
 
-@pytest.mark.parametrize(("now", "kind"), [(LATER - 1, None), (LATER, None), (LATER + 0.5, problems.SIGNATURE_EXPIRED)])
+@pytest.mark.parametrize(
+    ("now", "kind"),
+    [(LATER - 1, None), (LATER, None), (LATER + 0.5, problems.SIGNATURE_EXPIRED)],
+    ids=["before", "at", "after"],
+)
 def test_a_signature_holds_up_to_its_last_second(now: float, kind: problems.ProblemType | None) -> None:
     asked = asked_by("prompt=a+lighthouse&seed=7")
 
