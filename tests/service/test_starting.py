@@ -52,13 +52,13 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_TRUSTED_PROXIES": "2000::/3"}, ['PROMPTCDN_TRUSTED_PROXIES="2000::/3": "2000::/3" is far too many']),
     (
         {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
-        ["PROMPTCDN_SIGNING_KEYS: key 2: its secret is that of a key before it"],
+        ["PROMPTCDN_SIGNING_KEYS: key 2: a key before it has the same secret"],
     ),
     ({"PROMPTCDN_LOG": "xml"}, ["PROMPTCDN_LOG=\"xml\": Input should be 'text' or 'json'"]),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": Input should be a valid boolean']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open', 'signed' or 'closed'"]),
     ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
-    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: say it like id:secret"]),
+    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
         ['PROMPTCDN_GENERATOR="magic": there is no such generator; allowed: sketch, stability or auto'],
