@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn import __version__
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
@@ -184,5 +185,5 @@ def test_an_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
 
 def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:
     with Promptcdn(tmp_path) as service:
-        assert service.said[0].startswith("promptcdn 0.1.0: sketch, engine sketch, budget ")
+        assert service.said[0].startswith(f"promptcdn {__version__}: sketch, engine sketch, budget ")
         assert service.get(service.example).headers["content-type"] == "image/webp"
