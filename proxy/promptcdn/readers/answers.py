@@ -17,14 +17,15 @@ class Asker:
     """Who asks, as far as it changes what is done for them.
 
     `until` is how long they wait for a new picture (by the monotonic clock), `making` whether one may be made for
-    them, `has` what they have already. What they start is charged to `client`; `image_proxy` is what it says it is.
+    them, `condition` what they have already. What they start is charged to `client`; `image_proxy` is what the client
+    says it is.
     """
 
     until: float
     client: Client
     image_proxy: bool = False
     making: bool = True
-    has: Condition = NOTHING
+    condition: Condition = NOTHING
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,28 @@ class Answer:
         return self.rendition.content_key
 
 
+_FROM_STORE = CacheStatus("store")
+
+
 @dataclass(frozen=True)
 class Unchanged:
-    """The picture is not here as delivered, and the asker has it: `tag` says so. Members as those of `Answer`."""
+    """The asker has the picture (304): `tag` names it. The other members are those of `Answer`."""
 
     content_key: str
     tag: str
     outcome: Outcome = Outcome.SEEDED
     location: str | None = None
     until: datetime | None = None
+    status: CacheStatus = _FROM_STORE
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """The picture was not made before, and none may be made for this asker."""
+
+
+# What the CDN answers where there is no `Problem`.
+Reply = Answer | Unchanged | Unmade
 
 
 @dataclass(frozen=True)

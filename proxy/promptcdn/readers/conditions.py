@@ -19,20 +19,25 @@ class Condition:
     """`If-None-Match`, or where there is none `If-Modified-Since` (section 13.2.2: the tags go first).
 
     `tags` are as sent, `W/` and all; they are compared weakly (section 13.1.2). `since` is in Unix seconds.
+    `negotiated`: `Accept` chooses the format, so that only the whole tag says what the client has.
     """
 
     tags: tuple[str, ...] = ()
     anything: bool = False
     since: float | None = None
+    negotiated: bool = False
 
     @classmethod
-    def parse(cls, if_none_match: Sequence[str], if_modified_since: str | None = None) -> Self:
+    def parse(
+        cls, if_none_match: Sequence[str], if_modified_since: str | None = None, *, negotiated: bool = False
+    ) -> Self:
         """The condition in these field lines. A date that is none is no condition (section 13.1.3)."""
         if if_none_match:
             lines = fields.first(if_none_match)
             tags = (match[0] for line in lines for match in _ENTITY_TAG.finditer(line))
-            return cls(tuple(islice(tags, fields.ENTRIES_MAX)), anything=any(line.strip() == "*" for line in lines))
-        return cls(since=_seconds(if_modified_since))
+            anything = any(line.strip() == "*" for line in lines)
+            return cls(tuple(islice(tags, fields.ENTRIES_MAX)), anything, negotiated=negotiated)
+        return cls(since=_seconds(if_modified_since), negotiated=negotiated)
 
     def is_met_by(self, rendition: Rendition, *, was_there: bool) -> bool:
         """Whether 304 says it all about a picture. What was made for this very request, nobody but its tag can know."""
@@ -43,9 +48,11 @@ class Condition:
     def tag_of(self, content_key: str) -> str | None:
         """The tag by which the client says that it has some rendition of this picture.
 
-        Where none is stored, that is enough: its pixels never change, and nobody pays to say "unchanged". `*` is no
-        claim, since it holds for what exists, and what exists is then unknown.
+        In a fixed format that is enough where no rendition is stored: its pixels never change, and nobody pays to say
+        "unchanged". `*` is no claim, since it holds for what exists, and what exists is then unknown.
         """
+        if self.negotiated:
+            return None
         ours = ((tag, _OURS.fullmatch(tag)) for tag in self.tags)
         return next((tag for tag, match in ours if match and match[1] == content_key[:16]), None)
 
