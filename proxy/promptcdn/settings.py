@@ -25,9 +25,9 @@ from promptcdn import misconfiguration
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.guard.authorisation import Misses
-from promptcdn.money.budgets import Limits
+from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.prices import Prices
-from promptcdn.money.rates import Rate
+from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
@@ -81,7 +81,7 @@ def _require_store_id(text: str) -> None:
 
 # What is kept as text, and read by the room that it is for; each raises `ValueError` with what to say.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "budget": Limits.parse,
+    "budget": BudgetLimits.parse,
     "prices": Prices.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
@@ -313,7 +313,7 @@ class Settings(BaseSettings):
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
-            unlimited=hosted and not self.limits(paid=True).each,
+            unlimited=hosted and not self.budget_limits(paid=True).each,
             admin_token=self.admin_token is not None,
             public_url=self.public_url,
             wait=self.wait,
@@ -321,9 +321,9 @@ class Settings(BaseSettings):
             secrets=(*((name, key.get_secret_value()) for name, key in keys.items() if key), *signing),
         )
 
-    def limits(self, *, paid: bool) -> Limits:
+    def budget_limits(self, *, paid: bool) -> BudgetLimits:
         """The budget; unlimited must be said where pictures cost money."""
-        return Limits.parse(self.budget or ("100/day" if paid else "unlimited"))
+        return BudgetLimits.parse(self.budget or ("100/day" if paid else "unlimited"))
 
     def rate(self, *, paid: bool) -> Rate | None:
         """What one client may start; `None` is unlimited, which must be said where pictures cost money."""

@@ -26,12 +26,14 @@ from promptcdn.guard.denylist import DenyList
 from promptcdn.making import Making
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile import Reconciler
-from promptcdn.money import budgets as limits
-from promptcdn.money.budget import NoBudget, SqliteBudget
+from promptcdn.money.budget import Budget, NoBudget
+from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.redis import RedisBudget
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Prices
-from promptcdn.money.rates import NoRates, SqliteRates
+from promptcdn.money.rates import NoRates, Rates
 from promptcdn.money.rates.redis import RedisRates
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
@@ -76,8 +78,8 @@ class Service:
     removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
     generator: InspectedGenerator
-    budget: RedisBudget | SqliteBudget | NoBudget
-    rates: RedisRates | SqliteRates | NoRates
+    budget: Budget
+    rates: Rates
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
@@ -91,14 +93,14 @@ class Service:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
         await self.verified.start()
         await self.removals.start()
-        if isinstance(self.budget, RedisBudget):
-            await self.budget.start()
+        await self.budget.start()
+        await self.rates.start()
         self.reconciler.start()
 
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
         if not self.flights.draining and self.flights.count:
-            log.info("stopping: %d pictures are waiting or being made", self.flights.count)
+            log.info("shutting down: %d new pictures are being made or wait to be made", self.flights.count)
         self.flights.stop()
 
     def read_again(self) -> None:
@@ -269,26 +271,23 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     machine = LockFiles(settings.data_dir / "locks")
     if connection is None:
         return machine
-    return Nested(machine, RedisLeases(connection, alone=not settings.limits(paid=True).each))
+    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits(paid=True).each))
 
 
-def _budget(
-    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None
-) -> RedisBudget | SqliteBudget | NoBudget:
-    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices, settings.makes.prices)
+def _budget(settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None) -> Budget:
+    chosen = settings.budget_limits(paid=generator.paid)
+    prices = Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
     with _data_folder(settings) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
-        local = SqliteBudget(file, limits.Limits(), prices)
+        local = SqliteBudget(file, BudgetLimits(), prices)
         return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
-def _rates(
-    settings: Settings, generator: Generator, connection: RedisConnection | None
-) -> RedisRates | SqliteRates | NoRates:
+def _rates(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Rates:
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return NoRates()

@@ -85,6 +85,16 @@ def test_doctor_finds_a_redis_that_is_a_cluster(tmp_path: Path) -> None:
     assert "without cluster mode" in advice
 
 
+def test_doctor_finds_a_redis_whose_user_may_run_no_scripts(tmp_path: Path) -> None:
+    with Server(tmp_path) as redis:
+        # Older versions of promptcdn sent EVAL.
+        redis.client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all", "-evalsha", "-script"])
+        good, _, advice = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
+
+    assert not good
+    assert "EVALSHA and SCRIPT LOAD" in advice
+
+
 def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:
     with Server(tmp_path) as redis:
         found = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url, PROMPTCDN_BUDGET="9/day")

@@ -23,8 +23,8 @@ from promptcdn.clock import Clock
 from promptcdn.faces.app import create_app
 from promptcdn.generators import Made
 from promptcdn.generators.stability import Stability
-from promptcdn.money.budget import SqliteBudget
-from promptcdn.money.rates import SqliteRates
+from promptcdn.money.budget.sqlite import SqliteBudget
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.settings import load
 from promptcdn.stores import Name, Record

@@ -192,7 +192,7 @@ def test_colour_profiles_and_transparency_are_part_of_the_pixels() -> None:
     ("format_", "options"),
     [("JPEG", {"quality": 90}), ("JPEG", {"quality": 50, "progressive": True}), ("WEBP", {"quality": 90})],
 )
-def test_a_picture_in_another_format_becomes_a_png_of_equal_pixels(format_: str, options: dict[str, object]) -> None:
+def test_another_format_becomes_a_png_of_equal_pixels(format_: str, options: dict[str, object]) -> None:
     data = file_of(scene(), format_, **options)
     master = pictures.master(data, MARK)
 
@@ -201,7 +201,7 @@ def test_a_picture_in_another_format_becomes_a_png_of_equal_pixels(format_: str,
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_a_jpeg_of_other_colours_becomes_a_png_that_looks_the_same(mode: str) -> None:
+def test_a_jpeg_of_other_colours_becomes_an_equal_png(mode: str) -> None:
     data = file_of(scene(mode), "JPEG")
 
     assert pixels(pictures.master(data, MARK), "RGB") == pixels(data, "RGB")
@@ -216,7 +216,7 @@ def test_a_transparent_webp_stays_transparent() -> None:
 
 
 @pytest.mark.parametrize("format_", ["PNG", "WEBP"])
-def test_of_an_animation_the_first_picture_is_kept_and_stands_still(format_: str) -> None:
+def test_of_an_animation_the_first_picture_is_kept(format_: str) -> None:
     first, second = Image.new("RGB", (32, 24), "teal"), Image.new("RGB", (32, 24), "red")
     data = file_of(first, format_, save_all=True, append_images=[second], lossless=True)
     master = pictures.master(data, MARK)
@@ -320,7 +320,7 @@ def test_masters_of_every_mode_can_be_encoded(mode: str, format_: str) -> None:
     assert opened(data).size == (32, 24)
 
 
-def test_what_is_transparent_is_white_where_the_format_knows_no_transparency() -> None:
+def test_transparent_is_white_in_a_format_without_transparency() -> None:
     master = pictures.master(file_of(Image.new("RGBA", (32, 24), (255, 0, 0, 0))), MARK)
 
     assert opened(pictures.encoded(master, Variant("jpeg"), MARK)).getpixel((9, 9)) == (255, 255, 255)

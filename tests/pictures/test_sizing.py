@@ -93,7 +93,7 @@ def test_a_label_names_one_variant(one: Delivery, other: Delivery, master: Size)
 
 
 @pytest.mark.parametrize("master", [SQUARE, WIDE, (640, 1536)])
-def test_what_is_stored_of_one_master_is_bounded_whatever_is_asked_for(master: Size) -> None:
+def test_what_is_stored_of_one_master_is_bounded(master: Size) -> None:
     widths, fits, qualities = range(8, 2049, 8), (None, "cover"), (None, 50, 80)
     made = {
         variant(Delivery(format_, w, h, fit, dpr, q), master)  # type: ignore[arg-type]

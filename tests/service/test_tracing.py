@@ -84,7 +84,7 @@ def test_without_a_variable_there_are_none(tmp_path: Path) -> None:
 
 def test_a_missing_exporter_is_logged_and_pictures_are_served(tmp_path: Path) -> None:
     assert traced(tmp_path, URL, OTEL_TRACES_EXPORTER="pigeons") == ""
-    assert "no traces: the exporter pigeons is not installed" in (tmp_path / "log").read_text()
+    assert "traces are off: the exporter pigeons is not installed" in (tmp_path / "log").read_text()
 
 
 def test_all_works_without_the_extra() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from promptcdn.catalog.removals import Preparation
 from promptcdn.clock import Clock
 from promptcdn.generators import Made
-from promptcdn.money.budget import Reservation
+from promptcdn.money.budget import NoBudget, Reservation
 from promptcdn.money.prices import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.spool import Paid
@@ -165,7 +165,7 @@ class FakeGenerator:
         """Nothing is open."""
 
 
-class FakeBudget:
+class FakeBudget(NoBudget):
     """A budget without a limit that says what is spent, and whose counter may be out of reach."""
 
     def __init__(self) -> None:
@@ -181,9 +181,6 @@ class FakeBudget:
         del reservation
         self._require_up()
         self.spent -= 1
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
     def _require_up(self) -> None:
         if self.down:

@@ -67,7 +67,7 @@ def serve(
 def _greeting(service: "Service", here: str) -> Iterator[str]:
     """What runs, and a URL to click."""
     chosen, caveats = service.settings, service.readiness.caveats
-    budget = f"{chosen.limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
+    budget = f"{chosen.budget_limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
     what = f"{chosen.makes.name}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
     yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"

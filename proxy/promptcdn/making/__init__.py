@@ -18,7 +18,6 @@ from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.clock import Clock
 from promptcdn.generators import Generator
-from promptcdn.making import cooldown
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.money.budget import Budget, Reservation
 from promptcdn.observer import NO_OBSERVER, Observer, step
@@ -36,7 +35,6 @@ class Timings:
     safe in the spool, and can be shown from there."""
 
     store: float = 5.0
-    cooldowns: cooldown.Timings = cooldown.TIMINGS
 
 
 TIMINGS = Timings()
@@ -199,9 +197,7 @@ class Making:
     async def _wait(self, paid: Paid, why: str) -> None:
         """Leaves it in the spool. The other replicas do not see that, so a cooldown keeps them from paying as well."""
         self._spool.wait(paid, why)
-        now = self._clock.monotonic()
-        waiting_here = cooldown.paid_elsewhere(now, self._timings.cooldowns)
-        await self._cooldowns.send(paid.order.content_key, waiting_here, now)
+        await self._cooldowns.paid_here(paid.order.content_key, self._clock.monotonic())
 
     async def _drop(self, content_key: str) -> None:
         """Ends the waiting of what is settled: from now on it is read from the store."""
@@ -250,10 +246,7 @@ class Making:
             log.error("the binding of a URL to the picture %s is not stored: %s", key, unavailable.detail)  # noqa: TRY400
 
     async def _cool_down(self, content_key: str, failure: UpstreamFailed) -> None:
-        now = self._clock.monotonic()
-        last = await self._cooldowns.of(content_key, now)
-        following = cooldown.next_cooldown(last, failure.kind, failure.detail, now, self._timings.cooldowns)
-        await self._cooldowns.put(content_key, following, now)
+        await self._cooldowns.begin(content_key, failure, self._clock.monotonic())
 
     def _now(self) -> int:
         return int(self._clock.unix())

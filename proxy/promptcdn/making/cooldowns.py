@@ -6,7 +6,8 @@ import json
 import cachetools
 
 from promptcdn import problems
-from promptcdn.making.cooldown import Cooldown
+from promptcdn.making.cooldown import TIMINGS, Cooldown, Timings, next_cooldown, paid_elsewhere
+from promptcdn.problems import UpstreamFailed
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 _CACHED = 100_000
@@ -42,8 +43,9 @@ class Cooldowns:
     `now` is the caller's clock in seconds, which no other replica shares: Redis gets how long a cooldown lasts.
     """
 
-    def __init__(self, connection: RedisConnection | None = None) -> None:
+    def __init__(self, connection: RedisConnection | None = None, timings: Timings = TIMINGS) -> None:
         self._connection = connection
+        self._timings = timings
         # Also those that are over: the next one of that key is longer.
         self._cached: cachetools.LRUCache[str, Cooldown] = cachetools.LRUCache(_CACHED)
 
@@ -62,13 +64,18 @@ class Cooldowns:
             self._cached[key] = received
         return received or cached
 
-    async def put(self, key: str, cooldown: Cooldown, now: float) -> None:
-        """Keeps it, here at least."""
-        self._cached[key] = cooldown
-        await self.send(key, cooldown, now)
+    async def begin(self, key: str, failure: UpstreamFailed, now: float) -> None:
+        """Begins the cooldown that follows a failure, here at least."""
+        last = await self.of(key, now)
+        cooldown = self._cached[key] = next_cooldown(last, failure.kind, failure.detail, now, self._timings)
+        await self._send(key, cooldown, now)
 
-    async def send(self, key: str, cooldown: Cooldown, now: float) -> None:
-        """Gives it to the other replicas alone, if they can be reached."""
+    async def paid_here(self, key: str, now: float) -> None:
+        """Keeps the other replicas, if they can be reached, from paying for a picture that waits here for the store."""
+        await self._send(key, paid_elsewhere(now, self._timings), now)
+
+    async def _send(self, key: str, cooldown: Cooldown, now: float) -> None:
+        """Gives a cooldown to the other replicas."""
         if self._connection is None:
             return
         value = json.dumps({"cause": cooldown.cause.code, "detail": cooldown.detail, "length": cooldown.length})

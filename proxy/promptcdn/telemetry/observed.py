@@ -15,13 +15,13 @@ from promptcdn.url.request import Resolved
 
 @dataclass
 class _Call:
-    """What a call has come to by its end."""
+    """The result of a call, as far as it is known."""
 
     result: Result = "unknown"
 
 
 class ObservedStore:
-    """Any store, reported call by call. One that is given up before it answered is `unknown`."""
+    """Any store, each of whose calls is reported. A call that is given up before the store answered is `unknown`."""
 
     def __init__(self, store: InspectedStore, observer: Observer) -> None:
         self._store = store
@@ -87,7 +87,7 @@ class ObservedStore:
 
 
 class ObservedGenerator:
-    """Any generator, reported call by call; its own retries are inside of one."""
+    """Any generator, each of whose calls is reported; its own retries are inside of one call."""
 
     def __init__(self, generator: InspectedGenerator, observer: Observer) -> None:
         self._generator = generator

@@ -36,7 +36,7 @@ class Tracing:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Tracing":
-        """As the OTEL_… variables say. Where they ask for what is not installed, the log says so."""
+        """As the OTEL_… variables say. Where they ask for an exporter that is not installed, a log line says so."""
         exporter = _exporter(environment)
         if exporter is None:
             return cls()
@@ -49,7 +49,9 @@ class Tracing:
             made = found.load()()
         except (ImportError, ValueError) as missing:
             log.warning(
-                "no traces: the exporter %s is not installed (%s): pip install promptcdn[otel]", exporter, missing
+                "traces are off: the exporter %s is not installed (%s). Install it: pip install promptcdn[otel]",
+                exporter,
+                missing,
             )
             return cls()
         who = Resource.create({"service.name": environment.get("OTEL_SERVICE_NAME") or "promptcdn"})
@@ -94,5 +96,5 @@ def _exporter(environment: Mapping[str, str]) -> str | None:
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     implied = "otlp" if any(environment.get(name) for name in _ENDPOINTS) else "none"
-    said = environment.get("OTEL_TRACES_EXPORTER") or implied
-    return None if said == "none" else said
+    chosen = environment.get("OTEL_TRACES_EXPORTER") or implied
+    return None if chosen == "none" else chosen

@@ -4,7 +4,8 @@
     address    what STABILITY_HOST means
     client     one call, from the order to the picture
     account    what the upstream says of itself, without spending
-    line       the connection to the upstream
+    channels   the connection to the upstream
+    timings    how long the upstream is waited for
     wire       the order as the protocol's message
     answers    the stream of answers, and what it comes to
     statuses   every gRPC status, and what it means for us
@@ -21,29 +22,27 @@ from promptcdn.generators import InspectedGenerator, Made
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.stability import engines
 from promptcdn.generators.stability.address import DEFAULT_HOST, address
+from promptcdn.generators.stability.timings import TIMINGS, Timings
 from promptcdn.url.request import Resolved
-
-TIMEOUT = 120.0
 
 
 class Stability:
     """Makes pictures over gRPC, with the SDK's messages and never with its client (docs/stability.md says why).
 
-    `host` is text as in STABILITY_HOST, `timeout` the seconds one picture may take where the call names none,
-    connecting included.
+    `host` is text as in STABILITY_HOST.
     Raises `ValueError` where host or key cannot be right, `SdkMissing` where stability-sdk is not installed.
     """
 
     refuses = ""
 
-    def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timeout: float = TIMEOUT) -> None:
+    def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timings: Timings = TIMINGS) -> None:
         where = address(host)
         _check(key)
         from promptcdn.generators.stability.client import Client  # late: 0.2 s and 30 MB, for those who pay
 
         self._where = where
-        self._client = Client(where, key)
-        self._timeout = timeout
+        self._client = Client(where, key, timings)
+        self._timings = timings
 
     @property
     def name(self) -> str:
@@ -61,7 +60,7 @@ class Stability:
 
         The first call binds the generator to the running event loop.
         """
-        return await self._client.generate(resolved, content_key, self._timeout if seconds is None else seconds)
+        return await self._client.generate(resolved, content_key, self._timings.picture if seconds is None else seconds)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the upstream is there, has `engines`, and what is left on the account."""
