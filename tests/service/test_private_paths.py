@@ -108,8 +108,6 @@ def test_what_of_a_path_is_logged(path: str, route: str | None, shown: str) -> N
 async def log_of_a_broken_service(
     kind: Literal["text", "json"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    kind: Literal["text", "json"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
     """What is logged where a part breaks with words of the request in its error."""
     monkeypatch.setenv("PROMPTCDN_DATA_DIR", str(tmp_path / "data"))
     records: list[logging.LogRecord] = []
