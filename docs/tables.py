@@ -7,7 +7,7 @@ from pathlib import Path
 
 from promptcdn import problems
 from promptcdn.readers.audience import IMAGE_PROXIES
-from promptcdn.readers.headers import TABLE, Outcome, cache_control
+from promptcdn.readers.headers import POLICIES, Outcome, cache_control
 from promptcdn.settings import PREFIX, Settings
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url.parameters import PARAMETERS, Group
@@ -58,7 +58,7 @@ def codes() -> str:
 def outcomes() -> str:
     """Pictures by outcome."""
     rows = (
-        (outcome.value, f"`{cache_control(outcome, 3600)}`", "yes" if TABLE[outcome].validators else "no")
+        (outcome.value, f"`{cache_control(outcome, 3600)}`", "yes" if POLICIES[outcome].validators else "no")
         for outcome in Outcome
     )
     return table(("outcome", "Cache-Control", "ETag and Last-Modified"), rows)

@@ -33,7 +33,8 @@ def test_a_picture_is_kept_only_if_it_is_what_was_ordered(
     assert found is None if words is None else words in str(found)
 
 
-def test_a_key_rests_twice_as_long_after_each_failure_up_to_an_hour() -> None:
+def test_each_failure_doubles_a_keys_rest_up_to_an_hour() -> None:
+    """A key rests twice as long after each failure up to an hour."""
     rest, lengths = None, []
     for _ in range(12):
         rest = next_rest(rest, problems.UPSTREAM_TIMEOUT, "slow", 100.0)

@@ -1,6 +1,7 @@
 """Every error this service answers with, in one table: code, status, title and how long caches may keep it.
 
     Problem             an answer that is no picture
+    ├── MethodNotAllowed, RateLimited  with the values that their headers are built of
     ├── UpstreamFailed  the generator gave none; says whether it may have been charged
     └── Unavailable     what is stored or counted can be neither read nor written: it is not known whether it is there
         ├── StoreUnavailable      the store
@@ -14,9 +15,8 @@ everybody may be kept for as long as it stays true.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar, Self
 
 NO_STORE = "no-store"
@@ -93,7 +93,7 @@ KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values(
 class Problem(Exception):
     """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change.
 
-    `headers` are those that only this one has, in lower case.
+    It holds values, never headers: `readers.headers` builds those of every answer.
     """
 
     def __init__(
@@ -106,7 +106,6 @@ class Problem(Exception):
         allowed: str | None = None,
         retry_after: int | None = None,
         cache_control: str | None = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -116,7 +115,6 @@ class Problem(Exception):
         self.allowed = allowed
         self.retry_after = kind.retry_after if retry_after is None else retry_after
         self.cache_control = kind.cache_control if cache_control is None else cache_control
-        self.headers = headers
 
     def document(self) -> dict[str, str | int]:
         """The members of a problem document (RFC 9457 section 3), ours after the standard ones."""
@@ -138,6 +136,27 @@ class Problem(Exception):
         fresh.__dict__.update(self.__dict__)
         fresh.args = self.args
         return fresh
+
+
+class MethodNotAllowed(Problem):
+    """The 405; `methods` are those that the path allows."""
+
+    def __init__(self, methods: Sequence[str]) -> None:
+        super().__init__(METHOD_NOT_ALLOWED, f"allowed methods: {', '.join(methods)}")
+        self.methods = tuple(methods)
+
+
+class RateLimited(Problem):
+    """The 429 for a client or signing key that may start no picture for `retry_after` seconds.
+
+    `policy` names whose limit it is: `quota` starts in any `window` seconds.
+    """
+
+    def __init__(self, detail: str, *, policy: str, quota: int, window: int, retry_after: int) -> None:
+        super().__init__(RATE_LIMITED, detail, retry_after=retry_after)
+        self.policy = policy
+        self.quota = quota
+        self.window = window
 
 
 class UpstreamFailed(Problem):
@@ -217,7 +236,7 @@ def removed() -> Problem:
 def unauthorized() -> Problem:
     """The 401 for a request without the operator's token (RFC 6750 section 3)."""
     detail = "this is for the operator of the service: send the header Authorization: Bearer TOKEN"
-    return Problem(UNAUTHORIZED, detail, headers={"www-authenticate": "Bearer"})
+    return Problem(UNAUTHORIZED, detail)
 
 
 def filtered() -> Problem:

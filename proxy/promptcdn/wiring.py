@@ -3,20 +3,19 @@
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
-from promptcdn.catalog.removals import Removals
+from promptcdn.catalog.removals import StoreRemovals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.clock import SYSTEM, Clock
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
 from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
@@ -24,7 +23,7 @@ from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
-from promptcdn.making import Clock, Making
+from promptcdn.making import Making
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.making.reconcile import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
@@ -42,14 +41,14 @@ from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
 from promptcdn.settings import Settings, require_store
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, permissions
-from promptcdn.stores import volumes as place
+from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.known import KnownStore, StoreIds
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
@@ -60,8 +59,6 @@ log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
-
-CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +75,14 @@ class Service:
     connection: RedisConnection | None
     bindings: Bindings
     renditions: Renditions
-    removals: Removals
+    removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
     generator: InspectedGenerator
     budget: Budget
     rates: Rates
     trusted: TrustedProxies
     store: InspectedStore
-    known: KnownStore
+    verified: VerifiedStore
     deny: DenyFile | None
     spool: Spool
     reconciler: Reconciler
@@ -94,7 +91,7 @@ class Service:
 
     async def start(self) -> None:
         """Starts what runs beside requests: hearing what others remove and spend, storing what the spool has."""
-        await self.known.start()
+        await self.verified.start()
         await self.removals.start()
         await self.budget.start()
         await self.rates.start()
@@ -132,18 +129,18 @@ class Service:
         await self.telemetry.close()
 
 
-def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
+def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = None) -> Service:
     """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, connection = Telemetry(tracing), _connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(known := _known_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
+    kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock)
     leases = _leases(settings, generator, connection)
     budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged, telemetry)
+    removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
@@ -164,10 +161,10 @@ def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = N
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
-        known=known,
+        verified=verified,
         deny=deny,
         spool=spool,
-        reconciler=Reconciler(spool, making),
+        reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
@@ -194,10 +191,12 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     return service
 
 
-def _spool(data_folder: Path) -> Spool:
+def _spool(settings: Settings, clock: Clock) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(data_folder / "spool")
+    permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = settings.data_dir / "spool", settings.store_url
+    beside = store.startswith("disk:") and volumes.same_disk(spool, Path(store.removeprefix("disk:").strip()))
+    return Spool(spool, clock, on_the_stores_disk=beside)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -223,11 +222,11 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
         raise BadSettings(str(wrong)) from wrong
 
 
-def _known_store(settings: Settings, connection: RedisConnection | None) -> KnownStore:
+def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
     store = opened_store(settings.store_url, settings.store_setting)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    trust = 0.0 if settings.store_url.startswith("disk:") else 1.0
-    return KnownStore(store, StoreIds(settings.store_id, settings.data_dir, connection), trust)
+    timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
+    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
 
 
 def opened_store(url: str, setting: str) -> IdentifiableStore:
@@ -276,7 +275,8 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
 
 
 def _budget(settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None) -> Budget:
-    chosen, prices = settings.budget_limits(paid=generator.paid), Prices.parse(settings.prices, settings.makes.prices)
+    chosen = settings.budget_limits(paid=generator.paid)
+    prices = Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
     with _data_folder(settings) as folder:
@@ -284,7 +284,7 @@ def _budget(settings: Settings, generator: Generator, clock: Clock, connection: 
         if connection is None:
             return SqliteBudget(file, chosen, prices)
         local = SqliteBudget(file, BudgetLimits(), prices)
-        return RedisBudget(connection, local, chosen, prices, place.replica(folder), clock.utc)
+        return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
 def _rates(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Rates:

@@ -16,13 +16,14 @@ from PIL import Image
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
-from promptcdn.catalog.removals import Way
+from promptcdn.catalog.removals import Preparation
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.clock import Clock
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Made
 from promptcdn.guard.authorisation import Authorisation, Misses
-from promptcdn.making import Clock, Making
+from promptcdn.making import Making
 from promptcdn.money.budget import NoBudget
 from promptcdn.money.rates import NoRates
 from promptcdn.problems import Problem, StoreUnavailable
@@ -127,16 +128,16 @@ class House:
     async def removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
 
-    async def purge(self, content_key: str, now: int) -> None:
+    async def purge(self, content_key: str) -> None:
         """What is stored of it is not looked at."""
 
     async def surely_removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
         """Nobody else shows anything."""
-        del content_key, now
-        return Way(after=int(lost))
+        del content_key
+        return Preparation(after=int(lost))
 
     def _seconds(self) -> float:
         return self.now.timestamp()

@@ -55,7 +55,8 @@ def test_every_look_alike_of_the_first_version_is_read_as_it_was(letter: str, tw
 
 
 @pytest.mark.parametrize(("letter", "twins"), LOOK_ALIKES.items(), ids=LOOK_ALIKES)
-def test_a_look_alike_is_one_letter_in_the_form_that_prompts_are_folded_to(letter: str, twins: str) -> None:
+def test_a_look_alike_is_folded_to_its_one_letter(letter: str, twins: str) -> None:
+    """A look alike is one letter in the form that prompts are folded to."""
     by_the_small_letter = set("ημ")  # which look like n and u, though their capitals look like H and M
 
     assert {skeleton.foldings(twin)[0] for twin in set(twins) - by_the_small_letter} == {letter}

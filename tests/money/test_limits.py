@@ -1,4 +1,4 @@
-"""What an operator may say about money, and what those are told whom it stops."""
+"""The limits that an operator may set, and the refusal beyond them."""
 
 from datetime import UTC, datetime
 
@@ -91,7 +91,7 @@ def test_unlimited_stands_alone(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["100/day, 50/day", "100/day, 100/day", "5 credits/week, 5/week, 6 credits/week"])
 def test_a_period_is_limited_once_in_each_currency(text: str) -> None:
-    with pytest.raises(ValueError, match="two limits in one period"):
+    with pytest.raises(ValueError, match="two limits for one period"):
         BudgetLimits.parse(text)
 
 
@@ -148,7 +148,8 @@ def test_what_is_left_goes_into_json_as_people_count() -> None:
     assert (credits_["amount"], credits_["used"], credits_["left"]) == (500.0, 2.7, 497.3)
 
 
-def test_who_is_refused_is_told_what_is_spent_and_waits_for_the_last_of_it() -> None:
+def test_a_refusal_names_what_is_spent_and_when_it_is_possible() -> None:
+    """`Retry-After` is the end of the last period that is spent."""
     spent = [Usage(DAY, 100, MIDNIGHT), Usage(MONTH, 499_500, DECEMBER)]
 
     problem = limits.refusal(spent, Cost("e", 1, 900), NOON)

@@ -91,7 +91,8 @@ def test_one_more_is_allowed_while_the_window_is_not_full(started: int, allowed:
     ],
     ids=["the last moment", "one earlier", "half", "just now", "of a clock ahead", "a second", "a day"],
 )
-def test_the_wait_ends_a_millisecond_after_the_blocking_start_left(rate: Rate, ago: int, wait: int) -> None:
+def test_the_wait_ends_a_millisecond_after_the_window(rate: Rate, ago: int, wait: int) -> None:
+    """The wait ends a millisecond after the blocking start left."""
     assert rate.wait(NOON, NOON - ago) == wait
 
 

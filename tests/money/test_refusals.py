@@ -46,6 +46,6 @@ def test_a_refusal_is_believed_while_it_holds(
     refusals.remember(ANN, refusal, 10_000, image_proxy=False)
     client, now, image_proxy = asked
 
-    known = refusals.of(client, now, image_proxy=image_proxy)
+    cached = refusals.of(client, now, image_proxy=image_proxy)
 
-    assert (known and known.milliseconds) == left
+    assert (cached and cached.milliseconds) == left

@@ -332,3 +332,13 @@ def test_a_thumbnail_that_needs_no_cut_to_a_rounding_is_encoded() -> None:
     made = sizing.variant(Delivery(w=200, h=200, fit="cover"), (1152, 896))
 
     assert opened(pictures.encoded(master, made, MARK)).size == (200, 200)
+
+
+def test_sixteen_bits_of_grey_are_shown_as_bright_as_they_are() -> None:
+    file = io.BytesIO()
+    Image.new("I;16", (64, 64), 30000).save(file, "PNG")
+
+    shown = pictures.encoded(pictures.master(file.getvalue(), MARK), Variant("jpeg"), MARK)
+
+    with Image.open(io.BytesIO(shown)) as image:
+        assert image.convert("L").getpixel((5, 5)) == pytest.approx(30000 / 256, abs=3)

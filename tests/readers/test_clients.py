@@ -97,7 +97,7 @@ PEERS = st.ip_addresses().map(str)
 
 
 @given(PEERS, LINES, LINES)
-def test_no_header_changes_the_client_of_a_peer_that_nobody_trusts(
+def test_no_header_changes_the_client_of_an_untrusted_peer(
     peer: str, forwarded: list[str], x_forwarded_for: list[str]
 ) -> None:
     assert client(peer, forwarded, x_forwarded_for, NOBODY) == client(peer, [], [], NOBODY)

@@ -68,7 +68,7 @@ def test_a_tag_goes_before_a_date() -> None:
         ((), None),
     ],
 )
-def test_a_tag_of_the_picture_in_any_rendition_is_known_as_it_was_sent(lines: Sequence[str], tag: str | None) -> None:
+def test_a_tag_of_any_rendition_is_found_as_it_was_sent(lines: Sequence[str], tag: str | None) -> None:
     assert Condition.parse(lines).tag_of(KEY) == tag
 
 
@@ -80,7 +80,7 @@ def test_a_tag_of_the_picture_in_any_rendition_is_known_as_it_was_sent(lines: Se
         (Condition.parse([], "Wed, 25 Nov 2099 07:00:00 GMT"), False),
     ],
 )
-def test_what_was_made_for_this_very_request_is_had_by_its_tag_only(condition: Condition, met: bool) -> None:
+def test_only_its_tag_matches_a_picture_made_for_this_request(condition: Condition, met: bool) -> None:
     assert condition.is_met_by(RENDITION, was_there=False) is met
 
 

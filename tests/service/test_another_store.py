@@ -11,6 +11,7 @@ import pytest
 from promptcdn.stores.buckets import Bucket
 from tests.faults.stage import paid, small
 from tests.support.buckets import BUCKET, moto, reached
+from tests.support.redis_servers import Server
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.waiting import until
 from tests.upstream import Upstream
@@ -138,6 +139,44 @@ def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
     with small(tmp_path, upstream, PROMPTCDN_STORE_ID=store_id) as service:
         assert shown(service) == pictures
     assert paid(upstream) == before
+
+
+def test_permalinks_are_back_when_the_store_comes_right_after_the_start(tmp_path: Path, upstream: Upstream) -> None:
+    """They wait for the list of removals, and nobody asks for anything else, which would look at the store's id."""
+    with small(tmp_path, upstream) as service:
+        permalink = service.get("/info" + URLS[0][1:]).json()["permalink"].removeprefix(service.url)
+        shown(service)
+    store = tmp_path / "data" / "store"
+    store.rename(tmp_path / "not mounted")
+
+    with small(tmp_path, upstream) as service:
+        require_refused(service, permalink)
+        shutil.rmtree(store)
+        (tmp_path / "not mounted").rename(store)
+        until(lambda: service.get(permalink).status_code == 200, 5)
+
+
+def test_a_store_that_is_not_the_one_of_its_redis_makes_nothing(tmp_path: Path) -> None:
+    """Not even where it was taken while Redis was down."""
+    with Server(tmp_path) as redis:
+        settings = {"PROMPTCDN_REDIS_URL": redis.url}
+        with Promptcdn(tmp_path / "other", **settings) as other:
+            assert other.get(NEW).status_code == 200
+        with Promptcdn(tmp_path / "one") as one:
+            picture = one.get(NEW).content
+        known = redis.client.get("promptcdn:store")
+        redis.client.save()
+        redis.kill()
+        with Promptcdn(tmp_path / "one", **settings) as one:
+            assert one.get(NEW).content == picture
+            redis.start()
+            until(lambda: one.get("/readyz").json()["parts"]["redis"]["ready"])
+            part = one.get("/readyz").json()["parts"]["store"]
+            assert (part["ready"], f"Redis knows {known}" in part["detail"]) == (False, True)
+            require_refused(one, URLS[0])
+        with Promptcdn(tmp_path / "one", **settings) as one:
+            require_refused(one, NEW)
+        assert redis.client.get("promptcdn:store") == known
 
 
 def test_a_copy_is_a_store_of_its_own_that_is_adopted_once(tmp_path: Path, upstream: Upstream) -> None:

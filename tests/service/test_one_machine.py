@@ -92,3 +92,19 @@ def test_a_process_with_other_defaults_shows_what_the_url_was_bound_to_a_moment_
             first = machine.one.get("/?prompt=a&seed=1")
             assert late.get("/?prompt=a&seed=1").content == first.content
         assert machine.paid == 1
+
+
+def test_a_process_that_offers_more_shows_what_one_that_offers_less_has_drawn(tmp_path: Path) -> None:
+    """Engines are changed at one process after the other, and a path-style URL was looked at before it was drawn."""
+    url = "/prompt/a?model=stable-diffusion-v1-6&seed=1&width=512&height=512"
+    with ExitStack() as opened:
+        machine = Machine(opened, tmp_path, "disk")
+        more = opened.enter_context(
+            Promptcdn(tmp_path / "more", **machine.settings | {"PROMPTCDN_ENGINES": "any, stable-diffusion-v1-6"})
+        )
+        assert more.client.head(url).status_code == 200
+
+        first = machine.one.get(url)
+
+        assert more.get(url).content == first.content
+        assert machine.paid == 1

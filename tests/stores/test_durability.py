@@ -1,8 +1,8 @@
-"""Where counters do not outlive a restart."""
+"""Where a restart forgets what was written to a folder."""
 
 import pytest
 
-from promptcdn.stores.durability import filesystem, forgets
+from promptcdn.stores.durability import caveat, file_system
 
 MOUNTS = """\
 overlay / overlay rw,relatime,lowerdir=/var/lib/docker/overlay2/l/AB 0 0
@@ -30,11 +30,11 @@ tmpfs /twice tmpfs rw 0 0
     ],
 )
 def test_a_folder_is_on_the_innermost_mount_above_it(folder: str, kind: str) -> None:
-    assert filesystem(MOUNTS, folder) == kind
+    assert file_system(MOUNTS, folder) == kind
 
 
 def test_where_no_mounts_are_known_no_file_system_is() -> None:
-    assert filesystem("", "/data") == ""
+    assert file_system("", "/data") == ""
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_where_no_mounts_are_known_no_file_system_is() -> None:
     ],
 )
 def test_what_a_restart_forgets_is_said_in_one_line(kind: str, cloud_run: bool, said: str) -> None:
-    assert forgets("data", kind, cloud_run=cloud_run) == said
+    assert caveat("data", kind, cloud_run=cloud_run) == said

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from promptcdn.catalog.bindings import Bound, bound
-from promptcdn.catalog.removals import Way
+from promptcdn.catalog.removals import Preparation
+from promptcdn.clock import Clock
 from promptcdn.generators import Made
-from promptcdn.making import Clock
 from promptcdn.money.budget import NoBudget, Reservation
 from promptcdn.money.prices import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
@@ -132,16 +132,16 @@ class FakeRemovals:
     async def removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
         return False
 
-    async def purge(self, content_key: str, now: int) -> None:
+    async def purge(self, content_key: str) -> None:
         """Nobody asks for it."""
 
     async def surely_removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
         return False
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
         """Nobody else shows anything."""
-        del content_key, now
-        return Way(after=int(lost))
+        del content_key
+        return Preparation(after=int(lost))
 
 
 class FakeGenerator:

@@ -46,7 +46,7 @@ def test_an_extension_is_a_format(extension: bytes, format_: str) -> None:
     assert request.asked == Asked("a", seed=7)
 
 
-def test_another_format_beside_the_extension_is_refused_and_the_same_is_not() -> None:
+def test_an_extension_and_format_must_not_contradict_each_other() -> None:
     assert parse(b"prompt=a&format=jpg", "jpeg").delivery.format == "jpeg"
     with pytest.raises(problems.Problem) as caught:
         parse(b"prompt=a&format=png", "jpeg")
@@ -72,7 +72,7 @@ def test_other_names_for_ours_are_understood_on_this_path_only() -> None:
 @pytest.mark.parametrize(
     "name", ["nologo", "private", "enhance", "safe", "referrer", "token", "key", "quality", "image"]
 )
-def test_what_has_no_meaning_here_is_ignored_and_noted_without_its_value(name: str) -> None:
+def test_a_parameter_without_meaning_is_noted_without_its_value(name: str) -> None:
     request = parse_path(b"a", f"{name}=canary".encode())
 
     assert request.asked == Asked("a")
@@ -128,7 +128,7 @@ def test_a_large_seed_is_frozen() -> None:
 SDXL = Defaults("stability", DEFAULT, (DEFAULT,), families=FAMILIES)
 
 
-def test_what_the_engine_does_not_draw_becomes_what_it_does_and_is_said() -> None:
+def test_what_an_engine_does_not_draw_becomes_the_nearest() -> None:
     request = parse_path(b"a", b"width=1920&height=1080&model=flux&seed=1&nologo=true")
 
     resolved = resolve(request.asked, SDXL, nearest=request.nearest)

@@ -29,13 +29,13 @@ def test_no_other_file_knows_a_format_by_its_name(path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["name", "media_type", "extension", "loss"])
-def test_no_two_rows_say_the_same_in_a_column_that_tells_them_apart(column: str) -> None:
+def test_rows_differ_in_each_column_that_tells_them_apart(column: str) -> None:
     values = [getattr(row, column) for row in FORMATS]
 
     assert len(values) == len(set(values))
 
 
-def test_an_extension_is_one_of_the_tables_and_else_part_of_the_path() -> None:
+def test_only_a_formats_extension_is_cut_off_a_path() -> None:
     assert split_extension("/i.jpg") == ("/i", "jpeg")
     assert split_extension("/i.jpeg") == ("/i.jpeg", None)
     assert split_extension("a lighthouse, 3.5 m") == ("a lighthouse, 3.5 m", None)

@@ -240,7 +240,7 @@ ANY_ASKED = {
 
 
 @given(texts, st.fixed_dictionaries({}, optional=ANY_ASKED), st.randoms(use_true_random=False))
-def test_however_a_url_is_spelled_it_has_the_key_of_its_canonical_spelling(
+def test_every_spelling_has_the_key_of_the_canonical_one(
     prompt: str, said: dict[str, object], chance: random.Random
 ) -> None:
     prompt = f"a {prompt}"
@@ -271,7 +271,7 @@ asked = st.builds(
 
 
 @given(asked, asked)
-def test_what_asks_for_something_else_or_resolves_to_something_else_has_another_key(one: Asked, other: Asked) -> None:
+def test_any_two_requests_have_one_key_or_are_different(one: Asked, other: Asked) -> None:
     assert (keys.as_asked_key(one) == keys.as_asked_key(other)) == (one == other)
 
     defaults = Defaults("sketch", "sketch", ("sketch",))

@@ -62,7 +62,7 @@ def test_sizes_come_from_the_url_the_operator_and_the_engine(
     assert size(query, defaults) == expected
 
 
-def test_a_size_that_the_engine_does_not_draw_is_told_the_nearest() -> None:
+def test_a_size_that_no_engine_draws_names_the_nearest_sizes() -> None:
     with pytest.raises(problems.Problem) as caught:
         size("width=1024&height=768", SDXL)
 
@@ -80,7 +80,7 @@ def test_only_the_side_that_was_asked_for_is_blamed() -> None:
 @pytest.mark.parametrize(
     ("engine", "what"), [("stable-diffusion-v1-4", "was retired"), ("midjourney", "is not offered here")]
 )
-def test_an_engine_that_is_not_offered_is_refused_with_those_that_are(engine: str, what: str) -> None:
+def test_an_engine_that_is_not_offered_names_those_that_are(engine: str, what: str) -> None:
     with pytest.raises(problems.Problem) as caught:
         size(f"engine={engine}", SDXL)
 
@@ -111,7 +111,7 @@ def test_a_name_that_nobody_knows_draws_every_size() -> None:
 
 
 @pytest.mark.parametrize("seed", ["", "&seed=day"])
-def test_a_view_of_a_request_has_a_seed_and_remembers_what_was_signed(seed: str) -> None:
+def test_a_view_has_a_seed_and_remembers_what_was_signed(seed: str) -> None:
     request = parse(f"prompt=a{seed}&kid=k1&sig=s".encode())
 
     view = request.view(7).view(8)

@@ -11,7 +11,7 @@ from promptcdn import problems
 from promptcdn.cdn.calendar import Calendar
 from promptcdn.cdn.pool import Pool
 from promptcdn.cdn.seeded import Rules, Seeded
-from promptcdn.making import Clock
+from promptcdn.clock import Clock
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Look, Unchanged

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from promptcdn import problems
 from promptcdn.cdn.seeded import Seeded
-from promptcdn.making import Clock
+from promptcdn.clock import Clock
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.headers import Outcome

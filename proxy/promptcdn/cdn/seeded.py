@@ -13,10 +13,12 @@ import cachetools
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings, Bound, bound
+from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.clock import Clock
 from promptcdn.flights import Flight, Flights
 from promptcdn.guard.authorisation import Authorisation
-from promptcdn.making import Clock, Making, Removals
+from promptcdn.making import Making
 from promptcdn.money.rates import Rates
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable, Unavailable
@@ -140,8 +142,9 @@ class Seeded:
         known = await self._known(asked)
         resolved = known.bound.resolved if known else resolve(asked, self._rules.defaults, nearest=True)
         if known or not departures(asked, resolved):
-            # It has no binding of its own, and gets none: from now on memory alone can tell.
-            self._plain[plain] = None
+            if known:
+                # Bound as it was asked, it gets no binding of its own any more: from now on memory alone can tell.
+                self._plain[plain] = None
             return known or self._new(asked)
         drawn = as_drawn(asked, resolved)
         order = await self._known(drawn) or self._new(drawn)
@@ -210,6 +213,11 @@ class Seeded:
             raise problems.removed()
 
     async def _make(self, order: Order, request: Request, asker: Asker) -> Answer | Unchanged:
+        if request.nearest and order.new:
+            # A process that offers less may have bound the URL as it drew it, since its absence was remembered here.
+            winner = await self._making.bound_by_now(keys.nearest_key(request.asked))
+            if winner is not None:
+                return await self._of_the_winner(order, winner, request, asker)
         flight, joined = await self.begin(order, request, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound

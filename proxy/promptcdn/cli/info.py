@@ -45,12 +45,12 @@ def info(
 
 
 async def _known(request: "Request", chosen: "Settings") -> dict[str, Any]:
-    from promptcdn.faces import info as room
+    from promptcdn.faces.info import members
     from promptcdn.wiring import opened
 
     service = opened(chosen)
     try:
         await service.removals.start()
-        return dict(await room.known(service.cdn, request, chosen.public_url))
+        return dict(await members(service.cdn, request, chosen.public_url))
     finally:
         await service.close()

@@ -97,7 +97,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 
     service = opened(chosen)
     try:
-        await service.known.see()
+        await service.verified.see()
         done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
         if wanted.takedown:
             # A service that hears of it in a moment may be storing a rendition now.
@@ -126,18 +126,18 @@ async def _targets(target: str, service: "Service") -> list[Target]:
 
 
 async def _one(target: Target, wanted: Wanted, service: "Service", public_url: str) -> Done:
-    removals, now, key = service.removals, int(service.clock.utc().timestamp()), target.content_key
+    removals, key = service.removals, target.content_key
     put_back = wanted.undo and not wanted.dry_run and await removals.put_back(key)
     names: tuple[Name, ...] = ()
     if wanted.dry_run:
         names = () if wanted.undo else await removals.of(key)
     elif wanted.takedown:
-        names = await removals.take_down(key, wanted.reason, now)
+        names = await removals.take_down(key, wanted.reason)
     elif not wanted.undo:
-        names = await removals.purge(key, now)
+        names = await removals.purge(key)
     if wanted.rebind and not wanted.dry_run:
         for bound_as in target.bound_as:
-            names += await removals.unbind(bound_as, service.bindings.folders, now)
+            names += await removals.unbind(bound_as, service.bindings.folders)
     return Done(
         content_key=key,
         deleted=tuple(name.path for name in names),

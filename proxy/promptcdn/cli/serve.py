@@ -40,7 +40,7 @@ def serve(
     try:
         chosen = settings.load(host=host, port=port)
         logs.set_up(chosen.log, chosen.secrets)
-        files = descriptors.raised()
+        files = descriptors.raised_limit()
         bound = server.bound_socket(chosen.host, chosen.port)
         service = opened(chosen, tracing=Tracing.of(os.environ))
     except BadSettings as wrong:

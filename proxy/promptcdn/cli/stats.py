@@ -113,7 +113,7 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
 
     service = opened(chosen)
     try:
-        await service.known.see()
+        await service.verified.see()
         now = service.clock.utc()
         costs = await spent(service.budget, now)
         usages = await service.budget.usage(now)

@@ -68,7 +68,7 @@ def adopt() -> None:
     async def adopted(chosen: settings.Settings) -> str:
         service = opened(chosen)
         try:
-            return await service.known.adopt()
+            return await service.verified.adopt()
         finally:
             await service.close()
 

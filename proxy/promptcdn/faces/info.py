@@ -1,8 +1,13 @@
-"""What is known of a URL, as the JSON of `/info`: makes nothing, writes nothing."""
+"""The route `/info`: what a URL means and whether its picture is stored. It makes nothing and writes nothing."""
 
 from collections.abc import Iterable, Iterator
 
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+
 from promptcdn.cdn import Cdn
+from promptcdn.faces import requests
+from promptcdn.readers import headers
 from promptcdn.readers.answers import Look, State
 from promptcdn.url.parse import canonical_url, permalink
 from promptcdn.url.request import Asked, Delivery, Request
@@ -13,7 +18,14 @@ from promptcdn.url.snippets import snippets
 _STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "removed")
 
 
-async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
+async def info(http: HttpRequest) -> Response:
+    """The JSON about a URL."""
+    service = requests.service_of(http)
+    look = members(service.cdn, requests.parsed(http), http.app.state.public_url)
+    return JSONResponse(await requests.looked_up(http, look, service.infos), headers=headers.document_headers())
+
+
+async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
     looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]

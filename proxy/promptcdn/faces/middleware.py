@@ -1,17 +1,15 @@
-"""Around every answer: what all share is put on it, and it is counted and logged."""
+"""Around every answer: the headers that all answers share are added, and it is counted and logged."""
 
 import logging
 import re
 import secrets
-import time
-from email.utils import formatdate
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from promptcdn.faces import responses
+from promptcdn.clock import Clock
+from promptcdn.faces import requests, responses
 from promptcdn.observer import Observer
-from promptcdn.readers import headers as caching
+from promptcdn.readers import headers
 from promptcdn.url.formats import BY_EXTENSION
 from promptcdn.url.parameters import BY_NAME
 
@@ -34,27 +32,30 @@ def shown_path(path: str, route: str | None) -> str:
 
 
 class EveryAnswer:
-    """Puts on every answer what all share, stamps it when it starts, and reports it.
+    """Adds the headers that all answers share when an answer starts, and reports the answer.
 
-    Each has a line in the log but probes, and pictures from memory unless `log_hits`. What breaks has one too.
+    Each answer has a line in the log but those to probes, and pictures from memory unless `log_hits`. So has an
+    exception that nobody caught.
     """
 
-    def __init__(self, app: ASGIApp, observer: Observer, *, log_hits: bool = False) -> None:
+    def __init__(self, app: ASGIApp, observer: Observer, clock: Clock, *, log_hits: bool = False) -> None:
         self._app = app
         self._observer = observer
+        self._clock = clock
         self._log_hits = log_hits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, request_id = time.perf_counter(), secrets.token_hex(8)
+        began, request_id = self._clock.monotonic(), secrets.token_hex(8)
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seconds = time.perf_counter() - began
+                seconds = self._clock.monotonic() - began
                 self._report(scope, message["status"], seconds, request_id)
-                _stamp(message, request_id, 1000 * seconds)
+                own, status, now = message["headers"], message["status"], self._clock.utc().timestamp()
+                message["headers"] = headers.completed(own, status, request_id, 1000 * seconds, now)
             await send(message)
 
         try:
@@ -64,7 +65,7 @@ class EveryAnswer:
             log.exception("uncaught exception", extra={"fields": _of_request(scope, request_id)})
 
     def _report(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        note, who = responses.noted(scope), responses.audience_of(scope)
+        note, who = responses.noted(scope), requests.audience_of(scope)
         self._observer.answered(note.outcome, who, status, note.source, seconds)
         if note.problem is not None:
             self._observer.refused(note.problem.kind.code)
@@ -89,12 +90,3 @@ def _of_request(scope: Scope, request_id: str) -> dict[str, object]:
     route = scope.get("route")
     path = shown_path(scope["path"], None if route is None else route.path)
     return {"request_id": request_id, "method": scope["method"], "path": path}
-
-
-def _stamp(message: Message, request_id: str, milliseconds: float) -> None:
-    headers = MutableHeaders(raw=message["headers"])
-    headers.setdefault("date", formatdate(usegmt=True))
-    if message["status"] == 304:
-        message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
-        return
-    headers.update(caching.on_every_answer(request_id, milliseconds))

@@ -6,14 +6,12 @@ look again → cooldown → budget → generator → spool → settle (validatio
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings, Bound
-from promptcdn.catalog.removals import Way
+from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
+from promptcdn.clock import Clock
 from promptcdn.generators import Generator
 from promptcdn.generators.care.retries import elsewhere, next_rest
 from promptcdn.making.cooldown import Cooldowns
@@ -27,33 +25,6 @@ log = logging.getLogger(__name__)
 
 # How long a new picture is kept back for the store to take it: it is safe in the spool, and can be shown from there.
 PATIENCE = 5.0
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time, given and not taken: `utc` for calendars and records, `monotonic` seconds for everything that waits."""
-
-    utc: Callable[[], datetime]
-    monotonic: Callable[[], float]
-
-
-class Removals(Protocol):
-    """What the operator took down."""
-
-    async def removed(self, content_key: str) -> bool:
-        """Whether this picture may be neither shown nor made. Raises `StoreUnavailable` while that is not known."""
-
-    async def surely_removed(self, content_key: str) -> bool:
-        """As `removed`, by the store itself and not by what was listed a moment ago. Raises `StoreUnavailable`."""
-
-    async def purge(self, content_key: str, now: int) -> object:
-        """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnavailable`."""
-
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
-        """The way for a picture that is to be made, in place of one that was there or not.
-
-        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnavailable`.
-        """
 
 
 class Making:
@@ -91,6 +62,11 @@ class Making:
         """How many keys rest now."""
         return self._cooldowns.count(self._clock.monotonic())
 
+    async def bound_by_now(self, as_asked_key: str) -> Bound | None:
+        """What a URL is bound to, also where nothing was remembered a moment ago. Raises `StoreUnavailable`."""
+        self._doubt(as_asked_key)
+        return await self._bindings.of(as_asked_key)
+
     @step("flight")
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
@@ -103,8 +79,7 @@ class Making:
         # nothing remembered is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
         self._doubt(key)
-        self._doubt(as_asked_key)
-        known = await self._bindings.of(as_asked_key)
+        known = await self.bound_by_now(as_asked_key)
         if known is not None and known.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
@@ -136,7 +111,7 @@ class Making:
         else:
             await self._drop(key)
             if await self._removed(key):  # while it was being stored
-                await self._removals.purge(key, self._now())
+                await self._removals.purge(key)
                 raise problems.removed()
         if master is None:
             raise problems.filtered()
@@ -153,18 +128,18 @@ class Making:
         with self._observer.step("budget"):
             reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
         try:
-            way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+            before = await self._removals.prepare(key, lost=bound)
         except StoreUnavailable:
             await self._give_back(reservation)
             raise
-        free_at = asyncio.get_running_loop().time() + way.seconds
-        order = Order(as_asked_key, wanted.resolved, key, way.after)
+        free_at = self._clock.monotonic() + before.wait
+        order = Order(as_asked_key, wanted.resolved, key, before.after)
         charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)
             paid = await self._spool.put(Paid(order, made, self._now()))
             # Nobody shows the picture of before any more, when this one is shown.
-            await asyncio.sleep(max(0.0, free_at - asyncio.get_running_loop().time()))
+            await asyncio.sleep(max(0.0, free_at - self._clock.monotonic()))
         except UpstreamFailed as failure:
             charged = failure.charged
             if charged:
@@ -268,7 +243,7 @@ class Making:
         await self._cooldowns.put(content_key, next_rest(last, failure.kind, failure.detail, now), now)
 
     def _now(self) -> int:
-        return int(self._clock.utc().timestamp())
+        return int(self._clock.unix())
 
 
 def _broken() -> UpstreamFailed:

@@ -1,7 +1,7 @@
 """What a picture costs, in thousandths of a credit (whole numbers: sums of them are exact).
 
-No upstream answers a question about prices, so each generator declares those of its engines; `PROMPTCDN_PRICES` says
-what the operator knows better.
+The image generator's API does not say what a call costs, so each generator declares the prices of its engines. The
+operator's own prices are those of `PROMPTCDN_PRICES`.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Self
 
 from promptcdn.url.request import Resolved
 
-# Prices are for so many steps: fewer are not cheaper on every list, more cost in proportion.
+# Prices are for so many steps. Fewer steps are not cheaper on every price list; more cost in proportion.
 STEPS = 30
 
 _AREA = 512 * 512
@@ -19,7 +19,7 @@ _AREA = 512 * 512
 
 @dataclass(frozen=True)
 class Cost:
-    """What was or will be paid to one engine."""
+    """What was or will be paid for pictures of one engine."""
 
     engine: str
     pictures: int
@@ -28,7 +28,8 @@ class Cost:
 
 @dataclass(frozen=True)
 class Price:
-    """Thousandths of a credit up to 512x512, and for each such area more: for engines whose id the pattern matches."""
+    """A picture up to 512x512, and each further area of that size, in thousandths of a credit: for engines whose id the
+    pattern matches."""
 
     pattern: str
     picture: int
@@ -45,44 +46,42 @@ class Prices:
     `published` has the prices of all other engines; the first pattern that matches the whole id wins.
     """
 
-    said: Mapping[str, int] = field(default_factory=dict)
+    by_engine: Mapping[str, int] = field(default_factory=dict)
     published: tuple[Price, ...] = ()
 
     @classmethod
     def parse(cls, text: str, published: tuple[Price, ...] = ()) -> Self:
-        """`my-engine=1.5, other=0`, in credits; an empty text names no price. Raises `ValueError`."""
-        said: dict[str, int] = {}
+        """`my-engine=1.5, other=0`, in credits; an empty text has no price. Raises `ValueError`."""
+        by_engine: dict[str, int] = {}
         for item in text.split(",") if text.strip() else ():
             engine, _, amount = (part.strip() for part in item.rpartition("="))
-            if not engine or engine in said:
-                raise ValueError(
-                    "say once for each engine what a picture costs in credits, like my-engine=1.5, other=0"
-                )
-            said[engine] = millicredits(amount)
-        return cls(said, published)
+            if not engine or engine in by_engine:
+                raise ValueError("prices are one for each engine, in credits a picture, like my-engine=1.5, other=0")
+            by_engine[engine] = millicredits(amount)
+        return cls(by_engine, published)
 
     def cost(self, resolved: Resolved) -> Cost:
-        """What this picture costs; an engine that nobody has a price for is as dear as the dearest."""
-        price = self.said.get(resolved.engine)
+        """What this picture costs. An engine without a price costs as much as the most expensive one."""
+        price = self.by_engine.get(resolved.engine)
         if price is None:
             price = self._published(resolved.engine, resolved.width * resolved.height)
         return Cost(resolved.engine, 1, _divided_up(price * max(resolved.steps, STEPS), STEPS))
 
     def _published(self, engine: str, pixels: int) -> int:
-        known = next((price for price in self.published if re.fullmatch(price.pattern, engine)), None)
-        return known.of(pixels) if known else max((price.of(pixels) for price in self.published), default=0)
+        listed = next((price for price in self.published if re.fullmatch(price.pattern, engine)), None)
+        return listed.of(pixels) if listed else max((price.of(pixels) for price in self.published), default=0)
 
 
 def millicredits(text: str) -> int:
     """`12.5` credits in thousandths. Raises `ValueError`."""
     match = re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,3}))?", text)
     if match is None:
-        raise ValueError("credits are a number with three decimals at most, like 1.5")
+        raise ValueError("credits are a number with at most three decimals, like 1.5")
     return int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0"))
 
 
 def in_credits(amount: int) -> str:
-    """Thousandths as credits: the inverse of `millicredits`, without noughts at the end."""
+    """Thousandths as credits, without zeros at the end: the inverse of `millicredits`."""
     whole, thousandths = divmod(amount, 1000)
     return f"{whole}.{thousandths:03}".rstrip("0").rstrip(".")
 

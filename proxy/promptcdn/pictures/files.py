@@ -44,7 +44,9 @@ def master(data: bytes, source_type: str) -> bytes:
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """The picture in whole colours, with transparency only where it has any."""
+    """The picture in whole colours of 8 bits, with transparency only where it has any."""
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        image = image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
     return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 

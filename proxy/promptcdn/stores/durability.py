@@ -1,15 +1,16 @@
-"""Whether a count outlives a restart, and covers all replicas. The facts are given: nothing is looked up here."""
+"""Whether what is written to a folder outlives a restart. All facts are given: `volumes` looks them up."""
 
 import re
 
-_MEMORY = ("tmpfs", "ramfs")
-_LAYERS = ("overlay", "aufs", "fuse-overlayfs", "fuse.fuse-overlayfs")
+# Types of file systems, as /proc/mounts names them.
+_IN_MEMORY = ("tmpfs", "ramfs")
+_CONTAINER_LAYERS = ("overlay", "aufs", "fuse-overlayfs", "fuse.fuse-overlayfs")
 
-# Of a budget's count, where other machines may use the same bucket.
-ALONE = "counted by this machine alone, replicas need PROMPTCDN_REDIS_URL"
+# The caveat of a budget that is counted on one machine, where other machines may use the same bucket.
+COUNTED_ALONE = "counted by this machine alone, replicas need PROMPTCDN_REDIS_URL"
 
 
-def filesystem(mounts: str, folder: str) -> str:
+def file_system(mounts: str, folder: str) -> str:
     """The type of the file system that `folder` (absolute, without links) is on; empty where that is not known.
 
     `mounts` is the text of `/proc/mounts` (proc(5), fstab(5)): of two mounts at one place the later hides the earlier.
@@ -23,17 +24,17 @@ def filesystem(mounts: str, folder: str) -> str:
     return found
 
 
-def forgets(folder: str, kind: str, *, cloud_run: bool) -> str:
-    """Why a restart forgets what is counted in `folder`, on a file system of that kind; empty where it does not.
+def caveat(folder: str, file_system: str, *, cloud_run: bool) -> str:
+    """Why a restart forgets what is written to `folder`, on a file system of that type; empty where it does not.
 
     A container's layer is not told from a disk where the runtime's storage driver is no overlay (btrfs, zfs).
     """
     if cloud_run:
         why = "Cloud Run keeps no disk, and each instance counts alone"
-    elif kind in _MEMORY:
-        why = f"{folder} is in memory ({kind})"
-    elif kind in _LAYERS:
-        why = f"{folder} is in the container's own layer ({kind}), mount a volume there"
+    elif file_system in _IN_MEMORY:
+        why = f"{folder} is in memory ({file_system})"
+    elif file_system in _CONTAINER_LAYERS:
+        why = f"{folder} is in the container's own layer ({file_system}), mount a volume there"
     else:
         return ""
     return f"forgotten on restart: {why}"

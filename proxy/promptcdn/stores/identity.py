@@ -34,7 +34,7 @@ def read(data: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Known:
+class RememberedIds:
     """What is remembered of the store: by the setting, by the Redis that replicas share, and in the data folder.
 
     `unread` says which of them could not be asked, and is empty where all were.
@@ -57,18 +57,18 @@ class Known:
         return next((place for place, said in places.items() if said), "")
 
 
-def objection(known: Known, found: str | None) -> str:
+def objection(ids: RememberedIds, found: str | None) -> str:
     """Why the store with the id `found` may not be used, and what to do; empty where it may.
 
     One without an id gets one, where none is known of. One with an id is taken, where none is known of.
     """
-    if found is None and not known.id and known.unread:
-        return f"the store has no id yet, and {known.unread} whether another store was known"
-    if not known.id or found == known.id:
+    if found is None and not ids.id and ids.unread:
+        return f"the store has no id yet, and {ids.unread} whether another store was known"
+    if not ids.id or found == ids.id:
         return ""
     has = f"the id {found}" if found else "no id"
-    adopt = f"set PROMPTCDN_STORE_ID={found or ''}" if known.setting else "say promptcdn store adopt"
+    adopt = f"set PROMPTCDN_STORE_ID={found or ''}" if ids.setting else "say promptcdn store adopt"
     return (
-        f"this is not the store that was known: it has {has}, and {known.where} knows {known.id}."
+        f"this is not the store that was known: it has {has}, and {ids.where} knows {ids.id}."
         f" Nothing is made. Mount the right one, or {adopt} if this one is right"
     )

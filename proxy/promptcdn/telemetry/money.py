@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from promptcdn.making import Clock
+from promptcdn.clock import Clock
 from promptcdn.money.budget import Budget
 from promptcdn.money.prices import Cost
 from promptcdn.telemetry import Reading, Telemetry, metrics

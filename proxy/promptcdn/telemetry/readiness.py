@@ -6,16 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from promptcdn.checks import Check
+from promptcdn.clock import Clock
 from promptcdn.flights import Flights
 from promptcdn.generators import InspectedGenerator
-from promptcdn.making import Clock
 from promptcdn.money.budget import Budget, limits
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
 from promptcdn.spool import Spool
-from promptcdn.stores import InspectedStore, Name
-from promptcdn.stores import durability as survival
+from promptcdn.stores import InspectedStore, Name, durability
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Readiness:
         """What the budget's count does not outlive or cover; empty where there is nothing to say."""
         limited = self.settings.budget_limits(paid=self.generator.paid).each
         alone = limited and self.connection is None and self.settings.store_url.startswith("s3:")
-        return "; ".join(filter(None, (self.budget.forgets, survival.ALONE if alone else "")))
+        return "; ".join(filter(None, (self.budget.forgets, durability.COUNTED_ALONE if alone else "")))
 
     async def _look(self) -> tuple[Check, ...]:
         stopping = self.flights.draining

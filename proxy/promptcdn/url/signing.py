@@ -13,7 +13,9 @@ joined by line feeds. Delivery and control parameters are not signed: `format`, 
 import base64
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 from promptcdn.problems import BAD_SIGNATURE, SIGNATURE_EXPIRED, SIGNATURE_REQUIRED, Problem
@@ -44,7 +46,11 @@ class SigningKeys:
 
     def secret(self, kid: str) -> bytes | None:
         """The secret of a key, or `None` where there is no such key."""
-        return dict(self.secrets).get(kid)
+        return self._by_id.get(kid)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, bytes]:
+        return dict(self.secrets)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -53,6 +59,7 @@ class SigningKeys:
         What stands before the colon is not said either: who mixed up the two would find the secret in the log.
         """
         secrets: dict[str, bytes] = {}
+        seen: set[bytes] = set()
         for place, entry in enumerate(text.split(","), 1):
             kid, colon, secret = (part.strip() for part in entry.partition(":"))
             if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
@@ -61,11 +68,12 @@ class SigningKeys:
                 raise ValueError(f"key {place}: a secret has at least {SECRET_MIN} characters, all of them visible")
             if kid in secrets:
                 raise ValueError(f"key {place}: its id is that of a key before it")
-            if secret.encode() in secrets.values():
+            if secret.encode() in seen:
                 raise ValueError(
                     f"key {place}: its secret is that of a key before it, so taking that out changes nothing"
                 )
             secrets[kid] = secret.encode()
+            seen.add(secret.encode())
         return cls(tuple(secrets.items()))
 
 

@@ -1,4 +1,4 @@
-"""How much may be paid for in which period, in pictures or in credits; what is left of it, and how it is refused."""
+"""What the operator allows to be spent: limits in pictures or credits for each period, and the refusal beyond them."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,9 @@ from promptcdn.url.periods import Period
 Currency = Literal["pictures", "credits"]
 
 _LIMIT = r"([0-9]{1,9})(?:(\.[0-9]{1,3})? (credits?))?/(hour|day|week|month)"
-_ALLOWED = "say how many pictures in which period, like 100/day or 100/day, 500 credits/month; or unlimited"
+_ALLOWED = (
+    "a budget is so many pictures or credits in a period, like 100/day or 100/day, 500 credits/month; or unlimited"
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class BudgetLimit:
         return f"{self.shown(self.amount)}{' credits' * (self.currency == 'credits')}/{self.unit}"
 
     def shown(self, amount: int) -> str:
-        """An amount in this limit's currency, for people."""
+        """An amount in this limit's currency, as text for people."""
         return in_credits(amount) if self.currency == "credits" else str(amount)
 
     def number(self, amount: int) -> float:
-        """An amount in this limit's currency, for programs."""
+        """An amount in this limit's currency, as a number for programs."""
         return amount / 1000 if self.currency == "credits" else amount
 
     def of(self, cost: Cost) -> int:
@@ -64,7 +66,7 @@ class BudgetLimits:
             return cls()
         each = tuple(BudgetLimit.parse(item) for item in re.split(", *", text))
         if len({(limit.unit, limit.currency) for limit in each}) < len(each):
-            raise ValueError("two limits in one period and currency: say the smaller alone")
+            raise ValueError("there are two limits for one period and currency: keep the smaller one")
         return cls(each)
 
     def __str__(self) -> str:
@@ -84,11 +86,11 @@ class Usage:
         return max(0, self.limit.amount - self.used)
 
     def allows(self, cost: Cost) -> bool:
-        """Whether this may still be paid. What costs nothing always may, also where a smaller limit was set since."""
+        """Whether `cost` may still be spent. What costs nothing always may, also where the limit is overdrawn."""
         return self.limit.of(cost) <= self.left
 
     def values(self) -> dict[str, str | float]:
-        """For JSON and metrics; credits as credits."""
+        """The usage for JSON; credits as credits, not thousandths."""
         number = self.limit.number
         return {
             "limit": str(self.limit),
@@ -105,12 +107,12 @@ class Usage:
 
 
 def summary(usages: Sequence[Usage]) -> str:
-    """What is left of everything, in one line."""
+    """What is left of each limit, in one line."""
     return ", ".join(map(str, usages)) or "unlimited"
 
 
 def refusal(spent: Sequence[Usage], cost: Cost, now: datetime) -> problems.Problem:
-    """The 503 for a picture that these limits do not allow: when the last of them begins anew, it is possible."""
+    """The 503 for a picture that these limits do not allow. It is possible once the last of them begins anew."""
     last = max(spent, key=lambda usage: usage.until)
     which = ", ".join(
         f"{usage.limit} ({usage.limit.shown(usage.left)} left, {usage.limit.shown(usage.limit.of(cost))} needed)"

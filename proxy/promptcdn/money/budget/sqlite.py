@@ -1,6 +1,6 @@
 """The budget's count in a SQLite file, which the processes of one machine share.
 
-All is counted by the hour whatever the limits are, so that changed limits count what was spent before.
+Whatever the limits are, the count is by the hour, so that changed limits include what was spent before.
 """
 
 import logging
@@ -21,9 +21,6 @@ from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
 
-# How long the turn of another process is waited for.
-BUSY_SECONDS = 10.0
-
 _VERSION = 1
 _TABLE = """
     CREATE TABLE spent (
@@ -41,13 +38,16 @@ _T = TypeVar("_T")
 class SqliteBudget:
     """A budget counted in a SQLite file that the processes of one machine share; without a limit it counts only."""
 
-    def __init__(self, path: Path, limits: BudgetLimits, prices: Prices) -> None:
-        """Opens or makes the file. Raises `OSError` where that cannot be done."""
+    def __init__(self, path: Path, limits: BudgetLimits, prices: Prices, patience: float = 10.0) -> None:
+        """Opens or makes the file. Raises `OSError` where that cannot be done.
+
+        `patience` is how many seconds the turn of another process is waited for.
+        """
         self._limits = limits.each
         self._prices = prices
         # A paid picture's count must survive a power cut too.
-        self._file = CountingFile(path, _bring_up_to_date, whose="budget", synchronous="FULL", patience=BUSY_SECONDS)
-        self.forgets = volumes.forgets(path.parent)
+        self._file = CountingFile(path, _bring_up_to_date, whose="budget", synchronous="FULL", patience=patience)
+        self.forgets = volumes.caveat(path.parent)
 
     async def start(self) -> None:
         """There is nothing to begin: the file is open."""
@@ -59,8 +59,8 @@ class SqliteBudget:
         except CounterUnavailable as unknown:
             if self._limits:
                 raise
-            # Without a limit the count is for the operator's eyes only.
-            log.warning("a picture is not counted: %s", unknown.detail)
+            # Without a limit the count is only for the operator to look at.
+            log.warning("the budget does not count a new picture: %s", unknown.detail)
             spent = ()
         if spent:
             raise refusal(spent, cost, now)
@@ -86,7 +86,7 @@ class SqliteBudget:
 
 
 def _spend(database: sqlite3.Connection, cost: Cost, limits: Sequence[BudgetLimit], now: datetime) -> tuple[Usage, ...]:
-    """Counts `cost` where all limits allow it; gives those that do not, and then nothing is counted."""
+    """Counts `cost` where all limits allow it, else nothing; gives the limits that do not allow it."""
     with alone(database):
         full = tuple(usage for usage in _usages(database, limits, now) if not usage.allows(cost))
         if not full:
@@ -99,7 +99,7 @@ def _spend(database: sqlite3.Connection, cost: Cost, limits: Sequence[BudgetLimi
 
 
 def _unspend(database: sqlite3.Connection, cost: Cost, at: datetime) -> None:
-    """Takes `cost` off the hour it was charged to; never more than is there."""
+    """Takes `cost` off the hour it was charged to, and never more than was counted there."""
     database.execute(
         "UPDATE spent SET pictures = pictures - ?1, millicredits = max(0, millicredits - ?2)"
         " WHERE hour = ?3 AND engine = ?4 AND pictures >= ?1",
@@ -130,13 +130,14 @@ def _usage(database: sqlite3.Connection, limit: BudgetLimit, now: datetime) -> U
 
 
 def _bring_up_to_date(database: sqlite3.Connection) -> None:
-    """Version 0 is a new file, or one that counted pictures by the hour alone: their engine and price are not known.
+    """Makes the table, or brings one of an older version up to date.
 
-    The table keeps its name, so that an older process that is still running fails instead of counting apart.
+    Version 0 is a new file, or one that counted pictures by the hour alone: their engine and price are not known. The
+    table keeps its name, so that an older process that is still running fails instead of counting apart.
     """
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
-        raise sqlite3.DatabaseError("it was written by a newer version of promptcdn")
+        raise sqlite3.DatabaseError("a newer version of promptcdn wrote it")
     if version == _VERSION:
         return
     old = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'spent'").fetchone()

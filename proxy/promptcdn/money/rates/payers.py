@@ -12,14 +12,14 @@ POT = 10
 
 @dataclass(frozen=True)
 class Payer:
-    """Whose starts are counted, and up to which rate. `policy` names it in headers, `name` in the file."""
+    """Whose starts are counted, and up to which rate: `policy` is its name in headers, `name` that in the counter."""
 
     policy: str
     name: str
     rate: Rate
 
 
-# In each line one payer pays: the first who may.
+# Lines of payers. In each line one pays: the first who may start one more.
 Bill = Sequence[Sequence[Payer]]
 
 

@@ -29,7 +29,7 @@ class Rate:
             return None
         match = re.fullmatch(r"([1-9][0-9]{0,4})/(second|minute|hour|day)", text)
         if match is None:
-            raise ValueError("say how many new pictures (1 to 99999) in which period, like 60/minute, or unlimited")
+            raise ValueError("a rate is so many new pictures (1 to 99999) in a period, like 60/minute; or unlimited")
         return cls(int(match[1]), cast("Unit", match[2]))
 
     @property
@@ -63,5 +63,5 @@ class Rate:
 
 
 def milliseconds(now: datetime) -> int:
-    """Since 1970."""
+    """The milliseconds since 1970."""
     return int(1000 * now.timestamp())

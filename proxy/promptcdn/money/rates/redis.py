@@ -18,8 +18,8 @@ _STARTED = "promptcdn:started"
 # KEYS: each payer's starts, line by line. ARGV: now, a name for this start, and as JSON [starts, milliseconds] of each
 # payer in each line. Counts the start for the first payer in each line who may, or gives the number of the line that
 # has no such, and for each of its payers the start that must be over first.
-# What has this name was paid before: the link may send it twice.
-# As in the file, what lies a whole window ahead is of a clock that was set back.
+# A start with this name was counted before: the connection may send the script twice.
+# As in the file, a start that lies a whole window ahead was counted before the clock was set back.
 _PAY = """
 local now, next, paying = tonumber(ARGV[1]), 0, {}
 for number, line in ipairs(cjson.decode(ARGV[3])) do
@@ -52,7 +52,7 @@ return {0, {}}
 
 
 class RedisRates:
-    """One rate over all replicas that share a Redis; while it does not answer, `local` decides for this machine."""
+    """One rate over all replicas that share a Redis. While Redis is down, `local` decides for this machine."""
 
     def __init__(self, connection: RedisConnection, rate: Rate, local: SqliteRates) -> None:
         self._connection = connection
@@ -65,8 +65,8 @@ class RedisRates:
         """There is nothing to begin: Redis is asked at each start of a picture."""
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
-        if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
-            raise known
+        if (cached := self.refusal(client, now, image_proxy=image_proxy)) is not None:
+            raise cached
         owed, at = bill(self._rate, client, kid, image_proxy=image_proxy), milliseconds(now)
         try:
             refusal = await self._paid(owed, at)
@@ -78,8 +78,8 @@ class RedisRates:
             raise problem(refusal)
 
     def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> Problem | None:
-        known = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
-        return None if known is None else problem(known)
+        cached = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
+        return None if cached is None else problem(cached)
 
     async def close(self) -> None:
         await self._local.close()

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +16,6 @@ from promptcdn.stores.counting import CountingFile, alone
 
 log = logging.getLogger(__name__)
 
-# Beyond this the oldest starts are forgotten, or the counter would be where memory leaks: some 10 MB on the disk.
-_STARTS_MAX = 100_000
-# How long another process's turn is waited for, and how long nobody asks a file that did not answer.
-_PATIENCE = 0.5
-_PAUSE = 5.0
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS started (id INTEGER PRIMARY KEY, payer TEXT NOT NULL, at INTEGER NOT NULL)",
     "CREATE INDEX IF NOT EXISTS of_one_payer ON started (payer, at)",
@@ -27,17 +23,31 @@ _TABLES = (
 )
 
 
+@dataclass(frozen=True)
+class Timings:
+    """Seconds: how long the turn of another process is waited for, and how long a file that did not answer is left
+    alone."""
+
+    patience: float = 0.5
+    pause: float = 5.0
+
+
 class SqliteRates:
     """A rate counted in a SQLite file that the processes of one machine share; a restart forgets nothing.
 
-    Where the file does not answer everybody may start pictures, and the log says so once: what they cost is guarded
-    by the budget, and a brake against single clients is no reason to stop all of them.
+    Where the file does not answer every client may start pictures, and the log says so once: the budget limits what
+    that costs, and a brake against single clients is no reason to stop all of them.
     """
 
-    def __init__(self, path: Path, rate: Rate) -> None:
-        """Opens or makes the file. Raises `OSError` where that cannot be done."""
+    def __init__(self, path: Path, rate: Rate, timings: Timings | None = None, most_starts: int = 100_000) -> None:
+        """Opens or makes the file. Raises `OSError` where that cannot be done.
+
+        Beyond `most_starts` the oldest are forgotten, so that the file does not grow without end: some 10 MB.
+        """
         self._rate = rate
-        self._file = CountingFile(path, _prepare, whose="rates", synchronous="NORMAL", patience=_PATIENCE)
+        self._timings = timings or Timings()
+        self._most_starts = most_starts
+        self._file = CountingFile(path, _prepare, whose="rates", synchronous="NORMAL", patience=self._timings.patience)
         self._asked_again_at = 0.0
         self._answers = True
         self._refusals = Refusals()
@@ -46,8 +56,8 @@ class SqliteRates:
         """There is nothing to begin: the file is open."""
 
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
-        if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
-            raise known
+        if (cached := self.refusal(client, now, image_proxy=image_proxy)) is not None:
+            raise cached
         owed, at = bill(self._rate, client, kid, image_proxy=image_proxy), milliseconds(now)
         refusal = await self._file.run(lambda database: self._paid(database, owed, at))
         if refusal is not None:
@@ -55,23 +65,24 @@ class SqliteRates:
             raise problem(refusal)
 
     def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> Problem | None:
-        known = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
-        return None if known is None else problem(known)
+        cached = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
+        return None if cached is None else problem(cached)
 
     async def close(self) -> None:
         await self._file.close()
 
     def _paid(self, database: sqlite3.Connection, bill: Bill, now: int) -> Refusal | None:
-        """`_pay`, or `None` where the file does not answer. In the file's thread, so that nobody waits for it twice."""
+        """As `_pay`, and `None` where the file does not answer. In the file's thread: nobody waits for it twice."""
         if time.monotonic() < self._asked_again_at:
             return None
         try:
-            refusal = _pay(database, bill, now)
+            refusal = _pay(database, bill, now, self._most_starts)
         except sqlite3.Error as error:
-            self._asked_again_at = time.monotonic() + _PAUSE
+            self._asked_again_at = time.monotonic() + self._timings.pause
             if self._answers:
                 log.warning(
-                    "the counter of the client rate does not answer (%s): until it does, no client has one", error
+                    "the file that counts the client rate does not answer (%s): until it does, the rate is not applied",
+                    error,
                 )
             self._answers = False
             return None
@@ -84,10 +95,10 @@ def _prepare(database: sqlite3.Connection) -> None:
         database.execute(statement)
 
 
-def _pay(database: sqlite3.Connection, bill: Bill, now: int) -> Refusal | None:
-    """Counts one start for the first payer in each line of `bill` who may; or for nobody, where a line has no such."""
+def _pay(database: sqlite3.Connection, bill: Bill, now: int, most_starts: int) -> Refusal | None:
+    """Counts one start for the first payer in each line of `bill` who may; for nobody, where a line has none."""
     with alone(database):
-        _sweep(database, max(payer.rate.milliseconds for line in bill for payer in line), now)
+        _sweep(database, max(payer.rate.milliseconds for line in bill for payer in line), now, most_starts)
         paying = []
         for line in bill:
             waits = [_wait(database, payer, now) for payer in line]
@@ -111,8 +122,8 @@ def _wait(database: sqlite3.Connection, payer: Payer, now: int) -> int:
     return rate.wait(now, blocking)
 
 
-def _sweep(database: sqlite3.Connection, window: int, now: int) -> None:
-    """Takes out what is over, what lies so far ahead that the clock must have been set back, and what is too much."""
+def _sweep(database: sqlite3.Connection, window: int, now: int, most_starts: int) -> None:
+    """Deletes starts that are over, starts so far ahead that the clock must have been set back, and those too many."""
     database.execute("DELETE FROM started WHERE at < ?", (now - window,))
     database.execute("DELETE FROM started WHERE at > ?", (now + window,))
-    database.execute("DELETE FROM started WHERE id <= (SELECT max(id) FROM started) - ?", (_STARTS_MAX,))
+    database.execute("DELETE FROM started WHERE id <= (SELECT max(id) FROM started) - ?", (most_starts,))

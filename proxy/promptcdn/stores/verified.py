@@ -6,31 +6,20 @@ and takes none. What was absent is believed once the id was seen after the look.
 
 import asyncio
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnavailable
-from promptcdn.replicas.connection import RedisConnection, RedisDown
-from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record, permissions
-from promptcdn.stores.identity import Known, objection
+from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record
+from promptcdn.stores.identity import RememberedIds, objection
+from promptcdn.stores.store_ids import StoreIds
 
 log = logging.getLogger("promptcdn")
-
-# How often a store that was not the right one is looked at again, and how long the start waits for a first look.
-_LOOKS_APART = 1.0
-_START_SECONDS = 1.0
-_REDIS_KEY = "promptcdn:store"
-# Both give what Redis has afterwards.
-_SET = "redis.call('SET', KEYS[1], ARGV[1]) return ARGV[1]"
-_SET_NEW = "redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])"
 
 # For everybody. What the operator is to do, the log and `doctor` say.
 _STRANGE = (
@@ -41,89 +30,14 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came of telling an id: what Redis has from now on, empty where that is not known, and who was not told."""
+class Timings:
+    """In seconds: how often a store that is not known to be the right one is looked at again, how long the start waits
+    for the first look, and how long an id that was seen is believed, but not before a picture is paid for: that it has
+    no master is believed only once the id was seen after the look."""
 
-    shared: str
-    untold: str
-
-
-class StoreIds:
-    """Where the id of the store is remembered: the operator's setting, a file in the data folder, the shared Redis."""
-
-    def __init__(self, setting: str, data_dir: Path, connection: RedisConnection | None) -> None:
-        """`setting` is empty where the operator says nothing."""
-        self._setting = setting
-        self._file = data_dir / "store-id"
-        self._connection = connection
-        # A data folder that hangs must hold up neither the loop nor its default threads.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-id")
-
-    @property
-    def shared(self) -> bool:
-        """Whether there is a Redis to remember it."""
-        return self._connection is not None
-
-    async def read(self) -> Known:
-        """What each of them says."""
-        own, unread = "", ""
-        try:
-            own = await self._in_thread(self._read)
-        except (OSError, UnicodeError):
-            unread = "the data folder does not say"
-        shared = ""
-        if self._connection is not None:
-            try:
-                shared = str(await self._connection.call(lambda redis: redis.get(_REDIS_KEY)) or "")
-            except RedisDown:
-                unread = "Redis does not say"
-        return Known(self._setting, shared, own, unread)
-
-    async def tell(self, store_id: str, known: Known, *, replace: bool) -> Told:
-        """Tells Redis and the data folder, as far as they do not know it by `known`.
-
-        Another id in Redis is replaced only where the operator said so; otherwise nothing is told to the data folder
-        either.
-        """
-        untold, shared = [], known.shared
-        if self._connection is not None and shared != store_id:
-            try:
-                shared = await self._connection.script(_SET if replace else _SET_NEW, [_REDIS_KEY], store_id)
-            except RedisDown as down:
-                shared = ""
-                untold.append(str(down))
-        if known.own != store_id and shared in ("", store_id):
-            try:
-                await self._in_thread(lambda: self._write(store_id))
-            except OSError as error:
-                untold.append(f"the data folder ({error.strerror})")
-        return Told(shared, ", ".join(untold))
-
-    def close(self) -> None:
-        self._thread.shutdown()
-
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _read(self) -> str:
-        try:
-            return self._file.read_text("ascii").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            return ""
-
-    def _write(self, store_id: str) -> None:
-        """A whole file or the one before; nobody else's to read."""
-        permissions.make_folder(self._file.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=self._file.parent)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{store_id}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+    between_looks: float = 1.0
+    first_look: float = 1.0
+    trust: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,20 +48,18 @@ class _Look:
     unknown: StoreUnavailable | None = None
 
 
-class KnownStore:
+class VerifiedStore:
     """Any store, as long as it is the one that is known."""
 
-    def __init__(self, store: IdentifiableStore, ids: StoreIds, trust: float = 0.0) -> None:
-        """An id seen less than `trust` seconds ago is believed, but not before a picture is paid for: that it has no
-        master is believed only once the id was seen after the look."""
+    def __init__(self, store: IdentifiableStore, ids: StoreIds, timings: Timings = Timings()) -> None:
         self._store = store
         self._ids = ids
-        self._trust = trust
+        self._timings = timings
         self._id: str | None = None
         self._right = False
         self._objected = ""
         self._keeps = False
-        self._untold = ""
+        self._unremembered = ""
         # Whether Redis may know of another store: it did not answer when it was to be told of this one.
         self._unshared = False
         self._watch: asyncio.Task[None] | None = None
@@ -159,12 +71,13 @@ class KnownStore:
     async def start(self) -> None:
         """Sees which store this is, and remembers it. One that is new gets an id; one that is silent is seen later.
 
-        Until `close` a store that is not known to be the right one is looked at each second, whether or not somebody
-        asks it for something: `listed` does not look by itself.
+        Until `close` a store that is not known to be the right one, or that Redis was not told of, is looked at each
+        second, whether or not somebody asks it for something: `listed` does not look by itself, and hits look at
+        nothing.
         """
         self._keeps = True
         with suppress(StoreUnavailable, TimeoutError):
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(self._timings.first_look):
                 await self.see()
         self._watch = asyncio.create_task(self._keep_watching())
 
@@ -177,9 +90,9 @@ class KnownStore:
         found = await self._in_thread(self._store.identity)
         if found is None:
             found = await self._in_thread(self._store.identify)
-        told = await self._ids.tell(found, Known(), replace=True)
-        if told.untold:
-            raise StoreUnavailable(f"its id {found} could not be remembered: {told.untold}")
+        written = await self._ids.remember(found, RememberedIds(), replace=True)
+        if written.failed:
+            raise StoreUnavailable(f"its id {found} could not be remembered: {written.failed}")
         return found
 
     @property
@@ -199,13 +112,13 @@ class KnownStore:
         """Written only if the store was the right one a moment ago, and believed only once its id was seen after it:
         nothing is lost in a store that came in between."""
         self._keeps = True
-        await self._require(time.monotonic() - max(self._trust, _LOOKS_APART))
+        await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
         winner = await self._store.put(name, record)
         await self._require(time.monotonic())
         return winner
 
     async def delete(self, name: Name) -> None:
-        await self._require(time.monotonic() - self._trust)
+        await self._require(time.monotonic() - self._timings.trust)
         await self._store.delete(name)
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
@@ -239,17 +152,17 @@ class KnownStore:
 
     async def _keep_watching(self) -> None:
         while True:
-            await asyncio.sleep(_LOOKS_APART)
-            if not self._right:
+            await asyncio.sleep(self._timings.between_looks)
+            if not self._right or self._unshared:
                 with suppress(StoreUnavailable):
-                    await self._require(time.monotonic() - _LOOKS_APART)
+                    await self._require(time.monotonic() - self._timings.between_looks)
 
     async def _looked_up(self, folder: Folder, look_up: Callable[[], Awaitable[_T]]) -> _T:
         if not self._right:
-            await self._require(time.monotonic() - _LOOKS_APART)
+            await self._require(time.monotonic() - self._timings.between_looks)
         found = await look_up()
         if not found:
-            await self._require(time.monotonic() - (0 if folder == "masters" else self._trust))
+            await self._require(time.monotonic() - (0 if folder == "masters" else self._timings.trust))
         return found
 
     async def _require(self, since: float) -> None:
@@ -270,13 +183,13 @@ class KnownStore:
         found = await self._in_thread(self._store.identity)
         if self._right and found is not None and found == self._id and not self._unshared:
             return
-        known = await self._ids.read()
+        ids = await self._ids.read()
         # Where a data folder is gone together with the store in it, this process still knows.
-        self._object(objection(replace(known, own=known.own or self._id or ""), found))
+        self._object(objection(replace(ids, own=ids.own or self._id or ""), found))
         if self._keeps:
             if found is None:
                 found = await self._in_thread(self._store.identify)
-            await self._keep(found, known)
+            await self._keep(found, ids)
         self._id, self._right = found, True
 
     def _object(self, to_it: str) -> None:
@@ -290,17 +203,17 @@ class KnownStore:
         if before:
             log.warning("the store is the one that is known: new pictures are made again")
 
-    async def _keep(self, found: str, known: Known) -> None:
+    async def _keep(self, found: str, ids: RememberedIds) -> None:
         """Remembers the store. Raises `StoreUnavailable` where Redis turns out to know of another one.
 
         Redis may have been silent when it was read, and have another id by the time it is told of this one.
         """
-        told = await self._ids.tell(found, known, replace=bool(known.setting))
-        self._object(objection(replace(known, shared=told.shared), found))
-        self._unshared = self._ids.shared and told.shared != found
-        if told.untold and told.untold != self._untold:
-            log.warning("the store's id %s is not remembered: %s", found, told.untold)
-        self._untold = told.untold
+        written = await self._ids.remember(found, ids, replace=bool(ids.setting))
+        self._object(objection(replace(ids, shared=written.shared), found))
+        self._unshared = self._ids.shared and written.shared != found
+        if written.failed and written.failed != self._unremembered:
+            log.warning("the store's id %s is not remembered: %s", found, written.failed)
+        self._unremembered = written.failed
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
