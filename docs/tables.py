@@ -14,6 +14,9 @@ from promptcdn.url.parameters import PARAMETERS, Group
 from promptcdn.url.signing import SigningKeys
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER))
+
+from limits import BOUNDS, WAITS, Row  # noqa: E402 - its folder has to be known first
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -78,6 +81,20 @@ def metrics() -> str:
     return table(("metric", "kind", "labels", "what it says"), rows)
 
 
+def limits(rows: Iterable[Row], unit: str) -> str:
+    """Waits or bounds, with the values that the code has."""
+    cells = (
+        (
+            row.meaning,
+            f"{row.value:g}{unit}" if unit else f"{row.value:,.0f}",
+            f"`{row.setting}`" if row.setting else "",
+            "`" + row.place.replace(".", "/", row.place.partition(":")[0].count(".")).replace(":", " ") + "`",
+        )
+        for row in rows
+    )
+    return table(("how long" if unit else "how much", "default", "setting", "where"), cells)
+
+
 TABLES = {
     "generation": parameters("generation"),
     "delivery": parameters("delivery"),
@@ -87,6 +104,8 @@ TABLES = {
     "outcomes": outcomes(),
     "image proxies": image_proxies(),
     "metrics": metrics(),
+    "waits": limits(WAITS, " s"),
+    "bounds": limits(BOUNDS, ""),
 }
 
 

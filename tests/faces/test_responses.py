@@ -19,7 +19,9 @@ class Busy(Placeholders):
         raise problems.too_slow()
 
 
-@pytest.mark.parametrize(("reader", "media_type"), [(CAMO, "image/png"), (BROWSER, "application/problem+json")])
+@pytest.mark.parametrize(
+    ("reader", "media_type"), [(CAMO, "image/png"), (BROWSER, "application/problem+json")], ids=["camo", "browser"]
+)
 @pytest.mark.anyio
 async def test_what_replaces_an_undrawn_error_picture_is_not_kept(reader: tuple[str, str], media_type: str) -> None:
     agent, accept = (text.encode() for text in reader)

@@ -105,6 +105,7 @@ def test_some_errors_have_headers_of_their_own(problem: problems.Problem, own: d
         (CacheStatus(stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
         (CacheStatus("memory", stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
     ],
+    ids=str,
 )
 def test_cache_status_says_what_our_cache_did(status: CacheStatus, text: str) -> None:
     assert str(status) == text

@@ -158,6 +158,7 @@ def test_the_second_head_in_a_piece_is_guarded_like_the_first(service: Promptcdn
 @pytest.mark.parametrize(
     ("raw", "status"),
     [(b"HEAD /?prompt=" + b"a" * 9000, 414), (b"HEAD / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 2 * HEAD_MAX, 431)],
+    ids=["a long URL", "a large header"],
 )
 def test_head_is_refused_without_a_body(service: Promptcdn, raw: bytes, status: int) -> None:
     got, headers, body = sent(service, raw)

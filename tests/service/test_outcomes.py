@@ -490,6 +490,7 @@ def test_an_image_proxy_gets_an_error_as_a_picture_with_200(stage: Stage, refusa
         ("/nothing", Refusal("not_found", to(""), 404)),
         (f"/?prompt={'a' * 8190}", Refusal("uri_too_long", to(""), 414)),
     ],
+    ids=lambda value: value.code if isinstance(value, Refusal) else value[:20],
 )
 def test_head_of_an_error_is_get_without_its_body(stage: Stage, path: str, refusal: Refusal) -> None:
     answer = stage.head(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn import __version__
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
@@ -55,13 +56,13 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_TRUSTED_PROXIES": "2000::/3"}, ['PROMPTCDN_TRUSTED_PROXIES="2000::/3": "2000::/3" is far too many']),
     (
         {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
-        ["PROMPTCDN_SIGNING_KEYS: key 2: its secret is that of a key before it"],
+        ["PROMPTCDN_SIGNING_KEYS: key 2: a key before it has the same secret"],
     ),
     ({"PROMPTCDN_LOG": "xml"}, ["PROMPTCDN_LOG=\"xml\": Input should be 'text' or 'json'"]),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": Input should be a valid boolean']),
     ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open', 'signed' or 'closed'"]),
     ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
-    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: say it like id:secret"]),
+    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
         ['PROMPTCDN_GENERATOR="magic": there is no such generator; allowed: sketch, stability or auto'],
@@ -187,5 +188,5 @@ def test_an_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
 
 def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:
     with Promptcdn(tmp_path) as service:
-        assert service.said[0].startswith("promptcdn 0.1.0: sketch, engine sketch, budget ")
+        assert service.said[0].startswith(f"promptcdn {__version__}: sketch, engine sketch, budget ")
         assert service.get(service.example).headers["content-type"] == "image/webp"

@@ -356,7 +356,7 @@ async def test_of_two_stores_with_one_redis_the_second_is_refused(
 async def test_of_two_that_find_redis_empty_the_second_overwrites_nothing(
     machine: Machine, other: Machine, redis: Server, connection: RedisConnection
 ) -> None:
-    """1: the second reads that Redis knows nothing. 2: the first is remembered. 3: the second wants to be."""
+    """The first store is remembered after the second has read Redis and before the second writes to Redis."""
 
     class Overtaken(StoreIds):
         async def read(self) -> RememberedIds:

@@ -76,7 +76,7 @@ def test_a_parameter_without_meaning_is_noted_without_its_value(name: str) -> No
     request = parse_path(b"a", f"{name}=canary".encode())
 
     assert request.asked == Asked("a")
-    assert request.notes == (f"{name} has no meaning here",)
+    assert request.notes == (f"this service ignores the parameter {name}",)
 
 
 def test_an_unknown_parameter_is_refused_here_too() -> None:
@@ -98,6 +98,7 @@ def test_an_unknown_parameter_is_refused_here_too() -> None:
         (b"height=99999", (None, 1536)),
         (b"width=0", (256, None)),
     ],
+    ids=str,
 )
 def test_sizes_go_to_the_nearest_and_keep_their_shape(query: bytes, size: tuple[int | None, int | None]) -> None:
     request = asked(b"a", query)
@@ -135,12 +136,12 @@ def test_what_an_engine_does_not_draw_becomes_the_nearest() -> None:
 
     assert (resolved.engine, resolved.width, resolved.height) == (DEFAULT, 1344, 768)
     assert [*request.notes, *departures(request.asked, resolved)] == [
-        "width 1920 is drawn as 1536",
-        "height 1080 is drawn as 896",
-        "nologo has no meaning here",
-        f"the engine flux is not offered here, {DEFAULT} draws",
-        "width 1536 is drawn as 1344",
-        "height 896 is drawn as 768",
+        "the width 1920 is not offered: 1536 is used in its place",
+        "the height 1080 is not offered: 896 is used in its place",
+        "this service ignores the parameter nologo",
+        f"the engine flux is not offered: {DEFAULT} is used in its place",
+        "the width 1536 is not offered: 1344 is used in its place",
+        "the height 896 is not offered: 768 is used in its place",
     ]
 
 

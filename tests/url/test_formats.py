@@ -21,7 +21,9 @@ def test_every_format_has_a_row_and_an_encoder() -> None:
     assert set(ENCODERS) == {row.name for row in FORMATS}
 
 
-@pytest.mark.parametrize("path", sorted(set(PACKAGE.rglob("*.py")) - PLACES), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(set(PACKAGE.rglob("*.py")) - PLACES), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+)
 def test_no_other_file_knows_a_format_by_its_name(path: Path) -> None:
     texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
 

@@ -55,7 +55,7 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(("query", "defaults", "expected"), SIZES)
+@pytest.mark.parametrize(("query", "defaults", "expected"), SIZES, ids=[f"{row[1].engine}?{row[0]}" for row in SIZES])
 def test_sizes_come_from_the_url_the_operator_and_the_engine(
     query: str, defaults: Defaults, expected: tuple[int, int]
 ) -> None:

@@ -14,7 +14,7 @@ from promptcdn.url.request import Asked, Delivery, Request
 from promptcdn.url.resolving import as_drawn, departures
 from promptcdn.url.snippets import snippets
 
-# What a pool is as a whole: the first of these that any of its pictures is.
+# The state of a pool is the first of these that any of its pictures has.
 _STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "removed")
 
 
@@ -30,7 +30,7 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
     asked, delivery = request.asked, request.delivery
     looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
     one = None if asked.seed is None else looks[0]
-    # What is offered for pasting must be drawn there too, where nothing goes to the nearest that is offered.
+    # Snippets have the other style of URL, in which nothing is replaced by the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
     url = canonical_url(pasted, delivery)
     return {
@@ -49,7 +49,8 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
 def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
     for look in looks:
         if look.stand_in is not None:
-            yield f"the master of the picture with seed {look.seed} was lost, its rendition {look.stand_in} stands in"
+            lost = f"the original file of the picture with seed {look.seed} was lost"
+            yield f"{lost}: its rendition {look.stand_in} is shown in its place"
 
 
 def _whole(states: Iterable[State]) -> State:

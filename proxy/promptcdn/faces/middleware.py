@@ -15,15 +15,15 @@ from promptcdn.url.parameters import BY_NAME
 
 log = logging.getLogger("promptcdn")
 
-# Asked every few seconds by whoever runs the service: not worth a line each.
+# Requested every few seconds by monitoring: not worth a line in the log each.
 _PROBES = ("/healthz", "/readyz", "/metrics")
 _PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_EXTENSION))})?")
 
 
 def shown_path(path: str, route: str | None) -> str:
-    """What of a path may be logged: the part that the service knows, from the route that took it.
+    """The part of a path that may be logged: what comes from the route that matched it.
 
-    The rest is a prompt as a rule, and so is most of what no route takes: `/prompts/WORDS` is a slip of the pen.
+    The rest is usually a prompt, and so is most of a path that no route matches: `/prompts/WORDS` is a typing mistake.
     """
     if route is None:
         return "..."
@@ -61,7 +61,7 @@ class EveryAnswer:
         try:
             await self._app(scope, receive, stamped)
         except Exception:
-            # The client was answered (500) or cut off. The server would log it again, and without the request.
+            # The client was answered (500) or cut off. Raised again, the server would log it without the request.
             log.exception("uncaught exception", extra={"fields": _of_request(scope, request_id)})
 
     def _report(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
@@ -81,7 +81,7 @@ class EveryAnswer:
         if note.content_key is not None:
             fields["content_key"] = note.content_key
         if note.problem is not None and note.problem.parameter is not None:
-            # What is no parameter may be the rest of a prompt, cut off by an ampersand.
+            # An unknown parameter may be the rest of a prompt that an ampersand cut off.
             fields["parameter"] = note.problem.parameter if note.problem.parameter in BY_NAME else "unknown"
         log.info("answered", extra={"fields": fields})
 

@@ -32,7 +32,7 @@ ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-l
 
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
-# Cacheable, and shown differently to different people: one of them must not get the other's answer.
+# Of cacheable answers that look different to different clients: none of them must get another one's answer.
 _BY_ASKER = ", ".join(VARY)
 
 # A `Content-Location` beyond this is the permalink: nginx answers 502 when a head outgrows its 4 kB buffer.
@@ -45,7 +45,7 @@ _FIELD_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Outcome(Enum):
-    """How a picture came to be the answer, or why there is none yet."""
+    """Why a picture is the answer, or why there is none yet."""
 
     SEEDED = "seeded, stored"
     UNSTORED = "seeded, made but not yet stored"
@@ -75,30 +75,30 @@ class CachePolicy:
 POLICIES: Mapping[Outcome, CachePolicy] = {
     # RFC 8246, `immutable`: the bytes of a seeded URL never change.
     Outcome.SEEDED: CachePolicy(f"public, max-age={YEAR}, immutable", validators=True),
-    # Its binding is not safe yet, so no cache may hold the service to it: no validator to renew it by either.
+    # The picture and its binding may still be lost, so caches keep it for a short time and cannot renew it.
     Outcome.UNSTORED: CachePolicy(kept(60), located=True),
-    # RFC 5861 sections 3 and 4: a reload goes on in the background, and yesterday's picture is better than none.
+    # RFC 5861 sections 3 and 4: caches reload in the background, and show yesterday's picture rather than none.
     Outcome.CALENDAR: CachePolicy(
         "public, max-age={left}, stale-while-revalidate=600, stale-if-error=86400", validators=True, located=True
     ),
-    # It is not the picture that the URL names: nothing to hold on to.
+    # It is not the picture of the present period, so it has no validator.
     Outcome.STAND_IN: CachePolicy(kept(5), located=True),
     # RFC 9111 section 5.2.2.5, `no-store`: the next view is another picture.
     Outcome.SEEDLESS: CachePolicy(NO_STORE, located=True),
-    # Uncacheable and slow makes collapsing caches queue their clients one by one.
+    # A slow answer that may not be kept makes caches that collapse requests serve their clients one after the other.
     Outcome.AWAITED: CachePolicy(kept(2), located=True),
-    # RFC 9110 section 8.6: what is not there has no length, tag or date.
+    # RFC 9110 section 8.6: a picture that was not made has no length, tag or date.
     Outcome.UNMADE: CachePolicy(kept(60)),
-    # RFC 9111 section 5.2.2.2, `must-revalidate`: never shown once the picture may be there.
+    # RFC 9111 section 5.2.2.2, `must-revalidate`: a stale placeholder is never shown, since the picture may be there.
     Outcome.PLACEHOLDER: CachePolicy(TOO_SLOW.cache_control),
 }
 
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture as it is sent. `made_at` is its master's birth in Unix seconds.
+    """A picture as it is sent. `made_at` is when its master was made, in Unix seconds.
 
-    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where that is not known. `remade`:
+    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where nobody recorded it. `remade`:
     another picture was shown before under this key.
     """
 

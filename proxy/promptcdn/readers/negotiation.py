@@ -27,16 +27,16 @@ def picture_format(accept: str, who: Audience) -> str:
 
 
 def wants_picture(accept: str, who: Audience) -> bool:
-    """Whether an error is to be a picture: where `Accept` names `image/`.
+    """Whether an error is sent as a picture: where `Accept` names an image type.
 
-    An image proxy shows nothing else, whatever it accepts.
+    Also for every image proxy, which shows nothing else whatever its `Accept`.
     """
     named = any(name.startswith("image/") and weight for name, weight in _weights(accept).items())
     return named or who is Audience.IMAGE_PROXY
 
 
 def _weights(accept: str) -> dict[str, float]:
-    """Each media range with its weight; a weight that is none counts as 1."""
+    """Each media range with its weight. An invalid weight counts as 1."""
     weights = {}
     for item in fields.first_entries([accept]):
         name, _, parameters = item.partition(";")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Format:
     """One row.
 
-    name        what `format` says in URLs; also the end of the names of stored renditions, so it is never changed
+    name        the value of `format` in URLs; the names of stored renditions end in it, so it is never changed
     media_type  of the file (RFC 9110 section 8.3)
     extension   of paths, without its dot; `format` understands the extension too
     quality     the usual `q`; `None` for a format that keeps every pixel and has none
@@ -39,14 +39,14 @@ BY_EXTENSION = {f".{row.extension}": row for row in FORMATS}
 
 # What a URL that names no format gets, and every image proxy.
 DEFAULT = BY_NAME["webp"]
-# What `format` says where `Accept` decides.
+# The value of `format` where `Accept` decides.
 AUTO = "auto"
 # The same name by its extension: `jpg` for `jpeg`.
 SPELLINGS = {row.extension: row.name for row in FORMATS if row.extension != row.name}
 
 
 def split_extension(path: str) -> tuple[str, str | None]:
-    """A path without its extension, and the name of the format that it says: `None` where it is no format's."""
+    """A path without its extension, and the name of the extension's format; `None` where it is no format's."""
     stem, dot, extension = path.rpartition(".")
     row = BY_EXTENSION.get(dot + extension)
     return (path, None) if row is None else (stem, row.name)

@@ -1,7 +1,7 @@
-"""The values of one URL: what it asks for, and what that means once every blank is filled in.
+"""The parameters of one URL, as it asks for them and once every blank is filled in.
 
-`Asked` is what the URL alone says. `Resolved` is the whole order for one picture; `resolving` makes the one of the
-other.
+`Asked` has what the URL alone says. `Resolved` is the whole order for one picture; `resolving` turns the first into the
+second.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ Value = str | int | float
 
 @dataclass(frozen=True)
 class Asked:
-    """The generation parameters of a URL, normalised; `None` where the URL says nothing.
+    """The generation parameters of a URL, normalised; `None` for a parameter that the URL does not have.
 
-    `seed` is an integer, a calendar period's word, or `None` for another picture at each view.
+    `seed` is an integer, the word for a calendar period, or `None` where each view shows another picture.
     """
 
     prompt: str
@@ -46,13 +46,13 @@ class Asked:
         return replace(self, seed=seed)
 
     def parameters(self) -> dict[str, Value]:
-        """What the URL says, by parameter name."""
-        return _said(self)
+        """The parameters that the URL has, by name."""
+        return _set_fields(self)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the picture is handed out. Nothing here enters a key.
+    """The delivery parameters: in which format and size a picture is sent. None of them is in a key.
 
     `format` is a name in `formats`, or `auto` until `Accept` has decided.
     """
@@ -65,16 +65,16 @@ class Delivery:
     q: int | None = None
 
     def parameters(self) -> dict[str, Value]:
-        """What differs from the plain picture, by parameter name."""
-        said = _said(self)
+        """The parameters that differ from the defaults, by name."""
+        parameters = _set_fields(self)
         if self.format == formats.DEFAULT.name:
-            del said["format"]
-        return said
+            del parameters["format"]
+        return parameters
 
 
 @dataclass(frozen=True)
 class Control:
-    """How the request is to be treated. Nothing here enters a key."""
+    """The control parameters: how the request is treated. None of them is in a key."""
 
     wait: float | None = None
     sig: str | None = None
@@ -84,9 +84,11 @@ class Control:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything one URL says. `nearest` is for faces that promise a picture where others name what is allowed.
+    """Everything that one URL asks for.
 
-    `written` is what the URL says where `asked` has had its seed drawn since; see `view`.
+    `nearest`: sizes and engines that are not offered are replaced by the nearest offered ones, and are no error.
+    `notes` are sentences about what was replaced or ignored. `written` is what the URL has where a seed was drawn for
+    `asked` since; see `view`.
     """
 
     asked: Asked
@@ -97,12 +99,12 @@ class Request:
     written: Asked | None = None
 
     def view(self, seed: int) -> Self:
-        """The seeded request that one look at this one is. It remembers what the URL says: that is what is signed."""
+        """This request with a drawn seed: what one view shows. It keeps what the URL has, which is what was signed."""
         return replace(self, asked=self.asked.seeded(seed), written=self.signed_for)
 
     @property
     def signed_for(self) -> Asked:
-        """What the signature in `control` is about: what the URL says, before a seed was drawn."""
+        """What the signature in `control` is for: the URL's own parameters, before a seed was drawn."""
         return self.written or self.asked
 
 
@@ -131,14 +133,14 @@ class Resolved:
 
     def parameters(self) -> dict[str, Value]:
         """Every parameter that is set, by name."""
-        return _said(self)
+        return _set_fields(self)
 
     @classmethod
-    def from_parameters(cls, said: Mapping[str, Any]) -> Self:
-        """The inverse of `parameters`. Raises `TypeError` where names are missing or strange."""
-        return cls(**said)
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """The inverse of `parameters`. Raises `TypeError` where a name is missing or unknown."""
+        return cls(**parameters)
 
 
-def _said(value: Asked | Delivery | Resolved) -> dict[str, Value]:
+def _set_fields(value: Asked | Delivery | Resolved) -> dict[str, Value]:
     pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
-    return {name: said for name, said in pairs if said is not None}
+    return {name: content for name, content in pairs if content is not None}

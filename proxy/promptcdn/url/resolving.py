@@ -1,7 +1,7 @@
 """Filling in the blanks of a request: from what a URL asks for to the whole order for one picture.
 
-The operator's defaults and the engine's fill them. This is the only place where an engine's limits are looked at, and
-where a face that promises a picture gets the nearest of what is offered.
+The operator's defaults and the engine's fill them. No other file looks at an engine's limits, or replaces what is not
+offered by the nearest that is.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the operator fills into the blanks. `size` is used by engines that allow it, others draw their own.
+    """The operator's values for what a URL leaves out. An engine that does not draw `size` uses its own default.
 
     `families` has the limits of the generator's engines.
     """
@@ -35,7 +35,7 @@ class Defaults:
 
 
 def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resolved:
-    """`asked` with every blank filled in; with `nearest`, sizes and engines that are not offered by the next best.
+    """`asked` with every blank filled in; with `nearest`, what is not offered is replaced by the nearest that is.
 
     Its seed must be an integer by now. Raises `Problem` (400) where the operator allows no such engine, or the engine
     no such size: callers resolve only where no binding exists, so a URL answered once never gets here again.
@@ -62,18 +62,18 @@ def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resol
 
 
 def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
-    """Where `resolved` is not what was asked for, in sentences: only where `nearest` made it so."""
-    said = []
+    """A sentence for each parameter of `asked` that `resolved` has another value for, as `nearest` allows."""
+    notes = []
     if asked.engine not in (None, resolved.engine):
-        said.append(f"the engine {asked.engine} is not offered here, {resolved.engine} draws")
+        notes.append(f"the engine {asked.engine} is not offered: {resolved.engine} is used in its place")
     for name, side in (("width", resolved.width), ("height", resolved.height)):
         if asked.aspect_ratio is None and getattr(asked, name) not in (None, side):
-            said.append(f"{name} {getattr(asked, name)} is drawn as {side}")
-    return tuple(said)
+            notes.append(f"the {name} {getattr(asked, name)} is not offered: {side} is used in its place")
+    return tuple(notes)
 
 
 def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
-    """`asked` in the words of a face that takes everything at its word: what is not offered as it is drawn instead."""
+    """`asked` without what is not offered: the same picture for a URL where nothing is replaced by the nearest."""
     engine = asked.engine if asked.engine == resolved.engine else None
     if asked.width is None and asked.height is None:
         return replace(asked, engine=engine)

@@ -1,7 +1,7 @@
 """Seeds that are not written as numbers: of words, of calendar periods, and the pool behind a URL without a seed.
 
-Each kind is the first four bytes of a SHA-256 with a prefix of its own, so that `seed=2026-11-23` and the day of that
-name are two pictures. All of this is frozen by golden vectors: it decides which picture a URL shows.
+Each kind is the first four bytes of a SHA-256 with a prefix of its own, so that `seed=2026-11-23` and `seed=day` on
+that day are two pictures. Golden vectors freeze all of this, since it decides which picture a URL shows.
 """
 
 import hashlib
@@ -10,12 +10,12 @@ SEED_MAX = 2**32 - 1
 
 
 def of_word(word: str) -> int:
-    """The seed that a (normalised, case-sensitive) word stands for."""
+    """The seed of a word, which is normalised and case-sensitive."""
     return _hashed("word", word.encode())
 
 
 def of_period(name: str) -> int:
-    """The seed of a calendar period by its name alone, so that all requests of a day share it."""
+    """The seed of a calendar period by its name alone, so that all requests within the period share it."""
     return _hashed("calendar", name.encode())
 
 

@@ -1,6 +1,6 @@
-"""Signed URLs: whoever holds a key says which pictures may be made, and nobody else.
+"""Signed URLs: only who holds a key decides which pictures may be made.
 
-What is signed is what is asked for, not how it is written or handed out: HMAC-SHA256 (RFC 2104) over
+The signature covers what a URL asks for, in any spelling. It is HMAC-SHA256 (RFC 2104) over
 
     promptcdn-sig-1
     the as-asked canonical JSON (no seed when seedless, the word when calendar)
@@ -26,13 +26,14 @@ KEY_ID = r"[A-Za-z0-9._-]{1,64}"
 SECRET_MIN = 16
 
 _VERSION = "promptcdn-sig-1"
-# Whoever names no key of ours waits as long as for a wrong signature. It is no key: what it signs is refused too.
+# Used where `kid` names no key of ours, so that the answer takes as long as for a wrong signature. It is no key either:
+# what is signed with it is refused.
 _NOBODYS = b"no key at all"
 
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """Secrets by key id. The first signs, all of them verify: that is how keys are rotated. Never shows a secret."""
+    """Secrets by key id. The first key signs and all keys verify, so that keys can be rotated."""
 
     secrets: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
@@ -54,23 +55,27 @@ class SigningKeys:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The keys of `id:secret,id2:secret2`. Raises `ValueError` that names an entry by its place only.
+        """The keys of `id:secret,id2:secret2`. Raises `ValueError` that names an entry by its position only.
 
-        What stands before the colon is not said either: who mixed up the two would find the secret in the log.
+        The id is not repeated either: where id and secret are mixed up, the secret would be in the log.
         """
         secrets: dict[str, bytes] = {}
         seen: set[bytes] = set()
         for place, entry in enumerate(text.split(","), 1):
             kid, colon, secret = (part.strip() for part in entry.partition(":"))
             if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
-                raise ValueError(f"key {place}: say it like id:secret; an id is letters, digits, dot, dash, underscore")
+                raise ValueError(
+                    f"key {place}: write it like id:secret; an id has letters, digits, dots, dashes, underscores"
+                )
             if len(secret) < SECRET_MIN or not secret.isprintable():
-                raise ValueError(f"key {place}: a secret has at least {SECRET_MIN} characters, all of them visible")
+                raise ValueError(
+                    f"key {place}: a secret must have at least {SECRET_MIN} visible characters and no others"
+                )
             if kid in secrets:
-                raise ValueError(f"key {place}: its id is that of a key before it")
+                raise ValueError(f"key {place}: another key before it has the same id")
             if secret.encode() in seen:
                 raise ValueError(
-                    f"key {place}: its secret is that of a key before it, so taking that out changes nothing"
+                    f"key {place}: a key before it has the same secret, so removing one of them changes nothing"
                 )
             secrets[kid] = secret.encode()
             seen.add(secret.encode())
@@ -85,7 +90,7 @@ def signed(asked: Asked, signing_keys: SigningKeys, exp: int | None = None, kid:
     kid = kid or next(iter(signing_keys.ids), "")
     secret = signing_keys.secret(kid)
     if secret is None:
-        raise ValueError(f"no key {kid}; there is {', '.join(signing_keys.ids) or 'none'}")
+        raise ValueError(f"there is no key {kid}; the keys are {', '.join(signing_keys.ids) or 'none'}")
     return Control(sig=_signature(asked, kid, exp, secret), kid=kid, exp=exp)
 
 
