@@ -64,6 +64,10 @@ WAITS = (
     Row("a picture is not paid for again after its first failure; it doubles", "making.cooldown:Timings.first"),
     Row("the same at the most", "making.cooldown:Timings.longest"),
     Row("a picture that waits at another replica is not paid for here", "making.cooldown:Timings.elsewhere"),
+    Row("between two looks at the spool's folder", "spool:Timings.between_looks"),
+    Row("a request waits for what is read or encoded", "catalog.renditions:Timings.read"),
+    Row("a new master is held in memory, to be read back", "catalog.renditions:Timings.just_stored"),
+    Row("between two tries to store a rendition", "catalog.renditions:Timings.between_tries"),
     Row("one picture of a URL without a seed is looked for", "cdn.pool:Timings.look"),
     Row("the same, once another one was late", "cdn.pool:Timings.look_when_slow"),
     Row("no more is made for a URL without a seed after a refusal", "cdn.pool:Timings.after_refusal"),
@@ -97,9 +101,9 @@ BOUNDS = (
     Row("bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY"),
     Row("new pictures at once", "settings:Settings.concurrency", "PROMPTCDN_CONCURRENCY"),
     Row("new pictures that wait for their turn", "settings:Settings.queue", "PROMPTCDN_QUEUE"),
-    Row("bytes of paid pictures that wait for the store", "spool:MOST_BYTES"),
-    Row("paid pictures that wait for the store", "spool:MOST_ENTRIES"),
-    Row("bytes of the disk that the spool leaves free", "spool.folder:ROOM_LEFT"),
+    Row("bytes of paid pictures that wait for the store", "spool.folder:Limits.size"),
+    Row("paid pictures that wait for the store", "spool.folder:Limits.entries"),
+    Row("bytes of the disk that the spool leaves free", "spool.folder:Limits.free_disk"),
     Row("pictures of a URL without a seed", "settings:Settings.variants", "PROMPTCDN_VARIANTS"),
 )
 

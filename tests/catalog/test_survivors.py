@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from promptcdn.spool import Spool
 from promptcdn.stores import Header, Lineage, Name, Record
 from promptcdn.url.request import Delivery
 from tests.support.fakes import KEY, MARK, FakeStore, name, picture
+
+pytestmark = pytest.mark.anyio
 
 ORDERED = {"generator": "painter", "width": 128, "height": 128}
 TEAL = Record(pictures.master(picture((128, 128)), MARK), "image/png", 1_795_435_200, ORDERED)
@@ -34,22 +37,16 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def within(
-    work: Callable[[Renditions, FakeStore], Awaitable[None]], shelf: FakeStore | None = None, memory: int = 0
-) -> None:
+@asynccontextmanager
+async def opened(shelf: FakeStore | None = None, memory: int = 0) -> AsyncIterator[tuple[Renditions, FakeStore]]:
     """A process of its own on a shelf; without memory, so that the shelf is asked each time."""
-
-    async def lived() -> None:
-        store = shelf or FakeStore()
-        spool = Spool(Path("spool"))
-        renditions = Renditions(store, Memory(memory), spool)
-        try:
-            await work(renditions, store)
-        finally:
-            await renditions.close()
-            await spool.close()
-
-    asyncio.run(lived())
+    store, spool = shelf or FakeStore(), Spool(Path("spool"))
+    renditions = Renditions(store, Memory(memory), spool)
+    try:
+        yield renditions, store
+    finally:
+        await renditions.close()
+        await spool.close()
 
 
 async def seen(renditions: Renditions, format_: str = "webp", **delivery: Any) -> Found:
@@ -97,8 +94,8 @@ def test_what_is_no_label_is_no_variant(label: str) -> None:
 
 
 @pytest.mark.parametrize("left", ["webp", "jpeg", "avif"])
-def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: str) -> None:
-    async def work(renditions: Renditions, shelf: FakeStore) -> None:
+async def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: str) -> None:
+    async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         before = (await seen(renditions, left)).rendition
         del shelf.objects[name()]
@@ -113,11 +110,9 @@ def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_los
         assert header is not None
         assert (header.lineage, header.made_at) == (Lineage(TEAL.sha256, left), TEAL.made_at)
 
-    within(work)
 
-
-def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
-    async def work(renditions: Renditions, shelf: FakeStore) -> None:
+async def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
+    async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         await seen(renditions, w=64)
         del shelf.objects[name()]
@@ -128,67 +123,54 @@ def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
             assert image.size == (128, 128)
         assert colour(whole) == "teal"
 
-    within(work)
 
-
-def test_the_png_in_memory_is_the_master_itself() -> None:
-    async def work(renditions: Renditions, shelf: FakeStore) -> None:
+async def test_the_png_in_memory_is_the_master_itself() -> None:
+    async with opened(memory=10**6) as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         await seen(renditions, "png")
         shelf.objects.clear()
         assert await renditions.restore(KEY, ORDERED)
         assert shelf.objects[name()] == TEAL
 
-    within(work, memory=10**6)
 
-
-def test_where_nothing_is_left_nothing_stands_in() -> None:
-    async def work(renditions: Renditions, shelf: FakeStore) -> None:
+async def test_where_nothing_is_left_nothing_stands_in() -> None:
+    async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         await seen(renditions)
         shelf.objects.clear()
         renditions.forget(KEY)
         assert not await renditions.restore(KEY, ORDERED)
 
-    within(work)
 
-
-def test_a_rendition_of_another_master_is_deleted_and_made_of_the_one_that_is_there() -> None:
-    shelf = FakeStore()
-
-    async def before(renditions: Renditions, _: FakeStore) -> None:
+async def test_a_rendition_of_another_master_is_deleted_and_made_anew() -> None:
+    async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         for format_ in ("webp", "jpeg"):
             assert colour(await seen(renditions, format_)) == "teal"
 
-    async def after(renditions: Renditions, _: FakeStore) -> None:
+    shelf.objects[name()] = RED
+    async with opened(shelf) as (renditions, _):
         for format_ in ("webp", "jpeg", "avif", "png"):
             assert colour(await seen(renditions, format_)) == "red"
         assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256, after=1)
 
-    within(before, shelf)
-    shelf.objects[name()] = RED
-    within(after, shelf)
-
 
 @pytest.mark.parametrize(("made_at", "shown"), [(TEAL.made_at, "teal"), (TEAL.made_at - 1, "red")])
-def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int, shown: str) -> None:
+async def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int, shown: str) -> None:
     """Older versions wrote no digest: a picture's birthday is what its renditions share with it."""
+
     shelf = FakeStore()
     master = RED if shown == "red" else TEAL
     shelf.objects[name()] = Record(master.body, "image/png", TEAL.made_at, ORDERED)
     webp = pictures.encoded(TEAL.body, Variant("webp"), MARK)
     shelf.objects[Name("renditions", f"{KEY}.webp")] = Record(webp, "image/webp", made_at, ORDERED)
-
-    async def work(renditions: Renditions, _: FakeStore) -> None:
+    async with opened(shelf) as (renditions, _):
         assert colour(await seen(renditions)) == shown
-
-    within(work, shelf)
 
 
 @pytest.mark.parametrize("note", [b'{"pictures": ["%s"]}' % TEAL.sha256.encode(), b"{}"])
-def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> None:
-    async def work(renditions: Renditions, shelf: FakeStore) -> None:
+async def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> None:
+    async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         await seen(renditions)
         del shelf.objects[name()]
@@ -198,10 +180,8 @@ def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> None:
         assert not await renditions.restore(KEY)
         assert await renditions.find(KEY, Delivery("webp"), (128, 128)) is None
 
-    within(work)
 
-
-def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> None:
+async def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> None:
     class Held(FakeStore):
         """A store that is purged while it takes a rendition."""
 
@@ -214,8 +194,7 @@ def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> N
             return winner
 
     shelf = Held()
-
-    async def work(renditions: Renditions, _: FakeStore) -> None:
+    async with opened(shelf, memory=10**6) as (renditions, _):
         await renditions.keep(KEY, TEAL)
 
         def purge() -> None:
@@ -226,10 +205,8 @@ def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> N
         assert await renditions.find(KEY, Delivery("webp"), (128, 128)) is None
         assert shelf.objects == {}
 
-    within(work, shelf, memory=10**6)
 
-
-def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
+async def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
     class Held(FakeStore):
         """A store that is purged while it takes a stand-in."""
 
@@ -242,8 +219,7 @@ def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
             return winner
 
     shelf = Held()
-
-    async def work(renditions: Renditions, _: FakeStore) -> None:
+    async with opened(shelf) as (renditions, _):
         await renditions.keep(KEY, TEAL)
         await seen(renditions)
         del shelf.objects[name()]
@@ -251,11 +227,9 @@ def test_a_stand_in_that_is_made_during_a_purge_does_not_undo_it() -> None:
         assert not await renditions.restore(KEY)
         assert name() not in shelf.objects
 
-    within(work, shelf)
 
-
-def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
-    async def work(renditions: Renditions, shelf: FakeStore) -> None:
+async def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
+    async with opened() as (renditions, shelf):
         await renditions.keep(KEY, RED)
         await seen(renditions)
         del shelf.objects[name()]
@@ -265,10 +239,8 @@ def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
         assert header is not None
         assert header.lineage == Lineage(RED.sha256, "webp", after=1)
 
-    within(work)
 
-
-def test_a_late_rendition_of_another_master_is_never_shown() -> None:
+async def test_a_late_rendition_of_another_master_is_never_shown() -> None:
     class Late(FakeStore):
         """A store into which a slow process puts what it made of the picture of before."""
 
@@ -279,15 +251,13 @@ def test_a_late_rendition_of_another_master_is_never_shown() -> None:
                 self.objects.setdefault(name, Record(old, "image/webp", TEAL.made_at, ORDERED, lineage))
             return await super().put(name, record)
 
-    async def work(renditions: Renditions, _: FakeStore) -> None:
+    async with opened(Late(), memory=10**6) as (renditions, _):
         await renditions.keep(KEY, RED)
         assert colour(await seen(renditions)) == "red"
         assert colour(await seen(renditions)) == "red"
 
-    within(work, Late(), memory=10**6)
 
-
-def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
+async def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
     class Slow(FakeStore):
         """A store that answers a look with what was there when it began."""
 
@@ -297,12 +267,9 @@ def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
             return found
 
     shelf = Slow()
-
-    async def work(renditions: Renditions, _: FakeStore) -> None:
+    async with opened(shelf) as (renditions, _):
         early = asyncio.create_task(renditions.restore(KEY))
         await shelf.asked.wait()
         await shelf.put(name(), TEAL)
         assert await renditions.restore(KEY, anew=True)
         assert not await early
-
-    within(work, shelf)

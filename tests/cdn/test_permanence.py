@@ -19,7 +19,9 @@ from promptcdn.readers.conditions import Condition
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Delivery, Resolved
 from promptcdn.url.resolving import Defaults
-from tests.cdn.test_seeded import House, Painter, within
+from tests.cdn.house import House, Painter
+
+pytestmark = pytest.mark.anyio
 
 URL = "prompt=a&seed=1"
 FORMATS = ("png", "webp", "jpeg", "avif")
@@ -28,9 +30,10 @@ FORMATS = ("png", "webp", "jpeg", "avif")
 class NeverTwice(Painter):
     """A generator that draws another colour at each call, whatever it is asked for."""
 
-    def __init__(self, name: str = "painter") -> None:
-        super().__init__(name)
-        self._shades = itertools.count()
+    def __init__(self, drawn: int = 0) -> None:
+        """`drawn` is how many pictures were drawn before."""
+        super().__init__()
+        self._shades = itertools.count(drawn)
 
     async def generate(self, resolved: Resolved, content_key: str) -> Made:
         await super().generate(resolved, content_key)
@@ -70,48 +73,37 @@ def lose(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [rot, lose])
-def test_a_lost_master_changes_no_format_and_costs_nothing(tmp_path: Path, harm: Callable[[Path], None]) -> None:
-    async def before(house: House) -> None:
+async def test_a_lost_master_changes_no_format_and_costs_nothing(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    async with House(tmp_path, painter=NeverTwice()) as house:
         assert shade(await house.get(URL)) == 0
 
-    async def after(house: House) -> None:
+    async with House(tmp_path, painter=NeverTwice()) as house:
         harm(*masters(tmp_path))
         assert [shade(await house.get(f"{URL}&format={format_}")) for format_ in FORMATS] == [0, 0, 0, 0]
         assert shade(await house.get(f"{URL}&w=64&format=png")) == 0
         assert house.painter.calls == []
 
-    within(tmp_path, before, painter=NeverTwice())
-    within(tmp_path, after, painter=NeverTwice())
 
-
-def test_a_picture_of_which_nothing_is_left_is_another_one_in_every_format(tmp_path: Path) -> None:
-    async def before(house: House) -> None:
+async def test_a_picture_of_which_nothing_is_left_is_another_one_in_every_format(tmp_path: Path) -> None:
+    async with House(tmp_path, painter=NeverTwice()) as house:
         for format_ in FORMATS:
             assert shade(await house.get(f"{URL}&format={format_}")) == 0
         for path in [*masters(tmp_path), *renditions(tmp_path)]:
             rot(path)
 
-    async def after(house: House) -> None:
-        next(house.painter._shades)  # type: ignore[attr-defined]
+    async with House(tmp_path, painter=NeverTwice(drawn=1)) as house:
         # A rendition that was read is set aside; the others are found to be of another master.
         assert [shade(await house.get(f"{URL}&format={format_}")) for format_ in FORMATS] == [1, 1, 1, 1]
         assert len(house.painter.calls) == 1
 
-    within(tmp_path, before, painter=NeverTwice())
-    within(tmp_path, after, painter=NeverTwice())
 
-
-def test_who_has_the_picture_that_was_lost_is_shown_the_new_one_in_every_format(tmp_path: Path) -> None:
-    async def before(house: House) -> list[str]:
+async def test_who_has_the_picture_that_was_lost_is_shown_the_new_one_in_every_format(tmp_path: Path) -> None:
+    async with House(tmp_path, painter=NeverTwice()) as house:
         tags = [(await house.get(f"{URL}&format={format_}")).rendition.etag for format_ in FORMATS]
         for path in [*masters(tmp_path), *renditions(tmp_path)]:
             lose(path)
-        return tags
 
-    tags = within(tmp_path, before, painter=NeverTwice())
-
-    async def after(house: House) -> None:
-        next(house.painter._shades)  # type: ignore[attr-defined]
+    async with House(tmp_path, painter=NeverTwice(drawn=1)) as house:
         assert shade(await house.get(URL)) == 1
         for format_, tag in zip(FORMATS, tags, strict=True):
             answer = await house.ask(f"{URL}&format={format_}", condition=Condition.parse([tag]))
@@ -119,27 +111,21 @@ def test_who_has_the_picture_that_was_lost_is_shown_the_new_one_in_every_format(
             assert isinstance(answer, Answer)
             assert answer.rendition.etag != tag
 
-    within(tmp_path, after, painter=NeverTwice())
 
+async def test_a_permalink_shows_what_is_left_of_a_picture(tmp_path: Path) -> None:
+    async with House(tmp_path, painter=NeverTwice()) as house:
+        key = (await house.get(URL)).content_key
 
-def test_a_permalink_shows_what_is_left_of_a_picture(tmp_path: Path) -> None:
-    async def before(house: House) -> str:
-        return (await house.get(URL)).content_key
-
-    key = within(tmp_path, before, painter=NeverTwice())
-
-    async def after(house: House) -> None:
+    async with House(tmp_path, painter=NeverTwice()) as house:
         lose(*masters(tmp_path))
         assert shade(await house.cdn.permalink(key, Delivery("png"))) == 0
 
-    within(tmp_path, after, painter=NeverTwice())
 
-
-def test_info_says_what_stands_in_for_a_master(tmp_path: Path) -> None:
-    async def before(house: House) -> None:
+async def test_info_says_what_stands_in_for_a_master(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
         await house.get(URL)
 
-    async def after(house: House) -> None:
+    async with House(tmp_path) as house:
         lose(*masters(tmp_path))
         request = parse(URL.encode())
         look = await house.cdn.look(request)
@@ -148,59 +134,50 @@ def test_info_says_what_stands_in_for_a_master(tmp_path: Path) -> None:
         await house.get(f"{URL}&format=png")
         assert (await house.cdn.look(request)).stand_in == "webp"
 
-    within(tmp_path, before)
-    within(tmp_path, after)
 
-
-def test_info_reads_no_picture(tmp_path: Path) -> None:
-    async def work(house: House) -> None:
+async def test_info_reads_no_picture(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
         await house.get(URL)
         cut_to_its_header(*masters(tmp_path))
         assert (await house.cdn.look(parse(URL.encode()))).state == "stored"
-
-    within(tmp_path, work)
 
 
 SDXL = "stable-diffusion-xl-1024-v1-0"
 
 
 @pytest.mark.parametrize("query", ["engine=later", "width=320&height=256", "engine=later&width=512"])
-def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_asked(tmp_path: Path, query: str) -> None:
-    """A stranger's look at `/prompt/x?engine=…` must not decide what `/?prompt=x&engine=…` is once it is offered."""
+async def test_a_face_that_takes_the_nearest_binds_what_it_draws(tmp_path: Path, query: str) -> None:
+    """And not what was asked: a stranger's look at `/prompt/x?engine=…` must not decide what `/?prompt=x&engine=…` is
+    once that engine is offered."""
     lenient = parse_path(b"x", f"seed=1&{query}".encode())
 
-    async def stranger(house: House) -> None:
-        request = parse_path(b"x", f"seed=1&{query}".encode())
-        answer = await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
+    async with House(tmp_path, defaults=Defaults("painter", SDXL, (SDXL,), families=FAMILIES)) as house:
+        answer = await house.cdn.answer(lenient, Asker(house.seconds() + 20, Client(None)))
         assert isinstance(answer, Answer)
         with pytest.raises(Problem) as refused:
             await house.get(f"prompt=x&seed=1&{query}")
         assert refused.value.kind is problems.BAD_PARAMETER
         # What was drawn is bound all the same: a second look pays for nothing.
-        await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
+        await house.cdn.answer(lenient, Asker(house.seconds() + 20, Client(None)))
         assert len(house.painter.calls) == 1
 
-    within(tmp_path, stranger, defaults=Defaults("painter", SDXL, (SDXL,), families=FAMILIES))
-
-    async def later(house: House) -> None:
+    async with House(tmp_path, defaults=Defaults("painter", "any", ("any", "later"))) as house:
         bound = await house.get(f"prompt=x&seed=1&{query}")
         assert bound.rendition is not None
         drawn = house.painter.calls[0]
         assert drawn.engine == ("later" if "engine" in query else "any")
 
         # What the lenient face drew stays at its own URL, whatever is offered by now.
-        old = await house.cdn.answer(lenient, Asker(house._seconds() + 20, Client(None)))
+        old = await house.cdn.answer(lenient, Asker(house.seconds() + 20, Client(None)))
         assert isinstance(old, Answer)
         assert old.content_key != bound.content_key
         assert len(house.painter.calls) == 1
 
-    within(tmp_path, later, defaults=Defaults("painter", "any", ("any", "later")))
 
-
-def test_a_seedless_view_names_its_seeded_url_in_words_that_every_face_takes(tmp_path: Path) -> None:
-    async def work(house: House) -> None:
+async def test_a_seedless_view_names_its_seeded_url_in_words_that_every_face_takes(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
         request = parse_path(b"x", b"engine=not-yet-offered")
-        answer = await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
+        answer = await house.cdn.answer(request, Asker(house.seconds() + 20, Client(None)))
         assert isinstance(answer, Answer)
         assert answer.location is not None
         assert "engine" not in answer.location
@@ -208,11 +185,9 @@ def test_a_seedless_view_names_its_seeded_url_in_words_that_every_face_takes(tmp
         assert again.content_key == answer.content_key
         assert len(house.painter.calls) == 1
 
-    within(tmp_path, work)
 
-
-def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
-    async def work(house: House) -> None:
+async def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
         key = (await house.get(URL)).content_key
         asked = asyncio.ensure_future(house.ask(f"{URL}&format=jpeg"))
         while not house._renditions._encodes.count:  # noqa: ASYNC110 - it tells nobody
@@ -224,18 +199,14 @@ def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
         assert gone.value.kind is problems.REMOVED
         assert [path.suffix for path in renditions(tmp_path)] == [".webp"]
 
-    within(tmp_path, work)
 
-
-def test_a_view_of_a_lenient_face_lives_from_memory_as_any_other(tmp_path: Path) -> None:
-    async def work(house: House) -> None:
+async def test_a_view_of_a_lenient_face_lives_from_memory_as_any_other(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
         lenient = parse_path(b"x", b"seed=1")
-        asker = Asker(house._seconds() + 20, Client(None))
+        asker = Asker(house.seconds() + 20, Client(None))
         first = await house.cdn.answer(lenient, asker)
         house.store.down = True
         again = await house.cdn.answer(lenient, asker)
         assert isinstance(first, Answer)
         assert isinstance(again, Answer)
         assert again.rendition.body == first.rendition.body
-
-    within(tmp_path, work)

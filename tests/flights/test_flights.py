@@ -14,6 +14,8 @@ from promptcdn import problems
 from promptcdn.flights import DetachedTasks, Flight, Flights
 from promptcdn.problems import Problem
 
+pytestmark = pytest.mark.anyio
+
 LONG = 60.0
 
 
@@ -55,405 +57,327 @@ def refused(flights: Flights[str], key: str, fly: Callable[[], Awaitable[str]]) 
 # One for all
 
 
-def test_five_hundred_who_join_share_one_piece_of_work() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        joined = [flights.join("a", work.fly) for _ in range(500)]
-        waiters = [asyncio.create_task(flight.outcome(LONG)) for flight, _ in joined]
-        await work.running.wait()
-        work.go.set()
-        assert await asyncio.gather(*waiters) == ["a picture"] * 500
-        assert work.begun == 1
-        assert [was_there for _, was_there in joined] == [False] + [True] * 499
-
-    asyncio.run(main())
+async def test_five_hundred_who_join_share_one_piece_of_work() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    joined = [flights.join("a", work.fly) for _ in range(500)]
+    waiters = [asyncio.create_task(flight.outcome(LONG)) for flight, _ in joined]
+    await work.running.wait()
+    work.go.set()
+    assert await asyncio.gather(*waiters) == ["a picture"] * 500
+    assert work.begun == 1
+    assert [was_there for _, was_there in joined] == [False] + [True] * 499
 
 
-def test_keys_fly_apart() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        a, b = Work(), Work()
-        first, _ = flights.join("a", a.fly)
-        second, _ = flights.join("b", b.fly)
-        b.go.set()
-        assert await second.outcome(LONG) == "a picture"
-        assert not first.landed
-        a.go.set()
-        await first.outcome(LONG)
-
-    asyncio.run(main())
+async def test_keys_fly_apart() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    a, b = Work(), Work()
+    first, _ = flights.join("a", a.fly)
+    second, _ = flights.join("b", b.fly)
+    b.go.set()
+    assert await second.outcome(LONG) == "a picture"
+    assert not first.landed
+    a.go.set()
+    await first.outcome(LONG)
 
 
-def test_a_key_that_has_landed_is_flown_anew() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        work.go.set()
-        for _ in range(3):
-            flight, was_there = flights.join("a", work.fly)
-            assert not was_there
-            await flight.outcome(LONG)
-        assert work.begun == 3
-
-    asyncio.run(main())
-
-
-def test_a_flight_is_gone_from_the_table_when_its_outcome_is_visible() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        flight, _ = flights.join("a", work.fly)
-        assert flights.under_way("a") is flight
-
-        async def wait_and_look() -> Flight[str] | None:
-            await flight.outcome(LONG)
-            return flights.under_way("a")
-
-        waiters = [asyncio.create_task(wait_and_look()) for _ in range(10)]
-        await work.running.wait()
-        work.go.set()
-        assert await asyncio.gather(*waiters) == [None] * 10
-        assert flight.landed
-
-    asyncio.run(main())
-
-
-def test_a_flight_is_in_the_table_until_its_work_has_ended() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        seen: list[bool] = []
-
-        async def fly() -> str:
-            await asyncio.sleep(0)
-            seen.append(flights.under_way("a") is not None)
-            return ""
-
-        flight, _ = flights.join("a", fly)
+async def test_a_key_that_has_landed_is_flown_anew() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    work.go.set()
+    for _ in range(3):
+        flight, was_there = flights.join("a", work.fly)
+        assert not was_there
         await flight.outcome(LONG)
-        assert seen == [True]
-
-    asyncio.run(main())
+    assert work.begun == 3
 
 
-def test_a_flight_that_nobody_holds_is_not_collected() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        flights.join("a", work.fly)
-        await work.running.wait()
-        gc.collect()
-        assert (flight := flights.under_way("a")) is not None
-        work.go.set()
-        assert await flight.outcome(LONG) == "a picture"
+async def test_a_flight_is_gone_from_the_table_when_its_outcome_is_visible() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    flight, _ = flights.join("a", work.fly)
+    assert flights.under_way("a") is flight
 
-    asyncio.run(main())
+    async def wait_and_look() -> Flight[str] | None:
+        await flight.outcome(LONG)
+        return flights.under_way("a")
+
+    waiters = [asyncio.create_task(wait_and_look()) for _ in range(10)]
+    await work.running.wait()
+    work.go.set()
+    assert await asyncio.gather(*waiters) == [None] * 10
+    assert flight.landed
 
 
-def test_a_flight_is_nobodys_request_and_inherits_no_context() -> None:
+async def test_a_flight_is_in_the_table_until_its_work_has_ended() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    seen: list[bool] = []
+
+    async def fly() -> str:
+        await asyncio.sleep(0)
+        seen.append(flights.under_way("a") is not None)
+        return ""
+
+    flight, _ = flights.join("a", fly)
+    await flight.outcome(LONG)
+    assert seen == [True]
+
+
+async def test_a_flight_that_nobody_holds_is_not_collected() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    flights.join("a", work.fly)
+    await work.running.wait()
+    gc.collect()
+    assert (flight := flights.under_way("a")) is not None
+    work.go.set()
+    assert await flight.outcome(LONG) == "a picture"
+
+
+async def test_a_flight_is_nobodys_request_and_inherits_no_context() -> None:
     asker: contextvars.ContextVar[str] = contextvars.ContextVar("asker", default="nobody")
 
     async def fly() -> str:
         return asker.get()
 
-    async def main() -> None:
-        asker.set("the first one's request id")
-        flight, _ = Flights[str](8, 0).join("a", fly)
-        assert await flight.outcome(LONG) == "nobody"
-
-    asyncio.run(main())
+    asker.set("the first one's request id")
+    flight, _ = Flights[str](8, 0).join("a", fly)
+    assert await flight.outcome(LONG) == "nobody"
 
 
 # Leaving
 
 
-def test_a_waiter_that_is_cancelled_cancels_nothing() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        flight, _ = flights.join("a", work.fly)
-        leaver, stayer = (asyncio.create_task(flight.outcome(LONG)) for _ in range(2))
-        await work.running.wait()
-        leaver.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await leaver
-        work.go.set()
-        assert await stayer == "a picture"
-        assert (work.begun, work.cancelled) == (1, 0)
-
-    asyncio.run(main())
+async def test_a_waiter_that_is_cancelled_cancels_nothing() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    flight, _ = flights.join("a", work.fly)
+    leaver, stayer = (asyncio.create_task(flight.outcome(LONG)) for _ in range(2))
+    await work.running.wait()
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    work.go.set()
+    assert await stayer == "a picture"
+    assert (work.begun, work.cancelled) == (1, 0)
 
 
-def test_who_runs_out_of_patience_is_told_too_slow_and_the_flight_goes_on() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        flight, _ = flights.join("a", work.fly)
-        problem = await problem_of(flight.outcome(0.01))
-        assert problem.kind is problems.TOO_SLOW
-        work.go.set()
-        assert await flight.outcome(LONG) == "a picture"
-        assert (work.begun, work.cancelled) == (1, 0)
-
-    asyncio.run(main())
+async def test_who_runs_out_of_patience_is_told_too_slow_and_the_flight_goes_on() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    flight, _ = flights.join("a", work.fly)
+    problem = await problem_of(flight.outcome(0.01))
+    assert problem.kind is problems.TOO_SLOW
+    work.go.set()
+    assert await flight.outcome(LONG) == "a picture"
+    assert (work.begun, work.cancelled) == (1, 0)
 
 
-def test_who_has_no_patience_at_all_begins_the_flight_and_may_have_it_later() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        flight, _ = flights.join("a", work.fly)
-        assert (await problem_of(flight.outcome(0))).kind is problems.TOO_SLOW
-        work.go.set()
-        assert await flight.outcome(LONG) == "a picture"
-        assert await flight.outcome(0) == "a picture"
-
-    asyncio.run(main())
+async def test_who_has_no_patience_at_all_begins_the_flight_and_may_have_it_later() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    flight, _ = flights.join("a", work.fly)
+    assert (await problem_of(flight.outcome(0))).kind is problems.TOO_SLOW
+    work.go.set()
+    assert await flight.outcome(LONG) == "a picture"
+    assert await flight.outcome(0) == "a picture"
 
 
-def test_a_flight_goes_on_when_all_have_left() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work()
-        flight, _ = flights.join("a", work.fly)
-        waiters = [asyncio.create_task(flight.outcome(LONG)) for _ in range(5)]
-        await work.running.wait()
-        for waiter in waiters:
-            waiter.cancel()
-        await asyncio.gather(*waiters, return_exceptions=True)
-        assert flights.under_way("a") is flight
-        work.go.set()
-        await flights.drain(LONG)
-        assert work.cancelled == 0
-        assert await flight.outcome(LONG) == "a picture"
-
-    asyncio.run(main())
+async def test_a_flight_goes_on_when_all_have_left() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work()
+    flight, _ = flights.join("a", work.fly)
+    waiters = [asyncio.create_task(flight.outcome(LONG)) for _ in range(5)]
+    await work.running.wait()
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.gather(*waiters, return_exceptions=True)
+    assert flights.under_way("a") is flight
+    work.go.set()
+    await flights.drain(LONG)
+    assert work.cancelled == 0
+    assert await flight.outcome(LONG) == "a picture"
 
 
 # Failing
 
 
-def test_each_waiter_gets_the_same_kind_of_problem_but_an_exception_of_its_own() -> None:
-    async def main() -> None:
-        cause = Problem(problems.UPSTREAM_BUSY, "come back later", retry_after=17)
-        work = Work(fails_with=cause)
-        work.go.set()
-        flight, _ = Flights[str](8, 0).join("a", work.fly)
-        told = await asyncio.gather(*(problem_of(flight.outcome(LONG)) for _ in range(20)))
-        assert {(one.kind, one.detail, one.retry_after) for one in told} == {(problems.UPSTREAM_BUSY, cause.detail, 17)}
-        assert len({id(one) for one in [*told, cause]}) == 21
-
-    asyncio.run(main())
+async def test_each_waiter_gets_the_same_kind_of_problem_but_an_exception_of_its_own() -> None:
+    cause = Problem(problems.UPSTREAM_BUSY, "come back later", retry_after=17)
+    work = Work(fails_with=cause)
+    work.go.set()
+    flight, _ = Flights[str](8, 0).join("a", work.fly)
+    told = await asyncio.gather(*(problem_of(flight.outcome(LONG)) for _ in range(20)))
+    assert {(one.kind, one.detail, one.retry_after) for one in told} == {(problems.UPSTREAM_BUSY, cause.detail, 17)}
+    assert len({id(one) for one in [*told, cause]}) == 21
 
 
-def test_what_kind_of_exception_it_was_is_kept() -> None:
-    async def main() -> None:
-        work = Work(fails_with=problems.UpstreamFailed(problems.UPSTREAM_TIMEOUT, "silence", charged=True))
-        work.go.set()
-        flight, _ = Flights[str](8, 0).join("a", work.fly)
-        with pytest.raises(problems.UpstreamFailed) as told:
-            await flight.outcome(LONG)
-        assert told.value.charged
-
-    asyncio.run(main())
+async def test_what_kind_of_exception_it_was_is_kept() -> None:
+    work = Work(fails_with=problems.UpstreamFailed(problems.UPSTREAM_TIMEOUT, "silence", charged=True))
+    work.go.set()
+    flight, _ = Flights[str](8, 0).join("a", work.fly)
+    with pytest.raises(problems.UpstreamFailed) as told:
+        await flight.outcome(LONG)
+    assert told.value.charged
 
 
-def test_whatever_else_breaks_is_logged_and_told_as_internal_without_its_words(
+async def test_whatever_else_breaks_is_logged_and_told_as_internal_without_its_words(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def main() -> None:
+    with caplog.at_level(logging.ERROR):
         work = Work(fails_with=ZeroDivisionError("secret words"))
         work.go.set()
         flight, _ = Flights[str](8, 0).join("a", work.fly)
         problem = await problem_of(flight.outcome(LONG))
         assert problem.kind is problems.INTERNAL
         assert "secret" not in str(problem.document())
-
-    with caplog.at_level(logging.ERROR):
-        asyncio.run(main())
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_failure_is_not_remembered() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        bad, good = Work(fails_with=Problem(problems.UPSTREAM_BUSY, "")), Work()
-        bad.go.set()
-        good.go.set()
-        flight, _ = flights.join("a", bad.fly)
-        await problem_of(flight.outcome(LONG))
-        flight, _ = flights.join("a", good.fly)
-        assert await flight.outcome(LONG) == "a picture"
-
-    asyncio.run(main())
+async def test_a_failure_is_not_remembered() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    bad, good = Work(fails_with=Problem(problems.UPSTREAM_BUSY, "")), Work()
+    bad.go.set()
+    good.go.set()
+    flight, _ = flights.join("a", bad.fly)
+    await problem_of(flight.outcome(LONG))
+    flight, _ = flights.join("a", good.fly)
+    assert await flight.outcome(LONG) == "a picture"
 
 
-def test_a_failure_that_nobody_waited_for_makes_no_noise() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 0)
-        work = Work(fails_with=Problem(problems.UPSTREAM_BUSY, ""))
-        work.go.set()
-        flights.join("a", work.fly)
-        await flights.drain(LONG)
-
-    asyncio.run(main())
+async def test_a_failure_that_nobody_waited_for_makes_no_noise() -> None:
+    flights: Flights[str] = Flights(8, 0)
+    work = Work(fails_with=Problem(problems.UPSTREAM_BUSY, ""))
+    work.go.set()
+    flights.join("a", work.fly)
+    await flights.drain(LONG)
     gc.collect()  # "exception was never retrieved" would be a warning here, hence an error
 
 
 # Too many
 
 
-def test_what_is_over_running_and_queue_is_refused_and_what_is_under_way_can_still_be_joined() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(2, 3)
-        works = {key: Work() for key in "abcde"}
-        begun = [flights.join(key, work.fly)[0] for key, work in works.items()]
-        assert refused(flights, "f", Work().fly).kind is problems.OVERLOADED
-        joined = [flights.join(key, work.fly) for key, work in works.items()]
-        assert joined == [(flight, True) for flight in begun]
-        for work in works.values():
-            work.go.set()
-        assert await asyncio.gather(*(flight.outcome(LONG) for flight in begun)) == ["a picture"] * 5
-        assert not flights.join("f", works["a"].fly)[1]
-        await flights.drain(LONG)
-
-    asyncio.run(main())
+async def test_what_is_over_running_and_queue_is_refused_and_what_is_under_way_can_still_be_joined() -> None:
+    flights: Flights[str] = Flights(2, 3)
+    works = {key: Work() for key in "abcde"}
+    begun = [flights.join(key, work.fly)[0] for key, work in works.items()]
+    assert refused(flights, "f", Work().fly).kind is problems.OVERLOADED
+    joined = [flights.join(key, work.fly) for key, work in works.items()]
+    assert joined == [(flight, True) for flight in begun]
+    for work in works.values():
+        work.go.set()
+    assert await asyncio.gather(*(flight.outcome(LONG) for flight in begun)) == ["a picture"] * 5
+    assert not flights.join("f", works["a"].fly)[1]
+    await flights.drain(LONG)
 
 
-def test_only_so_many_run_at_once_and_the_queue_keeps_its_order() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(2, 10)
-        works = [Work() for _ in range(6)]
-        begun = [flights.join(str(number), work.fly)[0] for number, work in enumerate(works)]
-        for number, (work, flight) in enumerate(zip(works, begun, strict=True)):
-            await work.running.wait()
-            assert sum(other.begun for other in works) <= number + 2
-            work.go.set()
-            await flight.outcome(LONG)
-        assert all(earlier.begun >= later.begun for earlier, later in pairwise(works))
-
-    asyncio.run(main())
+async def test_only_so_many_run_at_once_and_the_queue_keeps_its_order() -> None:
+    flights: Flights[str] = Flights(2, 10)
+    works = [Work() for _ in range(6)]
+    begun = [flights.join(str(number), work.fly)[0] for number, work in enumerate(works)]
+    for number, (work, flight) in enumerate(zip(works, begun, strict=True)):
+        await work.running.wait()
+        assert sum(other.begun for other in works) <= number + 2
+        work.go.set()
+        await flight.outcome(LONG)
+    assert all(earlier.begun >= later.begun for earlier, later in pairwise(works))
 
 
-def test_a_failed_flight_makes_room_for_the_next() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(1, 0)
-        for failure in (Problem(problems.UPSTREAM_BUSY, ""), RuntimeError()):
-            work = Work(fails_with=failure)
-            work.go.set()
-            flight, _ = flights.join("a", work.fly)
-            await problem_of(flight.outcome(LONG))
-        good = Work()
-        good.go.set()
-        assert await flights.join("b", good.fly)[0].outcome(LONG) == "a picture"
-
-    asyncio.run(main())
+async def test_a_failed_flight_makes_room_for_the_next() -> None:
+    flights: Flights[str] = Flights(1, 0)
+    for failure in (Problem(problems.UPSTREAM_BUSY, ""), RuntimeError()):
+        work = Work(fails_with=failure)
+        work.go.set()
+        flight, _ = flights.join("a", work.fly)
+        await problem_of(flight.outcome(LONG))
+    good = Work()
+    good.go.set()
+    assert await flights.join("b", good.fly)[0].outcome(LONG) == "a picture"
 
 
 # Stopping
 
 
-def test_draining_waits_for_what_is_under_way() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(2, 0)
-        works = [Work(), Work()]
-        begun = [flights.join(str(number), work.fly)[0] for number, work in enumerate(works)]
-        for work in works:
-            await work.running.wait()
-        drain = asyncio.create_task(flights.drain(LONG))
-        works[0].go.set()
-        await asyncio.wait({drain}, timeout=0.01)
-        assert not drain.done()
-        works[1].go.set()
-        await drain
-        assert [await flight.outcome(LONG) for flight in begun] == ["a picture"] * 2
-
-    asyncio.run(main())
-
-
-def test_who_waits_when_the_service_stops_is_sent_away_at_once_and_the_flight_goes_on() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(1, 0)
-        work = Work()
-        flight, _ = flights.join("a", work.fly)
-        waiters = [asyncio.create_task(problem_of(flight.outcome(LONG))) for _ in range(3)]
+async def test_draining_waits_for_what_is_under_way() -> None:
+    flights: Flights[str] = Flights(2, 0)
+    works = [Work(), Work()]
+    begun = [flights.join(str(number), work.fly)[0] for number, work in enumerate(works)]
+    for work in works:
         await work.running.wait()
-        flights.stop()
-        assert [problem.kind for problem in await asyncio.gather(*waiters)] == [problems.DRAINING] * 3
-        assert not flight.landed
-        work.go.set()
-        await flights.drain(LONG)
-        assert await flight.outcome(LONG) == "a picture"
-
-    asyncio.run(main())
-
-
-def test_what_waited_in_the_queue_when_the_service_stopped_is_not_begun() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(1, 1)
-        running, queued = Work(), Work()
-        begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
-        await running.running.wait()
-        flights.stop()
-        running.go.set()
-        await flights.drain(LONG)
-        assert await begun[0].outcome(LONG) == "a picture"
-        assert (await problem_of(begun[1].outcome(LONG))).kind is problems.DRAINING
-        assert queued.begun == 0
-
-    asyncio.run(main())
+    drain = asyncio.create_task(flights.drain(LONG))
+    works[0].go.set()
+    await asyncio.wait({drain}, timeout=0.01)
+    assert not drain.done()
+    works[1].go.set()
+    await drain
+    assert [await flight.outcome(LONG) for flight in begun] == ["a picture"] * 2
 
 
-def test_while_draining_nothing_is_begun_and_what_is_under_way_can_be_joined() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 8)
-        work, late = Work(), Work()
-        flight, _ = flights.join("a", work.fly)
-        await work.running.wait()
-        drain = asyncio.create_task(flights.drain(LONG))
-        flights.stop()
-        assert refused(flights, "b", late.fly).kind is problems.DRAINING
-        assert flights.join("a", work.fly) == (flight, True)
-        work.go.set()
-        await drain
-        assert refused(flights, "a", late.fly).kind is problems.DRAINING
-        assert late.begun == 0
-
-    asyncio.run(main())
+async def test_who_waits_when_the_service_stops_is_sent_away_at_once_and_the_flight_goes_on() -> None:
+    flights: Flights[str] = Flights(1, 0)
+    work = Work()
+    flight, _ = flights.join("a", work.fly)
+    waiters = [asyncio.create_task(problem_of(flight.outcome(LONG))) for _ in range(3)]
+    await work.running.wait()
+    flights.stop()
+    assert [problem.kind for problem in await asyncio.gather(*waiters)] == [problems.DRAINING] * 3
+    assert not flight.landed
+    work.go.set()
+    await flights.drain(LONG)
+    assert await flight.outcome(LONG) == "a picture"
 
 
-def test_those_that_outlast_the_grace_are_given_up_and_their_waiters_told() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(1, 1)
-        running, queued = Work(), Work()
-        begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
-        waiters = [asyncio.create_task(problem_of(flight.outcome(LONG))) for flight in begun for _ in range(3)]
-        await running.running.wait()
-        await flights.drain(0.01)
-        assert [problem.kind for problem in await asyncio.gather(*waiters)] == [problems.DRAINING] * 6
-        assert (running.cancelled, queued.begun) == (1, 0)
-
-    asyncio.run(main())
-
-
-def test_a_flight_that_was_never_begun_when_the_grace_ended_is_told_as_draining_too() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(1, 1)
-        flight, _ = flights.join("a", Work().fly)
-        await flights.drain(0)
-        assert (await problem_of(flight.outcome(LONG))).kind is problems.DRAINING
-
-    asyncio.run(main())
+async def test_what_waited_in_the_queue_when_the_service_stopped_is_not_begun() -> None:
+    flights: Flights[str] = Flights(1, 1)
+    running, queued = Work(), Work()
+    begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
+    await running.running.wait()
+    flights.stop()
+    running.go.set()
+    await flights.drain(LONG)
+    assert await begun[0].outcome(LONG) == "a picture"
+    assert (await problem_of(begun[1].outcome(LONG))).kind is problems.DRAINING
+    assert queued.begun == 0
 
 
-def test_draining_what_is_empty_ends_at_once() -> None:
-    async def main() -> None:
-        flights: Flights[str] = Flights(8, 8)
-        await flights.drain(LONG)
-        await flights.drain(LONG)
-        assert refused(flights, "a", Work().fly).kind is problems.DRAINING
+async def test_while_draining_nothing_is_begun_and_what_is_under_way_can_be_joined() -> None:
+    flights: Flights[str] = Flights(8, 8)
+    work, late = Work(), Work()
+    flight, _ = flights.join("a", work.fly)
+    await work.running.wait()
+    drain = asyncio.create_task(flights.drain(LONG))
+    flights.stop()
+    assert refused(flights, "b", late.fly).kind is problems.DRAINING
+    assert flights.join("a", work.fly) == (flight, True)
+    work.go.set()
+    await drain
+    assert refused(flights, "a", late.fly).kind is problems.DRAINING
+    assert late.begun == 0
 
-    asyncio.run(main())
+
+async def test_those_that_outlast_the_grace_are_given_up_and_their_waiters_told() -> None:
+    flights: Flights[str] = Flights(1, 1)
+    running, queued = Work(), Work()
+    begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
+    waiters = [asyncio.create_task(problem_of(flight.outcome(LONG))) for flight in begun for _ in range(3)]
+    await running.running.wait()
+    await flights.drain(0.01)
+    assert [problem.kind for problem in await asyncio.gather(*waiters)] == [problems.DRAINING] * 6
+    assert (running.cancelled, queued.begun) == (1, 0)
+
+
+async def test_a_flight_that_was_never_begun_when_the_grace_ended_is_told_as_draining_too() -> None:
+    flights: Flights[str] = Flights(1, 1)
+    flight, _ = flights.join("a", Work().fly)
+    await flights.drain(0)
+    assert (await problem_of(flight.outcome(LONG))).kind is problems.DRAINING
+
+
+async def test_draining_what_is_empty_ends_at_once() -> None:
+    flights: Flights[str] = Flights(8, 8)
+    await flights.drain(LONG)
+    await flights.drain(LONG)
+    assert refused(flights, "a", Work().fly).kind is problems.DRAINING
 
 
 # Leases
@@ -480,89 +404,69 @@ class Elsewhere:
         """Nothing is open."""
 
 
-def test_who_waits_for_a_lease_keeps_nobody_from_working() -> None:
-    async def main() -> None:
-        leases = Elsewhere("a")
-        flights: Flights[str] = Flights(1, 1, leases)
-        taken, free = Work(), Work()
-        free.go.set()
-        flights.join("a", taken.fly)
-        await leases.waiting.wait()
-        assert await flights.join("b", free.fly)[0].outcome(LONG) == "a picture"
-        assert taken.begun == 0
-        await flights.drain(0)
-
-    asyncio.run(main())
+async def test_who_waits_for_a_lease_keeps_nobody_from_working() -> None:
+    leases = Elsewhere("a")
+    flights: Flights[str] = Flights(1, 1, leases)
+    taken, free = Work(), Work()
+    free.go.set()
+    flights.join("a", taken.fly)
+    await leases.waiting.wait()
+    assert await flights.join("b", free.fly)[0].outcome(LONG) == "a picture"
+    assert taken.begun == 0
+    await flights.drain(0)
 
 
-def test_the_end_waits_for_no_lease() -> None:
-    async def main() -> None:
-        leases = Elsewhere("a")
-        flights: Flights[str] = Flights(1, 1, leases)
-        flight, _ = flights.join("a", Work().fly)
-        await leases.waiting.wait()
-        async with asyncio.timeout(LONG / 2):
-            await flights.drain(LONG)
-        assert (await problem_of(flight.outcome(LONG))).kind is problems.DRAINING
-
-    asyncio.run(main())
+async def test_the_end_waits_for_no_lease() -> None:
+    leases = Elsewhere("a")
+    flights: Flights[str] = Flights(1, 1, leases)
+    flight, _ = flights.join("a", Work().fly)
+    await leases.waiting.wait()
+    async with asyncio.timeout(LONG / 2):
+        await flights.drain(LONG)
+    assert (await problem_of(flight.outcome(LONG))).kind is problems.DRAINING
 
 
 # Work for one asker
 
 
-def test_what_ends_in_its_first_step_needs_no_place() -> None:
-    async def main() -> None:
-        detached, waiting = DetachedTasks(2), Work()
-        first = asyncio.create_task(detached.run(waiting.fly(), LONG, "a"))
-        other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
-        await asyncio.sleep(0.01)
-        assert detached.count == 2
-
-        assert await detached.run(at_once("a picture"), LONG, "a") == "a picture"
-        with pytest.raises(ValueError, match="broken"):
-            await detached.run(at_once(ValueError("broken")), LONG, "a")
-        assert (await problem_of(detached.run(waiting.fly(), LONG, "c"))).kind is problems.OVERLOADED
-        assert detached.count == 2
-
-        waiting.go.set()
-        assert [await first, await other] == ["a picture"] * 2
-        assert detached.count == 0
-
-    asyncio.run(main())
+async def test_what_ends_in_its_first_step_needs_no_place() -> None:
+    detached, waiting = DetachedTasks(2), Work()
+    first = asyncio.create_task(detached.run(waiting.fly(), LONG, "a"))
+    other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
+    await asyncio.sleep(0.01)
+    assert detached.count == 2
+    assert await detached.run(at_once("a picture"), LONG, "a") == "a picture"
+    with pytest.raises(ValueError, match="broken"):
+        await detached.run(at_once(ValueError("broken")), LONG, "a")
+    assert (await problem_of(detached.run(waiting.fly(), LONG, "c"))).kind is problems.OVERLOADED
+    assert detached.count == 2
+    waiting.go.set()
+    assert [await first, await other] == ["a picture"] * 2
+    assert detached.count == 0
 
 
-def test_one_client_has_half_of_the_places_and_gets_them_back() -> None:
-    async def main() -> None:
-        detached, waiting = DetachedTasks(4), Work()
-        mine = [asyncio.create_task(detached.run(waiting.fly(), LONG, "a")) for _ in range(2)]
-        await asyncio.sleep(0.01)
-
-        refusal = await problem_of(detached.run(waiting.fly(), LONG, "a"))
-        assert (refusal.kind, refusal.cache_control) == (problems.OVERLOADED, problems.NO_STORE)
-        other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
-        await asyncio.sleep(0.01)
-        assert detached.count == 3
-
-        waiting.go.set()
-        await asyncio.gather(*mine, other)
-        assert await detached.run(waiting.fly(), LONG, "a") == "a picture"
-
-    asyncio.run(main())
+async def test_one_client_has_half_of_the_places_and_gets_them_back() -> None:
+    detached, waiting = DetachedTasks(4), Work()
+    mine = [asyncio.create_task(detached.run(waiting.fly(), LONG, "a")) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    refusal = await problem_of(detached.run(waiting.fly(), LONG, "a"))
+    assert (refusal.kind, refusal.cache_control) == (problems.OVERLOADED, problems.NO_STORE)
+    other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
+    await asyncio.sleep(0.01)
+    assert detached.count == 3
+    waiting.go.set()
+    await asyncio.gather(*mine, other)
+    assert await detached.run(waiting.fly(), LONG, "a") == "a picture"
 
 
-def test_a_place_is_taken_until_the_work_ends_and_not_until_its_asker_leaves() -> None:
-    async def main() -> None:
-        detached, waiting = DetachedTasks(2), Work()
-        assert (await problem_of(detached.run(waiting.fly(), 0.01, "a"))).kind is problems.TOO_SLOW
-        assert detached.count == 1
-        assert (await problem_of(detached.run(waiting.fly(), LONG, "a"))).kind is problems.OVERLOADED
-
-        await detached.close()
-        assert waiting.cancelled == 2
-        assert detached.count == 0
-
-    asyncio.run(main())
+async def test_a_place_is_taken_until_the_work_ends_and_not_until_its_asker_leaves() -> None:
+    detached, waiting = DetachedTasks(2), Work()
+    assert (await problem_of(detached.run(waiting.fly(), 0.01, "a"))).kind is problems.TOO_SLOW
+    assert detached.count == 1
+    assert (await problem_of(detached.run(waiting.fly(), LONG, "a"))).kind is problems.OVERLOADED
+    await detached.close()
+    assert waiting.cancelled == 2
+    assert detached.count == 0
 
 
 async def at_once(outcome: str | Exception) -> str:

@@ -44,8 +44,9 @@ from tests.support.parts import (
     VERDICT,
     Parts,
     of_its_own_url,
-    within,
 )
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +57,8 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 # What is kept
 
 
-def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
+    async with Parts([GOOD]) as shop:
         await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects[MASTER] == Record(
@@ -65,31 +66,25 @@ def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
         )
         assert await Bindings(shop.shelf, "painter").of(KEY) == ORDER
 
-    within(Parts([GOOD]), work)
 
-
-def test_the_master_is_stored_before_the_url_is_bound_to_it() -> None:
-    async def work(shop: Parts) -> None:
+async def test_the_master_is_stored_before_the_url_is_bound_to_it() -> None:
+    async with Parts([GOOD]) as shop:
         await shop.make()
         assert shop.shelf.written == [MASTER, BINDING]
 
-    within(Parts([GOOD]), work)
-
 
 @pytest.mark.parametrize("echo", [0, 7], ids=["says nothing", "says the seed sent"])
-def test_an_upstream_that_echoes_the_seed_or_nothing_is_believed(echo: int) -> None:
-    async def work(shop: Parts) -> None:
+async def test_an_upstream_that_echoes_the_seed_or_nothing_is_believed(echo: int) -> None:
+    async with Parts([Made(picture(), 7, echo)]) as shop:
         await shop.make()
         assert MASTER in shop.shelf.objects
-
-    within(Parts([Made(picture(), 7, echo)]), work)
 
 
 # Look again
 
 
-def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
+    async with Parts([GOOD]) as shop:
         await shop.make()
         other = Parts(shelf=shop.shelf)
         await other.make()
@@ -97,49 +92,39 @@ def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
         await other.close()
         assert shop.shelf.written == [MASTER, BINDING]
 
-    within(Parts([GOOD]), work)
 
-
-def test_a_picture_that_was_filtered_by_now_is_not_paid_for_again() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_picture_that_was_filtered_by_now_is_not_paid_for_again() -> None:
+    async with Parts([GOOD]) as shop:
         await Parts(shelf=shop.shelf).bindings.filter(ORDER, 1)
         assert (await shop.refused()).kind is problems.FILTERED
         assert (shop.generator.calls, shop.purse.spent) == (0, 0)
 
-    within(Parts([GOOD]), work)
 
-
-def test_while_it_is_unknown_what_is_stored_nothing_is_paid_for() -> None:
-    async def work(shop: Parts) -> None:
+async def test_while_it_is_unknown_what_is_stored_nothing_is_paid_for() -> None:
+    async with Parts([GOOD]) as shop:
         shop.shelf.down = True
         assert isinstance(await shop.refused(), StoreUnavailable)
         assert (shop.generator.calls, shop.purse.spent) == (0, 0)
 
-    within(Parts([GOOD]), work)
 
-
-def test_a_picture_of_a_generator_that_is_not_set_up_costs_nothing() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_picture_of_a_generator_that_is_not_set_up_costs_nothing() -> None:
+    async with Parts([GOOD]) as shop:
         problem = await shop.refused(order(generator="elsewhere"))
         assert problem.kind is problems.GENERATOR_MISSING
         assert "elsewhere" in problem.detail
         assert (shop.generator.calls, shop.purse.spent, shop.shelf.objects) == (0, 0, {})
 
-    within(Parts([GOOD]), work)
 
-
-def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_same() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_same() -> None:
+    async with Parts() as shop:
         elsewhere = order(generator="elsewhere")
         await shop.renditions.keep(elsewhere.content_key, Record(GOOD.picture, "image/png", 1, {}))
         await shop.make(elsewhere)
         assert await shop.bindings.of(elsewhere.content_key) == of_its_own_url(elsewhere)
 
-    within(Parts(), work)
 
-
-def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> None:
+    async with Parts([GOOD]) as shop:
         await shop.making.make(ORDER)
         # Another process, with other defaults.
         other = Parts(shelf=shop.shelf)
@@ -147,13 +132,11 @@ def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> Non
         assert (other.generator.calls, other.purse.spent) == (0, 0)
         await other.close()
 
-    within(Parts([GOOD]), work)
 
-
-def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> None:
+async def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> None:
     """Another process makes a picture within the two seconds in which this one remembers that there is none."""
 
-    async def work(shop: Parts) -> None:
+    async with Parts([GOOD]) as shop:
         seen = NegativeCache(shop.shelf)
         bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
         assert await bindings.of(KEY) is None
@@ -167,11 +150,9 @@ def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> Non
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
-    within(Parts([GOOD]), work)
 
-
-def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
+    async with Parts([GOOD]) as shop:
         seen = NegativeCache(shop.shelf)
         bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
         assert await bindings.of(KEY) is None
@@ -184,11 +165,9 @@ def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
-    within(Parts([GOOD]), work)
 
-
-def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
+    async with Parts([FILTERED]) as shop:
         seen = NegativeCache(shop.shelf)
         bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
         assert not await bindings.filtered(ORDER.content_key)
@@ -203,67 +182,54 @@ def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
-    within(Parts([FILTERED]), work)
-
 
 # Money
 
 
-def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) -> None:
-    async def main() -> None:
-        budget = SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits((BudgetLimit(1, "day"),)), Prices())
-        shop = Parts([GOOD, GOOD], budget=budget)
-        await shop.make()
-        assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT
-        assert shop.generator.calls == 1
-        await shop.close()
-        await budget.close()
-
-    asyncio.run(main())
+async def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) -> None:
+    budget = SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits((BudgetLimit(1, "day"),)), Prices())
+    shop = Parts([GOOD, GOOD], budget=budget)
+    await shop.make()
+    assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT
+    assert shop.generator.calls == 1
+    await shop.close()
+    await budget.close()
 
 
-def test_when_the_counter_does_not_answer_the_generator_is_not_called() -> None:
-    async def work(shop: Parts) -> None:
+async def test_when_the_counter_does_not_answer_the_generator_is_not_called() -> None:
+    async with Parts([GOOD]) as shop:
         shop.purse.down = True
         assert isinstance(await shop.refused(), CounterUnavailable)
         assert shop.generator.calls == 0
 
-    within(Parts([GOOD]), work)
 
-
-def test_what_surely_cost_nothing_is_given_back_and_may_be_tried_at_once() -> None:
-    async def work(shop: Parts) -> None:
+async def test_what_surely_cost_nothing_is_given_back_and_may_be_tried_at_once() -> None:
+    async with Parts([UNREACHABLE, GOOD]) as shop:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
         assert shop.purse.spent == 0
         await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (2, 1)
 
-    within(Parts([UNREACHABLE, GOOD]), work)
 
-
-def test_an_upstream_that_cannot_be_reached_is_told_even_if_nothing_can_be_given_back() -> None:
+async def test_an_upstream_that_cannot_be_reached_is_told_even_if_nothing_can_be_given_back() -> None:
     class Loser(FakeBudget):
         async def give_back(self, reservation: object) -> None:
             del reservation
             raise CounterUnavailable("the purse is lost")
 
-    async def work(shop: Parts) -> None:
+    async with Parts([UNREACHABLE], budget=Loser()) as shop:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
 
-    within(Parts([UNREACHABLE], budget=Loser()), work)
 
-
-def test_what_may_have_been_charged_stays_spent_and_rests() -> None:
-    async def work(shop: Parts) -> None:
+async def test_what_may_have_been_charged_stays_spent_and_rests() -> None:
+    async with Parts([TIMEOUT, GOOD]) as shop:
         for _ in range(3):
             assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects == {}
 
-    within(Parts([TIMEOUT, GOOD]), work)
 
-
-def test_what_was_given_up_in_mid_air_stays_spent() -> None:
+async def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     class Slow(FakeGenerator):
         async def generate(self, resolved: Resolved, content_key: str) -> Made:
             begun.set()
@@ -271,16 +237,13 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
             return await super().generate(resolved, content_key)
 
     begun = asyncio.Event()
-
-    async def work(shop: Parts) -> None:
+    async with Parts(generator=Slow([GOOD])) as shop:
         flight = asyncio.create_task(shop.make())
         await begun.wait()
         flight.cancel()
         with pytest.raises(asyncio.CancelledError):
             await flight
         assert (shop.purse.spent, shop.shelf.objects) == (1, {})
-
-    within(Parts(generator=Slow([GOOD])), work)
 
 
 # Validation
@@ -298,8 +261,8 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     ],
     ids=["nothing", "html", "torn", "half", "double", "another seed"],
 )
-def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer: Made, why: str) -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer: Made, why: str) -> None:
+    async with Parts([answer, GOOD]) as shop:
         first, second = await shop.refused(), await shop.refused()
         assert why in first.detail
         assert why in second.detail
@@ -308,17 +271,13 @@ def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer:
         assert shop.shelf.objects == {}
         assert not await shop.renditions.has(ORDER.content_key)
 
-    within(Parts([answer, GOOD]), work)
 
-
-def test_what_breaks_after_paying_rests_too() -> None:
-    async def work(shop: Parts) -> None:
+async def test_what_breaks_after_paying_rests_too() -> None:
+    async with Parts([ZeroDivisionError(), GOOD]) as shop:
         with pytest.raises(ZeroDivisionError):
             await shop.make()
         assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
-
-    within(Parts([ZeroDivisionError(), GOOD]), work)
 
 
 # Rests
@@ -338,28 +297,24 @@ async def fail_after(shop: Parts, rest: float, kind: ProblemType) -> None:
     shop.hands.seconds = start + rest
 
 
-def test_a_rest_doubles_with_each_failure_up_to_an_hour() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_rest_doubles_with_each_failure_up_to_an_hour() -> None:
+    async with Parts([TIMEOUT] * 12) as shop:
         for rest in (5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600):
             assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
             await fail_after(shop, rest, problems.UPSTREAM_TIMEOUT)
         assert shop.generator.calls == shop.purse.spent == 12
 
-    within(Parts([TIMEOUT] * 12), work)
 
-
-def test_after_the_rest_a_good_picture_is_made() -> None:
-    async def work(shop: Parts) -> None:
+async def test_after_the_rest_a_good_picture_is_made() -> None:
+    async with Parts([HTML, GOOD]) as shop:
         await shop.refused()
         shop.hands.seconds = 5
         await shop.make()
         assert MASTER in shop.shelf.objects
 
-    within(Parts([HTML, GOOD]), work)
 
-
-def test_a_success_clears_what_a_rest_has_grown_to() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_success_clears_what_a_rest_has_grown_to() -> None:
+    async with Parts([HTML, HTML, GOOD, TIMEOUT]) as shop:
         await shop.refused()
         shop.hands.seconds = 5
         await shop.refused()
@@ -369,42 +324,34 @@ def test_a_success_clears_what_a_rest_has_grown_to() -> None:
         await shop.refused()
         await fail_after(shop, 5, problems.UPSTREAM_TIMEOUT)
 
-    within(Parts([HTML, HTML, GOOD, TIMEOUT]), work)
 
-
-def test_a_rest_tells_the_kind_of_the_last_failure() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_rest_tells_the_kind_of_the_last_failure() -> None:
+    async with Parts([TIMEOUT, HTML]) as shop:
         await shop.refused()
         shop.hands.seconds = 5
         await shop.refused()
         assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
 
-    within(Parts([TIMEOUT, HTML]), work)
 
-
-def test_other_pictures_do_not_rest() -> None:
-    async def work(shop: Parts) -> None:
+async def test_other_pictures_do_not_rest() -> None:
+    async with Parts([TIMEOUT, Made(picture(), 8)]) as shop:
         await shop.refused()
         await shop.make(order(seed=8))
         assert shop.generator.calls == 2
-
-    within(Parts([TIMEOUT, Made(picture(), 8)]), work)
 
 
 # Filtered
 
 
-def test_a_filtered_picture_leaves_a_verdict_and_neither_picture_nor_binding() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_filtered_picture_leaves_a_verdict_and_neither_picture_nor_binding() -> None:
+    async with Parts([FILTERED]) as shop:
         assert (await shop.refused()).kind is problems.FILTERED
         assert list(shop.shelf.objects) == [VERDICT]
         assert shop.purse.spent == 1
 
-    within(Parts([FILTERED]), work)
 
-
-def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None:
+    async with Parts([FILTERED, GOOD]) as shop:
         await shop.refused()
         later = Parts([GOOD], shelf=shop.shelf)
         for same in (shop, later):
@@ -412,23 +359,18 @@ def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None
         assert (shop.generator.calls, later.generator.calls) == (1, 0)
         await later.close()
 
-    within(Parts([FILTERED, GOOD]), work)
-
 
 # Looking
 
 
-def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
-    async def main() -> None:
-        shelf = FakeStore()
-        store = NegativeCache(shelf)
-        spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), FakeGenerator([GOOD])
-        renditions = Renditions(store, Memory(0), spool)
-        making = Making(generator, FakeBudget(), spool, bindings, renditions, FakeRemovals(), ManualClock().clock)
-        assert await renditions.find(ORDER.content_key, Delivery()) is None
-        await making.make(ORDER)
-        assert await renditions.find(ORDER.content_key, Delivery()) is not None
-        await renditions.close()
-        await spool.close()
-
-    asyncio.run(main())
+async def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
+    shelf = FakeStore()
+    store = NegativeCache(shelf)
+    spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), FakeGenerator([GOOD])
+    renditions = Renditions(store, Memory(0), spool)
+    making = Making(generator, FakeBudget(), spool, bindings, renditions, FakeRemovals(), ManualClock().clock)
+    assert await renditions.find(ORDER.content_key, Delivery()) is None
+    await making.make(ORDER)
+    assert await renditions.find(ORDER.content_key, Delivery()) is not None
+    await renditions.close()
+    await spool.close()

@@ -14,12 +14,14 @@ from promptcdn.generators import Made
 from promptcdn.pictures import master
 from promptcdn.problems import Problem
 from promptcdn.readers.headers import Rendition
-from promptcdn.spool import Spool, folder
+from promptcdn.spool import Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery, Resolved
 from tests.support.fakes import KEY, MARK, FakeGenerator, FakeStore, name, order, paid, picture
-from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Parts, toppled, within
+from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Parts, toppled
+
+pytestmark = pytest.mark.anyio
 
 FORMATS = sorted(BY_NAME)
 
@@ -36,8 +38,8 @@ def set_aside() -> list[Path]:
 # Waiting for the store
 
 
-def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
+    async with toppled(FILTERED) as shop:
         assert (await shop.refused()).kind is problems.FILTERED
         assert shop.spooled == [ORDER.content_key]
         shop.shelf.down = False
@@ -45,8 +47,6 @@ def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
         assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [VERDICT]
         assert (shop.generator.calls, shop.spooled) == (1, [])
-
-    within(toppled(FILTERED), work)
 
 
 # A store that goes down after paying
@@ -59,10 +59,10 @@ async def shown(shop: Parts, format_: str = "png") -> Rendition:
     return found.rendition
 
 
-def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_the_spool(
+async def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_the_spool(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def work(shop: Parts) -> None:
+    async with toppled(GOOD) as shop:
         await shop.make()
         assert (shop.shelf.objects, shop.spooled) == ({}, [ORDER.content_key])
         for format_ in FORMATS:
@@ -70,23 +70,19 @@ def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_t
             assert (first.stored, second.stored) == (False, False)
             assert first.body == second.body
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
-
-    within(toppled(GOOD), work)
-    assert caplog.text.count("what is paid for waits in the spool: the shelf is down") == 1
+    assert caplog.text.count("a paid picture waits in the spool: the shelf is down") == 1
 
 
-def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
+    async with toppled(GOOD) as shop:
         for _ in range(3):
             await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects == {}
 
-    within(toppled(GOOD), work)
 
-
-def test_after_a_restart_the_spool_answers_for_a_store_that_is_still_down_and_nothing_is_paid() -> None:
-    async def work(shop: Parts) -> None:
+async def test_after_a_restart_the_spool_answers_for_a_store_that_is_still_down_and_nothing_is_paid() -> None:
+    async with toppled(GOOD) as shop:
         await shop.make()
         before = [(await shown(shop, format_)).body for format_ in FORMATS]
         later = Parts([GOOD], shelf=shop.shelf)
@@ -97,67 +93,59 @@ def test_after_a_restart_the_spool_answers_for_a_store_that_is_still_down_and_no
         assert (later.generator.calls, later.purse.spent) == (0, 0)
         await later.close()
 
-    within(toppled(GOOD), work)
 
-
-def test_after_a_restart_a_spooled_refusal_is_still_a_refusal() -> None:
-    async def work(shop: Parts) -> None:
+async def test_after_a_restart_a_spooled_refusal_is_still_a_refusal() -> None:
+    async with toppled(FILTERED) as shop:
         await shop.refused()
         later = Parts([GOOD], shelf=shop.shelf)
         assert await later.renditions.find(ORDER.content_key, Delivery()) is None
         assert await later.bindings.filtered(ORDER.content_key)
         await later.close()
 
-    within(toppled(FILTERED), work)
 
-
-def test_when_the_store_is_back_master_and_binding_are_in_it_and_it_is_read_again(
+async def test_when_the_store_is_back_master_and_binding_are_in_it_and_it_is_read_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def work(shop: Parts) -> None:
-        await shop.make()
-        before = await shown(shop)
-        assert not await shop.reconciler.settle()
-        shop.shelf.down = False
-        assert await shop.reconciler.settle()
-        assert list(shop.shelf.objects) == [MASTER, BINDING]
-        assert (shop.spooled, shop.spool.depth) == ([], 0)
-        after = await shown(shop)
-        assert (after.body, after.made_at, after.stored) == (before.body, before.made_at, True)
-
     with caplog.at_level(logging.INFO):
-        within(toppled(GOOD), work)
-    assert caplog.text.count("nothing waits in the spool any more") == 1
+        async with toppled(GOOD) as shop:
+            await shop.make()
+            before = await shown(shop)
+            assert not await shop.reconciler.settle()
+            shop.shelf.down = False
+            assert await shop.reconciler.settle()
+            assert list(shop.shelf.objects) == [MASTER, BINDING]
+            assert (shop.spooled, shop.spool.depth) == ([], 0)
+            after = await shown(shop)
+            assert (after.body, after.made_at, after.stored) == (before.body, before.made_at, True)
+    assert caplog.text.count("no paid picture waits in the spool any more") == 1
 
 
-def test_what_another_machine_was_faster_to_store_is_shown_also_before_the_url_is_bound() -> None:
+async def test_what_another_machine_was_faster_to_store_is_shown_also_before_the_url_is_bound() -> None:
     class Overtaken(FakeGenerator):
         async def generate(self, resolved: Resolved, content_key: str) -> Made:
             shelf.objects[MASTER] = theirs
             shelf.fails_at = shelf.calls + 2  # the binding
             return await super().generate(resolved, content_key)
 
-    async def work(shop: Parts) -> None:
+    shelf, theirs = (
+        FakeStore(),
+        Record(master(picture(colour="red"), MARK), "image/png", 1, ORDER.resolved.parameters()),
+    )
+    async with Parts(shelf=shelf, generator=Overtaken([GOOD])) as shop:
         await shop.make()
         seen = await shown(shop)
         assert (seen.body, seen.stored) == (theirs.body, False)
         assert await shop.reconciler.settle()
         assert list(shelf.objects) == [MASTER, BINDING]
 
-    shelf, theirs = (
-        FakeStore(),
-        Record(master(picture(colour="red"), MARK), "image/png", 1, ORDER.resolved.parameters()),
-    )
-    within(Parts(shelf=shelf, generator=Overtaken([GOOD])), work)
 
-
-def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> None:
+async def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> None:
     class Hanging(FakeStore):
         async def put(self, name: Name, record: Record) -> Record:
             await self.open.wait()
             return await super().put(name, record)
 
-    async def work(shop: Parts) -> None:
+    async with Parts(shelf=Hanging()) as shop:
         shop.shelf.open.set()
         await shop.renditions.has(ORDER.content_key)
         shop.shelf.open = asyncio.Event()
@@ -169,11 +157,9 @@ def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> None:
         assert await shop.reconciler.settle()
         assert (await shown(shop)).stored
 
-    within(Parts(shelf=Hanging()), work)
 
-
-def test_a_picture_that_was_spooled_by_a_process_which_was_killed_is_settled_and_not_paid_for() -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_picture_that_was_spooled_by_a_process_which_was_killed_is_settled_and_not_paid_for() -> None:
+    async with Parts([GOOD]) as shop:
         killed = Spool(Path("spool"))
         await killed.put(paid())
         await killed.close()
@@ -182,21 +168,17 @@ def test_a_picture_that_was_spooled_by_a_process_which_was_killed_is_settled_and
         assert list(shop.shelf.objects) == [MASTER, BINDING]
         assert shop.spooled == []
 
-    within(Parts([GOOD]), work)
 
-
-def test_two_urls_of_one_spooled_picture_are_both_bound() -> None:
-    async def work(shop: Parts) -> None:
+async def test_two_urls_of_one_spooled_picture_are_both_bound() -> None:
+    async with Parts() as shop:
         await shop.spool.put(paid(as_asked_key="f" * 64))
         await shop.make()
         for url in (KEY, "f" * 64):
             assert await Bindings(shop.shelf, "painter").of(url) == replace(ORDER, as_asked_key=url)
 
-    within(Parts(), work)
 
-
-def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
-    async def work(shop: Parts) -> None:
+async def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
+    async with Parts() as shop:
         answer = await shop.spool.put(paid())
         other = Parts(shelf=shop.shelf)
         await asyncio.gather(*(one.making.settle(answer, 5) for one in (shop, other, shop)))
@@ -204,12 +186,10 @@ def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
         assert shop.spooled == []
         await other.close()
 
-    within(Parts(), work)
-
 
 @pytest.mark.parametrize("answer", [HTML, Made(picture(), 7, seed_echo=8)], ids=["html", "another seed"])
-def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -> None:
-    async def work(shop: Parts) -> None:
+async def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -> None:
+    async with Parts([GOOD]) as shop:
         await shop.spool.put(replace(paid(), made=answer))
         await shop.spool.refresh()
         assert await shop.renditions.find(ORDER.content_key, Delivery()) is None
@@ -218,13 +198,13 @@ def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -> None
         assert (await shop.refused()).kind is problems.UPSTREAM_GARBLED
         assert shop.generator.calls == 0
 
-    within(Parts([GOOD]), work)
 
-
-def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_other(
+async def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def work(shop: Parts) -> None:
+    decoded = pictures.decoded
+    monkeypatch.setattr(pictures, "decoded", lambda data: 1 // 0 if data == b"breaks" else decoded(data))
+    async with Parts() as shop:
         await shop.spool.put(paid(b"breaks"))
         await shop.spool.put(paid(seed=8))
         await shop.spool.refresh()
@@ -232,16 +212,12 @@ def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_other(
         assert name(order(seed=8).content_key) in shop.shelf.objects
         assert (shop.spooled, len(set_aside())) == ([], 1)
 
-    decoded = pictures.decoded
-    monkeypatch.setattr(pictures, "decoded", lambda data: 1 // 0 if data == b"breaks" else decoded(data))
-    within(Parts(), work)
-
 
 # Every step that can fail
 
 
 @pytest.mark.parametrize("answer", [GOOD, FILTERED], ids=["a picture", "a refusal"])
-def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(answer: Made) -> None:
+async def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(answer: Made) -> None:
     """Fails the first call, then the second, and so on until a run needs fewer: after each everything adds up."""
 
     async def one(fails_at: int) -> int:
@@ -266,7 +242,7 @@ def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(an
         return calls
 
     fails_at = 1
-    while asyncio.run(one(fails_at)) >= fails_at:
+    while await one(fails_at) >= fails_at:
         fails_at += 1
     assert fails_at == (6 if answer is GOOD else 5)
 
@@ -274,24 +250,22 @@ def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(an
 # A spool that cannot be written
 
 
-def test_without_a_spool_pictures_are_made_and_stored_as_long_as_the_store_takes_them(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_without_a_spool_pictures_are_made_and_stored_as_long_as_the_store_takes_them(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def work(shop: Parts) -> None:
+    async with Parts([GOOD, Made(picture(), 8), Made(picture(), 9)]) as shop:
+        shop.free_disk = 0
         for seed in (7, 8, 9):
             await shop.make(order(seed=seed))
         assert shop.generator.calls == 3
         assert len([name for name in shop.shelf.objects if name.folder == "masters"]) == 3
-        assert not shop.spool.finding(0).good
-
-    monkeypatch.setattr(folder, "ROOM_LEFT", 10**18)
-    within(Parts([GOOD, Made(picture(), 8), Made(picture(), 9)]), work)
-    assert caplog.text.count("the spool takes nothing: the disk is full") == 1
+        assert not shop.spool.check(0).good
+    assert caplog.text.count("the spool cannot be written: the disk is full") == 1
 
 
-def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(shop: Parts) -> None:
-        monkeypatch.setattr(folder, "ROOM_LEFT", 10**18)
+async def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for() -> None:
+    async with toppled(GOOD) as shop:
+        shop.free_disk, before = 0, shop.free_disk
         await shop.make()
         assert (await shown(shop)).stored is False
         assert await shop.bindings.of(KEY) == ORDER
@@ -304,16 +278,12 @@ def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for(mo
                 "neither the store nor the spool takes what is paid for: the disk is full",
             )
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
-        assert (shop.spooled, shop.spool.finding(0).good) == ([], False)
+        assert (shop.spooled, shop.spool.check(0).good) == ([], False)
 
-        monkeypatch.undo()
-        monkeypatch.chdir(here)
+        shop.free_disk = before
         await shop.spool.recover()
         assert shop.spooled == [ORDER.content_key]
-        assert shop.spool.finding(0).good
+        assert shop.spool.check(0).good
         shop.shelf.full = False
         assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [MASTER, BINDING]
-
-    here = Path.cwd()
-    within(toppled(GOOD), work)

@@ -111,7 +111,7 @@ def test_a_bucket_that_hangs_loses_no_paid_picture_also_over_a_restart(tmp_path:
         assert (len(paid(upstream)), paid(upstream).total()) == (30, 30)
     log = (tmp_path / "one" / "log").read_text()
     assert log.count("waits in the spool: ") == 2  # once in each process
-    assert log.count("nothing waits in the spool any more") == 1
+    assert log.count("no paid picture waits in the spool any more") == 1
 
 
 def test_a_bucket_that_dies_and_a_service_that_is_killed_lose_no_paid_picture(
@@ -279,5 +279,5 @@ def test_a_folder_that_cannot_be_written_is_red_and_pictures_are_made(tmp_path: 
 
     assert (answer.status_code, "immutable" in answer.headers["cache-control"]) == (200, True)
     assert ready.status_code == 503
-    assert "spool takes nothing: " in ready.json()["parts"]["spool"]["detail"]
+    assert "spool cannot be written: " in ready.json()["parts"]["spool"]["detail"]
     assert paid(upstream).total() == 1

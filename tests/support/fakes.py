@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,6 +67,16 @@ def within(folder: Path, work: Callable[[DiskStore], Awaitable[_T]]) -> _T:
             await store.close()
 
     return asyncio.run(lived())
+
+
+@asynccontextmanager
+async def opened_store(folder: Path) -> AsyncIterator[DiskStore]:
+    """A store on `folder`, which is closed behind the block."""
+    store = DiskStore(folder)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 class FakeStore:

@@ -1,9 +1,9 @@
 """All that makes pictures, put together for tests: rooms of our own between a scripted generator and a shelf."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -49,7 +49,7 @@ UNREACHABLE = UpstreamFailed(problems.UPSTREAM_UNREACHABLE, "no route", charged=
 class Parts:
     """All that is needed to make pictures; a second one on the same shelf is the process after a restart.
 
-    The spool is the folder that the test runs in.
+    The spool is a folder in the one that the test runs in, whose disk has `free_disk` bytes left.
     """
 
     def __init__(
@@ -63,7 +63,8 @@ class Parts:
         self.shelf = shelf or FakeStore()
         self.purse = FakeBudget()
         self.hands = ManualClock()
-        self.spool = Spool(Path("spool"))
+        self.free_disk = 10**12
+        self.spool = Spool(Path("spool"), free=lambda _: self.free_disk)
         self.bindings = Bindings(self.shelf, self.generator.name, self.spool)
         self.renditions = Renditions(self.shelf, Memory(10**6), self.spool)
         self.making = Making(
@@ -83,6 +84,12 @@ class Parts:
         """The content keys of what is on the spool's disk."""
         return sorted(path.name for path in Path("spool/paid").glob("*"))
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         await self.renditions.close()
         await self.spool.close()
@@ -96,16 +103,6 @@ class Parts:
         with pytest.raises(Problem) as problem:
             await self.make(wanted)
         return problem.value
-
-
-def within(shop: Parts, work: Callable[[Parts], Awaitable[None]]) -> None:
-    async def lived() -> None:
-        try:
-            await work(shop)
-        finally:
-            await shop.close()
-
-    asyncio.run(lived())
 
 
 class Toppler(FakeGenerator):

@@ -33,28 +33,28 @@ class Encoder:
         self._in_thread = in_thread
         self._observer = observer
 
-    async def encoded(self, content_key: str, made: Variant, master: Record, since: int) -> Rendition | None:
+    async def encoded(self, content_key: str, variant: Variant, master: Record, since: int) -> Rendition | None:
         """A variant of `master`; if it is kept, what another encoder stored before is what is served.
 
         `None` where the picture was purged after `since`, when `master` was read: then nothing of it stays stored.
         """
         mark = source_type(str(master.resolved["generator"]))
-        body = await self._in_thread(lambda: pictures.encoded(master.body, made, mark))
+        body = await self._in_thread(lambda: pictures.encoded(master.body, variant, mark))
         lineage = Lineage(master.picture, after=master.lineage.after)
-        record = Record(body, formats.BY_NAME[made.format].media_type, master.made_at, master.resolved, lineage)
+        record = Record(body, formats.BY_NAME[variant.format].media_type, master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
         if self._forgotten.since(since, content_key):
             return None
         if self._spool.holds(content_key):
             return as_sent(content_key, record, stored=False)
-        if not made.kept:
+        if not variant.kept:
             return as_sent(content_key, record)
         try:
-            winner = await self._stored(rendition_name(content_key, made), record, master)
+            winner = await self._stored(rendition_name(content_key, variant), record, master)
         except StoreUnavailable:
             return as_sent(content_key, record, stored=False)
         if self._forgotten.since(since, content_key):
-            await self._store.delete(rendition_name(content_key, made))
+            await self._store.delete(rendition_name(content_key, variant))
             return None
         return as_sent(content_key, winner)
 
@@ -78,6 +78,6 @@ def as_sent(content_key: str, record: Record, *, stored: bool = True) -> Renditi
     return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, after)
 
 
-def rendition_name(content_key: str, made: Variant) -> Name:
+def rendition_name(content_key: str, variant: Variant) -> Name:
     """Where a variant is stored."""
-    return Name("renditions", f"{content_key}.{made.label}")
+    return Name("renditions", f"{content_key}.{variant.label}")

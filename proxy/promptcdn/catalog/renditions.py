@@ -14,38 +14,53 @@ from typing import Any, Literal, TypeVar
 
 import cachetools
 
-from promptcdn import pictures, problems
 from promptcdn.catalog.encodes import Encoder, as_sent, rendition_name
 from promptcdn.catalog.forgetting import Forgotten
+from promptcdn.catalog.masters import Masters
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flights
-from promptcdn.generators.registry import source_type
 from promptcdn.observer import NO_OBSERVER, Observer, step
-from promptcdn.pictures import sizing, validation
+from promptcdn.pictures import sizing
 from promptcdn.pictures.sizing import Variant
-from promptcdn.problems import Problem, StoreUnavailable, UpstreamFailed
+from promptcdn.problems import Problem, StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Paid, Spool
-from promptcdn.stores import Header, Lineage, Name, Record, Store
+from promptcdn.stores import Header, Name, Record, Store
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Delivery
 
 log = logging.getLogger("promptcdn")
 
-_READS, _READS_WAITING = 64, 4096
-_ENCODES_WAITING, _ODD_ENCODES_WAITING = 256, 64
-_PATIENCE = 30.0
-_HEADERS_REMEMBERED = 20_000
-_WAITING_BYTES = 64 * 1024 * 1024
-_KEPT_SECONDS = 5.0
-# How often a rendition that the store did not take is tried again, while people look at it.
-_TRIES_APART = 2.0
+_READS, _READS_QUEUED = 64, 4096
+_ENCODES_QUEUED, _ODD_ENCODES_QUEUED = 256, 64
+_TRIES_CACHED = 20_000
+
+# What ends the sentence that refuses one more.
+_READING = "reads of stored pictures are under way or queued"
+_ENCODING = "pictures are being resized or converted, or are queued for that,"
+
+
+@dataclass(frozen=True)
+class Timings:
+    """How renditions are timed, in seconds.
+
+    read            a request waits so long for what is read, restored or encoded
+    just_stored     a new master is held in memory so long: whoever waits for it reads it back at once, and must not
+                    miss it because that read fails
+    between_tries   a rendition that the store did not take is tried again so seldom, while people look at it
+    """
+
+    read: float = 30.0
+    just_stored: float = 5.0
+    between_tries: float = 2.0
+
+
+TIMINGS = Timings()
 
 # The stored PNG is its own whole rendition.
 _MASTER = Variant("png")
 _ANY_SIZE = (1, 1)
-_WEIGHT: Callable[[Record], int] = lambda record: len(record.body)  # noqa: E731 - a value of the caches
 
 _T = TypeVar("_T")
 
@@ -69,30 +84,33 @@ class _Source:
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
-    def __init__(self, store: Store, memory: Memory, spool: Spool, observer: Observer = NO_OBSERVER) -> None:
+    def __init__(
+        self,
+        store: Store,
+        memory: Memory,
+        spool: Spool,
+        observer: Observer = NO_OBSERVER,
+        timings: Timings = TIMINGS,
+    ) -> None:
         self._store = store
         self._memory = memory
         self._spool = spool
         self._observer = observer
-        # Masters of what waits in the spool, where it lies as it came from the upstream.
-        self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _WEIGHT)
-        # Whoever waits for a new picture reads it back at once, and must not miss it because that fails.
-        self._just_kept: cachetools.TTLCache[str, Record] = cachetools.TTLCache(
-            _WAITING_BYTES, _KEPT_SECONDS, getsizeof=_WEIGHT
-        )
-        self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_HEADERS_REMEMBERED, _TRIES_APART)
-        # Of masters, which are large to read for their size or their digest.
-        self._headers: cachetools.LRUCache[str, Header] = cachetools.LRUCache(_HEADERS_REMEMBERED)
+        self._timings = timings
+        self._tried: cachetools.TTLCache[str, None] = cachetools.TTLCache(_TRIES_CACHED, timings.between_tries)
         self._forgotten = Forgotten()
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
-        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_WAITING, observer=observer)
-        # Free sizes have a line of their own, so that a flood of them does not hold up what is stored once and for all.
-        self._odd_encodes: Flights[Rendition | None] = Flights(1, _ODD_ENCODES_WAITING, observer=observer)
-        self._reads: Flights[_Source | None] = Flights(_READS, _READS_WAITING, observer=observer)
-        self._looks: Flights[None] = Flights(1, _READS_WAITING)
-        self._restorations: Flights[bool] = Flights(_READS, _READS_WAITING, observer=observer)
+        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_QUEUED, observer=observer, work=_ENCODING)
+        # Free sizes have a queue of their own: a flood of them does not hold up what is stored once and for all.
+        self._odd_encodes: Flights[Rendition | None] = Flights(
+            1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING
+        )
+        self._reads: Flights[_Source | None] = Flights(_READS, _READS_QUEUED, observer=observer, work=_READING)
+        self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING)
+        self._restorations: Flights[bool] = Flights(_READS, _READS_QUEUED, observer=observer, work=_READING)
+        self._masters = Masters(store, spool, self._forgotten, self._in_thread, timings.just_stored)
         self._survivors = Survivors(store, memory, self._in_thread)
         self._encoder = Encoder(store, spool, self._forgotten, self._in_thread, observer)
 
@@ -100,50 +118,62 @@ class Renditions:
         self,
         content_key: str,
         delivery: Delivery,
-        master: Size | None = None,
+        size: Size | None = None,
         *,
         encode: bool = True,
-        patience: float = _PATIENCE,
+        patience: float | None = None,
         new: bool = False,
     ) -> Found | None:
         """The picture as delivered, if it was ever made; without `encode` only where it is ready to be sent.
 
-        `master` is its size where the caller knows it; an encode is awaited for `patience` seconds. `new` is asked for
-        by a URL that nobody bound: then there is nothing where there is no master, which is one look instead of two.
-        Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
+        `size` is the master's, where the caller knows it. An encode is awaited for `patience` seconds, or as long as a
+        read. `new`: the URL is bound to nothing, so that there is nothing where there is no master, which is one look
+        instead of two. Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
         """
-        if master is None and sizing.needs_size(delivery) and (master := await self._size(content_key)) is None:
+        if size is None and sizing.needs_size(delivery) and (size := await self._size(content_key)) is None:
             return None
-        made = sizing.variant(delivery, master or _ANY_SIZE)
+        variant = sizing.variant(delivery, size or _ANY_SIZE)
         with self._observer.step("memory"):
-            remembered = self._memory.get(content_key, made.label)
-        if remembered is not None:
-            if not remembered.stored:
-                self._look_again(content_key, made)
-            return Found(remembered, "memory")
+            cached = self._memory.get(content_key, variant.label)
+        if cached is not None:
+            if not cached.stored:
+                self._look_again(content_key, variant)
+            return Found(cached, "memory")
         if new and await self.header(content_key) is None:
             return None
-        rendition = await self._looked_up(content_key, made, encode=encode, patience=patience)
+        rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience)
         return None if rendition is None else Found(rendition, "store")
 
     async def has(self, content_key: str) -> bool:
         """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnavailable`."""
-        return await self._present(content_key) is not None
+        return await self._masters.has(content_key)
 
     async def survives(self, content_key: str) -> bool:
         """Whether the master is there, or something from which `restore` makes one. Raises `StoreUnavailable`."""
         return await self.has(content_key) or await self._survivors.any(content_key)
 
     async def header(self, content_key: str) -> Header | None:
-        """What the master says of itself, its bytes unread; remembered. Raises `StoreUnavailable`."""
-        if (known := self._headers.get(content_key)) is not None:
-            return known
-        since = self._forgotten.now
-        found = await self._present(content_key)
-        # What waits in the spool gets its place in the store later.
-        if found is not None and not self._spool.holds(content_key) and not self._forgotten.since(since, content_key):
-            self._headers[content_key] = found
-        return found
+        """What the master says of itself, its bytes unread; cached. Raises `StoreUnavailable`."""
+        return await self._masters.header(content_key)
+
+    async def validated(self, paid: Paid) -> Record:
+        """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
+        return await self._masters.validated(paid)
+
+    async def keep(self, content_key: str, master: Record) -> None:
+        """Stores a master for ever. Raises `StoreUnavailable`."""
+        await self._masters.keep(content_key, master)
+
+    def forget(self, content_key: str) -> None:
+        """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
+        self._forgotten.mark(content_key)
+        self._memory.drop(content_key)
+        self._masters.forget(content_key)
+
+    def settled(self, content_key: str) -> None:
+        """The picture is in the store, and does not wait any more: what memory has of the waiting is dropped."""
+        if self._masters.settled(content_key):
+            self._memory.drop(content_key)
 
     @step("restore")
     async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None, *, anew: bool = False) -> bool:
@@ -155,69 +185,37 @@ class Renditions:
         if anew:
             return await self._restored(content_key, resolved)
         flight, _ = self._restorations.join(content_key, lambda: self._restored(content_key, resolved))
-        return await flight.outcome(_PATIENCE)
-
-    async def validated(self, paid: Paid) -> Record:
-        """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
-        made, resolved = paid.made, paid.order.resolved
-        decoded = await self._in_thread(lambda: pictures.decoded(made.picture))
-        if defect := validation.defect(resolved, decoded, made.seed_sent, made.seed_echo):
-            raise UpstreamFailed(problems.UPSTREAM_GARBLED, defect, charged=True)
-        clean = await self._in_thread(lambda: pictures.master(made.picture, source_type(resolved.generator)))
-        lineage = Lineage(after=paid.after)
-        return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
-
-    async def keep(self, content_key: str, master: Record) -> None:
-        """Stores a master for ever. Raises `StoreUnavailable`."""
-        since = self._forgotten.now
-        winner = await self._store.put(Name("masters", content_key), master)
-        self._just_kept[content_key] = winner
-        if not self._forgotten.since(since, content_key):
-            self._headers[content_key] = winner.header
-        if winner.sha256 != master.sha256:
-            # Another machine was first, and if the binding is still missing this is what is shown until then.
-            self._remember(content_key, winner)
-
-    def forget(self, content_key: str) -> None:
-        """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
-        self._forgotten.mark(content_key)
-        self._memory.drop(content_key)
-        self._headers.pop(content_key, None)
-        self._masters.pop(content_key, None)
-        self._just_kept.pop(content_key, None)
-
-    def settled(self, content_key: str) -> None:
-        """It is in the store, and does not wait any more: what is remembered of the waiting is not looked at again."""
-        if self._masters.pop(content_key, None) is not None:
-            self._memory.drop(content_key)
+        return await flight.outcome(self._timings.read)
 
     async def close(self) -> None:
         flights = self._reads, self._encodes, self._odd_encodes, self._restorations, self._looks
-        await asyncio.gather(*(each.drain(_PATIENCE) for each in flights))
+        await asyncio.gather(*(each.drain(self._timings.read) for each in flights))
         self._threads.shutdown()
 
     async def _looked_up(
-        self, content_key: str, made: Variant, *, encode: bool = True, patience: float = _PATIENCE
+        self, content_key: str, variant: Variant, *, encode: bool = True, patience: float | None = None
     ) -> Rendition | None:
         """From the store or the spool, made if need be; remembered."""
         since = self._forgotten.now
-        source = await self._read_together(content_key, made, encode=encode)
+        source = await self._read_together(content_key, variant, encode=encode)
         if source is None:
             return None
-        rendition = await self._rendition(content_key, source, made, patience, since)
+        rendition = await self._rendition(
+            content_key, source, variant, self._timings.read if patience is None else patience, since
+        )
         # 1: this reads or encodes a picture. 2: the picture is purged. 3: nothing of it may be kept or answered.
         if rendition is None or self._forgotten.since(since, content_key):
             return None
-        self._memory.put(made.label, rendition)
+        self._memory.put(variant.label, rendition)
         return rendition
 
-    def _look_again(self, content_key: str, made: Variant) -> None:
+    def _look_again(self, content_key: str, variant: Variant) -> None:
         """Begins another look for a rendition that memory has and the store had not, unless its master waits."""
 
         async def look() -> None:
-            await self._looked_up(content_key, made)
+            await self._looked_up(content_key, variant)
 
-        what = f"{content_key}.{made.label}"
+        what = f"{content_key}.{variant.label}"
         if what not in self._tried and not self._spool.holds(content_key):
             self._tried[what] = None
             with contextlib.suppress(Problem):
@@ -227,24 +225,6 @@ class Renditions:
         """Of the master, in pixels."""
         header = await self.header(content_key)
         return None if header is None else (header.resolved["width"], header.resolved["height"])
-
-    async def _present(self, content_key: str) -> Header | None:
-        """The header of the master in the store; unknown is not absent, then the spool may have it."""
-        try:
-            return await self._look(content_key)
-        except StoreUnavailable:
-            if (kept := self._just_kept.get(content_key)) is not None:
-                return kept.header
-            await self._spool.refresh()
-            if not self._spool.holds(content_key):
-                raise
-            return await self._look(content_key)
-
-    async def _look(self, content_key: str) -> Header | None:
-        if self._spool.holds(content_key):
-            master = await self._master(content_key)
-            return None if master is None else master.header
-        return await self._store.look(Name("masters", content_key))
 
     async def _restored(self, content_key: str, resolved: Mapping[str, Any] | None) -> bool:
         if await self.has(content_key):
@@ -263,13 +243,13 @@ class Renditions:
             await self._store.delete(Name("masters", content_key))
         return False
 
-    async def _read_together(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
+    async def _read_together(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
         """What the one read gives that all share who look for one picture at once."""
 
         async def read() -> tuple[_Source | None, bool]:
-            key = f"{content_key}.{made.label}" + ("" if encode else " ready")
-            flight, joined = self._reads.join(key, lambda: self._read(content_key, made, encode=encode))
-            return await flight.outcome(_PATIENCE), joined
+            key = f"{content_key}.{variant.label}" + ("" if encode else " ready")
+            flight, joined = self._reads.join(key, lambda: self._read(content_key, variant, encode=encode))
+            return await flight.outcome(self._timings.read), joined
 
         source, joined = await read()
         if source is None and joined:
@@ -277,34 +257,34 @@ class Renditions:
             source, _ = await read()
         return source
 
-    async def _read(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
+    async def _read(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
         """What is stored as that variant, else the master. Unknown is not absent: then the spool may have it."""
         try:
-            return await self._read_once(content_key, made, encode=encode)
+            return await self._read_once(content_key, variant, encode=encode)
         except StoreUnavailable:
-            if (kept := self._just_kept.get(content_key)) is not None:
-                return _Source(kept, ready=made == _MASTER)
+            if (stored := self._masters.just_stored(content_key)) is not None:
+                return _Source(stored, ready=variant == _MASTER)
             await self._spool.refresh()
             if not self._spool.holds(content_key):
                 raise
-            return await self._read_once(content_key, made, encode=encode)
+            return await self._read_once(content_key, variant, encode=encode)
 
-    async def _read_once(self, content_key: str, made: Variant, *, encode: bool) -> _Source | None:
-        if made == _MASTER:
-            return _source(await self._master(content_key), ready=True)
+    async def _read_once(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+        if variant == _MASTER:
+            return _source(await self._masters.get(content_key), ready=True)
         # A store that did not take the master need not be asked for what was made of it.
-        if made.kept and not self._spool.holds(content_key):
+        if variant.kept and not self._spool.holds(content_key):
             # Both at once: each is a round trip to a bucket.
             record, master = await asyncio.gather(
-                self._store.get(rendition_name(content_key, made)), self.header(content_key)
+                self._store.get(rendition_name(content_key, variant)), self.header(content_key)
             )
-            if record is not None and await self._is_shown(content_key, made, record, master):
+            if record is not None and await self._is_shown(content_key, variant, record, master):
                 return _Source(record, ready=True)
             if master is None:
                 return None
-        return _source(await self._master(content_key), ready=False) if encode else None
+        return _source(await self._masters.get(content_key), ready=False) if encode else None
 
-    async def _is_shown(self, content_key: str, made: Variant, rendition: Record, master: Header | None) -> bool:
+    async def _is_shown(self, content_key: str, variant: Variant, rendition: Record, master: Header | None) -> bool:
         """Whether a stored rendition was made of the master that is stored; one that was not is deleted.
 
         Where the master was lost, a rendition that no purge was meant for is what is left of the picture.
@@ -313,13 +293,13 @@ class Renditions:
             return await self._survivors.any(content_key)
         if rendition.header.is_made_of(master):
             return True
-        log.warning("a rendition of another master is deleted: %s.%s", content_key, made.label)
-        await self._store.delete(rendition_name(content_key, made))
+        log.warning("a rendition of another master is deleted: %s.%s", content_key, variant.label)
+        await self._store.delete(rendition_name(content_key, variant))
         return False
 
     @step("rendition")
     async def _rendition(
-        self, content_key: str, source: _Source, made: Variant, patience: float, since: int
+        self, content_key: str, source: _Source, variant: Variant, patience: float, since: int
     ) -> Rendition | None:
         """`source` as that variant; `None` where the picture was purged after `since`, when `source` was read.
 
@@ -327,44 +307,23 @@ class Renditions:
         """
         if source.ready:
             return as_sent(content_key, source.record, stored=not self._spool.holds(content_key))
-        encodes = self._encodes if made.kept else self._odd_encodes
-        # A line of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
+        encodes = self._encodes if variant.kept else self._odd_encodes
+        # A queue of masters that wait to be encoded would be memory without a bound: whoever has to wait reads it anew.
         master = None if encodes.busy else source.record
-        flight, _ = encodes.join(f"{content_key}.{made.label}", lambda: self._encode(content_key, made, master, since))
+        flight, _ = encodes.join(
+            f"{content_key}.{variant.label}", lambda: self._encode(content_key, variant, master, since)
+        )
         return await flight.outcome(patience)
 
-    async def _master(self, content_key: str) -> Record | None:
-        """The master that waits in the spool, else the one in the store."""
-        if self._spool.holds(content_key):
-            if (master := self._masters.get(content_key)) is not None:
-                return master
-            if (paid := await self._spool.get(content_key)) is not None:
-                return await self._waiting(paid)
-        return await self._store.get(Name("masters", content_key))
-
-    async def _waiting(self, paid: Paid) -> Record | None:
-        if paid.made.filtered:
-            return None
-        try:
-            master = await self.validated(paid)
-        except UpstreamFailed:
-            return None
-        self._remember(paid.order.content_key, master)
-        return master
-
-    async def _encode(self, content_key: str, made: Variant, master: Record | None, since: int) -> Rendition | None:
+    async def _encode(self, content_key: str, variant: Variant, master: Record | None, since: int) -> Rendition | None:
         """A variant of a master; if it is kept, what another encoder stored before is what is served.
 
         `None` where the picture was purged after `since`: then nothing of it stays in the store.
         """
-        master = master or await self._master(content_key)
+        master = master or await self._masters.get(content_key)
         if master is None:
             return None
-        return await self._encoder.encoded(content_key, made, master, since)
-
-    def _remember(self, content_key: str, master: Record) -> None:
-        if len(master.body) <= self._masters.maxsize:
-            self._masters[content_key] = master
+        return await self._encoder.encoded(content_key, variant, master, since)
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from promptcdn import pictures
+from promptcdn.catalog.encodes import rendition_name
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.purges import PurgeNote
 from promptcdn.generators.registry import source_type
 from promptcdn.pictures.sizing import Variant, best_stand_in
-from promptcdn.stores import Header, Lineage, Name, Record, Store
+from promptcdn.stores import Header, Lineage, Record, Store
 
 _WHOLE_PNG = Variant("png")
 
@@ -40,50 +41,50 @@ class Survivors:
         not say. Raises `StoreUnavailable`.
         """
         stored = await self._stored(content_key)
-        known = resolved or next((header.resolved for header in stored.values()), None)
-        held = self._held(content_key, known) if known else {}
+        resolved = resolved or next((header.resolved for header in stored.values()), None)
+        held = self._held(content_key, resolved) if resolved else {}
         best = best_stand_in([*stored, *held])
         if best is None:
             return None
-        source = held.get(best) or await self._store.get(_name(content_key, best))
+        source = held.get(best) or await self._store.get(rendition_name(content_key, best))
         if source is None:
             # It was corrupt, and is set aside by now: the next best is looked for.
             return await self.stand_in(content_key, resolved)
         return await self._as_master(source, best)
 
-    async def _as_master(self, source: Record, made: Variant) -> Record:
-        if made == _WHOLE_PNG:
+    async def _as_master(self, source: Record, variant: Variant) -> Record:
+        if variant == _WHOLE_PNG:
             # The master itself, or what stood in for it before.
             after = source.lineage.after
             is_first = source.sha256 == source.picture
-            lineage = Lineage(after=after) if is_first else Lineage(source.picture, made.label, after)
+            lineage = Lineage(after=after) if is_first else Lineage(source.picture, variant.label, after)
             return replace(source, lineage=lineage)
-        said = source.resolved
-        size, mark = (said["width"], said["height"]), source_type(said["generator"])
+        resolved = source.resolved
+        size, mark = (resolved["width"], resolved["height"]), source_type(resolved["generator"])
         png = await self._in_thread(lambda: pictures.restored(source.body, size, mark))
-        lineage = Lineage(source.picture, made.label, source.lineage.after)
-        return Record(png, "image/png", source.made_at, said, lineage)
+        lineage = Lineage(source.picture, variant.label, source.lineage.after)
+        return Record(png, "image/png", source.made_at, resolved, lineage)
 
     def _held(self, content_key: str, resolved: Mapping[str, Any]) -> dict[Variant, Record]:
         """What memory has of the picture, as far as the master is known that it was made of."""
         return {
-            made: Record(held.body, held.media_type, held.made_at, resolved, Lineage(held.picture, after=held.after))
+            variant: Record(held.body, held.media_type, held.made_at, resolved, Lineage(held.picture, after=held.after))
             for label, held in self._memory.held(content_key).items()
-            if held.picture and (made := Variant.parse(label))
+            if held.picture and (variant := Variant.parse(label))
         }
 
     async def _stored(self, content_key: str) -> dict[Variant, Header]:
         """The stored renditions that no purge was meant for."""
         found: dict[Variant, Header] = {}
         for name in await self._store.names("renditions", content_key):
-            made = Variant.parse(name.leaf.partition(".")[2])
+            variant = Variant.parse(name.leaf.partition(".")[2])
             header = await self._store.look(name)
-            if made is not None and header is not None:
-                found[made] = header
+            if variant is not None and header is not None:
+                found[variant] = header
         if not found:
             return found
         purged = await self._purged(content_key)
-        return {made: header for made, header in found.items() if not purged(header)}
+        return {variant: header for variant, header in found.items() if not purged(header)}
 
     async def _purged(self, content_key: str) -> Callable[[Header], bool]:
         """Whether a rendition was to be deleted by one of the purges that the store has notes of.
@@ -100,7 +101,3 @@ class Survivors:
             header.made_at <= at if pictures_ is None else header.picture in pictures_ and header.lineage.after < moment
             for at, moment, pictures_ in notes
         )
-
-
-def _name(content_key: str, made: Variant) -> Name:
-    return Name("renditions", f"{content_key}.{made.label}")

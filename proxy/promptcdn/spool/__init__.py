@@ -4,14 +4,14 @@
     folder     where entries lie, shared by the processes of one machine
 
 What a generator answered goes here before anything else can fail, and stays until its picture and binding, or its
-verdict, are stored. What the disk does not take is held in memory; while the store does not take that either, nothing
-more is paid for.
+verdict, are stored. What cannot be written to the disk is held in memory; while the store does not take that either,
+nothing more is paid for.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,23 +19,29 @@ from promptcdn.checks import Check
 from promptcdn.clock import SYSTEM, Clock
 from promptcdn.problems import SpoolFull, Unavailable
 from promptcdn.spool.entries import Paid
-from promptcdn.spool.folder import SpoolFolder
+from promptcdn.spool.folder import LIMITS, Limits, SpoolFolder, free_bytes
 from promptcdn.stores import volumes
 from promptcdn.url.order import Order
 
-__all__ = ["Paid", "Spool"]
+__all__ = ["Limits", "Paid", "Spool", "Timings"]
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 2_000_000_000
-MOST_ENTRIES = 10_000
-# How often requests that the store does not answer may cause a look at the folder.
-LOOKS_APART = 1.0
+
+@dataclass(frozen=True)
+class Timings:
+    """How the spool is timed. `between_looks` is how many seconds lie at least between two looks at the folder, however
+    many requests there are that the store does not answer."""
+
+    between_looks: float = 1.0
+
+
+TIMINGS = Timings()
 
 
 @dataclass(frozen=True)
 class _Waiting:
-    """What memory knows of an entry that waits."""
+    """What memory has of an entry that waits."""
 
     order: Order
     filtered: bool
@@ -44,14 +50,27 @@ class _Waiting:
 
 
 class Spool:
-    """Holds paid answers until they are dropped. An entry *waits* once the store did not take it, or its maker died."""
+    """Holds paid answers until they are dropped. An entry *waits* once the store did not take it, or the process that
+    made it died."""
 
-    def __init__(self, folder: Path, clock: Clock = SYSTEM, *, on_the_stores_disk: bool = False) -> None:
-        """A folder that cannot be used is no error: `finding` says so, and memory takes what it can.
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock = SYSTEM,
+        *,
+        on_the_stores_disk: bool = False,
+        limits: Limits = LIMITS,
+        timings: Timings = TIMINGS,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        """A folder that cannot be used is no error: `check` says so, and memory takes what it can.
 
-        `on_the_stores_disk`: what the spool has no room for, the store has no room for either.
+        `on_the_stores_disk`: what the spool has no room for, the store has no room for either. `free` says how many
+        bytes of the folder's disk are free.
         """
-        self._folder = SpoolFolder(folder)
+        self._folder = SpoolFolder(folder, limits, free)
+        self._limits = limits
+        self._timings = timings
         self._clock = clock
         self._on_the_stores_disk = on_the_stores_disk
         self._waiting: dict[str, _Waiting] = {}
@@ -107,9 +126,9 @@ class Spool:
         """It is not settled, for this reason: it is answered from here, and tried again, until it is dropped."""
         key = paid.order.content_key
         if not self._waiting:
-            log.warning("what is paid for waits in the spool: %s", why)
+            log.warning("a paid picture waits in the spool: %s", why)
         if key in self._unwritten and key not in self._waiting:
-            log.error("neither the store nor the spool takes %s: it is in memory only", key)
+            log.error("the paid picture %s is in memory only: neither the store nor the spool can be written", key)
         self._waiting.pop(key, None)
         self._waiting[key] = _Waiting(paid.order, paid.made.filtered, paid.made_at, len(paid.made.picture))
         self._by_url[paid.order.as_asked_key] = key
@@ -141,8 +160,8 @@ class Spool:
         for key in [key for key in self._unwritten if key in self._waiting]:
             try:
                 await self._write(self._unwritten[key])
-            except Unavailable as unknown:
-                detail = f"neither the store nor the spool takes what is paid for: {unknown.detail}"
+            except Unavailable as full:
+                detail = f"neither the store nor the spool takes what is paid for: {full.detail}"
                 raise SpoolFull(detail) from None
             self._unwritten.pop(key, None)
 
@@ -154,7 +173,7 @@ class Spool:
         """
         async with self._looking:
             looked_at = self._clock.monotonic()
-            if not age and looked_at < self._looked_at + LOOKS_APART:
+            if not age and looked_at < self._looked_at + self._timings.between_looks:
                 return
             before = self.waiting()
             with contextlib.suppress(Unavailable):
@@ -171,16 +190,16 @@ class Spool:
         with contextlib.suppress(Unavailable), self._watched():
             if self._trouble:
                 await self._folder.probe()
-                self._require_place(0)
+                self._require_space(0)
                 self._see("")
         with contextlib.suppress(Unavailable):
             await self.secure()
 
-    def finding(self, now: float) -> Check:
+    def check(self, now: float) -> Check:
         """Whether it can be written, and what waits. `now` in Unix seconds."""
         oldest = min((waiting.made_at for waiting in self._waiting.values()), default=now)
-        said = (
-            self._trouble and f"{self._folder.root} takes nothing: {self._trouble}",
+        parts = (
+            self._trouble and f"{self._folder.root} cannot be written: {self._trouble}",
             f"{self.depth} waiting for the store, the oldest for {max(0, now - oldest):.0f} s"
             if self.depth
             else "empty",
@@ -188,53 +207,54 @@ class Spool:
             self._aside and f"{self._aside} set aside in {self._folder.root / 'corrupt'}",
             self._forgets,
         )
-        advice = "make room, or let the service write its data folder" if self._trouble else ""
-        return Check("spool", not self._trouble, "; ".join(str(part) for part in said if part), advice)
+        advice = "make room on the disk, or let the service write its data folder" if self._trouble else ""
+        return Check("spool", not self._trouble, "; ".join(str(part) for part in parts if part), advice)
 
     async def close(self) -> None:
         with contextlib.suppress(Unavailable):
             await self.secure()
         for key in self._unwritten:
-            log.error("neither the store nor the spool took %s: it is lost", key)
+            log.error("the paid picture %s is lost: neither the store nor the spool could be written", key)
         await self._folder.close()
 
     async def _write(self, paid: Paid) -> Paid:
         """What the disk holds under this key from now on. Raises `Unavailable`."""
         with self._watched():
-            self._require_place(len(paid.made.picture))
+            self._require_space(len(paid.made.picture))
             held = await self._folder.write(paid)
         self._see("")
         return held
 
-    def _require_place(self, size: int) -> None:
-        if self.depth >= MOST_ENTRIES or sum(one.size for one in self._waiting.values()) + size > MOST_BYTES:
+    def _require_space(self, size: int) -> None:
+        waiting = sum(each.size for each in self._waiting.values())
+        if self.depth >= self._limits.entries or waiting + size > self._limits.size:
             raise SpoolFull("the spool is full")
 
     async def _take_over(self, keys: Iterator[str]) -> None:
         for key in keys:
             if key not in self._waiting and (paid := await self.get(key)) is not None:
-                self.wait(paid, "left over")
+                self.wait(paid, "another process left it")
 
     def _forget(self, content_key: str) -> None:
         self._unwritten.pop(content_key, None)
         if (gone := self._waiting.pop(content_key, None)) is not None:
             self._by_url.pop(gone.order.as_asked_key, None)
             if not self._waiting:
-                log.info("nothing waits in the spool any more")
+                log.info("no paid picture waits in the spool any more")
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
         """Remembers what trouble the disk gives."""
         try:
             yield
-        except Unavailable as unknown:
-            self._see(unknown.detail)
+        except Unavailable as full:
+            self._see(full.detail)
             raise
 
     def _see(self, trouble: str) -> None:
-        """Says once that the disk gives trouble, and once that it is well again."""
+        """Logs once that the disk gives trouble, and once that it is well again."""
         if trouble and not self._trouble:
-            log.error("the spool takes nothing: %s", trouble)
+            log.error("the spool cannot be written: %s", trouble)
         if self._trouble and not trouble:
-            log.info("the spool takes what is paid for again")
+            log.info("the spool can be written again")
         self._trouble = trouble

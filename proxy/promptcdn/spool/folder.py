@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,10 +18,7 @@ from promptcdn.spool.entries import Paid
 from promptcdn.stores import Name, permissions, volumes
 from promptcdn.stores.disk import DiskStore
 
-# The counters lie on the same disk: a spool that fills it up would stop them.
-ROOM_LEFT = 64_000_000
-
-# Of a generator's answers: what the gRPC client takes at most.
+# In bytes, of a generator's answers: what the gRPC client takes at most.
 _LARGEST = 32 << 20
 _PROBE = b"." * 4096
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -28,24 +26,48 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much the spool holds.
+
+    size       bytes of pictures that wait
+    entries    pictures that wait
+    free_disk  bytes of the disk that stay free: the counters lie on the same disk, and a spool that fills it up would
+               stop them
+    """
+
+    size: int = 2_000_000_000
+    entries: int = 10_000
+    free_disk: int = 64_000_000
+
+
+LIMITS = Limits()
+
+
+def free_bytes(folder: Path) -> int:
+    """What may still be written on the disk of a folder, which need not be there yet."""
+    return shutil.disk_usage(volumes.existing(folder)).free
+
+
 class SpoolFolder:
     """Entries by content key. Every call raises `Unavailable` where the disk refuses, and opens the folder if need be:
     one that cannot be used now may be usable later."""
 
-    def __init__(self, root: Path) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, root: Path, limits: Limits = LIMITS, free: Callable[[Path], int] = free_bytes) -> None:
+        """Nothing is opened yet. `free` says how many bytes of the disk are free."""
         self.root = root
+        self._limits = limits
+        self._free = free
         self._disk: DiskStore | None = None
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
 
     def open(self, size: int = 0) -> DiskStore:
         """The folder as a store that has room for `size` bytes more. Blocking."""
-        with _as_unknown():
+        with _as_spool_full():
             if self._disk is None:
                 self._disk = DiskStore(self.root)
-            if shutil.disk_usage(self.root).free < size + ROOM_LEFT:
-                raise SpoolFull("the disk is full")
+            self._require_free(size)
             return self._disk
 
     async def write(self, paid: Paid) -> Paid:
@@ -54,8 +76,8 @@ class SpoolFolder:
         winner = await disk.put(_name(paid.order.content_key), entries.written(paid))
         try:
             return entries.read(winner)
-        except ValueError as strange:
-            raise UnreadableObject(str(strange)) from strange
+        except ValueError as unreadable:
+            raise UnreadableObject(str(unreadable)) from unreadable
 
     async def read(self, content_key: str) -> Paid | None:
         """The entry. One that is corrupt, or that this version does not know, is set aside, and there is none."""
@@ -97,10 +119,12 @@ class SpoolFolder:
             await self._disk.close()
 
     def _require_room(self) -> None:
-        disk = os.statvfs(volumes.existing(self.root))
-        if disk.f_flag & os.ST_RDONLY:
+        if os.statvfs(volumes.existing(self.root)).f_flag & os.ST_RDONLY:
             raise SpoolFull("the disk is read-only")
-        if disk.f_bavail * disk.f_frsize < _LARGEST + ROOM_LEFT:
+        self._require_free(_LARGEST)
+
+    def _require_free(self, size: int) -> None:
+        if self._free(self.root) < size + self._limits.free_disk:
             raise SpoolFull("the disk is full")
 
     def _probe(self) -> None:
@@ -129,7 +153,7 @@ class SpoolFolder:
         return self.root / _name(content_key).path
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        with _as_unknown():
+        with _as_spool_full():
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
@@ -138,7 +162,7 @@ def _name(content_key: str) -> Name:
 
 
 @contextlib.contextmanager
-def _as_unknown() -> Iterator[None]:
+def _as_spool_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:

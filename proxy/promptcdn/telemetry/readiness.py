@@ -48,7 +48,7 @@ class Readiness:
 
     def spooled(self) -> Check:
         """The paid pictures that wait for the store; not good where one could be lost."""
-        found = self.spool.finding(self.clock.utc().timestamp())
+        found = self.spool.check(self.clock.utc().timestamp())
         return found if self.generator.paid else replace(found, good=True)
 
     @property
