@@ -72,7 +72,8 @@ async def test_a_sketchs_binding_is_not_read_under_another_generator() -> None:
     assert await Bindings(shelf, "sketch").of(KEY) == SKETCHED
 
 
-async def test_a_real_binding_is_read_under_sketch_and_wins_over_a_sketchs() -> None:
+async def test_a_real_binding_wins_over_a_sketchs() -> None:
+    """A real binding is read under sketch and wins over a sketchs."""
     shelf = FakeStore()
     await Bindings(shelf, "sketch").bind(SKETCHED, 1)
     await Bindings(shelf, "painter").bind(REAL, 2)
@@ -89,7 +90,8 @@ async def test_each_kind_of_binding_has_its_folder(generator: str, folder: Folde
 # What cannot be read
 
 
-async def test_a_binding_of_an_unreachable_store_is_unknown_and_not_absent() -> None:
+async def test_a_binding_of_an_unreachable_store_is_unknown() -> None:
+    """A binding of an unreachable store is unknown and not absent."""
     shelf = FakeStore()
     shelf.down = True
     with pytest.raises(StoreUnavailable):
@@ -107,7 +109,8 @@ async def test_a_binding_of_an_unreachable_store_is_unknown_and_not_absent() -> 
     ],
     ids=["a name too many", "names too few", "no key", "a list", "no json"],
 )
-async def test_a_binding_of_a_newer_version_is_refused_and_not_written_over(strange: Record) -> None:
+async def test_a_binding_of_a_newer_version_is_not_written_over(strange: Record) -> None:
+    """A binding of a newer version is refused and not written over."""
     shelf = FakeStore()
     shelf.objects[name(folder="bindings")] = strange
     with pytest.raises(UnreadableObject):
@@ -161,7 +164,8 @@ async def test_a_verdict_is_one_keys_and_outlives_the_process(tmp_path: Path) ->
         assert not await bindings.filtered(order(seed=8).content_key)
 
 
-async def test_a_verdict_that_the_store_did_not_take_counts_in_this_process() -> None:
+async def test_a_verdict_that_was_not_stored_counts_in_this_process() -> None:
+    """A verdict that the store did not take counts in this process."""
     shelf = FakeStore()
     bindings = Bindings(shelf, "painter")
     shelf.down = True
@@ -170,7 +174,8 @@ async def test_a_verdict_that_the_store_did_not_take_counts_in_this_process() ->
     assert await bindings.filtered(REAL.content_key)
 
 
-async def test_without_the_stores_word_nothing_is_known_to_be_unfiltered() -> None:
+async def test_without_the_store_no_picture_is_known_to_be_unfiltered() -> None:
+    """Without the stores word nothing is known to be unfiltered."""
     shelf = FakeStore()
     shelf.down = True
     with pytest.raises(StoreUnavailable):
@@ -189,7 +194,8 @@ async def waiting(folder: Path, generator: str) -> AsyncIterator[tuple[Bindings,
     await spool.close()
 
 
-async def test_a_url_whose_picture_waits_is_bound_without_asking_the_store(tmp_path: Path) -> None:
+async def test_a_url_whose_picture_waits_needs_no_store(tmp_path: Path) -> None:
+    """A url whose picture waits is bound without asking the store."""
     async with waiting(tmp_path, "painter") as (bindings, shelf):
         assert await bindings.of(KEY) == REAL
         assert shelf.got == []
@@ -202,7 +208,8 @@ async def test_what_waits_is_written_all_the_same_and_a_winner_wins(tmp_path: Pa
         assert await bindings.bind(REAL, 1) == order(steps=40)
 
 
-async def test_a_sketch_that_waits_binds_nothing_once_there_is_a_real_generator(tmp_path: Path) -> None:
+async def test_a_sketch_that_waits_binds_no_url_of_a_real_generator(tmp_path: Path) -> None:
+    """A sketch that waits binds nothing once there is a real generator."""
     async with waiting(tmp_path, "sketch") as (bindings, _):
         assert await bindings.of(KEY) is None
 

@@ -54,7 +54,8 @@ def test_it_never_holds_more_than_it_may() -> None:
     assert memory.bytes > 40_000
 
 
-def test_what_is_larger_than_the_memory_is_refused_and_throws_nothing_out() -> None:
+def test_what_is_larger_than_the_memory_throws_nothing_out() -> None:
+    """What is larger than the memory is refused and throws nothing out."""
     memory = Memory(5000)
     memory.put("webp", rendition(A))
     memory.put("webp", rendition(B, 5000 - OVERHEAD + 1))
@@ -78,7 +79,8 @@ def test_a_memory_of_size_zero_remembers_nothing() -> None:
     assert memory.bytes == 0
 
 
-def test_a_look_at_what_is_held_of_one_picture_keeps_the_order_of_all_others() -> None:
+def test_a_look_at_one_picture_keeps_the_order_of_the_others() -> None:
+    """A look at what is held of one picture keeps the order of all others."""
     memory = Memory(3 * (1000 + OVERHEAD))
     for key in (A, B, C):
         memory.put("webp", rendition(key))

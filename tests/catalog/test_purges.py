@@ -80,7 +80,9 @@ async def test_what_was_purged_while_it_was_encoded_is_not_stored() -> None:
     assert await store.get(name()) is None
 
 
-async def test_a_process_that_never_hears_of_the_purge_ends_in_unavailable() -> None:
+async def test_a_process_that_goes_on_storing_a_purged_picture_fails() -> None:
+    """A process that never hears of the purge ends in unavailable."""
+
     class Deaf(FakeStore):
         """A store that another process writes to each time."""
 

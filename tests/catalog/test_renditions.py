@@ -75,7 +75,8 @@ async def test_the_png_is_the_master_itself_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-async def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: str) -> None:
+async def test_each_format_is_the_whole_picture_of_the_masters_date(format_: str) -> None:
+    """Each format is the whole picture with the masters birthday."""
     async with opened() as (renditions, _):
         await renditions.keep(KEY, MASTER)
         rendition = (await found(renditions, format_)).rendition
@@ -100,7 +101,8 @@ async def test_fifty_who_ask_at_once_share_one_encode() -> None:
         assert shelf.got == [WEBP, name()]
 
 
-async def test_the_next_process_reads_from_the_store_what_was_encoded_once() -> None:
+async def test_the_next_process_reads_what_was_encoded_once() -> None:
+    """The next process reads from the store what was encoded once."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, MASTER)
         body = (await found(renditions)).rendition.body
@@ -136,7 +138,8 @@ async def test_who_encodes_and_loses_the_race_serves_the_winners_bytes() -> None
         assert (await look).rendition.body == stored_by_an_older_encoder().body
 
 
-async def test_who_joins_a_read_that_began_before_the_picture_was_stored_looks_again() -> None:
+async def test_who_joins_a_read_that_began_too_early_looks_again() -> None:
+    """Who joins a read that began before the picture was stored looks again."""
     async with opened() as (renditions, shelf):
         shelf.open.clear()
         early = asyncio.create_task(renditions.find(KEY, Delivery("png")))
@@ -176,7 +179,8 @@ async def test_any_other_rendition_is_answered_and_held_in_memory_only(delivery:
         assert shelf.written == [name()]
 
 
-async def test_deliveries_that_come_to_the_same_picture_are_one_rendition() -> None:
+async def test_deliveries_of_the_same_picture_are_one_rendition() -> None:
+    """Deliveries that come to the same picture are one rendition."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, BIG)
         for delivery in (Delivery(w=64), Delivery(h=48), Delivery(w=32, dpr=2), Delivery(w=64, h=2048, q=80)):
@@ -207,7 +211,8 @@ async def test_without_encoding_only_what_is_ready_is_found() -> None:
 # From memory
 
 
-async def test_the_second_time_memory_answers_and_the_store_is_not_asked() -> None:
+async def test_the_second_time_memory_answers() -> None:
+    """The second time memory answers and the store is not asked."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, MASTER)
         first = await found(renditions)
@@ -227,7 +232,8 @@ async def test_without_memory_each_answer_is_read_from_the_store() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-async def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: str) -> None:
+async def test_what_an_unreachable_store_holds_is_unknown(format_: str) -> None:
+    """What an unreachable store holds is unknown and not absent."""
     async with opened() as (renditions, shelf):
         shelf.down = True
         with pytest.raises(StoreUnavailable):
@@ -238,7 +244,8 @@ async def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_
         assert await renditions.find(KEY, Delivery(format_)) is None
 
 
-async def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_so() -> None:
+async def test_a_rendition_that_is_not_stored_says_so() -> None:
+    """A rendition that the store has no room for is answered and says so."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, MASTER)
         shelf.full = True
@@ -246,7 +253,8 @@ async def test_a_rendition_that_the_store_has_no_room_for_is_answered_and_says_s
         assert (await found(renditions, "png")).rendition.stored
 
 
-async def test_a_rendition_that_the_store_had_no_room_for_is_stored_when_it_has() -> None:
+async def test_a_rendition_is_stored_once_there_is_room() -> None:
+    """A rendition that the store had no room for is stored when it has."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, MASTER)
         shelf.full = True
@@ -280,7 +288,8 @@ async def with_waiting(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-async def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: str) -> None:
+async def test_what_another_process_spooled_is_answered(format_: str) -> None:
+    """What another process spooled is answered while the store is unknown and says so."""
     async with with_waiting() as (renditions, _, __):
         assert await renditions.has(WAITING_KEY)
         looks = [await renditions.find(WAITING_KEY, Delivery(format_)) for _ in range(3)]
@@ -306,7 +315,8 @@ class Encodes(NoObserver):
         self.media_types.append(media_type)
 
 
-async def test_what_waits_is_encoded_once_however_often_it_is_looked_at() -> None:
+async def test_what_waits_is_encoded_once() -> None:
+    """What waits is encoded once however often it is looked at."""
     encodes = Encodes()
     async with with_waiting(observer=encodes) as (renditions, _, __):
         for look in range(10):

@@ -94,7 +94,8 @@ def test_what_is_no_label_is_no_variant(label: str) -> None:
 
 
 @pytest.mark.parametrize("left", ["webp", "jpeg", "avif"])
-async def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: str) -> None:
+async def test_a_whole_rendition_stands_in_for_a_lost_master(left: str) -> None:
+    """A whole rendition is the picture in every format once the master is lost."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         before = (await seen(renditions, left)).rendition
@@ -111,7 +112,8 @@ async def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_
         assert (header.lineage, header.made_at) == (Lineage(TEAL.sha256, left), TEAL.made_at)
 
 
-async def test_a_smaller_rendition_stands_in_where_no_whole_one_is_left() -> None:
+async def test_a_smaller_rendition_stands_in_where_no_other_is_left() -> None:
+    """A smaller rendition stands in where no whole one is left."""
     async with opened() as (renditions, shelf):
         await renditions.keep(KEY, TEAL)
         await seen(renditions, w=64)
@@ -156,7 +158,7 @@ async def test_a_rendition_of_another_master_is_deleted_and_made_anew() -> None:
 
 
 @pytest.mark.parametrize(("made_at", "shown"), [(TEAL.made_at, "teal"), (TEAL.made_at - 1, "red")])
-async def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int, shown: str) -> None:
+async def test_what_an_older_version_made_is_of_the_master_of_then(made_at: int, shown: str) -> None:
     """Older versions wrote no digest: a picture's birthday is what its renditions share with it."""
 
     shelf = FakeStore()
@@ -181,7 +183,9 @@ async def test_what_outlived_its_purge_stands_in_for_nothing(note: bytes) -> Non
         assert await renditions.find(KEY, Delivery("webp"), (128, 128)) is None
 
 
-async def test_what_is_being_encoded_during_a_purge_is_neither_stored_nor_shown() -> None:
+async def test_what_is_encoded_during_a_purge_is_not_stored() -> None:
+    """What is being encoded during a purge is neither stored nor shown."""
+
     class Held(FakeStore):
         """A store that is purged while it takes a rendition."""
 
@@ -257,7 +261,9 @@ async def test_a_late_rendition_of_another_master_is_never_shown() -> None:
         assert colour(await seen(renditions)) == "red"
 
 
-async def test_what_others_began_to_look_for_is_not_believed_by_who_pays() -> None:
+async def test_who_pays_believes_no_look_that_began_before() -> None:
+    """What others began to look for is not believed by who pays."""
+
     class Slow(FakeStore):
         """A store that answers a look with what was there when it began."""
 

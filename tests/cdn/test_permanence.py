@@ -84,7 +84,8 @@ async def test_a_lost_master_changes_no_format_and_costs_nothing(tmp_path: Path,
         assert house.painter.calls == []
 
 
-async def test_a_picture_of_which_nothing_is_left_is_another_one_in_every_format(tmp_path: Path) -> None:
+async def test_a_picture_that_is_gone_is_another_one_in_every_format(tmp_path: Path) -> None:
+    """A picture of which nothing is left is another one in every format."""
     async with House(tmp_path, painter=NeverTwice()) as house:
         for format_ in FORMATS:
             assert shade(await house.get(f"{URL}&format={format_}")) == 0
@@ -97,7 +98,8 @@ async def test_a_picture_of_which_nothing_is_left_is_another_one_in_every_format
         assert len(house.painter.calls) == 1
 
 
-async def test_who_has_the_picture_that_was_lost_is_shown_the_new_one_in_every_format(tmp_path: Path) -> None:
+async def test_who_has_the_lost_picture_is_shown_the_new_one(tmp_path: Path) -> None:
+    """Who has the picture that was lost is shown the new one in every format."""
     async with House(tmp_path, painter=NeverTwice()) as house:
         tags = [(await house.get(f"{URL}&format={format_}")).rendition.etag for format_ in FORMATS]
         for path in [*masters(tmp_path), *renditions(tmp_path)]:
@@ -174,7 +176,8 @@ async def test_a_face_that_takes_the_nearest_binds_what_it_draws(tmp_path: Path,
         assert len(house.painter.calls) == 1
 
 
-async def test_a_seedless_view_names_its_seeded_url_in_words_that_every_face_takes(tmp_path: Path) -> None:
+async def test_a_view_names_a_url_that_every_face_takes(tmp_path: Path) -> None:
+    """A seedless view names its seeded url in words that every face takes."""
     async with House(tmp_path) as house:
         request = parse_path(b"x", b"engine=not-yet-offered")
         answer = await house.cdn.answer(request, Asker(house.seconds() + 20, Client(None)))

@@ -84,7 +84,8 @@ async def test_a_demos_url_becomes_a_real_picture_and_stays_one(tmp_path: Path) 
     assert calls == [1, 1, 0]
 
 
-async def test_who_loses_the_race_for_a_binding_serves_the_winners_picture(tmp_path: Path) -> None:
+async def test_the_loser_of_a_binding_serves_the_winners_picture(tmp_path: Path) -> None:
+    """Who loses the race for a binding serves the winners picture."""
     other = Defaults("painter", "fast", ("fast",), (320, 320))
     async with House(tmp_path) as slow, House(tmp_path, defaults=other) as fast:
         slow.painter.open.clear()
@@ -155,7 +156,8 @@ async def test_all_viewers_of_a_cold_pool_share_its_first_flight(tmp_path: Path)
         assert [call.seed for call in house.painter.calls] == [first]
 
 
-async def test_a_pool_grows_by_one_picture_at_a_time_behind_its_viewers(tmp_path: Path) -> None:
+async def test_a_pool_grows_by_one_picture_at_a_time(tmp_path: Path) -> None:
+    """A pool grows by one picture at a time behind its viewers."""
     async with House(tmp_path) as house:
         await house.get("prompt=pool")
         house.painter.open.clear()
@@ -165,7 +167,8 @@ async def test_a_pool_grows_by_one_picture_at_a_time_behind_its_viewers(tmp_path
         assert len(house.painter.calls) == 2
 
 
-async def test_a_pool_whose_next_picture_was_refused_is_left_alone_for_a_minute(tmp_path: Path) -> None:
+async def test_a_pool_is_left_alone_for_a_minute_after_a_refusal(tmp_path: Path) -> None:
+    """A pool whose next picture was refused is left alone for a minute."""
     async with House(tmp_path) as house:
         await house.get("prompt=pool")
         request = parse(b"prompt=pool")
@@ -243,9 +246,10 @@ async def test_a_calendar_picture_lasts_to_the_end_of_its_period(tmp_path: Path)
         assert answer.location == f"/?prompt=a&seed={seeds.of_period('2026-11-23')}"
 
 
-async def test_the_last_periods_picture_stands_in_for_the_first_minute_while_the_new_one_is_made(
+async def test_the_last_period_stands_in_for_a_minute(
     tmp_path: Path,
 ) -> None:
+    """The last periods picture stands in for the first minute while the new one is made."""
     async with House(tmp_path) as house:
         yesterday = await house.get("prompt=a&seed=day")
         house.now = datetime(2026, 11, 24, 0, 0, 30, tzinfo=UTC)
@@ -281,7 +285,8 @@ async def test_a_calendar_refusal_ends_with_its_period(tmp_path: Path) -> None:
         assert caught.value.cache_control == "public, max-age=600, stale-while-revalidate=0"
 
 
-async def test_a_client_with_less_patience_is_told_to_come_back_and_the_flight_goes_on(tmp_path: Path) -> None:
+async def test_the_flight_goes_on_when_its_client_has_left(tmp_path: Path) -> None:
+    """A client with less patience is told to come back and the flight goes on."""
     async with House(tmp_path) as house:
         house.painter.open.clear()
         with pytest.raises(Problem) as caught:
@@ -337,7 +342,8 @@ async def test_a_view_of_a_pool_is_never_told_that_it_has_it(tmp_path: Path) -> 
         assert isinstance(await house.ask("prompt=pool&format=png", condition=Condition.parse([tag])), Answer)
 
 
-async def test_who_has_less_patience_than_the_store_leaves_and_the_picture_is_made_all_the_same(tmp_path: Path) -> None:
+async def test_a_slow_store_keeps_no_picture_from_being_made(tmp_path: Path) -> None:
+    """Who has less patience than the store leaves and the picture is made all the same."""
     async with House(tmp_path) as house:
         detached = DetachedTasks()
         house.store.delay = 0.05

@@ -92,7 +92,8 @@ async def test_a_key_that_has_landed_is_flown_anew() -> None:
     assert work.begun == 3
 
 
-async def test_a_flight_is_gone_from_the_table_when_its_outcome_is_visible() -> None:
+async def test_a_flight_is_gone_when_its_outcome_is_visible() -> None:
+    """A flight is gone from the table when its outcome is visible."""
     flights: Flights[str] = Flights(8, 0)
     work = Work()
     flight, _ = flights.join("a", work.fly)
@@ -162,7 +163,8 @@ async def test_a_waiter_that_is_cancelled_cancels_nothing() -> None:
     assert (work.begun, work.cancelled) == (1, 0)
 
 
-async def test_who_runs_out_of_patience_is_told_too_slow_and_the_flight_goes_on() -> None:
+async def test_the_flight_goes_on_when_a_waiter_runs_out_of_patience() -> None:
+    """Who runs out of patience is told too slow and the flight goes on."""
     flights: Flights[str] = Flights(8, 0)
     work = Work()
     flight, _ = flights.join("a", work.fly)
@@ -173,7 +175,8 @@ async def test_who_runs_out_of_patience_is_told_too_slow_and_the_flight_goes_on(
     assert (work.begun, work.cancelled) == (1, 0)
 
 
-async def test_who_has_no_patience_at_all_begins_the_flight_and_may_have_it_later() -> None:
+async def test_who_has_no_patience_begins_the_flight_all_the_same() -> None:
+    """Who has no patience at all begins the flight and may have it later."""
     flights: Flights[str] = Flights(8, 0)
     work = Work()
     flight, _ = flights.join("a", work.fly)
@@ -202,7 +205,8 @@ async def test_a_flight_goes_on_when_all_have_left() -> None:
 # Failing
 
 
-async def test_each_waiter_gets_the_same_kind_of_problem_but_an_exception_of_its_own() -> None:
+async def test_each_waiter_gets_an_exception_of_its_own() -> None:
+    """Each waiter gets the same kind of problem but an exception of its own."""
     cause = Problem(problems.UPSTREAM_BUSY, "come back later", retry_after=17)
     work = Work(fails_with=cause)
     work.go.set()
@@ -221,9 +225,10 @@ async def test_what_kind_of_exception_it_was_is_kept() -> None:
     assert told.value.charged
 
 
-async def test_whatever_else_breaks_is_logged_and_told_as_internal_without_its_words(
+async def test_whatever_else_breaks_is_logged_and_internal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Whatever else breaks is logged and told as internal without its words."""
     with caplog.at_level(logging.ERROR):
         work = Work(fails_with=ZeroDivisionError("secret words"))
         work.go.set()
@@ -257,7 +262,8 @@ async def test_a_failure_that_nobody_waited_for_makes_no_noise() -> None:
 # Too many
 
 
-async def test_what_is_over_running_and_queue_is_refused_and_what_is_under_way_can_still_be_joined() -> None:
+async def test_a_full_queue_refuses_new_flights_only() -> None:
+    """What is over running and queue is refused and what is under way can still be joined."""
     flights: Flights[str] = Flights(2, 3)
     works = {key: Work() for key in "abcde"}
     begun = [flights.join(key, work.fly)[0] for key, work in works.items()]
@@ -269,6 +275,15 @@ async def test_what_is_over_running_and_queue_is_refused_and_what_is_under_way_c
     assert await asyncio.gather(*(flight.outcome(LONG) for flight in begun)) == ["a picture"] * 5
     assert not flights.join("f", works["a"].fly)[1]
     await flights.drain(LONG)
+
+
+async def test_a_refusal_says_what_there_is_too_much_of() -> None:
+    reads: Flights[str] = Flights(1, 1, work="reads of stored pictures are under way or queued")
+    for key in "ab":
+        reads.join(key, Work().fly)
+    detail = refused(reads, "c", Work().fly).detail
+    assert detail == "2 reads of stored pictures are under way or queued already: try again later"
+    await reads.drain(0)
 
 
 async def test_only_so_many_run_at_once_and_the_queue_keeps_its_order() -> None:
@@ -313,7 +328,8 @@ async def test_draining_waits_for_what_is_under_way() -> None:
     assert [await flight.outcome(LONG) for flight in begun] == ["a picture"] * 2
 
 
-async def test_who_waits_when_the_service_stops_is_sent_away_at_once_and_the_flight_goes_on() -> None:
+async def test_a_stop_ends_the_waiting_and_not_the_flight() -> None:
+    """Who waits when the service stops is sent away at once and the flight goes on."""
     flights: Flights[str] = Flights(1, 0)
     work = Work()
     flight, _ = flights.join("a", work.fly)
@@ -327,7 +343,8 @@ async def test_who_waits_when_the_service_stops_is_sent_away_at_once_and_the_fli
     assert await flight.outcome(LONG) == "a picture"
 
 
-async def test_what_waited_in_the_queue_when_the_service_stopped_is_not_begun() -> None:
+async def test_a_stop_begins_nothing_that_was_queued() -> None:
+    """What waited in the queue when the service stopped is not begun."""
     flights: Flights[str] = Flights(1, 1)
     running, queued = Work(), Work()
     begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
@@ -340,7 +357,8 @@ async def test_what_waited_in_the_queue_when_the_service_stopped_is_not_begun() 
     assert queued.begun == 0
 
 
-async def test_while_draining_nothing_is_begun_and_what_is_under_way_can_be_joined() -> None:
+async def test_while_draining_what_is_under_way_can_be_joined() -> None:
+    """While draining nothing is begun and what is under way can be joined."""
     flights: Flights[str] = Flights(8, 8)
     work, late = Work(), Work()
     flight, _ = flights.join("a", work.fly)
@@ -355,7 +373,8 @@ async def test_while_draining_nothing_is_begun_and_what_is_under_way_can_be_join
     assert late.begun == 0
 
 
-async def test_those_that_outlast_the_grace_are_given_up_and_their_waiters_told() -> None:
+async def test_flights_that_outlast_the_grace_are_given_up() -> None:
+    """Those that outlast the grace are given up and their waiters told."""
     flights: Flights[str] = Flights(1, 1)
     running, queued = Work(), Work()
     begun = [flights.join("a", running.fly)[0], flights.join("b", queued.fly)[0]]
@@ -366,7 +385,8 @@ async def test_those_that_outlast_the_grace_are_given_up_and_their_waiters_told(
     assert (running.cancelled, queued.begun) == (1, 0)
 
 
-async def test_a_flight_that_was_never_begun_when_the_grace_ended_is_told_as_draining_too() -> None:
+async def test_a_flight_never_begun_ends_as_draining() -> None:
+    """A flight that was never begun when the grace ended is told as draining too."""
     flights: Flights[str] = Flights(1, 1)
     flight, _ = flights.join("a", Work().fly)
     await flights.drain(0)
@@ -459,7 +479,8 @@ async def test_one_client_has_half_of_the_places_and_gets_them_back() -> None:
     assert await detached.run(waiting.fly(), LONG, "a") == "a picture"
 
 
-async def test_a_place_is_taken_until_the_work_ends_and_not_until_its_asker_leaves() -> None:
+async def test_a_place_is_taken_until_the_work_ends() -> None:
+    """A place is taken until the work ends and not until its asker leaves."""
     detached, waiting = DetachedTasks(2), Work()
     assert (await problem_of(detached.run(waiting.fly(), 0.01, "a"))).kind is problems.TOO_SLOW
     assert detached.count == 1

@@ -83,7 +83,8 @@ async def test_an_upstream_that_echoes_the_seed_or_nothing_is_believed(echo: int
 # Look again
 
 
-async def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> None:
+async def test_a_picture_that_is_stored_by_now_is_not_paid_for() -> None:
+    """A picture that is stored by now is bound and not paid for."""
     async with Parts([GOOD]) as shop:
         await shop.make()
         other = Parts(shelf=shop.shelf)
@@ -93,7 +94,8 @@ async def test_a_picture_that_is_stored_by_now_is_bound_and_not_paid_for() -> No
         assert shop.shelf.written == [MASTER, BINDING]
 
 
-async def test_a_picture_that_was_filtered_by_now_is_not_paid_for_again() -> None:
+async def test_a_picture_that_was_filtered_by_now_is_not_paid_for() -> None:
+    """A picture that was filtered by now is not paid for again."""
     async with Parts([GOOD]) as shop:
         await Parts(shelf=shop.shelf).bindings.filter(ORDER, 1)
         assert (await shop.refused()).kind is problems.FILTERED
@@ -107,7 +109,8 @@ async def test_while_it_is_unknown_what_is_stored_nothing_is_paid_for() -> None:
         assert (shop.generator.calls, shop.purse.spent) == (0, 0)
 
 
-async def test_a_picture_of_a_generator_that_is_not_set_up_costs_nothing() -> None:
+async def test_a_generator_that_is_not_configured_costs_nothing() -> None:
+    """A picture of a generator that is not set up costs nothing."""
     async with Parts([GOOD]) as shop:
         problem = await shop.refused(order(generator="elsewhere"))
         assert problem.kind is problems.GENERATOR_MISSING
@@ -115,7 +118,8 @@ async def test_a_picture_of_a_generator_that_is_not_set_up_costs_nothing() -> No
         assert (shop.generator.calls, shop.purse.spent, shop.shelf.objects) == (0, 0, {})
 
 
-async def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_same() -> None:
+async def test_a_stored_picture_needs_no_generator_to_be_bound() -> None:
+    """A stored picture of a generator that is not set up is bound all the same."""
     async with Parts() as shop:
         elsewhere = order(generator="elsewhere")
         await shop.renditions.keep(elsewhere.content_key, Record(GOOD.picture, "image/png", 1, {}))
@@ -123,7 +127,8 @@ async def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_t
         assert await shop.bindings.of(elsewhere.content_key) == of_its_own_url(elsewhere)
 
 
-async def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> None:
+async def test_a_url_that_is_bound_by_now_pays_for_nothing() -> None:
+    """A url that is bound to another picture by now pays for nothing."""
     async with Parts([GOOD]) as shop:
         await shop.making.make(ORDER)
         # Another process, with other defaults.
@@ -133,7 +138,7 @@ async def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() 
         await other.close()
 
 
-async def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> None:
+async def test_a_cached_absence_is_not_believed_before_paying() -> None:
     """Another process makes a picture within the two seconds in which this one remembers that there is none."""
 
     async with Parts([GOOD]) as shop:
@@ -196,14 +201,16 @@ async def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Pa
     await budget.close()
 
 
-async def test_when_the_counter_does_not_answer_the_generator_is_not_called() -> None:
+async def test_without_the_counter_the_generator_is_not_called() -> None:
+    """When the counter does not answer the generator is not called."""
     async with Parts([GOOD]) as shop:
         shop.purse.down = True
         assert isinstance(await shop.refused(), CounterUnavailable)
         assert shop.generator.calls == 0
 
 
-async def test_what_surely_cost_nothing_is_given_back_and_may_be_tried_at_once() -> None:
+async def test_what_cost_nothing_is_given_back_and_tried_at_once() -> None:
+    """What surely cost nothing is given back and may be tried at once."""
     async with Parts([UNREACHABLE, GOOD]) as shop:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
         assert shop.purse.spent == 0
@@ -211,7 +218,9 @@ async def test_what_surely_cost_nothing_is_given_back_and_may_be_tried_at_once()
         assert (shop.generator.calls, shop.purse.spent) == (2, 1)
 
 
-async def test_an_upstream_that_cannot_be_reached_is_told_even_if_nothing_can_be_given_back() -> None:
+async def test_the_upstreams_failure_counts_if_nothing_is_given_back() -> None:
+    """An upstream that cannot be reached is told even if nothing can be given back."""
+
     class Loser(FakeBudget):
         async def give_back(self, reservation: object) -> None:
             del reservation
@@ -261,7 +270,8 @@ async def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     ],
     ids=["nothing", "html", "torn", "half", "double", "another seed"],
 )
-async def test_a_paid_answer_that_is_no_good_is_not_kept_stays_spent_and_rests(answer: Made, why: str) -> None:
+async def test_a_paid_answer_that_is_no_good_stays_spent(answer: Made, why: str) -> None:
+    """A paid answer that is no good is not kept stays spent and rests."""
     async with Parts([answer, GOOD]) as shop:
         first, second = await shop.refused(), await shop.refused()
         assert why in first.detail
@@ -343,14 +353,16 @@ async def test_other_pictures_do_not_rest() -> None:
 # Filtered
 
 
-async def test_a_filtered_picture_leaves_a_verdict_and_neither_picture_nor_binding() -> None:
+async def test_a_filtered_picture_leaves_a_verdict_only() -> None:
+    """A filtered picture leaves a verdict and neither picture nor binding."""
     async with Parts([FILTERED]) as shop:
         assert (await shop.refused()).kind is problems.FILTERED
         assert list(shop.shelf.objects) == [VERDICT]
         assert shop.purse.spent == 1
 
 
-async def test_a_filtered_picture_is_not_paid_for_again_also_after_a_restart() -> None:
+async def test_a_filtered_picture_is_never_paid_for_again() -> None:
+    """A filtered picture is not paid for again also after a restart."""
     async with Parts([FILTERED, GOOD]) as shop:
         await shop.refused()
         later = Parts([GOOD], shelf=shop.shelf)

@@ -11,6 +11,7 @@ import pytest
 from promptcdn import pictures, problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.generators import Made
+from promptcdn.making.reconcile import TIMINGS
 from promptcdn.pictures import master
 from promptcdn.problems import Problem
 from promptcdn.readers.headers import Rendition
@@ -38,7 +39,8 @@ def set_aside() -> list[Path]:
 # Waiting for the store
 
 
-async def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
+async def test_a_verdict_that_cannot_be_stored_is_stored_later() -> None:
+    """A verdict that cannot be stored is told and stored later."""
     async with toppled(FILTERED) as shop:
         assert (await shop.refused()).kind is problems.FILTERED
         assert shop.spooled == [ORDER.content_key]
@@ -59,9 +61,10 @@ async def shown(shop: Parts, format_: str = "png") -> Rendition:
     return found.rendition
 
 
-async def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_from_the_spool(
+async def test_what_cannot_be_stored_is_answered_from_the_spool(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """A paid picture that cannot be stored is no error and is answered from the spool."""
     async with toppled(GOOD) as shop:
         await shop.make()
         assert (shop.shelf.objects, shop.spooled) == ({}, [ORDER.content_key])
@@ -73,7 +76,8 @@ async def test_a_paid_picture_that_cannot_be_stored_is_no_error_and_is_answered_
     assert caplog.text.count("a paid picture waits in the spool: the shelf is down") == 1
 
 
-async def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> None:
+async def test_what_cannot_be_stored_is_not_paid_for_again() -> None:
+    """A paid picture that cannot be stored is not paid for again."""
     async with toppled(GOOD) as shop:
         for _ in range(3):
             await shop.make()
@@ -81,7 +85,8 @@ async def test_a_paid_picture_that_cannot_be_stored_is_not_paid_for_again() -> N
         assert shop.shelf.objects == {}
 
 
-async def test_after_a_restart_the_spool_answers_for_a_store_that_is_still_down_and_nothing_is_paid() -> None:
+async def test_after_a_restart_the_spool_answers_for_the_store() -> None:
+    """After a restart the spool answers for a store that is still down and nothing is paid."""
     async with toppled(GOOD) as shop:
         await shop.make()
         before = [(await shown(shop, format_)).body for format_ in FORMATS]
@@ -103,9 +108,10 @@ async def test_after_a_restart_a_spooled_refusal_is_still_a_refusal() -> None:
         await later.close()
 
 
-async def test_when_the_store_is_back_master_and_binding_are_in_it_and_it_is_read_again(
+async def test_a_store_that_is_back_gets_master_and_binding(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """When the store is back master and binding are in it and it is read again."""
     with caplog.at_level(logging.INFO):
         async with toppled(GOOD) as shop:
             await shop.make()
@@ -120,7 +126,9 @@ async def test_when_the_store_is_back_master_and_binding_are_in_it_and_it_is_rea
     assert caplog.text.count("no paid picture waits in the spool any more") == 1
 
 
-async def test_what_another_machine_was_faster_to_store_is_shown_also_before_the_url_is_bound() -> None:
+async def test_what_another_machine_stored_first_is_shown() -> None:
+    """What another machine was faster to store is shown also before the url is bound."""
+
     class Overtaken(FakeGenerator):
         async def generate(self, resolved: Resolved, content_key: str) -> Made:
             shelf.objects[MASTER] = theirs
@@ -139,7 +147,9 @@ async def test_what_another_machine_was_faster_to_store_is_shown_also_before_the
         assert list(shelf.objects) == [MASTER, BINDING]
 
 
-async def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> None:
+async def test_a_store_that_hangs_holds_a_picture_up_for_a_moment() -> None:
+    """A store that hangs holds a new picture up for a moment only."""
+
     class Hanging(FakeStore):
         async def put(self, name: Name, record: Record) -> Record:
             await self.open.wait()
@@ -158,7 +168,19 @@ async def test_a_store_that_hangs_holds_a_new_picture_up_for_a_moment_only() -> 
         assert (await shown(shop)).stored
 
 
-async def test_a_picture_that_was_spooled_by_a_process_which_was_killed_is_settled_and_not_paid_for() -> None:
+async def test_a_remade_picture_waits_until_all_have_forgotten_the_old_one() -> None:
+    """By the clock given: another process may still show the picture that was purged."""
+    async with Parts() as shop:
+        await shop.spool.put(replace(paid(), after=1))
+        await shop.spool.refresh()
+        for seconds, stored in ((TIMINGS.propagation - 1, []), (TIMINGS.propagation, [MASTER, BINDING])):
+            shop.hands.seconds = seconds
+            await shop.reconciler.settle()
+            assert list(shop.shelf.objects) == stored
+
+
+async def test_what_a_killed_process_spooled_is_settled() -> None:
+    """A picture that was spooled by a process which was killed is settled and not paid for."""
     async with Parts([GOOD]) as shop:
         killed = Spool(Path("spool"))
         await killed.put(paid())
@@ -199,9 +221,10 @@ async def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -
         assert shop.generator.calls == 0
 
 
-async def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_other(
+async def test_an_entry_that_breaks_the_service_is_set_aside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A leftover that breaks this service is set aside and holds up no other."""
     decoded = pictures.decoded
     monkeypatch.setattr(pictures, "decoded", lambda data: 1 // 0 if data == b"breaks" else decoded(data))
     async with Parts() as shop:
@@ -217,7 +240,7 @@ async def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_
 
 
 @pytest.mark.parametrize("answer", [GOOD, FILTERED], ids=["a picture", "a refusal"])
-async def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spooled(answer: Made) -> None:
+async def test_whichever_call_fails_what_was_paid_is_kept(answer: Made) -> None:
     """Fails the first call, then the second, and so on until a run needs fewer: after each everything adds up."""
 
     async def one(fails_at: int) -> int:
@@ -250,9 +273,10 @@ async def test_whichever_call_to_the_store_fails_what_was_paid_is_stored_or_spoo
 # A spool that cannot be written
 
 
-async def test_without_a_spool_pictures_are_made_and_stored_as_long_as_the_store_takes_them(
+async def test_without_a_spool_pictures_are_made_and_stored(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Without a spool pictures are made and stored as long as the store takes them."""
     async with Parts([GOOD, Made(picture(), 8), Made(picture(), 9)]) as shop:
         shop.free_disk = 0
         for seed in (7, 8, 9):
@@ -263,7 +287,8 @@ async def test_without_a_spool_pictures_are_made_and_stored_as_long_as_the_store
     assert caplog.text.count("the spool cannot be written: the disk is full") == 1
 
 
-async def test_what_neither_takes_is_shown_from_memory_and_nothing_more_is_paid_for() -> None:
+async def test_what_neither_disk_takes_is_shown_from_memory() -> None:
+    """What neither takes is shown from memory and nothing more is paid for."""
     async with toppled(GOOD) as shop:
         shop.free_disk, before = 0, shop.free_disk
         await shop.make()

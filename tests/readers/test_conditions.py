@@ -51,6 +51,13 @@ def test_a_date_is_compared_where_there_is_no_tag(date: str | None, met: bool) -
     assert Condition.parse((), date).is_met_by(RENDITION, was_there=True) is met
 
 
+def test_where_accept_chooses_the_format_only_a_whole_tag_counts() -> None:
+    condition = Condition.parse([ETAG], negotiated=True)
+
+    assert condition.tag_of(KEY) is None
+    assert condition.is_met_by(RENDITION, was_there=True)
+
+
 def test_a_tag_goes_before_a_date() -> None:
     assert not Condition.parse(['"other"'], "Wed, 25 Nov 2026 07:00:00 GMT").is_met_by(RENDITION, was_there=True)
 

@@ -64,7 +64,8 @@ async def test_what_was_put_is_got_whole_also_by_the_next_process(tmp_path: Path
         await other.close()
 
 
-async def test_an_entry_is_one_file_that_ends_in_the_picture_as_it_came(tmp_path: Path) -> None:
+async def test_an_entry_is_one_file_that_ends_in_the_picture(tmp_path: Path) -> None:
+    """An entry is one file that ends in the picture as it came."""
     async with opened(tmp_path) as spool:
         await spool.put(ANSWER)
         assert spooled(tmp_path) == [ENTRY]
@@ -133,9 +134,10 @@ async def test_what_was_tried_last_waits_at_the_end(tmp_path: Path) -> None:
         assert spool.waiting() == tuple(order(seed=seed).content_key for seed in (2, 3, 1))
 
 
-async def test_entries_that_begin_to_wait_and_the_last_that_goes_are_one_line_each(
+async def test_the_first_that_waits_and_the_last_that_goes_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Entries that begin to wait and the last that goes are one line each."""
     with caplog.at_level(logging.INFO):
         async with opened(tmp_path) as spool:
             answers = [paid(seed=seed) for seed in range(5)]
@@ -203,7 +205,8 @@ def spool_and_say(folder: Path, spooled: "multiprocessing.connection.Connection"
     asyncio.run(work())
 
 
-async def test_after_a_kill_everything_that_was_spooled_is_there_and_whole(tmp_path: Path) -> None:
+async def test_after_a_kill_everything_spooled_is_there_and_whole(tmp_path: Path) -> None:
+    """After a kill everything that was spooled is there and whole."""
     for number in range(5):
         ours, theirs = SPAWN.Pipe(duplex=False)
         process = SPAWN.Process(target=spool_and_say, args=(tmp_path / str(number), theirs))
@@ -238,7 +241,7 @@ class Disk:
 # A disk that does not take it
 
 
-async def test_where_the_disk_of_store_and_spool_is_full_nothing_is_paid_for(tmp_path: Path) -> None:
+async def test_on_a_full_disk_of_both_nothing_is_paid_for(tmp_path: Path) -> None:
     """A restart would lose what only memory holds, and pay for the same URL again."""
     disk = Disk()
     async with opened(tmp_path, on_the_stores_disk=True, free=disk.free) as spool:
@@ -282,7 +285,8 @@ async def test_on_a_full_disk_memory_holds_it_until_the_disk_has_room(
     assert f"the paid picture {ENTRY} is in memory only: neither the store nor the spool" in caplog.text
 
 
-async def test_a_folder_that_cannot_be_made_is_no_error_and_is_used_once_it_can(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_is_used_once_it_can(tmp_path: Path) -> None:
+    """A folder that cannot be made is no error and is used once it can."""
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     async with opened(in_the_way / "spool") as spool:
@@ -313,7 +317,8 @@ async def test_a_spool_takes_no_more_than_its_limits(tmp_path: Path, limits: Lim
         assert len(spooled(tmp_path)) == 2
 
 
-async def test_what_is_in_memory_only_at_the_end_is_written_if_it_can_be(tmp_path: Path) -> None:
+async def test_at_the_end_what_is_in_memory_only_is_written(tmp_path: Path) -> None:
+    """What is in memory only at the end is written if it can be."""
     disk = Disk()
     async with opened(tmp_path, free=disk.free) as spool:
         disk.full = True

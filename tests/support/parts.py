@@ -77,7 +77,7 @@ class Parts:
             self.hands.clock,
             timings=Timings(store=0.05),
         )
-        self.reconciler = Reconciler(self.spool, self.making)
+        self.reconciler = Reconciler(self.spool, self.making, self.hands.clock)
 
     @property
     def spooled(self) -> list[str]:

@@ -10,5 +10,8 @@ class KeyedLocks:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    def __len__(self) -> int:
+        return len(self._locks)
+
     def of(self, key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
