@@ -12,7 +12,7 @@ from promptcdn.generators import registry
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.money.prices import Prices
-from promptcdn.settings import Settings
+from promptcdn.settings import load
 from promptcdn.url.engines import engine
 from promptcdn.url.resolving import Defaults
 from tests.support.fakes import order
@@ -64,7 +64,7 @@ def test_auto_chooses_a_generator_whose_settings_are_set(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 
-    assert Settings().makes.name == chosen
+    assert load().makes.name == chosen
 
 
 @pytest.mark.parametrize(
