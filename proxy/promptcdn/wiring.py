@@ -24,7 +24,7 @@ from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
 from promptcdn.making import Making
-from promptcdn.making.cooldown import Cooldowns
+from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
@@ -145,10 +145,10 @@ def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = 
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
-    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
+    seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
-        cdn=Cdn(way, rules, clock, chance),
+        cdn=Cdn(seeded, rules, clock, chance),
         clock=clock,
         flights=flights,
         leases=leases,
@@ -180,7 +180,7 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
-    watch(metrics.RESTING, lambda: making.resting)
+    watch(metrics.RESTING, lambda: making.on_cooldown)
     watch(metrics.MEMORY, lambda: memory.bytes)
     watch(metrics.EVICTIONS, lambda: memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
