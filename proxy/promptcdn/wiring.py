@@ -39,12 +39,12 @@ from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
-from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
+from promptcdn.replicas.leases import Leases, Nested, RedisLeases
 from promptcdn.settings import Settings, require_store
 from promptcdn.spool import Spool
 from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable
-from promptcdn.stores.disk import DiskStore
+from promptcdn.stores.disk import DiskStore, missing
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
@@ -133,15 +133,21 @@ class Service:
         await self.tracing.close()
 
 
-def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
-    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+def opened(
+    settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None, scratch: Path | None = None
+) -> Service:
+    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used.
+
+    A command that only reads gives a `scratch` folder: what is not there yet is made there, and nowhere else.
+    """
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry, connection = Telemetry(), _connection(settings)
+    telemetry, connection = Telemetry(), redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir)
-    leases = _leases(settings, generator, connection)
-    budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
+    kept = ObservedStore(verified := _verified_store(settings, connection, writes=scratch is None), telemetry)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir, scratch)
+    leases = _leases(settings, connection)
+    budget = _budget(settings, generator, clock, connection, scratch)
+    rates = NoRates() if scratch else _rates(settings, generator, connection)
     bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
     removals = Removals(kept, _forgetting(bindings, renditions), spool)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
@@ -224,10 +230,16 @@ def _trace(service: Service, making: Making, memory: Memory) -> None:
         carry(shared)
 
 
-def _spool(data_folder: Path) -> Spool:
+def _spool(data_folder: Path, scratch: Path | None) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(data_folder / "spool")
+    if scratch is None:
+        permissions.shut(data_folder, "locks", "replica", "store-id")
+    return Spool(_where(data_folder, scratch, "spool") / "spool")
+
+
+def _where(data_folder: Path, scratch: Path | None, *names: str) -> Path:
+    """The data folder, or `scratch` where one of these is not there."""
+    return data_folder if scratch is None or all((data_folder / name).exists() for name in names) else scratch
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -256,15 +268,31 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
         raise BadSettings(str(wrong)) from wrong
 
 
-def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
-    store = opened_store(settings.store_url, settings.store_setting)
+def _verified_store(settings: Settings, connection: RedisConnection | None, *, writes: bool) -> VerifiedStore:
+    ids = StoreIds(settings.store_id, settings.data_dir, connection)
+    # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
+    prepare = writes and not (ids.remembered_here and _is_missing(settings.store_url))
+    store = opened_store(settings.store_url, settings.store_setting, prepare=prepare)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
     timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
-    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
+    return VerifiedStore(store, ids, timings)
 
 
-def opened_store(url: str, setting: str) -> IdentifiableStore:
+def _is_missing(store_url: str) -> bool:
+    try:
+        return store_url.startswith("disk:") and bool(missing(_folder(store_url)))
+    except OSError:  # whoever opens the store says what is wrong
+        return False
+
+
+def _folder(store_url: str) -> Path:
+    return Path(store_url.removeprefix("disk:").strip())
+
+
+def opened_store(url: str, setting: str, *, prepare: bool = True) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
+
+    A folder is made where it is missing, unless `prepare` is false: then it is left as it is.
 
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
@@ -273,9 +301,9 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     except ValueError as wrong:
         raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
     if url.startswith("disk:"):
-        folder = Path(url.removeprefix("disk:").strip())
+        folder = _folder(url)
         try:
-            return DiskStore(folder)
+            return DiskStore(folder, prepare=prepare)
         except OSError as error:
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
     bucket = Bucket.parse(url)
@@ -288,7 +316,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     return S3Store(bucket)
 
 
-def _connection(settings: Settings) -> RedisConnection | None:
+def redis_connection(settings: Settings) -> RedisConnection | None:
     """To the Redis that all replicas share, if there is one."""
     if settings.redis_url is None:
         return None
@@ -298,21 +326,25 @@ def _connection(settings: Settings) -> RedisConnection | None:
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
 
 
-def _leases(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Leases:
-    """Who makes a picture, where several could: only what costs is worth waiting for."""
-    if not generator.paid:
-        return NoLeases()
+def _leases(settings: Settings, connection: RedisConnection | None) -> Leases:
+    """Who makes a picture, where several processes could."""
     machine = LockFiles(settings.data_dir / "locks")
     return machine if connection is None else Nested(machine, RedisLeases(connection))
 
 
 def _budget(
-    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None
+    settings: Settings,
+    generator: Generator,
+    clock: Clock,
+    connection: RedisConnection | None,
+    scratch: Path | None,
 ) -> RedisBudget | SqliteBudget | NoBudget:
     chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
-    with _data_folder(settings) as folder:
+    with _data_folder(settings) as data_folder:
+        folder = _where(data_folder, scratch, "budget.sqlite3", *(["replica"] if connection else []))
+        permissions.make_folder(folder)
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
@@ -327,6 +359,7 @@ def _rates(
     if rate is None:
         return NoRates()
     with _data_folder(settings) as folder:
+        permissions.make_folder(folder)
         local = SqliteRates(folder / "rates.sqlite3", rate)
         return local if connection is None else RedisRates(connection, rate, local)
 
@@ -336,7 +369,6 @@ def _data_folder(settings: Settings) -> Iterator[Path]:
     """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
     folder = settings.data_dir
     try:
-        permissions.make_folder(folder)
         yield folder
     except OSError as error:
         raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error

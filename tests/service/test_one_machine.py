@@ -92,3 +92,16 @@ def test_a_process_with_other_defaults_shows_what_the_url_was_bound_to_a_moment_
             first = machine.one.get("/?prompt=a&seed=1")
             assert late.get("/?prompt=a&seed=1").content == first.content
         assert machine.paid == 1
+
+
+def test_two_processes_that_draw_sketches_draw_each_once(tmp_path: Path) -> None:
+    """Nothing is paid, but a picture that is made twice takes twice the time, and is counted twice."""
+    settings = {"PROMPTCDN_DATA_DIR": tmp_path / "data", "PROMPTCDN_BUDGET": "100/day"}
+    urls = [f"/?prompt=a&seed={seed}&width=512&height=512" for seed in range(10)]
+    with Promptcdn(tmp_path / "one", **settings) as one, Promptcdn(tmp_path / "other", **settings) as other:
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(process.get_together, *urls) for process in (one, other)]
+            answers = [answer for each in asked for answer in each.result()]
+        left = one.get("/readyz").json()["parts"]["budget"]["detail"]
+    assert {answer.status_code for answer in answers} == {200}
+    assert left.startswith("90 of 100/day left")

@@ -71,7 +71,7 @@ def unstored(answers: list[httpx2.Response]) -> list[bytes]:
 def require_refused(service: Promptcdn) -> None:
     """New pictures are not paid for while it is not known what is stored."""
     refused = service.get("/?prompt=another&seed=1")
-    assert (refused.status_code, refused.json()["code"]) == (503, "spool_full")
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert int(refused.headers["retry-after"]) > 0
 
 
@@ -127,7 +127,7 @@ def test_a_bucket_that_dies_and_a_service_that_is_killed_lose_no_paid_picture(
         assert unstored(service.get_together(*URLS)) == pictures
         with moto(tmp_path, port=bucket.port) as again:
             # It comes back empty, so that it is another store until its operator says that it is the one.
-            adopt = [PROMPTCDN, "store", "adopt"]
+            adopt = [PROMPTCDN, "store", "adopt", "--new"]
             subprocess.run(adopt, cwd=service.folder, env=environment(**service._settings), check=True)
             require_stored_within(5, service, pictures)
             kept = stored(again, "store")

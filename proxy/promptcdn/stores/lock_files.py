@@ -121,7 +121,7 @@ class LockFiles:
         except OSError as error:
             if self._works:
                 log.warning(
-                    "the processes of this machine may pay for the same picture: %s cannot be locked: %s",
+                    "processes that share the data folder may each make the same picture: %s cannot be locked: %s",
                     self._folder,
                     error.strerror,
                 )
