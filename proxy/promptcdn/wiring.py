@@ -13,6 +13,7 @@ from pathlib import Path
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
@@ -133,23 +134,27 @@ class Service:
         await self.tracing.close()
 
 
-def opened(
-    settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None, scratch: Path | None = None
-) -> Service:
-    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used.
+def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
+    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    return _opened(settings, clock, tracing or Tracing(), None)
 
-    A command that only reads gives a `scratch` folder: what is not there yet is made there, and nowhere else.
-    """
+
+def opened_to_read(settings: Settings, scratch: Path) -> Service:
+    """The same for a command that makes nothing: what is not there yet is made in the folder `scratch`, and nowhere
+    else. Raises `BadSettings`."""
+    return _opened(settings, CLOCK, Tracing(), scratch)
+
+
+def _opened(settings: Settings, clock: Clock, tracing: Tracing, scratch: Path | None) -> Service:
     deny = DenyFile(settings.deny) if settings.deny else None
     telemetry, connection = Telemetry(), redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection, writes=scratch is None), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir, scratch)
-    leases = _leases(settings, connection)
-    budget = _budget(settings, generator, clock, connection, scratch)
-    rates = NoRates() if scratch else _rates(settings, generator, connection)
-    bindings, renditions = Bindings(store, generator.name, spool), Renditions(store, memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool)
+    leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool)
+    budget, rates = _counters(settings, generator, clock, connection, scratch)
+    renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
+    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged)
     flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
@@ -175,7 +180,7 @@ def opened(
         spool=spool,
         reconciler=Reconciler(spool, making),
         telemetry=telemetry,
-        tracing=tracing or Tracing(),
+        tracing=tracing,
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
     return _followed(service, making, memory)
@@ -326,10 +331,24 @@ def redis_connection(settings: Settings) -> RedisConnection | None:
         raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
 
 
-def _leases(settings: Settings, connection: RedisConnection | None) -> Leases:
+def _leases(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Leases:
     """Who makes a picture, where several processes could."""
     machine = LockFiles(settings.data_dir / "locks")
-    return machine if connection is None else Nested(machine, RedisLeases(connection))
+    if connection is None:
+        return machine
+    return Nested(machine, RedisLeases(connection, alone=not settings.limits(paid=generator.paid).each))
+
+
+def _counters(
+    settings: Settings,
+    generator: Generator,
+    clock: Clock,
+    connection: RedisConnection | None,
+    scratch: Path | None,
+) -> tuple[RedisBudget | SqliteBudget | NoBudget, RedisRates | SqliteRates | NoRates]:
+    """What was paid, and what clients started. Who only reads starts nothing."""
+    budget = _budget(settings, generator, clock, connection, scratch)
+    return budget, NoRates() if scratch else _rates(settings, generator, connection)
 
 
 def _budget(

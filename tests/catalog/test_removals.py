@@ -65,7 +65,7 @@ class Dropping(NoSpool):
     def __init__(self) -> None:
         self.dropped: list[str] = []
 
-    async def drop_made_before(self, content_key: str, moment: float) -> None:
+    async def drop_ordered_before(self, content_key: str, moment: int) -> None:
         del moment
         self.dropped.append(content_key)
 
@@ -296,7 +296,7 @@ def test_what_another_process_stores_of_a_purged_picture_is_deleted_and_its_succ
         await one.removals.purge(KEY, NOW + 10)
         # A process that has not heard of the purge yet, and one that makes the picture anew, with the same bytes.
         await store.put(RENDITION, OLD)
-        await store.put(name(), replace(OLD, made_at=NOW + 10))
+        await store.put(name(), replace(OLD, lineage=Lineage("a" * 64, after=(NOW + 11) * 10**9)))
         await one.removals.swept()
         await other.forgets(KEY)
         assert left(store) == {"masters 0", "purges 0"}
@@ -330,7 +330,7 @@ def test_a_process_does_not_take_its_own_note_for_anothers(tmp_path: Path) -> No
         await one.removals.make_way(KEY, NOW, lost=True)
         made = len(one.forgotten)
         # A list that was read before the note was written is heard of after that.
-        await one.removals._hear(frozenset(), frozenset())
+        await one.removals._hear(frozenset(), {})
         await one.removals._refresh()
         await other.forgets(KEY)
         assert len(one.forgotten) == made
@@ -363,7 +363,7 @@ def test_where_a_picture_was_lost_all_forget_it_before_another_one_is_shown(tmp_
         way = await one.removals.make_way(KEY, NOW, lost=True)
         async with asyncio.timeout(way.seconds):
             await other.forgets(KEY)
-        assert way.again
+        assert way.after
         assert left(store) == {"purges 0"}
 
     within(tmp_path, work)
@@ -389,7 +389,7 @@ def test_after_a_purge_one_waits_for_what_is_left_of_its_time(
     async def work(store: DiskStore, one: Peer, _: Peer) -> None:
         await one.removals.purge(KEY, NOW)
         way = await one.removals.make_way(KEY, NOW + later, lost=True)
-        assert way.again
+        assert way.after
         assert way.seconds == pytest.approx(seconds, abs=1)
         assert len(await store.names("purges", KEY)) == notes
 

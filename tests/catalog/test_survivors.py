@@ -25,7 +25,7 @@ RED = Record(
     "image/png",
     1_795_435_900,
     ORDERED,
-    Lineage(remade=True),
+    Lineage(after=1),
 )
 
 
@@ -164,7 +164,7 @@ def test_a_rendition_of_another_master_is_deleted_and_made_of_the_one_that_is_th
     async def after(renditions: Renditions, _: FakeStore) -> None:
         for format_ in ("webp", "jpeg", "avif", "png"):
             assert colour(await seen(renditions, format_)) == "red"
-        assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256, remade=True)
+        assert shelf.objects[Name("renditions", f"{KEY}.webp")].lineage == Lineage(RED.sha256, after=1)
 
     within(before, shelf)
     shelf.objects[name()] = RED
@@ -263,7 +263,7 @@ def test_a_stand_in_for_a_picture_that_was_made_anew_says_so_too() -> None:
         assert await renditions.restore(KEY)
         header = await renditions.header(KEY)
         assert header is not None
-        assert header.lineage == Lineage(RED.sha256, "webp", remade=True)
+        assert header.lineage == Lineage(RED.sha256, "webp", after=1)
 
     within(work)
 

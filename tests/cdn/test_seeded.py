@@ -135,7 +135,7 @@ class House:
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return Way(again=lost)
+        return Way(after=int(lost))
 
     def _seconds(self) -> float:
         return self.now.timestamp()

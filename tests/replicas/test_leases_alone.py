@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import _TAKE, ENDS, NoLeases, RedisLeases
 from tests.support.redis_servers import Server
@@ -221,6 +222,27 @@ def test_without_redis_everybody_works_on_alone(server: Server, fault: Callable[
             fault(server)
             await waiting
         await asyncio.gather(*(hold(replica) for replica in them for _ in range(20)))
+
+    replicas(server, work)
+
+
+@pytest.mark.parametrize("fault", [Server.kill, Server.hang])
+def test_where_the_budget_needs_redis_nobody_works_without_it(server: Server, fault: Callable[[Server], None]) -> None:
+    """Somebody who went on alone would pay when the budget answers again, beside the holder of the lease."""
+
+    async def work(them: list[Replica]) -> None:
+        careful = RedisLeases(them[1].connection, alone=False)
+        async with them[0].leases.held("a"):
+            waiting = asyncio.create_task(_held(careful))
+            await heard(server)
+            fault(server)
+            with pytest.raises(CounterUnavailable, match="another replica may be making this picture"):
+                await waiting
+        await careful.close()
+
+    async def _held(leases: RedisLeases) -> None:
+        async with leases.held("a"):
+            raise AssertionError("worked on without a lease")
 
     replicas(server, work)
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import random
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from promptcdn.catalog.removals import HEARD_SECONDS
 from tests.support.buckets import moto
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.waiting import until
@@ -148,6 +151,37 @@ def test_a_purge_makes_the_picture_anew_as_it_was_bound(two: Two) -> None:
     assert two.services[0].get(FACES[0]).status_code == 200
     assert two.key() == key
     assert len(two.upstream.ledger.calls()) == 2
+
+
+def test_a_picture_that_is_being_looked_at_while_it_is_purged_does_not_come_back(two: Two) -> None:
+    """Readers ask both processes for sizes that are not in memory, so that masters are read and written all the time.
+
+    1: one process purges. 2: another one, which has not heard of the purge, writes the picture again from its memory.
+    """
+    two.warmed()
+    before = shade(two.services[0], f"/?{QUERY}&format=png")
+    purged = threading.Event()
+
+    def read(service: Promptcdn, chance: random.Random) -> None:
+        while not purged.is_set():
+            odd = f"w={8 * chance.randint(8, 60)}&q={5 * chance.randint(4, 18)}"
+            assert service.get(f"/?{QUERY}&{odd}&wait=20").status_code == 200
+
+    with ThreadPoolExecutor(4) as readers:
+        reading = [readers.submit(read, two.services[n % 2], random.Random(n)) for n in range(4)]
+        try:
+            two.purge(two.key())
+            time.sleep(HEARD_SECONDS + 2)
+        finally:
+            purged.set()
+        for each in reading:
+            each.result()
+
+    shown = [shade(service, path) for service in two.services for path in FACES]
+    assert all(each == pytest.approx(shown[0], abs=20) for each in shown)
+    assert shown[0] != pytest.approx(before, abs=20)
+    # They share nothing but the store, so each may pay once.
+    assert len(two.upstream.ledger.calls()) <= 3
 
 
 def test_what_was_lost_is_shown_by_no_process_once_another_one_shows_the_new_picture(tmp_path: Path) -> None:

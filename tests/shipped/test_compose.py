@@ -32,15 +32,13 @@ def test_every_setting_in_it_is_a_real_one(name: str) -> None:
 
 
 def test_any_setting_in_the_env_file_reaches_both_replicas() -> None:
-    services = compose(PROMPTCDN_ENGINE="one", PROMPTCDN_STORE="s3://elsewhere", AWS_SECRET_ACCESS_KEY="two")[
-        "services"
-    ]
+    services = compose(PROMPTCDN_ENGINE="one", PROMPTCDN_STORE="s3://elsewhere", AWS_ACCESS_KEY_ID="two")["services"]
 
     for name in REPLICAS:
         environment = services[name]["environment"]
         assert environment["PROMPTCDN_ENGINE"] == "one"
         assert environment["PROMPTCDN_STORE"] == "s3://elsewhere"
-        assert environment["AWS_SECRET_ACCESS_KEY"] == "two"
+        assert environment["AWS_ACCESS_KEY_ID"] == "two"
 
 
 def test_the_nginx_file_is_the_tested_one_but_for_the_replicas_names() -> None:

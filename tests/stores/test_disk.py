@@ -531,7 +531,7 @@ def test_a_folder_without_hard_links_is_refused_at_the_start(tmp_path: Path, mon
 
 def test_a_look_gives_the_header_of_what_is_there_and_nothing_of_what_is_not(tmp_path: Path) -> None:
     async def work(store: DiskStore) -> tuple[Header | None, Header | None]:
-        await store.put(name(), replace(record(), lineage=Lineage("ab" * 32, "webp", remade=True)))
+        await store.put(name(), replace(record(), lineage=Lineage("ab" * 32, "webp", after=1)))
         return await store.look(name()), await store.look(name(folder="verdicts"))
 
     seen, missing = within(tmp_path, work)

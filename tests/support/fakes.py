@@ -139,7 +139,7 @@ class FakeRemovals:
     async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
         """Nobody else shows anything."""
         del content_key, now
-        return Way(again=lost)
+        return Way(after=int(lost))
 
 
 class FakeGenerator:

@@ -38,7 +38,7 @@ class Encoder:
         """
         generator = str(master.resolved["generator"])
         body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
-        lineage = Lineage(master.picture, remade=master.lineage.remade)
+        lineage = Lineage(master.picture, after=master.lineage.after)
         record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
         if self._forgotten.since(since, content_key):
@@ -72,8 +72,8 @@ class Encoder:
 
 def as_sent(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
     """A record as the rendition that is answered."""
-    picture, remade = record.picture, record.lineage.remade
-    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, remade)
+    picture, after = record.picture, record.lineage.after
+    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, after)
 
 
 def rendition_name(content_key: str, made: Variant) -> Name:

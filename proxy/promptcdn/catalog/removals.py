@@ -2,20 +2,19 @@
 
 A tombstone is an object beside the picture's: while it is there the picture is neither shown nor made. Each process
 lists the tombstones every two seconds and answers from that list, so that a hit waits for nobody and a store that is
-down changes nothing. A purge leaves a note under its own name, by which processes learn what to forget, and which
-pictures it was meant for: what is made anew under the same key stays.
+down changes nothing. A purge leaves notes, by which processes learn what to forget (`purges`).
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from promptcdn.catalog.purges import Purged, PurgeNote
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, InspectedStore, Name, Record
 
@@ -28,14 +27,16 @@ _PATIENCE = 1.0
 _LOOK_PATIENCE = 10.0
 # Long after every process has heard of it.
 _NOTE_SECONDS = 24 * 3600
+_LEAST_PAUSE = 0.1
+_NANOSECONDS = 10**9
 
 
 @dataclass(frozen=True)
 class Way:
-    """What a new picture has to wait for: `again` says that another one was there before, `seconds` how long it may
-    take until every process on the store has forgotten that one."""
+    """What a new picture has to wait for: another one was there before, whose purge had the moment `after`
+    (nanoseconds of the Unix clock, 0 for none), and every process on the store has forgotten that one in `seconds`."""
 
-    again: bool = False
+    after: int = 0
     seconds: float = 0.0
 
 
@@ -48,8 +49,8 @@ class Waiting(Protocol):
     def holds(self, content_key: str) -> bool:
         """Whether it waits: then it was made after the store was last seen, so that nobody has taken it down."""
 
-    async def drop_made_before(self, content_key: str, moment: float) -> None:
-        """Gives up an answer that was made before a purge; `moment` in Unix seconds."""
+    async def drop_ordered_before(self, content_key: str, moment: int) -> None:
+        """Gives up an answer that was ordered before the purge of that moment (nanoseconds of the Unix clock)."""
 
 
 class NoSpool:
@@ -59,29 +60,37 @@ class NoSpool:
         del content_key
         return False
 
-    async def drop_made_before(self, content_key: str, moment: float) -> None:
+    async def drop_ordered_before(self, content_key: str, moment: int) -> None:
         """There is nothing to give up."""
 
 
 class Removals:
-    """`forget` is called with a key whose objects were deleted by whichever process on the store."""
+    """`forget` is called with a key whose objects were deleted by whichever process on the store, after `purged` has
+    heard of the purge."""
 
-    def __init__(self, store: InspectedStore, forget: Callable[[str], None], waiting: Waiting | None = None) -> None:
+    def __init__(
+        self,
+        store: InspectedStore,
+        forget: Callable[[str], None],
+        waiting: Waiting | None = None,
+        purged: Purged | None = None,
+    ) -> None:
         self._store = store
         self._forget = forget
         self._waiting = waiting or NoSpool()
+        self._purged = purged or Purged()
         self._removed: frozenset[str] | None = None
-        self._notes: frozenset[str] | None = None
+        self._notes: dict[str, PurgeNote] | None = None
         # Of this process: it has forgotten already, and what it makes after them is not to be forgotten.
-        self._own_notes: set[str] = set()
+        self._own_notes: dict[str, PurgeNote] = {}
         # What was taken down or put back here since the list began to be read: the list may not have it yet.
         self._since: dict[str, bool] = {}
         self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._sweeps: set[asyncio.Task[None]] = set()
-        # Listing blocks: not in the threads that look-ups need.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="removals")
+        # Listing blocks: not in the threads that look-ups need. Tombstones and notes are listed at the same time.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="removals")
 
     async def removed(self, content_key: str) -> bool:
         """Whether the picture was taken down. Raises `StoreUnavailable` before a first list could be read."""
@@ -113,7 +122,7 @@ class Removals:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._thread.shutdown()
+        self._threads.shutdown()
 
     async def take_down(self, content_key: str, reason: str, now: int) -> tuple[Name, ...]:
         """Leaves a tombstone with `reason`, and purges the picture; gives the names of what was deleted."""
@@ -139,8 +148,9 @@ class Removals:
 
         Gives the names of what was deleted.
         """
-        names = await self._clear(await self.of(content_key), content_key, now, lost=False)
-        await self._waiting.drop_made_before(content_key, now + 1)
+        names = await self.of(content_key)
+        moment = await self._clear(names, content_key, now, lost=False)
+        await self._waiting.drop_ordered_before(content_key, moment)
         log.warning("purged: %s: %d objects", content_key, len(names))
         return names
 
@@ -149,16 +159,16 @@ class Removals:
 
         `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnavailable`.
         """
-        purged_at = max((_moment(leaf) for leaf in self._notes or () if leaf.startswith(content_key)), default=None)
-        if lost and (purged_at is None or purged_at + HEARD_SECONDS < now):
+        last = self._last_moment(content_key)
+        if lost and (not last or last / _NANOSECONDS + HEARD_SECONDS < now):
             # Since that purge another one may have been made, and shown. No master is deleted: where there is one by
             # now, another process made it.
-            await self._clear(await self._names("renditions", content_key), content_key, int(now), lost=True)
-            return Way(again=True, seconds=HEARD_SECONDS)
-        if purged_at is None:
+            names = await self._names("renditions", content_key)
+            return Way(await self._clear(names, content_key, int(now), lost=True), HEARD_SECONDS)
+        if not last:
             return FREE
         # Clocks of machines differ: nobody waits longer than it takes.
-        return Way(again=True, seconds=min(HEARD_SECONDS, max(0.0, purged_at + HEARD_SECONDS - now)))
+        return Way(last, min(HEARD_SECONDS, max(0.0, last / _NANOSECONDS + HEARD_SECONDS - now)))
 
     async def swept(self) -> None:
         """Waits until what other processes stored during purges of this one is deleted too."""
@@ -168,7 +178,7 @@ class Removals:
         """Deletes a URL's binding: the next one to ask for it is bound anew, by today's defaults."""
         names = tuple(Name(folder, as_asked_key) for folder in folders)
         there = await self._deleted(tuple([name for name in names if await self._store.look(name) is not None]))
-        await self._note(as_asked_key, now, frozenset(), lost=True)
+        await self._note(as_asked_key, now, (), lost=True)
         self._forget(as_asked_key)
         return there
 
@@ -182,18 +192,19 @@ class Removals:
             await self._store.delete(name)
         return names
 
-    async def _clear(self, names: tuple[Name, ...], content_key: str, now: int, *, lost: bool) -> tuple[Name, ...]:
-        """Deletes these objects of a picture, and has every process forget the pictures that they show."""
-        # Before anything is deleted. 1: a rendition is being encoded. 2: what is stored is deleted. 3: the rendition
-        # would be stored.
-        self._forget(content_key)
+    async def _clear(self, names: tuple[Name, ...], content_key: str, now: int, *, lost: bool) -> int:
+        """Deletes these objects of a picture, and has every process forget the pictures that they show. Gives the
+        moment of the note that says so."""
         headers = [await self._store.look(name) for name in names]
-        pictures = frozenset(header.picture for header in headers if header is not None)
-        await self._deleted(names)
+        pictures = tuple(sorted({header.picture for header in headers if header is not None}))
+        # Before anything is deleted. 1: a rendition is being encoded, or read for a stand-in. 2: what is stored is
+        # deleted. 3: it would be stored again.
         moment = await self._note(content_key, now, pictures, lost=lost)
         self._forget(content_key)
-        self._go_on(self._sweep(content_key, pictures, moment))
-        return names
+        await self._deleted(names)
+        self._forget(content_key)
+        self._go_on(self._sweep(content_key))
+        return moment
 
     def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
         """Beside everything else, until `close`."""
@@ -201,34 +212,43 @@ class Removals:
         self._sweeps.add(task)
         task.add_done_callback(self._sweeps.discard)
 
-    async def _sweep(self, content_key: str, pictures: frozenset[str], moment: float) -> None:
-        """Deletes, once all have heard of a purge, what was stored of these pictures by those who had not."""
+    async def _sweep(self, content_key: str) -> None:
+        """Deletes, once all have heard of a purge, what was stored of the picture by those who had not."""
         await asyncio.sleep(HEARD_SECONDS)
-        await self._delete_late(content_key, pictures, moment)
+        await self._delete_late(content_key)
 
     def _mark(self, content_key: str, *, removed: bool) -> None:
         known = self._removed or frozenset()
         self._removed = known | {content_key} if removed else known - {content_key}
         self._since[content_key] = removed
 
-    async def _note(self, key: str, now: int, pictures: frozenset[str], *, lost: bool) -> float:
-        """Leaves a note for all processes, and gives its moment. `lost`: nobody wanted the pictures to be deleted."""
-        for old in await self._names("purges"):
-            if now - _moment(old.leaf) > _NOTE_SECONDS:
-                await self._store.delete(old)
-        note = Name("purges", f"{key}.{now * 10**9 + time.time_ns() % 10**9}")
-        body = json.dumps({"pictures": sorted(pictures), "lost": lost}).encode()
-        # Before the write: a list that is being read now may have it already, or not yet.
-        self._own_notes.add(note.leaf)
-        await self._store.put(note, Record(body, "application/json", now, {}))
-        if self._notes is not None:
-            self._notes |= {note.leaf}
-        return _moment(note.leaf)
+    async def _note(self, key: str, now: int, pictures: tuple[str, ...], *, lost: bool) -> int:
+        """Leaves notes for all processes, one for each picture, and gives their moment."""
+        notes = PurgeNote.each(await self._names("purges"))
+        for name, old in notes.items():
+            if now - old.moment / _NANOSECONDS > _NOTE_SECONDS:
+                await self._store.delete(name)
+        # Later than all before it, whatever the clock says: what was made after those is older than this one.
+        before = max((note.moment for note in notes.values() if note.key == key), default=0)
+        moment = max(now * _NANOSECONDS + time.time_ns() % _NANOSECONDS, before + 1)
+        body = json.dumps({"pictures": pictures, "lost": lost}).encode()
+        for picture in pictures or (None,):
+            note = PurgeNote(key, moment, picture, lost)
+            # Before the write: a list that is being read now may have it already, or not yet.
+            self._own_notes[note.name.leaf] = note
+            await self._store.put(note.name, Record(body, "application/json", now, {}))
+        self._notes = {**(self._notes or {}), **self._own_notes} if self._notes is not None else None
+        self._purged.hear((self._notes or self._own_notes).values())
+        return moment
 
     async def _keep_watching(self) -> None:
+        loop, took = asyncio.get_running_loop(), 0.0
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
+            # From the beginning of one list to that of the next: a slow store is not listed more seldom.
+            await asyncio.sleep(max(_LEAST_PAUSE, REFRESH_SECONDS - took))
+            begun = loop.time()
             await self._refresh()
+            took = loop.time() - begun
 
     async def _read_together(self) -> None:
         """Waits a second for the one reading that all share who need to know; it goes on if it takes longer."""
@@ -240,47 +260,45 @@ class Removals:
         async with self._listing:
             self._since.clear()
             try:
-                removed, notes = await self._names("tombstones"), await self._names("purges")
+                removed, notes = await asyncio.gather(self._names("tombstones"), self._names("purges"))
             except StoreUnavailable:
                 return  # what was known holds
-            await self._hear(frozenset(name.leaf for name in removed), frozenset(name.leaf for name in notes))
+            by_leaf = {name.leaf: note for name, note in PurgeNote.each(notes).items()}
+            await self._hear(frozenset(name.leaf for name in removed), by_leaf)
 
-    async def _hear(self, listed: frozenset[str], notes: frozenset[str]) -> None:
+    async def _hear(self, listed: frozenset[str], notes: Mapping[str, PurgeNote]) -> None:
         """At the first time there is nothing to forget: memory is empty."""
         marked = frozenset(key for key, removed in self._since.items() if removed)
         removed = (listed | marked) - (frozenset(self._since) - marked)
         new = removed - self._removed if self._removed is not None else frozenset()
         self._removed = removed
-        heard = notes - self._notes - self._own_notes if self._notes is not None else frozenset()
-        self._notes = notes | self._own_notes
+        before = self._notes
+        heard = () if before is None else [note for leaf, note in notes.items() if leaf not in before]
+        self._notes = {**notes, **self._own_notes}
+        self._purged.hear(self._notes.values())
         for content_key in new:
             log.warning("taken down by another process: %s", content_key)
             self._forget(content_key)
-        for leaf in heard:
-            self._forget(leaf.partition(".")[0])
+        for note in heard:
+            self._forget(note.key)
         if new or heard:
             # Not while the next list waits: a takedown is heard of in time, however many purges there are.
             self._go_on(self._obey(new, heard))
 
-    async def _obey(self, new: frozenset[str], heard: frozenset[str]) -> None:
+    async def _obey(self, new: frozenset[str], heard: Iterable[PurgeNote]) -> None:
         """Deletes what this process stored of removed pictures before it heard of their removal."""
-        for content_key in new:
+        for note in heard:
+            if not note.lost:
+                await self._waiting.drop_ordered_before(note.key, note.moment)
+        for content_key in new | {note.key for note in heard}:
             await self._delete_late(content_key)
-        for leaf in heard:
-            with contextlib.suppress(StoreUnavailable, ValueError):
-                note = await self._store.get(Name("purges", leaf))
-                said = json.loads(note.body) if note is not None else {}
-                if not said.get("lost"):
-                    await self._waiting.drop_made_before(leaf.partition(".")[0], _moment(leaf))
-                await self._delete_late(leaf.partition(".")[0], frozenset(said.get("pictures", ())), _moment(leaf))
 
-    async def _delete_late(self, content_key: str, pictures: frozenset[str] = frozenset(), moment: float = 0.0) -> None:
-        """What was stored of these pictures, made before `moment`, by a process that had not heard of their purge, or
-        of a takedown. What is made anew may have the same bytes, and stays."""
+    async def _delete_late(self, content_key: str) -> None:
+        """What was stored of a picture by a process that had not heard of its purge, or of a takedown."""
         try:
             for name in await self.of(content_key):
                 header = await self._store.look(name)
-                is_old = header is not None and header.picture in pictures and header.made_at < int(moment)
+                is_old = header is not None and self._purged.has(content_key, header.picture, header.lineage)
                 if is_old or content_key in (self._removed or ()):
                     await self._store.delete(name)
         except StoreUnavailable as unknown:
@@ -290,9 +308,8 @@ class Removals:
         def listed() -> tuple[Name, ...]:
             return tuple(name for name, _ in self._store.listed(folder, leaf))
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, listed)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, listed)
 
-
-def _moment(leaf: str) -> float:
-    """When a purge was, in Unix seconds, by the name of its note."""
-    return int(leaf.rpartition(".")[2]) / 10**9
+    def _last_moment(self, key: str) -> int:
+        """Of the last purge of a picture that is known here, in nanoseconds of the Unix clock; 0 for none."""
+        return max((note.moment for note in (self._notes or {}).values() if note.key == key), default=0)

@@ -160,7 +160,7 @@ class Renditions:
         if objection := admission.objection(resolved, seen, made.seed_sent, made.seed_echo):
             raise UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
         clean = await self._in_thread(lambda: pictures.master(made.picture, resolved.generator))
-        lineage = Lineage(remade=paid.order.again)
+        lineage = Lineage(after=paid.order.after)
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
     async def keep(self, content_key: str, master: Record) -> None:

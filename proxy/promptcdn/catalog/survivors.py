@@ -11,6 +11,7 @@ from typing import Any
 
 from promptcdn import pictures
 from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.purges import PurgeNote
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.stores import Header, Lineage, Name, Record, Store
 
@@ -52,20 +53,20 @@ class Survivors:
     async def _as_master(self, source: Record, made: Variant) -> Record:
         if made == _WHOLE_PNG:
             # The master itself, or what stood in for it before.
-            remade = source.lineage.remade
+            after = source.lineage.after
             is_first = source.sha256 == source.picture
-            lineage = Lineage(remade=remade) if is_first else Lineage(source.picture, made.label, remade)
+            lineage = Lineage(after=after) if is_first else Lineage(source.picture, made.label, after)
             return replace(source, lineage=lineage)
         said = source.resolved
         size, generator = (said["width"], said["height"]), said["generator"]
         png = await self._in_thread(lambda: pictures.restored(source.body, size, generator))
-        lineage = Lineage(source.picture, made.label, source.lineage.remade)
+        lineage = Lineage(source.picture, made.label, source.lineage.after)
         return Record(png, "image/png", source.made_at, said, lineage)
 
     def _held(self, content_key: str, resolved: Mapping[str, Any]) -> dict[Variant, Record]:
         """What memory has of the picture, as far as the master is known that it was made of."""
         return {
-            made: Record(held.body, held.media_type, held.made_at, resolved, Lineage(held.picture, remade=held.remade))
+            made: Record(held.body, held.media_type, held.made_at, resolved, Lineage(held.picture, after=held.after))
             for label, held in self._memory.held(content_key).items()
             if held.picture and (made := Variant.parse(label))
         }
@@ -86,17 +87,17 @@ class Survivors:
     async def _purged(self, content_key: str) -> Callable[[Header], bool]:
         """Whether a rendition was to be deleted by one of the purges that the store has notes of.
 
-        What is made anew may have the same bytes as what was purged: only what was made before counts.
+        What is made anew may have the same bytes as what was purged, and names the purge that it came after.
         """
-        notes: list[tuple[float, frozenset[str] | None]] = []
-        for name in await self._store.names("purges", content_key):
+        notes: list[tuple[int, int, frozenset[str] | None]] = []
+        for name, parsed in PurgeNote.each(await self._store.names("purges", content_key)).items():
             if (note := await self._store.get(name)) is not None:
                 pictures_ = json.loads(note.body).get("pictures")
                 # An older version's note does not say which picture it was about: it was about all before it.
-                notes.append((note.made_at, None if pictures_ is None else frozenset(pictures_)))
+                notes.append((note.made_at, parsed.moment, None if pictures_ is None else frozenset(pictures_)))
         return lambda header: any(
-            header.made_at <= at if pictures_ is None else header.picture in pictures_ and header.made_at < at
-            for at, pictures_ in notes
+            header.made_at <= at if pictures_ is None else header.picture in pictures_ and header.lineage.after < moment
+            for at, moment, pictures_ in notes
         )
 
 

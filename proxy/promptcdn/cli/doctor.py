@@ -11,7 +11,7 @@ import typer
 
 from promptcdn.checks import Check
 from promptcdn.cli.ending import FINDINGS
-from promptcdn.cli.reading import opened_to_read
+from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def _checks() -> list[Check]:
         found.append(Check("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
         found += misconfiguration.doubts(chosen.chosen)
         found += filter(None, (permissions.finding(chosen.data_dir),))
-        async with opened_to_read(chosen) as service:
+        async with reading(chosen) as service:
             return [*found, *await _of_service(service)]
     except BadSettings as wrong:
         advice = "docs/settings.md has every setting"

@@ -8,7 +8,7 @@ import typer
 
 from promptcdn.cli import given
 from promptcdn.cli.ending import fail
-from promptcdn.cli.reading import opened_to_read
+from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def _found(url: given.Given, chosen: "Settings") -> dict[str, Any]:
 
     content_key = given.content_key(url)
     request = None if content_key else given.request(url)
-    async with opened_to_read(chosen) as service:
+    async with reading(chosen) as service:
         await service.verified.see()
         await service.removals.start()
         if request is not None:

@@ -11,7 +11,7 @@ import typer
 
 from promptcdn.cli import given
 from promptcdn.cli.ending import FINDINGS, fail
-from promptcdn.cli.reading import opened_to_read
+from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def purge(
 
 async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
     named = _content_key(target) or given.request(given.parts(target))
-    async with opened_to_read(chosen) as service:
+    async with reading(chosen) as service:
         await service.verified.see()
         await service.removals.start()
         done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(named, service)]

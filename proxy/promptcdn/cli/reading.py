@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened_to_read(chosen: "Settings") -> "AsyncIterator[Service]":
+async def reading(chosen: "Settings") -> "AsyncIterator[Service]":
     """The service of these settings, closed behind. A folder that is missing stays missing: its disk may be mounted
     there in a moment. Raises `BadSettings`."""
-    from promptcdn.wiring import opened
+    from promptcdn.wiring import opened_to_read
 
     with tempfile.TemporaryDirectory(prefix="promptcdn-") as scratch:
-        service = opened(chosen, scratch=Path(scratch))
+        service = opened_to_read(chosen, Path(scratch))
         try:
             yield service
         finally:

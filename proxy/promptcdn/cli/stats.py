@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptcdn.cli.ending import fail
-from promptcdn.cli.reading import opened_to_read
+from promptcdn.cli.reading import reading
 from promptcdn.cli.store import counted
 from promptcdn.problems import BadSettings
 
@@ -115,7 +115,7 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
     """The budget and the store, as they are now whether a service runs or not."""
     from promptcdn.telemetry.money import spent
 
-    async with opened_to_read(chosen) as service:
+    async with reading(chosen) as service:
         await service.verified.see()
         now = service.clock.utc()
         costs = await spent(service.budget, now)

@@ -24,16 +24,11 @@ _As = Annotated[
 
 def url(
     prompt: Annotated[str, typer.Argument(help="What the picture shows.")],
-    seed: Annotated[
-        str | None,
-        typer.Option(help="A number, a word, hour, day, week, month or random."),
-    ] = None,
+    seed: Annotated[str | None, typer.Option(help="A number, a word, hour, day, week, month or random.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the picture must not show.")] = None,
     width: Annotated[str | None, typer.Option(help="The width to generate: pixels, a multiple of 64.")] = None,
     height: Annotated[str | None, typer.Option(help="The height to generate: pixels, a multiple of 64.")] = None,
-    aspect_ratio: Annotated[
-        str | None, typer.Option(help="An aspect ratio like 16:9, instead of width and height.")
-    ] = None,
+    aspect_ratio: Annotated[str | None, typer.Option(help="A ratio like 16:9, instead of width and height.")] = None,
     steps: Annotated[str | None, typer.Option(help="The number of steps, 10 to 50.")] = None,
     cfg_scale: Annotated[str | None, typer.Option(help="How closely the picture follows the prompt, 0 to 35.")] = None,
     sampler: Annotated[str | None, typer.Option(help="The sampler, like k_euler.")] = None,
@@ -41,24 +36,16 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="The guidance, like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One of the engines that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number: another makes another picture.")] = None,
-    format_: Annotated[
-        str | None, typer.Option("--format", help="The file format: webp, png, jpeg, avif or auto.")
-    ] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="A file format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width of the file, in pixels.")] = None,
     h: Annotated[str | None, typer.Option("--h", help="The height of the file, in pixels.")] = None,
     fit: Annotated[str | None, typer.Option(help="How the picture fits into w and h: inside or cover.")] = None,
     dpr: Annotated[str | None, typer.Option(help="Device pixels for each pixel of w and h: 1, 2 or 3.")] = None,
     q: Annotated[str | None, typer.Option("--q", help="The quality of the file, 1 to 100.")] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(help="What the URL begins with; by default PROMPTCDN_PUBLIC_URL."),
-    ] = None,
+    base: Annotated[str | None, typer.Option(help="What the URL begins with; by default PROMPTCDN_PUBLIC_URL.")] = None,
     markup: _As = "url",
     as_json: Annotated[bool, typer.Option("--json", help="Print the URL in every markup as JSON.")] = False,
-    sign: Annotated[
-        bool,
-        typer.Option("--sign", help="Sign the URL, for PROMPTCDN_MISSES=signed."),
-    ] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign the URL, for PROMPTCDN_MISSES=signed.")] = False,
     expires: Expires = None,
     key: Key = None,
 ) -> None:

@@ -156,7 +156,7 @@ class Making:
             await self._give_back(reservation)
             raise
         free_at = asyncio.get_running_loop().time() + way.seconds
-        order = Order(as_asked_key, wanted.resolved, key, way.again)
+        order = Order(as_asked_key, wanted.resolved, key, way.after)
         charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)

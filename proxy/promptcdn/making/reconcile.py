@@ -42,7 +42,7 @@ class Reconciler:
         """One round: each once, up to the first that the store does not take. Whether nothing waits any more."""
         for content_key in self._spool.waiting():
             paid = await self._spool.get(content_key)
-            if paid is None or (paid.order.again and time.time() < paid.made_at + HEARD_SECONDS):
+            if paid is None or (paid.order.after and time.time() < paid.made_at + HEARD_SECONDS):
                 continue  # gone, or another process may still show the picture of before
             if not await self._settled(paid):
                 return False

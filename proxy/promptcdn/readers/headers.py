@@ -106,7 +106,7 @@ class Rendition:
     made_at: int
     stored: bool = True
     picture: str = ""
-    remade: bool = False
+    after: int = 0
 
     @cached_property
     def sha256(self) -> bytes:

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
+from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 log = logging.getLogger(__name__)
@@ -93,10 +94,16 @@ class Nested:
 
 
 class RedisLeases:
-    """Leases of `seconds`, renewed all the time. While Redis is down everybody works on, each for themselves."""
+    """Leases of `seconds`, renewed all the time.
 
-    def __init__(self, connection: RedisConnection, seconds: float = SECONDS) -> None:
+    While Redis is down everybody works on `alone`, each for themselves; or there is no lease, where the budget needs
+    Redis too. 1: A asks for a lease while Redis hangs, and goes on without one. 2: Redis is back, and gives B the lease.
+    3: Redis counts the picture of both, and both are paid for.
+    """
+
+    def __init__(self, connection: RedisConnection, seconds: float = SECONDS, *, alone: bool = True) -> None:
         self._connection = connection
+        self._alone = alone
         self._seconds = seconds
         self._milliseconds = str(int(seconds * 1000))
         # Events live for as long as somebody awaits them.
@@ -138,7 +145,9 @@ class RedisLeases:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self, lease: str, token: str, key: str) -> None:
-        """Takes the lease as soon as it is free; without one, at once, where Redis is down.
+        """Takes the lease as soon as it is free; without one, at once, where Redis is down and everybody works alone.
+
+        Raises `CounterUnavailable` where Redis is down and nobody does.
 
         A lease that is gone before its time, and nobody said that it ended, was forgotten by Redis and not by its
         holder, who takes it again when it is to be renewed: it is waited for.
@@ -158,7 +167,10 @@ class RedisLeases:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_TRIES_APART):
                         await ended.wait()
-        except RedisDown:
+        except RedisDown as down:
+            if not self._alone:
+                detail = "Redis does not answer, so another replica may be making this picture"
+                raise CounterUnavailable(detail) from down
             log.debug("no lease of %s: each replica for itself", key)
 
     async def _renew(self, lease: str, token: str) -> None:

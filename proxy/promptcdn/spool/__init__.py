@@ -114,11 +114,10 @@ class Spool:
             await self._folder.remove(content_key)
         self._forget(content_key)
 
-    async def drop_made_before(self, content_key: str, moment: float) -> None:
-        """Gives up an entry that was made before a purge; `moment` in Unix seconds."""
+    async def drop_ordered_before(self, content_key: str, moment: int) -> None:
+        """Gives up an entry that was ordered before the purge of that moment (nanoseconds of the Unix clock)."""
         paid = await self.get(content_key)
-        # Made times are whole seconds: of the same one, it may have been made after the purge.
-        if paid is not None and paid.made_at < int(moment):
+        if paid is not None and paid.order.after < moment:
             await self.drop(content_key)
 
     async def set_aside(self, content_key: str) -> None:

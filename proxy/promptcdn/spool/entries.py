@@ -11,13 +11,14 @@ from promptcdn.url.request import Resolved
 class Order:
     """What was ordered: the whole request, the key of its picture, and that of the URL which asked for it.
 
-    `again`: there was such a picture before, and it was purged or lost.
+    There was such a picture before, and the purge or the loss of it had the moment `after` (nanoseconds of the Unix
+    clock); 0 where there was none.
     """
 
     as_asked_key: str
     resolved: Resolved
     content_key: str
-    again: bool = False
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def written(paid: Paid) -> Record:
         "seed_sent": made.seed_sent,
         "seed_echo": made.seed_echo,
         "filtered": made.filtered,
-        "again": order.again,
+        "after": order.after,
     }
     return Record(made.picture, "application/octet-stream", paid.made_at, said)
 
@@ -48,8 +49,8 @@ def read(record: Record) -> Paid:
     """The inverse of `written`. Raises `ValueError` where another version wrote it."""
     said = record.resolved
     try:
-        resolved, again = Resolved.from_parameters(said["resolved"]), bool(said.get("again"))
-        order = Order(said["as_asked_key"], resolved, said["content_key"], again)
+        resolved, after = Resolved.from_parameters(said["resolved"]), int(said.get("after", said.get("again", 0)))
+        order = Order(said["as_asked_key"], resolved, said["content_key"], after)
         made = Made(record.body, said["seed_sent"], said["seed_echo"], said["filtered"])
     except (TypeError, KeyError) as error:
         raise ValueError("an entry that this version does not know") from error

@@ -57,13 +57,18 @@ class Lineage:
     """Where the bytes of a picture come from, if not from a generator's first answer to its request.
 
     `master` is the SHA-256 (hex) of the master that a rendition was made of. A master that was made of a rendition,
-    because the first one was lost, names the first one there and the rendition in `stand_in`. `remade` is a master
-    that the generator was asked for again, since nothing was left of the first one.
+    because the first one was lost, names the first one there and the rendition in `stand_in`. A picture that the
+    generator was asked for again names the purge that it came `after` (nanoseconds of the Unix clock); 0 is the first.
     """
 
     master: str | None = None
     stand_in: str | None = None
-    remade: bool = False
+    after: int = 0
+
+    @property
+    def remade(self) -> bool:
+        """Whether another picture was shown under the same key before."""
+        return self.after > 0
 
     def members(self) -> dict[str, Any]:
         """What the header says of it: nothing of what is as usual."""
@@ -72,7 +77,7 @@ class Lineage:
     @classmethod
     def of(cls, header: Mapping[str, Any]) -> Self:
         """The inverse of `members`."""
-        return cls(header.get("master"), header.get("stand_in"), bool(header.get("remade")))
+        return cls(header.get("master"), header.get("stand_in"), int(header.get("after", header.get("remade", 0))))
 
 
 @dataclass(frozen=True)
