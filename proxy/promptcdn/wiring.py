@@ -41,7 +41,8 @@ from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, RedisLeases
-from promptcdn.settings import Settings, require_store
+from promptcdn.settings import Settings
+from promptcdn.settings.forms import require_store
 from promptcdn.spool import Spool
 from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable

@@ -97,10 +97,11 @@ def _query(said: dict[str, str | None]) -> bytes:
 def _base(said: str | None) -> str:
     """What a URL begins with: what was said, the public URL of the settings, or where the service listens."""
     from promptcdn import settings
+    from promptcdn.settings.forms import FORMS, PUBLIC_URL
 
     if said is not None:
-        if re.fullmatch(settings.PUBLIC_URL, said) is None:
-            fail(f'--base="{said}": allowed: an address like https://pictures.example.org')
+        if re.fullmatch(PUBLIC_URL, said) is None:
+            fail(f'--base="{said}": allowed: {FORMS["public_url"]}')
         return said.rstrip("/")
     try:
         chosen = settings.load()
