@@ -7,14 +7,16 @@ from pathlib import Path
 
 from promptcdn import problems
 from promptcdn.readers.audience import IMAGE_PROXIES
-from promptcdn.readers.headers import TABLE, Outcome, cache_control
+from promptcdn.readers.headers import POLICIES, Outcome, cache_control
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
-from promptcdn.url.parameters import Group
-from promptcdn.url.parse import PARAMETERS
+from promptcdn.url.parameters import PARAMETERS, Group
 from promptcdn.url.signing import SigningKeys
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER))
+
+from limits import BOUNDS, WAITS, Row  # noqa: E402 - its folder has to be known first
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -63,7 +65,7 @@ def codes() -> str:
 def outcomes() -> str:
     """Pictures by outcome."""
     rows = (
-        (outcome.value, f"`{cache_control(outcome, 3600)}`", "yes" if TABLE[outcome].validators else "no")
+        (outcome.value, f"`{cache_control(outcome, 3600)}`", "yes" if POLICIES[outcome].validators else "no")
         for outcome in Outcome
     )
     return table(("outcome", "Cache-Control", "ETag and Last-Modified"), rows)
@@ -83,6 +85,20 @@ def metrics() -> str:
     return table(("metric", "kind", "labels", "what it says"), rows)
 
 
+def limits(rows: Iterable[Row], unit: str) -> str:
+    """Waits or bounds, with the values that the code has."""
+    cells = (
+        (
+            row.meaning,
+            f"{row.value:g}{unit}" if unit else f"{row.value:,.0f}",
+            f"`{row.setting}`" if row.setting else "",
+            "`" + row.place.replace(".", "/", row.place.partition(":")[0].count(".")).replace(":", " ") + "`",
+        )
+        for row in rows
+    )
+    return table(("how long" if unit else "how much", "default", "setting", "where"), cells)
+
+
 TABLES = {
     "generation": parameters("generation"),
     "delivery": parameters("delivery"),
@@ -92,6 +108,8 @@ TABLES = {
     "outcomes": outcomes(),
     "image proxies": image_proxies(),
     "metrics": metrics(),
+    "waits": limits(WAITS, " s"),
+    "bounds": limits(BOUNDS, ""),
 }
 
 

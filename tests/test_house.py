@@ -70,11 +70,43 @@ def test_every_command_is_in_the_docs() -> None:
     assert [name for name in sorted(names | below) if f"`promptcdn {name}" not in commands] == []
 
 
-def test_every_room_is_on_the_map() -> None:
-    rooms = (ROOT / "docs" / "architecture.md").read_text()
-    names = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in SOURCES} - {"__init__"}
+def test_every_folder_and_every_file_of_two_floors_is_in_the_tree() -> None:
+    tree = (ROOT / "docs" / "architecture.md").read_text().partition("## One hit")[0]
+    parts = [path.relative_to(PACKAGE).with_suffix("").parts[:2] for path in SOURCES]
+    # A folder of its own within a folder is one idea: what is in it need not be named.
+    names = {name for path in parts for name in path} - {"__init__"}
 
-    assert [name for name in sorted(names) if f"`{name}`" not in rooms and f"`{name}/`" not in rooms] == []
+    assert [name for name in sorted(names) if f"`{name}`" not in tree and f"`{name}/`" not in tree] == []
+
+
+def test_every_file_that_the_architecture_walks_through_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([a-z_]+/[a-z_][a-z_/]*)(?:\.py)?`", page)) - {"proxy/promptcdn/", "docs/limits"}
+
+    missing = [name for name in sorted(named) if not list(PACKAGE.glob(name.rstrip("/") + "*"))]
+    assert missing == []
+
+
+def test_every_wait_of_the_code_is_on_its_page() -> None:
+    waits = {
+        f"{'.'.join(path.relative_to(PACKAGE).with_suffix('').parts).removesuffix('.__init__')}:Timings.{field.target.id}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and node.name == "Timings"
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+    rows = set(re.findall(r'"([a-z_.]+:[A-Za-z_.]+)"', (ROOT / "docs" / "limits.py").read_text()))
+
+    assert waits - rows == set()
+
+
+@pytest.mark.parametrize("count", [(26, PACKAGE), *((14, path) for path in sorted(PACKAGE.iterdir()) if path.is_dir())])
+def test_a_folder_has_no_more_names_than_can_be_taken_in_at_a_look(count: tuple[int, Path]) -> None:
+    most, folder = count
+    names = [path for path in folder.iterdir() if path.name != "__pycache__" and not path.name.startswith("__init__")]
+
+    assert len(names) <= most
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -37,7 +37,8 @@ def test_a_token_that_nobody_guesses_will_do(token: str) -> None:
 @pytest.mark.parametrize(
     "token", ["canary", "0123456789abcde", " 0123456789abcde", "0123456789 abcdef", "grün" * 8, "a\n" * 16]
 )
-def test_a_token_that_is_short_or_cannot_be_sent_is_refused_and_not_said(token: str) -> None:
+def test_a_token_that_is_short_or_cannot_be_sent_is_refused(token: str) -> None:
+    """And not said."""
     with pytest.raises(ValueError, match="at least 16 characters") as caught:
         require_token(token)
 

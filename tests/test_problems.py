@@ -22,6 +22,21 @@ def test_codes_are_unique_and_made_to_be_matched() -> None:
     assert all(code.isidentifier() and code == code.lower() for code in codes)
 
 
+def test_titles_are_unique_short_and_read_alone() -> None:
+    titles = [kind.title for kind in KINDS]
+
+    assert len(set(titles)) == len(titles)
+    assert all(title[0].isupper() and title[-1] != "." and len(title) <= 60 for title in titles)
+    assert not [title for title in titles if {"here", "it", "they"} & set(title.lower().split())]
+
+
+def test_a_401_says_which_header_to_send() -> None:
+    problem = problems.unauthorized()
+
+    assert "send the header Authorization: Bearer TOKEN" in problem.detail
+    assert problem.kind is problems.UNAUTHORIZED
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_every_5xx_but_a_broken_service_says_when_to_try_again(kind: problems.ProblemType) -> None:
     assert (kind.retry_after is not None) == (kind.status > 500)
@@ -45,7 +60,8 @@ def test_the_code_names_the_part_that_is_unavailable(
     assert (problem.kind.code, problem.kind.status, problem.retry_after) == (code, status, retry_after)
 
 
-def test_the_operator_reads_the_cause_and_everybody_else_the_detail() -> None:
+def test_only_the_operator_reads_the_cause() -> None:
+    """The operator reads the cause and everybody else the detail."""
     problem = StoreUnavailable("the store does not answer", "the bucket b at 10.0.0.7 does not answer")
 
     assert str(problem) == "the bucket b at 10.0.0.7 does not answer"
@@ -57,7 +73,7 @@ def test_a_document_has_the_members_of_rfc_9457_and_ours() -> None:
 
     assert problem.document() == {
         "type": "urn:promptcdn:problem:bad_parameter",
-        "title": "A parameter is not right",
+        "title": "Invalid parameter",
         "status": 400,
         "detail": f'seed="{"x" * 100}…": out of range; allowed: 0 to 7',
         "code": "bad_parameter",

@@ -6,34 +6,35 @@ from promptcdn import problems
 from promptcdn.generators.care.retries import next_rest
 from promptcdn.guard.authorisation import Authorisation, Misses
 from promptcdn.guard.denylist import DenyList
-from promptcdn.pictures.validation import Seen, objection
+from promptcdn.pictures.validation import Decoded, defect
 from promptcdn.url.request import Asked, Control, Resolved
 from promptcdn.url.signing import SigningKeys, signed
 from promptcdn.url.snippets import snippets
 
 ORDER = Resolved("stability", "e", "a", 7, 1024, 768, 30, 7.0)
-GOOD = Seen("image/png", 1024, 768)
+GOOD = Decoded("image/png", 1024, 768)
 
 
 @pytest.mark.parametrize(
-    ("seen", "sent", "echo", "words"),
+    ("decoded", "sent", "echo", "words"),
     [
         (GOOD, 7, 7, None),
         (GOOD, 7, 0, None),
         (GOOD, 7, 8, "the seed 8 instead of 7"),
         (None, 7, 7, "not a picture"),
-        (Seen("image/png", 768, 1024), 7, 7, "768x1024 instead of 1024x768"),
+        (Decoded("image/png", 768, 1024), 7, 7, "768x1024 instead of 1024x768"),
     ],
 )
 def test_a_picture_is_kept_only_if_it_is_what_was_ordered(
-    seen: Seen | None, sent: int, echo: int, words: str | None
+    decoded: Decoded | None, sent: int, echo: int, words: str | None
 ) -> None:
-    found = objection(ORDER, seen, sent, echo)
+    found = defect(ORDER, decoded, sent, echo)
 
     assert found is None if words is None else words in str(found)
 
 
-def test_a_key_rests_twice_as_long_after_each_failure_up_to_an_hour() -> None:
+def test_each_failure_doubles_a_keys_rest_up_to_an_hour() -> None:
+    """A key rests twice as long after each failure up to an hour."""
     rest, lengths = None, []
     for _ in range(12):
         rest = next_rest(rest, problems.UPSTREAM_TIMEOUT, "slow", 100.0)

@@ -4,13 +4,13 @@ flight → lease → its turn → the work
 """
 
 import asyncio
-import contextvars
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 from promptcdn import problems
+from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem
 from promptcdn.replicas.leases import Leases, NoLeases
 
@@ -62,8 +62,11 @@ class Flights(Generic[_T]):
     """At most one flight a key, of all who share the leases. So many at once, so many in the queue behind them; more
     are refused."""
 
-    def __init__(self, concurrency: int, queue: int, leases: Leases | None = None) -> None:
+    def __init__(
+        self, concurrency: int, queue: int, leases: Leases | None = None, observer: Observer = NO_OBSERVER
+    ) -> None:
         self._leases = leases or NoLeases()
+        self._observer = observer
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         # So far.
@@ -116,9 +119,11 @@ class Flights(Generic[_T]):
         if self.draining:
             raise _draining()
         if len(self._flights) >= self._most:
-            raise Problem(problems.OVERLOADED, f"{self._most} pictures are being made or waiting to be")
-        # An empty context: a flight is nobody's request, and must not carry the first one's.
-        task = asyncio.create_task(self._fly(key, fly), context=contextvars.Context())
+            raise Problem(
+                problems.OVERLOADED, f"{self._most} new pictures are being made or queued already: try again later"
+            )
+        # Not the caller's context: a flight is nobody's request, and must not carry the first one's.
+        task = asyncio.create_task(self._fly(key, fly), context=self._observer.task_context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
         self._idle.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -165,7 +170,10 @@ class Flights(Generic[_T]):
             return problem
         except Exception:  # the edge of a task: whatever broke, its waiters are told
             log.exception("a flight broke")
-            return Problem(problems.INTERNAL, "the picture could not be made")
+            return Problem(
+                problems.INTERNAL,
+                "an unexpected error: the picture could not be made. The log of the service has the details",
+            )
         finally:
             # The outcome is in the store and in memory by now: whoever comes after this line finds it there.
             del self._flights[key]
@@ -219,9 +227,11 @@ class DetachedTasks:
 
     def _refusal(self, client: Hashable) -> Problem | None:
         if self.count >= self._most:
-            return Problem(problems.OVERLOADED, f"{self._most} requests wait for the store or for new pictures")
+            return Problem(
+                problems.OVERLOADED, f"{self._most} requests are waiting for pictures already: try again later"
+            )
         if self._of[client] >= self._most // 2:
-            detail = f"{self._most // 2} requests of one client wait for the store or for new pictures"
+            detail = f"{self._most // 2} requests of this client are waiting for pictures already: try again later"
             return Problem(problems.OVERLOADED, detail, cache_control=problems.NO_STORE)
         return None
 
@@ -235,4 +245,4 @@ class DetachedTasks:
 
 
 def _draining() -> Problem:
-    return Problem(problems.DRAINING, "the service is stopping: another one, or this one in a moment, has the picture")
+    return Problem(problems.DRAINING, "this instance is shutting down: try again in a few seconds")

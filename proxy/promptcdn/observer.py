@@ -1,6 +1,10 @@
-"""What rooms report while they work. The telemetry listens; where nobody does, a report costs next to nothing."""
+"""What the parts of the service report while they work. `telemetry` listens; without it a report does nothing."""
 
-from typing import Literal, Protocol
+import contextvars
+import functools
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from promptcdn.money.prices import Cost
 from promptcdn.readers.audience import Audience
@@ -12,16 +16,46 @@ Source = Literal["memory", "store", "made", "none"]
 Operation = Literal["get", "look", "put", "delete", "list"]
 # `unknown`: the store did not answer, or not in time.
 Result = Literal["there", "absent", "unknown"]
+# What a request passes, about in this order; each may come more than once. Traces have a span for each.
+Step = Literal[
+    "request",
+    "parse",
+    "binding",
+    "tombstone",
+    "memory",
+    "store",
+    "authorisation",
+    "flight",
+    "restore",
+    "cooldown",
+    "budget",
+    "generator",
+    "validation",
+    "rendition",
+    "headers",
+]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Observer(Protocol):
-    """Each call is one fact, told when it is known. None of them raises, none waits, and none is told a prompt.
+    """Each call is one fact, reported when it is known. No call raises or waits, and none is given a prompt.
 
-    All texts come from closed sets: they are labels of metrics.
+    All texts come from closed sets: they are labels of metrics, and names of spans.
     """
 
+    def step(self, name: Step) -> AbstractContextManager[object]:
+        """One step of a request, which lasts for as long as the block that is entered. Steps lie in each other."""
+
+    def task_context(self) -> contextvars.Context:
+        """The context for a task of its own: empty, but for the step that goes on now.
+
+        What the task reports then lies in that step, and nothing else of the request that began the task goes along.
+        """
+
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:
-        """An answer began `seconds` after its request. `outcome`: of `caching.Outcome`, or a code of `problems`."""
+        """An answer began `seconds` after its request. `outcome` is one of `headers.Outcome`, or a problem's code."""
 
     def refused(self, code: str) -> None:
         """Somebody was answered with this problem, as a document or as a picture."""
@@ -45,6 +79,13 @@ class Observer(Protocol):
 class NoObserver:
     """Nobody listens."""
 
+    def step(self, name: Step) -> AbstractContextManager[object]:
+        del name
+        return NO_STEP
+
+    def task_context(self) -> contextvars.Context:
+        return contextvars.Context()
+
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None: ...
 
     def refused(self, code: str) -> None: ...
@@ -60,4 +101,29 @@ class NoObserver:
     def closed(self, reason: Reason) -> None: ...
 
 
+NO_STEP: AbstractContextManager[object] = nullcontext()
 NO_OBSERVER: Observer = NoObserver()
+
+
+class _Observed(Protocol):
+    """A part that reports to an observer."""
+
+    _observer: Observer
+
+
+_Part = TypeVar("_Part", bound=_Observed)
+_Method = Callable[Concatenate[_Part, _P], Coroutine[Any, Any, _T]]
+
+
+def step(name: Step) -> Callable[[_Method[_Part, _P, _T]], _Method[_Part, _P, _T]]:
+    """Makes each call of a method one step, reported to the observer of the method's own object."""
+
+    def reported(method: _Method[_Part, _P, _T]) -> _Method[_Part, _P, _T]:
+        @functools.wraps(method)
+        async def called(part: _Part, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+            with part._observer.step(name):
+                return await method(part, *args, **kwargs)
+
+        return called
+
+    return reported

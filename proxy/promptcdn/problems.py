@@ -1,6 +1,7 @@
 """Every error this service answers with, in one table: code, status, title and how long caches may keep it.
 
     Problem             an answer that is no picture
+    ├── MethodNotAllowed, RateLimited  with the values that their headers are built of
     ├── UpstreamFailed  the generator gave none; says whether it may have been charged
     └── Unavailable     what is stored or counted can be neither read nor written: it is not known whether it is there
         ├── StoreUnavailable      the store
@@ -14,9 +15,8 @@ everybody may be kept for as long as it stays true.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar, Self
 
 NO_STORE = "no-store"
@@ -41,46 +41,44 @@ class ProblemType:
     retry_after: int | None = None
 
 
-BAD_REQUEST = ProblemType("bad_request", 400, "This is no request")
-BAD_PARAMETER = ProblemType("bad_parameter", 400, "A parameter is not right")
-NOT_AVAILABLE = ProblemType("not_available", 400, "This service cannot do that yet")
-MISSES_CLOSED = ProblemType("misses_closed", 403, "No new pictures are made here")
-SIGNATURE_REQUIRED = ProblemType("signature_required", 403, "New pictures need a signature here")
-BAD_SIGNATURE = ProblemType("bad_signature", 403, "The signature does not hold")
-SIGNATURE_EXPIRED = ProblemType("signature_expired", 403, "The signature has expired")
-DENIED = ProblemType("denied", 403, "The operator does not allow this prompt")
-FILTERED = ProblemType("filtered", 403, "The upstream's filter refused this picture", kept(86400))
-UNAUTHORIZED = ProblemType("unauthorized", 401, "This is for the operator")
-NOT_FOUND = ProblemType("not_found", 404, "Nothing here")
-METHOD_NOT_ALLOWED = ProblemType("method_not_allowed", 405, "This method does nothing here")
-REMOVED = ProblemType("removed", 410, "This picture was taken down", "public, max-age=300")
-REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "The request took too long to arrive")
-URI_TOO_LONG = ProblemType("uri_too_long", 414, "The URL is too long")
-RATE_LIMITED = ProblemType("rate_limited", 429, "One client starts too many new pictures")
-HEAD_TOO_LARGE = ProblemType("head_too_large", 431, "The request's head is too large")
-INTERNAL = ProblemType("internal", 500, "Something broke on our side")
-UPSTREAM_REFUSED = ProblemType("upstream_refused", 502, "The upstream refused the request", kept(5), 5)
-UPSTREAM_GARBLED = ProblemType("upstream_garbled", 502, "The upstream sent no usable picture", kept(5), 5)
-UPSTREAM_UNAUTHORIZED = ProblemType(
-    "upstream_unauthorized", 502, "The upstream does not let this service in", kept(5), 300
+BAD_REQUEST = ProblemType("bad_request", 400, "Malformed request")
+BAD_PARAMETER = ProblemType("bad_parameter", 400, "Invalid parameter")
+NOT_AVAILABLE = ProblemType("not_available", 400, "Not supported yet")
+MISSES_CLOSED = ProblemType("misses_closed", 403, "This service makes no new pictures")
+SIGNATURE_REQUIRED = ProblemType("signature_required", 403, "Signature required")
+BAD_SIGNATURE = ProblemType("bad_signature", 403, "Invalid signature")
+SIGNATURE_EXPIRED = ProblemType("signature_expired", 403, "Signature expired")
+DENIED = ProblemType("denied", 403, "Prompt not allowed")
+FILTERED = ProblemType("filtered", 403, "Refused by the image generator's content filter", kept(86400))
+UNAUTHORIZED = ProblemType("unauthorized", 401, "Operator's token required")
+NOT_FOUND = ProblemType("not_found", 404, "Not found")
+METHOD_NOT_ALLOWED = ProblemType("method_not_allowed", 405, "Method not allowed")
+REMOVED = ProblemType("removed", 410, "Picture taken down", "public, max-age=300")
+REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "Request timed out")
+URI_TOO_LONG = ProblemType("uri_too_long", 414, "URL too long")
+RATE_LIMITED = ProblemType("rate_limited", 429, "Too many new pictures from one client")
+HEAD_TOO_LARGE = ProblemType("head_too_large", 431, "Request headers too large")
+INTERNAL = ProblemType("internal", 500, "Internal error")
+UPSTREAM_REFUSED = ProblemType("upstream_refused", 502, "The image generator refused the request", kept(5), 5)
+UPSTREAM_GARBLED = ProblemType("upstream_garbled", 502, "The image generator sent no usable picture", kept(5), 5)
+UPSTREAM_UNAUTHORIZED = ProblemType("upstream_unauthorized", 502, "The image generator denied access", kept(5), 300)
+UPSTREAM_UNREACHABLE = ProblemType("upstream_unreachable", 503, "The image generator cannot be reached", kept(5), 5)
+UPSTREAM_BUSY = ProblemType("upstream_busy", 503, "The image generator is busy", kept(5), 5)
+UPSTREAM_UNPAID = ProblemType(
+    "upstream_unpaid", 503, "The account at the image generator is out of credit", kept(5), 300
 )
-UPSTREAM_UNREACHABLE = ProblemType("upstream_unreachable", 503, "The upstream cannot be reached", kept(5), 5)
-UPSTREAM_BUSY = ProblemType("upstream_busy", 503, "The upstream takes no more requests now", kept(5), 5)
-UPSTREAM_UNPAID = ProblemType("upstream_unpaid", 503, "The upstream account cannot pay", kept(5), 300)
-UPSTREAM_TIMEOUT = ProblemType("upstream_timeout", 504, "The upstream took too long", kept(5), 5)
+UPSTREAM_TIMEOUT = ProblemType("upstream_timeout", 504, "The image generator timed out", kept(5), 5)
 STORE_UNAVAILABLE = ProblemType("store_unavailable", 503, "The picture store is unavailable", kept(5), 5)
 COUNTER_UNAVAILABLE = ProblemType("counter_unavailable", 503, "The budget's counter is unavailable", kept(5), 5)
-SPOOL_FULL = ProblemType("spool_full", 503, "Paid pictures cannot be saved at the moment", kept(5), 5)
+SPOOL_FULL = ProblemType("spool_full", 503, "No room to save paid pictures", kept(5), 5)
 # A new try helps only where another replica runs the newer version: so no Retry-After, and nothing for caches to keep.
-UNREADABLE_OBJECT = ProblemType("unreadable_object", 500, "A stored object was written by a newer version")
-GENERATOR_MISSING = ProblemType(
-    "generator_missing", 503, "The generator of this picture is not set up here", kept(5), 5
-)
+UNREADABLE_OBJECT = ProblemType("unreadable_object", 500, "Stored by a newer version")
+GENERATOR_MISSING = ProblemType("generator_missing", 503, "The generator of this picture is not configured", kept(5), 5)
 BUDGET_SPENT = ProblemType("budget_spent", 503, "The budget for new pictures is spent", kept(30), 30)
-OVERLOADED = ProblemType("overloaded", 503, "Too much is being done at once", kept(30), 30)
-HITS_ONLY = ProblemType("hits_only", 503, "Nothing new is made for crawlers and prefetches", retry_after=3600)
-# One replica's: a cache that kept it would tell it to those whom another replica has the picture for.
-DRAINING = ProblemType("draining", 503, "The service is stopping", retry_after=5)
+OVERLOADED = ProblemType("overloaded", 503, "Service overloaded", kept(30), 30)
+HITS_ONLY = ProblemType("hits_only", 503, "No new pictures for crawlers and prefetches", retry_after=3600)
+# True of one replica only: a cache that kept this answer would show it to readers whom another replica can serve.
+DRAINING = ProblemType("draining", 503, "Instance shutting down", retry_after=5)
 TOO_SLOW = ProblemType(
     "too_slow",
     503,
@@ -95,7 +93,7 @@ KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values(
 class Problem(Exception):
     """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change.
 
-    `headers` are those that only this one has, in lower case.
+    It holds values, never headers: `readers.headers` builds those of every answer.
     """
 
     def __init__(
@@ -108,7 +106,6 @@ class Problem(Exception):
         allowed: str | None = None,
         retry_after: int | None = None,
         cache_control: str | None = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -118,7 +115,6 @@ class Problem(Exception):
         self.allowed = allowed
         self.retry_after = kind.retry_after if retry_after is None else retry_after
         self.cache_control = kind.cache_control if cache_control is None else cache_control
-        self.headers = headers
 
     def document(self) -> dict[str, str | int]:
         """The members of a problem document (RFC 9457 section 3), ours after the standard ones."""
@@ -132,7 +128,7 @@ class Problem(Exception):
             "value": self.value,
             "allowed": self.allowed,
         }
-        return {name: said for name, said in members.items() if said is not None}
+        return {name: value for name, value in members.items() if value is not None}
 
     def again(self) -> Self:
         """A fresh copy for one more waiter: one exception raised in many tasks gathers all their frames."""
@@ -140,6 +136,27 @@ class Problem(Exception):
         fresh.__dict__.update(self.__dict__)
         fresh.args = self.args
         return fresh
+
+
+class MethodNotAllowed(Problem):
+    """The 405; `methods` are those that the path allows."""
+
+    def __init__(self, methods: Sequence[str]) -> None:
+        super().__init__(METHOD_NOT_ALLOWED, f"allowed methods: {', '.join(methods)}")
+        self.methods = tuple(methods)
+
+
+class RateLimited(Problem):
+    """The 429 for a client or signing key that may start no picture for `retry_after` seconds.
+
+    `policy` names whose limit it is: `quota` starts in any `window` seconds.
+    """
+
+    def __init__(self, detail: str, *, policy: str, quota: int, window: int, retry_after: int) -> None:
+        super().__init__(RATE_LIMITED, detail, retry_after=retry_after)
+        self.policy = policy
+        self.quota = quota
+        self.window = window
 
 
 class UpstreamFailed(Problem):
@@ -207,27 +224,27 @@ def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Proble
 
 
 def too_slow() -> Problem:
-    """The 503 for whoever waited as long as they can."""
-    return Problem(TOO_SLOW, "the picture is being made: the same URL has it in a moment")
+    """The 503 for a client whose wait is over before its picture is made."""
+    return Problem(TOO_SLOW, "the picture is being made: load the same URL again in a few seconds")
 
 
 def removed() -> Problem:
-    """The 410 for what the operator took down."""
+    """The 410 for a picture that the operator took down."""
     return Problem(REMOVED, "the operator of this service took this picture down")
 
 
 def unauthorized() -> Problem:
-    """The 401 for whoever has not shown the operator's token (RFC 6750 section 3)."""
-    detail = "say Authorization: Bearer and the token of the operator"
-    return Problem(UNAUTHORIZED, detail, headers={"www-authenticate": "Bearer"})
+    """The 401 for a request without the operator's token (RFC 6750 section 3)."""
+    detail = "this is for the operator of the service: send the header Authorization: Bearer TOKEN"
+    return Problem(UNAUTHORIZED, detail)
 
 
 def filtered() -> Problem:
-    """The 403 for what the upstream's filter refused, now or before."""
-    return Problem(FILTERED, "the upstream's filter refused this prompt with this seed")
+    """The 403 for a picture that the image generator's content filter refused, now or before."""
+    return Problem(FILTERED, "the image generator's content filter refused this prompt with this seed")
 
 
-def not_available(parameter: str, value: str, allowed: str = "leaving it out") -> Problem:
-    """The 400 for what the grammar knows and this service does not make yet."""
-    detail = f'{parameter}="{value}": not made here yet; allowed: {allowed}'
+def not_available(parameter: str, value: str, allowed: str = "leaving the parameter out") -> Problem:
+    """The 400 for a parameter that is part of the URL grammar, and that this service does not support yet."""
+    detail = f'{parameter}="{value}": this service does not support it yet; allowed: {allowed}'
     return Problem(NOT_AVAILABLE, detail, parameter=parameter, value=value, allowed=allowed)

@@ -1,41 +1,39 @@
-"""Settings → a running service: the rooms put together. A new generator or store has its one line here."""
+"""Settings → a running service: its parts put together. A new store has its one line here."""
 
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
-from promptcdn.catalog.removals import Removals
+from promptcdn.catalog.removals import StoreRemovals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.clock import SYSTEM, Clock
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Generator, InspectedGenerator
-from promptcdn.generators.care.breaker import LocalBreaker, RedisBreaker
-from promptcdn.generators.care.guarded import Guarded
-from promptcdn.generators.sketch import Sketch
-from promptcdn.generators.stability import Stability
-from promptcdn.generators.stability.address import DEFAULT_HOST
+from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
+from promptcdn.generators.declaration import Given
 from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
-from promptcdn.making import Clock, Making
+from promptcdn.making import Making
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.making.reconcile import Reconciler
-from promptcdn.money import budgets as limits
-from promptcdn.money.budget import NoBudget, SqliteBudget
+from promptcdn.money.budget import Budget, NoBudget
+from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.redis import RedisBudget
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Prices
-from promptcdn.money.rates import NoRates, SqliteRates
+from promptcdn.money.rates import NoRates, Rates
 from promptcdn.money.rates.redis import RedisRates
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
@@ -63,8 +61,6 @@ log = logging.getLogger("promptcdn")
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
 
-CLOCK = Clock(lambda: datetime.now(UTC), time.monotonic)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
@@ -80,11 +76,11 @@ class Service:
     connection: RedisConnection | None
     bindings: Bindings
     renditions: Renditions
-    removals: Removals
+    removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
     generator: InspectedGenerator
-    budget: RedisBudget | SqliteBudget | NoBudget
-    rates: RedisRates | SqliteRates | NoRates
+    budget: Budget
+    rates: Rates
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
@@ -92,21 +88,20 @@ class Service:
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
-    tracing: Tracing
     readiness: Readiness
 
     async def start(self) -> None:
         """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
         await self.verified.start()
         await self.removals.start()
-        if isinstance(self.budget, RedisBudget):
-            await self.budget.start()
+        await self.budget.start()
+        await self.rates.start()
         self.reconciler.start()
 
     def stop(self) -> None:
         """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
         if not self.flights.draining and self.flights.count:
-            log.info("stopping: %d pictures are waiting or being made", self.flights.count)
+            log.info("shutting down: %d new pictures are being made or wait to be made", self.flights.count)
         self.flights.stop()
 
     def read_again(self) -> None:
@@ -132,35 +127,37 @@ class Service:
         await self.removals.close()
         await self.spool.close()
         await self.store.close()
-        await self.tracing.close()
+        await self.telemetry.close()
 
 
-def opened(settings: Settings, clock: Clock = CLOCK, tracing: Tracing | None = None) -> Service:
-    """The service of these settings, followed by `tracing`. Raises `BadSettings` where a part cannot be used."""
-    return _opened(settings, clock, tracing or Tracing(), None)
+def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = None) -> Service:
+    """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    return _opened(settings, clock, Telemetry(tracing), None)
 
 
 def opened_to_read(settings: Settings, scratch: Path) -> Service:
     """The same for a command that makes nothing: what is not there yet is made in the folder `scratch`, and nowhere
     else. Raises `BadSettings`."""
-    return _opened(settings, CLOCK, Tracing(), scratch)
+    return _opened(settings, SYSTEM, Telemetry(None), scratch)
 
 
-def _opened(settings: Settings, clock: Clock, tracing: Tracing, scratch: Path | None) -> Service:
+def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None) -> Service:
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry, connection = Telemetry(), redis_connection(settings)
+    connection = redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection, writes=scratch is None), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings.data_dir, scratch)
-    leases, bindings = _leases(settings, generator, connection), Bindings(store, generator.name, spool)
-    budget, rates = _counters(settings, generator, clock, connection, scratch)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock, scratch)
+    leases = _leases(settings, generator, connection)
+    budget = _budget(settings, generator, clock, connection, scratch)
+    rates = NoRates() if scratch else _rates(settings, generator, connection)
+    bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
-    removals = Removals(kept, _forgetting(bindings, renditions), spool, purged)
-    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases)
+    removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
+    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
-    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock)
+    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
         cdn=Cdn(way, rules, clock, chance),
@@ -179,23 +176,15 @@ def _opened(settings: Settings, clock: Clock, tracing: Tracing, scratch: Path | 
         verified=verified,
         deny=deny,
         spool=spool,
-        reconciler=Reconciler(spool, making),
+        reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
-        tracing=tracing,
         readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
     )
-    return _followed(service, making, memory)
+    return _watched(service, making, memory)
 
 
-def _followed(service: Service, making: Making, memory: Memory) -> Service:
-    """The service, once its numbers are read and its ways traced."""
-    _watch(service, making, memory)
-    _trace(service, making, memory)
-    return service
-
-
-def _watch(service: Service, making: Making, memory: Memory) -> None:
-    """What has a value of its own has its one line here."""
+def _watched(service: Service, making: Making, memory: Memory) -> Service:
+    """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
@@ -211,41 +200,22 @@ def _watch(service: Service, making: Making, memory: Memory) -> None:
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
     money.watch(service.telemetry, service.budget, service.clock)
+    return service
 
 
-def _trace(service: Service, making: Making, memory: Memory) -> None:
-    """The rooms in the order in which a new picture's request passes them; `app` has the first and the last."""
-    follow, carry = service.tracing.follow, service.tracing.carry
-    follow(service.bindings, "of", "binding")
-    follow(service.removals, "removed", "tombstone")
-    follow(memory, "get", "memory")
-    follow(service.store, "get", "store")
-    follow(service.store, "look", "store")
-    follow(service.store, "names", "store")
-    follow(service.cdn.way, "begin", "access")
-    carry(service.flights, "flight")
-    follow(service.renditions, "restore", "look again")
-    follow(making, "_require_rested", "resting")
-    follow(service.budget, "reserve", "budget")
-    follow(service.generator, "generate", "generator")
-    follow(making, "_admitted", "admission")
-    follow(service.store, "put", "store")
-    follow(service.bindings, "bind", "binding")
-    follow(service.renditions, "_rendition", "rendition")
-    for shared in service.renditions.shared:
-        carry(shared)
-
-
-def _spool(data_folder: Path, scratch: Path | None) -> Spool:
+def _spool(settings: Settings, clock: Clock, scratch: Path | None) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
     if scratch is None:
-        permissions.shut(data_folder, "locks", "replica", "store-id")
-    return Spool(_where(data_folder, scratch, "spool") / "spool")
+        permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = _where(settings, scratch, "spool") / "spool", settings.store_url
+    beside = store.startswith("disk:") and volumes.same_disk(spool, _folder(store))
+    return Spool(spool, clock, on_the_stores_disk=beside)
 
 
-def _where(data_folder: Path, scratch: Path | None, *names: str) -> Path:
+def _where(settings: Settings, scratch: Path | None, *names: str) -> Path:
     """The data folder, or `scratch` where one of these is not there."""
-    return data_folder if scratch is None or all((data_folder / name).exists() for name in names) else scratch
+    folder = settings.data_dir
+    return folder if scratch is None or all((folder / name).exists() for name in names) else scratch
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -263,13 +233,10 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
 
 
 def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
-    if settings.makes == "sketch":
-        return Sketch()
-    key = settings.stability_key.get_secret_value() if settings.stability_key else None
+    breaker = RedisBreaker(connection) if connection else LocalBreaker()
+    given = Given(settings.generator_settings, settings.upstream_timeout, breaker)
     try:
-        upstream = Stability(settings.stability_host or DEFAULT_HOST, key)
-        breakers = RedisBreaker(connection) if connection else LocalBreaker()
-        return Guarded(upstream, settings.upstream_timeout, breakers=breakers)
+        return settings.makes.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
@@ -299,7 +266,6 @@ def opened_store(url: str, setting: str, *, prepare: bool = True) -> Identifiabl
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
     A folder is made where it is missing, unless `prepare` is false: then it is left as it is.
-
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
     try:
@@ -337,58 +303,39 @@ def _leases(settings: Settings, generator: Generator, connection: RedisConnectio
     machine = LockFiles(settings.data_dir / "locks")
     if connection is None:
         return machine
-    return Nested(machine, RedisLeases(connection, alone=not settings.limits(paid=generator.paid).each))
-
-
-def _counters(
-    settings: Settings,
-    generator: Generator,
-    clock: Clock,
-    connection: RedisConnection | None,
-    scratch: Path | None,
-) -> tuple[RedisBudget | SqliteBudget | NoBudget, RedisRates | SqliteRates | NoRates]:
-    """What was paid, and what clients started. Who only reads starts nothing."""
-    budget = _budget(settings, generator, clock, connection, scratch)
-    return budget, NoRates() if scratch else _rates(settings, generator, connection)
+    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits(paid=generator.paid).each))
 
 
 def _budget(
-    settings: Settings,
-    generator: Generator,
-    clock: Clock,
-    connection: RedisConnection | None,
-    scratch: Path | None,
-) -> RedisBudget | SqliteBudget | NoBudget:
-    chosen, prices = settings.limits(paid=generator.paid), Prices.parse(settings.prices)
+    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None, scratch: Path | None
+) -> Budget:
+    chosen = settings.budget_limits(paid=generator.paid)
+    prices = Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
-    with _data_folder(settings) as data_folder:
-        folder = _where(data_folder, scratch, "budget.sqlite3", *(["replica"] if connection else []))
-        permissions.make_folder(folder)
+    counted = ("budget.sqlite3", "replica") if connection else ("budget.sqlite3",)
+    with _made(_where(settings, scratch, *counted)) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
-        local = SqliteBudget(file, limits.Limits(), prices)
+        local = SqliteBudget(file, BudgetLimits(), prices)
         return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
-def _rates(
-    settings: Settings, generator: Generator, connection: RedisConnection | None
-) -> RedisRates | SqliteRates | NoRates:
+def _rates(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Rates:
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return NoRates()
-    with _data_folder(settings) as folder:
-        permissions.make_folder(folder)
+    with _made(settings.data_dir) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
         return local if connection is None else RedisRates(connection, rate, local)
 
 
 @contextmanager
-def _data_folder(settings: Settings) -> Iterator[Path]:
+def _made(data_folder: Path) -> Iterator[Path]:
     """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
-    folder = settings.data_dir
     try:
-        yield folder
+        permissions.make_folder(data_folder)
+        yield data_folder
     except OSError as error:
-        raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error
+        raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {data_folder} cannot be used: {error.strerror}") from error

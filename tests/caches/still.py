@@ -9,13 +9,13 @@ from functools import partial
 
 from promptcdn import wiring as service
 from promptcdn.cli import app
-from promptcdn.making import Clock
+from promptcdn.clock import SYSTEM, Clock
 
 NOW = datetime(2026, 3, 1, 0, 0, 30, tzinfo=UTC)
 LAST_MONTH = "2026-02"
 PROGRAM = (sys.executable, "-m", __name__)
 
 if __name__ == "__main__":
-    still = Clock(lambda: NOW, service.CLOCK.monotonic)
+    still = Clock(lambda: NOW, SYSTEM.monotonic)
     service.opened = partial(service.opened, clock=still)
     app()

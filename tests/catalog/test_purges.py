@@ -18,9 +18,9 @@ RENDITION = Name("renditions", f"{KEY}.webp")
 
 
 def purged(*notes: PurgeNote) -> Purged:
-    heard = Purged()
-    heard.hear(notes or [PurgeNote(KEY, MOMENT, OLD.sha256)])
-    return heard
+    received = Purged()
+    received.update(notes or [PurgeNote(KEY, MOMENT, OLD.sha256)])
+    return received
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ async def test_a_process_that_never_hears_of_the_purge_ends_in_unavailable() -> 
 
 
 def test_of_two_purges_the_later_one_holds() -> None:
-    heard = purged(PurgeNote(KEY, MOMENT + 1, OLD.sha256), PurgeNote(KEY, MOMENT, OLD.sha256))
+    received = purged(PurgeNote(KEY, MOMENT + 1, OLD.sha256), PurgeNote(KEY, MOMENT, OLD.sha256))
 
-    assert heard.has(KEY, OLD.sha256, Lineage(after=MOMENT))
-    assert not heard.has(KEY, OLD.sha256, Lineage(after=MOMENT + 1))
+    assert received.has(KEY, OLD.sha256, Lineage(after=MOMENT))
+    assert not received.has(KEY, OLD.sha256, Lineage(after=MOMENT + 1))
 
 
 def test_notes_that_are_swept_are_forgotten() -> None:
-    heard = purged()
-    heard.hear([])
+    received = purged()
+    received.update([])
 
-    assert not heard.has(KEY, OLD.sha256, Lineage())
+    assert not received.has(KEY, OLD.sha256, Lineage())

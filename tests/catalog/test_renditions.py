@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import pytest
 from PIL import Image
@@ -17,16 +17,17 @@ from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
-from promptcdn.url.request import Delivery, Format
-from tests.support.fakes import KEY, FakeStore, name, paid, picture
+from promptcdn.url.formats import BY_NAME
+from promptcdn.url.request import Delivery
+from tests.support.fakes import KEY, MARK, FakeStore, name, paid, picture
 
 _T = TypeVar("_T")
 
 ORDERED = {"generator": "painter", "width": 64, "height": 64}
-MASTER = Record(pictures.master(picture(), "painter"), "image/png", 1_795_435_200, ORDERED)
-BIG = Record(pictures.master(picture((128, 96)), "painter"), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
+MASTER = Record(pictures.master(picture(), MARK), "image/png", 1_795_435_200, ORDERED)
+BIG = Record(pictures.master(picture((128, 96)), MARK), "image/png", 0, {**ORDERED, "width": 128, "height": 96})
 WEBP = Name("renditions", f"{KEY}.webp")
-FORMATS = sorted(get_args(Format))
+FORMATS = sorted(BY_NAME)
 
 
 def within(
@@ -50,7 +51,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-async def found(renditions: Renditions, format_: Format = "webp") -> Found:
+async def found(renditions: Renditions, format_: str = "webp") -> Found:
     """A picture that is surely there."""
     there = await renditions.find(KEY, Delivery(format_))
     assert there is not None
@@ -80,7 +81,7 @@ def test_the_png_is_the_master_itself_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: Format) -> None:
+def test_each_format_is_the_whole_picture_with_the_masters_birthday(format_: str) -> None:
     async def work(renditions: Renditions, _: FakeStore) -> None:
         await renditions.keep(KEY, MASTER)
         rendition = (await found(renditions, format_)).rendition
@@ -263,7 +264,7 @@ def test_without_memory_each_answer_is_read_from_the_store() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: Format) -> None:
+def test_what_an_unreachable_store_holds_is_unknown_and_not_absent(format_: str) -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
         shelf.down = True
         with pytest.raises(StoreUnavailable):
@@ -328,7 +329,7 @@ def with_waiting(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: Format) -> None:
+def test_what_another_process_spooled_is_answered_while_the_store_is_unknown_and_says_so(format_: str) -> None:
     async def work(renditions: Renditions, _: FakeStore, __: Spool) -> None:
         assert await renditions.has(WAITING_KEY)
         looks = [await renditions.find(WAITING_KEY, Delivery(format_)) for _ in range(3)]
@@ -372,7 +373,7 @@ def test_the_spool_gives_the_bytes_that_the_store_will_have() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, _: Spool) -> None:
         waiting = await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         assert waiting is not None
         assert waiting.rendition.body == shelf.objects[name(WAITING_KEY)].body
 
@@ -383,7 +384,7 @@ def test_once_settled_it_is_read_from_the_store() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         await spool.drop(WAITING_KEY)
         renditions.settled(WAITING_KEY)
         look = await renditions.find(WAITING_KEY, Delivery("png"))
@@ -397,7 +398,7 @@ def test_what_another_process_settled_is_read_from_the_store() -> None:
     async def work(renditions: Renditions, shelf: FakeStore, spool: Spool) -> None:
         await renditions.find(WAITING_KEY, Delivery("png"))
         shelf.down = False
-        await renditions.keep(WAITING_KEY, await renditions.admitted(WAITING))
+        await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
         other = Spool(Path("spool"))
         await other.drop(WAITING_KEY)
         await other.close()
@@ -429,7 +430,7 @@ def test_what_is_in_no_spool_stays_unknown() -> None:
 
 def test_a_master_is_kept_once() -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
-        other = Record(pictures.master(picture(colour="red"), "painter"), "image/png", 0, {"generator": "painter"})
+        other = Record(pictures.master(picture(colour="red"), MARK), "image/png", 0, {"generator": "painter"})
         await renditions.keep(KEY, MASTER)
         await renditions.keep(KEY, other)
         assert (await found(renditions, "png")).rendition.body == MASTER.body

@@ -15,13 +15,13 @@ from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.spool import Spool
 from promptcdn.stores import Header, Lineage, Name, Record
-from promptcdn.url.request import Delivery, Format
-from tests.support.fakes import KEY, FakeStore, name, picture
+from promptcdn.url.request import Delivery
+from tests.support.fakes import KEY, MARK, FakeStore, name, picture
 
 ORDERED = {"generator": "painter", "width": 128, "height": 128}
-TEAL = Record(pictures.master(picture((128, 128)), "painter"), "image/png", 1_795_435_200, ORDERED)
+TEAL = Record(pictures.master(picture((128, 128)), MARK), "image/png", 1_795_435_200, ORDERED)
 RED = Record(
-    pictures.master(picture((128, 128), colour="red"), "painter"),
+    pictures.master(picture((128, 128), colour="red"), MARK),
     "image/png",
     1_795_435_900,
     ORDERED,
@@ -52,7 +52,7 @@ def within(
     asyncio.run(lived())
 
 
-async def seen(renditions: Renditions, format_: Format = "webp", **delivery: Any) -> Found:
+async def seen(renditions: Renditions, format_: str = "webp", **delivery: Any) -> Found:
     found = await renditions.find(KEY, Delivery(format_, **delivery), (128, 128))
     assert found is not None
     return found
@@ -97,7 +97,7 @@ def test_what_is_no_label_is_no_variant(label: str) -> None:
 
 
 @pytest.mark.parametrize("left", ["webp", "jpeg", "avif"])
-def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: Format) -> None:
+def test_a_whole_rendition_is_the_picture_in_every_format_once_the_master_is_lost(left: str) -> None:
     async def work(renditions: Renditions, shelf: FakeStore) -> None:
         await renditions.keep(KEY, TEAL)
         before = (await seen(renditions, left)).rendition
@@ -177,7 +177,7 @@ def test_what_an_older_version_made_is_of_the_master_of_its_moment(made_at: int,
     shelf = FakeStore()
     master = RED if shown == "red" else TEAL
     shelf.objects[name()] = Record(master.body, "image/png", TEAL.made_at, ORDERED)
-    webp = pictures.encoded(TEAL.body, Variant("webp"), "painter")
+    webp = pictures.encoded(TEAL.body, Variant("webp"), MARK)
     shelf.objects[Name("renditions", f"{KEY}.webp")] = Record(webp, "image/webp", made_at, ORDERED)
 
     async def work(renditions: Renditions, _: FakeStore) -> None:
@@ -274,7 +274,7 @@ def test_a_late_rendition_of_another_master_is_never_shown() -> None:
 
         async def put(self, name: Name, record: Record) -> Record:
             if name.folder == "renditions":
-                old = pictures.encoded(TEAL.body, Variant("webp"), "painter")
+                old = pictures.encoded(TEAL.body, Variant("webp"), MARK)
                 lineage = Lineage(TEAL.sha256)
                 self.objects.setdefault(name, Record(old, "image/webp", TEAL.made_at, ORDERED, lineage))
             return await super().put(name, record)

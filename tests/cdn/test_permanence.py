@@ -11,12 +11,14 @@ from PIL import Image
 
 from promptcdn import problems
 from promptcdn.generators import Made
+from promptcdn.generators.stability.engines import FAMILIES
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import Condition
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Defaults, Delivery, Resolved
+from promptcdn.url.parse import parse, parse_path
+from promptcdn.url.request import Delivery, Resolved
+from promptcdn.url.resolving import Defaults
 from tests.cdn.test_seeded import House, Painter, within
 
 URL = "prompt=a&seed=1"
@@ -139,7 +141,7 @@ def test_info_says_what_stands_in_for_a_master(tmp_path: Path) -> None:
 
     async def after(house: House) -> None:
         lose(*masters(tmp_path))
-        request = grammar.parse(URL.encode())
+        request = parse(URL.encode())
         look = await house.cdn.look(request)
         assert (look.state, look.stand_in) == ("stored", None)
         assert masters(tmp_path) == []  # a look writes nothing
@@ -154,7 +156,7 @@ def test_info_reads_no_picture(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         await house.get(URL)
         cut_to_its_header(*masters(tmp_path))
-        assert (await house.cdn.look(grammar.parse(URL.encode()))).state == "stored"
+        assert (await house.cdn.look(parse(URL.encode()))).state == "stored"
 
     within(tmp_path, work)
 
@@ -165,10 +167,10 @@ SDXL = "stable-diffusion-xl-1024-v1-0"
 @pytest.mark.parametrize("query", ["engine=later", "width=320&height=256", "engine=later&width=512"])
 def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_asked(tmp_path: Path, query: str) -> None:
     """A stranger's look at `/prompt/x?engine=…` must not decide what `/?prompt=x&engine=…` is once it is offered."""
-    lenient = grammar.parse_path(b"x", f"seed=1&{query}".encode())
+    lenient = parse_path(b"x", f"seed=1&{query}".encode())
 
     async def stranger(house: House) -> None:
-        request = grammar.parse_path(b"x", f"seed=1&{query}".encode())
+        request = parse_path(b"x", f"seed=1&{query}".encode())
         answer = await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
         assert isinstance(answer, Answer)
         with pytest.raises(Problem) as refused:
@@ -178,7 +180,7 @@ def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_aske
         await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
         assert len(house.painter.calls) == 1
 
-    within(tmp_path, stranger, defaults=Defaults("painter", SDXL, (SDXL,)))
+    within(tmp_path, stranger, defaults=Defaults("painter", SDXL, (SDXL,), families=FAMILIES))
 
     async def later(house: House) -> None:
         bound = await house.get(f"prompt=x&seed=1&{query}")
@@ -197,7 +199,7 @@ def test_a_face_that_takes_the_nearest_binds_what_it_draws_and_not_what_was_aske
 
 def test_a_seedless_view_names_its_seeded_url_in_words_that_every_face_takes(tmp_path: Path) -> None:
     async def work(house: House) -> None:
-        request = grammar.parse_path(b"x", b"engine=not-yet-offered")
+        request = parse_path(b"x", b"engine=not-yet-offered")
         answer = await house.cdn.answer(request, Asker(house._seconds() + 20, Client(None)))
         assert isinstance(answer, Answer)
         assert answer.location is not None
@@ -227,7 +229,7 @@ def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
 
 def test_a_view_of_a_lenient_face_lives_from_memory_as_any_other(tmp_path: Path) -> None:
     async def work(house: House) -> None:
-        lenient = grammar.parse_path(b"x", b"seed=1")
+        lenient = parse_path(b"x", b"seed=1")
         asker = Asker(house._seconds() + 20, Client(None))
         first = await house.cdn.answer(lenient, asker)
         house.store.down = True

@@ -16,13 +16,14 @@ from PIL import Image
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
-from promptcdn.catalog.removals import Way
+from promptcdn.catalog.removals import Preparation
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
+from promptcdn.clock import Clock
 from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import Made
 from promptcdn.guard.authorisation import Authorisation, Misses
-from promptcdn.making import Clock, Making
+from promptcdn.making import Making
 from promptcdn.money.budget import NoBudget
 from promptcdn.money.rates import NoRates
 from promptcdn.problems import Problem, StoreUnavailable
@@ -35,8 +36,9 @@ from promptcdn.stores import Header, Name, Record
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.url import keys, seeds
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Defaults, Resolved
+from promptcdn.url.parse import parse
+from promptcdn.url.request import Resolved
+from promptcdn.url.resolving import Defaults
 from tests.support.waiting import eventually
 
 _T = TypeVar("_T")
@@ -126,22 +128,22 @@ class House:
     async def removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
 
-    async def purge(self, content_key: str, now: int) -> None:
+    async def purge(self, content_key: str) -> None:
         """What is stored of it is not looked at."""
 
     async def surely_removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
         """Nobody else shows anything."""
-        del content_key, now
-        return Way(after=int(lost))
+        del content_key
+        return Preparation(after=int(lost))
 
     def _seconds(self) -> float:
         return self.now.timestamp()
 
     async def ask(self, query: str, *, making: bool = True, has: Condition = NOTHING) -> Answer | Unchanged | None:
-        request = grammar.parse(query.encode())
+        request = parse(query.encode())
         wait = 20 if request.control.wait is None else request.control.wait
         return await self.cdn.answer(request, Asker(self._seconds() + wait, Client(None), making=making, has=has))
 
@@ -290,7 +292,7 @@ def test_a_refused_picture_is_never_shown_nor_paid_for_again(tmp_path: Path) -> 
             with pytest.raises(Problem) as caught:
                 await house.get("prompt=forbidden&seed=1")
             assert caught.value.kind is problems.FILTERED
-        look = await house.cdn.look(grammar.parse(b"prompt=forbidden&seed=1"))
+        look = await house.cdn.look(parse(b"prompt=forbidden&seed=1"))
         assert look.state == "blocked"
 
     painter, later = Painter(), Painter()
@@ -356,7 +358,7 @@ def test_a_pool_grows_by_one_picture_at_a_time_behind_its_viewers(tmp_path: Path
 def test_a_pool_whose_next_picture_was_refused_is_left_alone_for_a_minute(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         await house.get("prompt=pool")
-        request = grammar.parse(b"prompt=pool")
+        request = parse(b"prompt=pool")
         house.painter.refused = {int(str(view.asked.seed)) for view in house.cdn.pool(request)}
         for calls in (2, 3):
             for _ in range(10):
@@ -404,7 +406,7 @@ def test_a_view_of_a_pool_is_the_seeded_request(tmp_path: Path) -> None:
 
 
 def pool_of(query: str) -> tuple[int, ...]:
-    return seeds.pool(keys.as_asked_form(grammar.parse(query.encode()).asked), 8)
+    return seeds.pool(keys.as_asked_form(parse(query.encode()).asked), 8)
 
 
 def test_seeds_with_a_verdict_are_skipped(tmp_path: Path) -> None:
@@ -581,14 +583,14 @@ def test_who_has_less_patience_than_the_store_leaves_and_the_picture_is_made_all
 )
 def test_the_size_of_a_picture_is_known_before_it_is_made(tmp_path: Path, query: str, size: tuple[int, int]) -> None:
     async def work(house: House) -> None:
-        assert house.cdn.size(grammar.parse(query.encode())) == size
+        assert house.cdn.size(parse(query.encode())) == size
 
     within(tmp_path, work)
 
 
 def test_a_look_makes_nothing_and_writes_nothing(tmp_path: Path) -> None:
     async def work(house: House) -> None:
-        asked = grammar.parse(b"prompt=a&seed=1")
+        asked = parse(b"prompt=a&seed=1")
         assert (await house.cdn.look(asked)).state == "absent"
         house.painter.open.clear()
         viewer = asyncio.create_task(house.get("prompt=a&seed=1"))
@@ -597,7 +599,7 @@ def test_a_look_makes_nothing_and_writes_nothing(tmp_path: Path) -> None:
         house.painter.open.set()
         await viewer
         assert (await house.cdn.look(asked)).state == "stored"
-        assert (await house.cdn.look(grammar.parse(b"prompt=a&seed=week"))).state == "absent"
+        assert (await house.cdn.look(parse(b"prompt=a&seed=week"))).state == "absent"
         assert len(house.painter.calls) == 1
 
     within(tmp_path, work)

@@ -46,7 +46,7 @@ def test_a_url_is_printed_in_the_markup_of_ones_page(markup: str, printed: str) 
     assert ended.stdout == printed
 
 
-def test_markup_that_there_is_none_of_is_refused_with_what_there_is() -> None:
+def test_markup_that_there_is_none_of_is_refused() -> None:
     ended = promptcdn("url", "a cat", "--as", "pdf")
 
     assert (ended.returncode, ended.stdout) == (2, "")

@@ -33,7 +33,7 @@ def test_where_the_folders_are_missing_they_stay_missing(tmp_path: Path, words: 
 
 
 @pytest.mark.parametrize("words", READ.values(), ids=READ)
-def test_an_empty_folder_where_a_disk_is_to_be_mounted_stays_empty(tmp_path: Path, words: list[str]) -> None:
+def test_an_empty_folder_for_a_disk_stays_empty(tmp_path: Path, words: list[str]) -> None:
     for folder in ("data/store", "typo"):
         (tmp_path / folder).mkdir(parents=True)
 

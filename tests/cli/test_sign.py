@@ -95,8 +95,8 @@ def test_a_new_url_may_be_printed_with_its_signature() -> None:
 
 WRONG = [
     (("sign", "/?prompt=a&sede=7"), '/?prompt=a&sede=7: sede="7": unknown parameter (did you mean seed?)'),
-    (("sign", "/?prompt=a", "/i/KEY"), '/i/KEY: prompt="": it is missing'),
-    (("sign", "/?prompt=a&upscale=2"), '/?prompt=a&upscale=2: upscale="2": not made here yet'),
+    (("sign", "/?prompt=a", "/i/KEY"), '/i/KEY: prompt="": the parameter is missing'),
+    (("sign", "/?prompt=a&upscale=2"), '/?prompt=a&upscale=2: upscale="2": this service does not support it yet'),
     (("sign", "/?v=" + "x" * 8150 + "&prompt=a"), "/?v=" + "x" * 8150 + "&prompt=a: signed, the URL would be longer"),
     (("sign", "/?prompt=a", "--key", "k3"), '--key="k3": there is k1 or k2'),
     (("sign", "/?prompt=a", "--expires", "soon"), '--expires="soon": say it like 30d, 12h, 3600 (seconds) or'),

@@ -21,7 +21,7 @@ def said(folder: Path, *words: str, **settings: object) -> dict[str, Any]:
     return found
 
 
-def test_a_running_service_and_afterwards_its_files_say_what_was_paid_for(tmp_path: Path) -> None:
+def test_a_service_and_then_its_files_say_what_was_paid_for(tmp_path: Path) -> None:
     settings = {"PROMPTCDN_ENGINE": "any", "PROMPTCDN_PRICES": "any=0.5", "PROMPTCDN_BUDGET": "5/day"}
     spent = [{"engine": "any", "pictures": 2, "credits": 1.0}]
     with Upstream() as upstream:

@@ -61,7 +61,7 @@ def test_doctor_says_what_guards_new_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", [True, False], ids=["moved away", "swapped"])
-def test_doctor_has_one_line_for_a_store_that_is_not_the_right_one(tmp_path: Path, missing: bool) -> None:
+def test_doctor_has_one_line_for_a_store_that_is_not_right(tmp_path: Path, missing: bool) -> None:
     with Promptcdn(tmp_path):
         pass
     store = tmp_path / "data" / "store"
@@ -95,7 +95,8 @@ def test_doctor_finds_what_was_set_aside_as_corrupt(tmp_path: Path) -> None:
     assert "empty that folder" in advice
 
 
-def test_doctor_asks_the_upstream_for_engines_and_balance_and_spends_nothing(tmp_path: Path) -> None:
+def test_doctor_asks_the_upstream_and_spends_nothing(tmp_path: Path) -> None:
+    """For engines and the balance."""
     with Upstream() as upstream:
         found = checks(
             tmp_path,
@@ -125,7 +126,7 @@ def test_doctor_says_what_to_do_about_a_dead_upstream(tmp_path: Path) -> None:
     ("policy", "good"),
     [("noeviction", True), ("volatile-ttl", False), ("allkeys-lru", False), ("allkeys-random", False)],
 )
-def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
+def test_doctor_finds_a_redis_that_would_forget_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
     with Server(tmp_path, "a-password") as redis:
         redis.client.config_set("maxmemory-policy", policy)
         found = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
@@ -146,6 +147,16 @@ def test_doctor_finds_a_redis_that_is_a_cluster(tmp_path: Path) -> None:
     assert "without cluster mode" in advice
 
 
+def test_doctor_finds_a_redis_whose_user_may_run_no_scripts(tmp_path: Path) -> None:
+    with Server(tmp_path) as redis:
+        # Older versions of promptcdn sent EVAL.
+        redis.client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all", "-evalsha", "-script"])
+        good, _, advice = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
+
+    assert not good
+    assert "EVALSHA and SCRIPT LOAD" in advice
+
+
 def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:
     with Server(tmp_path) as redis:
         found = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url, PROMPTCDN_BUDGET="9/day")
@@ -153,7 +164,7 @@ def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:
     assert found["budget"][:2] == (True, "9 of 9/day left, counted in Redis")
 
 
-def test_doctor_finds_a_redis_that_is_dead_and_one_that_does_not_let_the_service_in(tmp_path: Path) -> None:
+def test_doctor_finds_a_redis_that_is_dead_or_lets_nobody_in(tmp_path: Path) -> None:
     with Server(tmp_path, "a-password") as redis:
         wrong = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url.replace("a-password", "another"))["redis"]
     dead = checks(tmp_path, PROMPTCDN_REDIS_URL="redis://127.0.0.1:9")["redis"]
@@ -210,7 +221,8 @@ def test_store_stats_counts_what_is_stored(filled: Path) -> None:
     assert "masters" in promptcdn(filled, "store", "stats").stdout
 
 
-def test_store_verify_sets_a_corrupt_object_aside_and_its_rendition_stands_in(filled: Path) -> None:
+def test_store_verify_sets_a_corrupt_object_aside(filled: Path) -> None:
+    """And a rendition stands in for a master that was."""
     master = next((filled / "data" / "store" / "masters").glob("*/*/*"))
     data = bytearray(master.read_bytes())
     data[-50] ^= 1

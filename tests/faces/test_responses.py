@@ -7,7 +7,6 @@ from promptcdn import problems
 from promptcdn.faces import responses
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import Problem
-from tests.support.waiting import in_a_loop
 
 CAMO = ("github-camo (1a2b3c4d)", "image/*")
 BROWSER = ("Mozilla/5.0", "image/avif,image/webp,*/*;q=0.8")
@@ -20,11 +19,11 @@ class Busy(Placeholders):
         raise problems.too_slow()
 
 
-@pytest.mark.parametrize(("reader", "media_type"), [(CAMO, "image/png"), (BROWSER, "application/problem+json")])
-@in_a_loop
-async def test_what_stands_in_for_an_error_picture_that_nobody_could_draw_is_not_kept(
-    reader: tuple[str, str], media_type: str
-) -> None:
+@pytest.mark.parametrize(
+    ("reader", "media_type"), [(CAMO, "image/png"), (BROWSER, "application/problem+json")], ids=["camo", "browser"]
+)
+@pytest.mark.anyio
+async def test_what_replaces_an_undrawn_error_picture_is_not_kept(reader: tuple[str, str], media_type: str) -> None:
     agent, accept = (text.encode() for text in reader)
     headers = [(b"user-agent", agent), (b"accept", accept)]
     http = Request({"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "headers": headers})

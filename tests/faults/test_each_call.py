@@ -18,19 +18,19 @@ import httpx2
 import pytest
 from starlette.types import Message
 
-from promptcdn import problems
+from promptcdn import clock, problems
+from promptcdn.clock import Clock
 from promptcdn.faces.app import create_app
 from promptcdn.generators import Made
 from promptcdn.generators.stability import Stability
-from promptcdn.making import Clock
-from promptcdn.money.budget import SqliteBudget
-from promptcdn.money.rates import SqliteRates
+from promptcdn.money.budget.sqlite import SqliteBudget
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.settings import load
 from promptcdn.stores import Name, Record
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.negative import NegativeCache
-from promptcdn.wiring import CLOCK, opened
+from promptcdn.wiring import opened
 from tests.faults.conftest import Figures
 from tests.faults.stage import SMALL, counted, paid
 from tests.support.fakes import picture
@@ -256,7 +256,7 @@ def test_a_rendition_that_was_refused_once_is_stored_when_the_store_takes_it_aga
         return await put(store, name, record)
 
     async def work() -> None:
-        async with Running(CLOCK) as service:
+        async with Running(clock.SYSTEM) as service:
             first = await service.get()
             assert first.status_code == 200
             assert refused

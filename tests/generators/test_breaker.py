@@ -1,169 +1,119 @@
-"""One breaker for all replicas that share a Redis, each on a clock of its own."""
+"""When the upstream is left alone: tables over the breaker's policy."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.care.breaker import RedisBreaker
-from promptcdn.generators.care.retries import Breaker
-from promptcdn.problems import UpstreamFailed
-from promptcdn.replicas.connection import RedisConnection
-from tests.support.redis_servers import Server, send_twice
-from tests.support.waiting import eventually
+from promptcdn.generators.care.breaker import FIRST_PAUSES, BreakerState, Phase
+from promptcdn.problems import ProblemType, UpstreamFailed
 
-# Each replica's clock began when it did.
-HERE, THERE = 1000.0, 5.0
-PATIENCE = 25.0
-
-Work = Callable[[RedisBreaker, RedisBreaker], Awaitable[None]]
+DEAD, BUSY, LATE = problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_BUSY, problems.UPSTREAM_TIMEOUT
+UNPAID, LOCKED = problems.UPSTREAM_UNPAID, problems.UPSTREAM_UNAUTHORIZED
+PATIENCE = 125.0
+OPENED = 1000.0
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with Server(tmp_path) as running:
-        yield running
+def called(breaker: BreakerState, *outcomes: ProblemType | None, now: float = OPENED) -> BreakerState:
+    """The breaker after calls at `now`, one after the other."""
+    for outcome in outcomes:
+        admitted = breaker.admit(now, PATIENCE)
+        breaker = admitted.after(outcome, now, probe=not admitted.closed)
+    return breaker
 
 
-def over_two(server: Server, work: Work) -> None:
-    async def lived() -> None:
-        links = [RedisConnection(server.url), RedisConnection(server.url)]
-        try:
-            await work(*(RedisBreaker(connection) for connection in links))
-        finally:
-            for connection in links:
-                await connection.close()
-
-    asyncio.run(lived())
+OPEN = called(BreakerState(), *[DEAD] * 5)
 
 
-async def fail(breaker: RedisBreaker, now: float, *, probe: bool = False) -> None:
-    await breaker.change(lambda was: was.after(problems.UPSTREAM_UNREACHABLE, now, probe=probe), now)
+@pytest.mark.parametrize(
+    ("outcomes", "phase"),
+    [
+        ([], "closed"),
+        ([DEAD] * 4, "closed"),
+        ([DEAD] * 5, "open"),
+        ([DEAD] * 4 + [None] + [DEAD] * 4, "closed"),
+        ([DEAD, BUSY, LATE, UNPAID, LOCKED], "open"),
+        # About one picture: they show that the service answers.
+        ([problems.UPSTREAM_GARBLED] * 9, "closed"),
+        ([problems.UPSTREAM_REFUSED] * 9, "closed"),
+        ([DEAD] * 4 + [problems.UPSTREAM_REFUSED] + [DEAD] * 4, "closed"),
+    ],
+)
+def test_five_failures_of_the_upstream_in_a_row_open_it(outcomes: Sequence[ProblemType | None], phase: Phase) -> None:
+    assert called(BreakerState(), *outcomes).phase(OPENED) == phase
 
 
-async def admit(breaker: RedisBreaker, now: float) -> Breaker:
-    _, after = await breaker.change(lambda was: was.admit(now, PATIENCE), now)
-    return after
+@pytest.mark.parametrize("start", [0.0, 1e-3, 12345.678, 1.8e9], ids=["boot", "soon", "uptime", "Unix"])
+@pytest.mark.parametrize(("kind", "first"), FIRST_PAUSES.items(), ids=[kind.code for kind in FIRST_PAUSES])
+def test_it_opens_for_its_kinds_first_pause_on_any_clock(start: float, kind: ProblemType, first: float) -> None:
+    opened = called(BreakerState(), *[kind] * 5, now=start)
+
+    assert opened.left(start) == pytest.approx(first)
+    assert opened.phase(start + first - 0.01) == "open"
+    assert opened.phase(start + first) == "half-open"
 
 
-def let_pass(server: Server, seconds: float) -> None:
-    """As if what all replicas know were so much older."""
-    said = json.loads(server.client.get("promptcdn:breaker"))
-    said["until"] -= seconds
-    server.client.set("promptcdn:breaker", json.dumps(said))
+def test_what_the_operator_has_to_mend_is_looked_at_less_often() -> None:
+    assert FIRST_PAUSES[UNPAID] == FIRST_PAUSES[LOCKED] == 60
+    assert FIRST_PAUSES[DEAD] == FIRST_PAUSES[BUSY] == FIRST_PAUSES[LATE] == 5
 
 
-async def opened(here: RedisBreaker, there: RedisBreaker) -> None:
-    for number in range(5):
-        await (fail(there, THERE) if number % 2 else fail(here, HERE))
+def test_each_probe_that_fails_doubles_the_pause_up_to_a_limit() -> None:
+    breaker, now, pauses = OPEN, OPENED, []
+    for _ in range(9):
+        pauses.append(breaker.left(now))
+        now += breaker.left(now)
+        breaker = called(breaker, DEAD, now=now)
+
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
-def test_failures_count_together_and_open_it_everywhere_for_the_same_time(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await opened(here, there)
-        for breaker, now in ((here, HERE), (there, THERE)):
-            with pytest.raises(UpstreamFailed) as caught:
-                await admit(breaker, now)
-            assert not caught.value.charged
-        assert there.known.left(THERE) == pytest.approx(here.known.left(HERE), abs=1)
-        assert here.known.left(HERE) > 1
+def test_a_probe_that_fails_otherwise_takes_over_the_cause() -> None:
+    unpaid = called(OPEN, UNPAID, now=OPENED + 5)
 
-    over_two(server, work)
+    assert (unpaid.cause, unpaid.left(OPENED + 5)) == ("upstream_unpaid", 60)
 
 
-def test_failures_at_the_same_moment_all_count(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await asyncio.gather(*(fail(here, HERE) for _ in range(2)), *(fail(there, THERE) for _ in range(2)))
-        _, after = await here.change(lambda was: was, HERE)
-        assert after.failures == 4
-
-    over_two(server, work)
+@pytest.mark.parametrize("outcome", [None, problems.UPSTREAM_GARBLED, problems.UPSTREAM_REFUSED])
+def test_a_probe_that_gets_an_answer_closes_it(outcome: ProblemType | None) -> None:
+    assert called(OPEN, outcome, now=OPENED + 5) == BreakerState()
 
 
-def test_when_the_pause_is_over_one_replica_probes_and_its_success_closes_it_for_all(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await opened(here, there)
-        let_pass(server, here.known.pause + 1)
-        await admit(here, HERE)
-        with pytest.raises(UpstreamFailed):
-            await admit(there, THERE)
-        await here.change(lambda was: was.after(None, HERE, probe=True), HERE)
-        assert (await admit(there, THERE)).closed
+@pytest.mark.parametrize(
+    ("now", "retry_after"), [(OPENED, 5), (OPENED + 0.1, 5), (OPENED + 3.5, 2), (OPENED + 4.99, 1)]
+)
+def test_an_open_breaker_says_when_to_come_back(now: float, retry_after: int) -> None:
+    with pytest.raises(UpstreamFailed) as caught:
+        OPEN.admit(now, PATIENCE)
 
-    over_two(server, work)
+    assert (caught.value.kind, caught.value.charged, caught.value.retry_after) == (DEAD, False, retry_after)
 
 
-def test_without_redis_each_replica_goes_on_from_what_it_knew_and_tells_it_later(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await fail(there, THERE)
-        server.kill()
-        for _ in range(5):
-            await fail(here, HERE)
-        assert not here.known.closed
-        assert (there.known.failures, there.known.closed) == (1, True)
+def test_half_open_one_probe_goes_through_and_no_other_call() -> None:
+    probing = OPEN.admit(OPENED + 5, PATIENCE)
 
-        server.start()
-        await eventually(lambda: not here._connection.down)
-        with pytest.raises(UpstreamFailed):
-            await admit(here, HERE)
+    with pytest.raises(UpstreamFailed) as caught:
+        probing.admit(OPENED + 6, PATIENCE)
 
-    over_two(server, work)
+    assert caught.value.retry_after == 5
+    assert probing.without_probe().admit(OPENED + 6, PATIENCE)
 
 
-def test_a_redis_that_forgot_is_told_again_by_the_first_who_learns_something(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await opened(here, there)
-        server.client.flushall()
-        over = here.known.pause + 1
-        await admit(here, HERE + over)
-        await fail(here, HERE + over, probe=True)
-        with pytest.raises(UpstreamFailed):
-            await admit(there, THERE + over)
-        assert there.known.failures == 6
+def test_a_probe_that_never_comes_back_is_lost_in_the_end() -> None:
+    probing = OPEN.admit(OPENED + 5, PATIENCE)
 
-    over_two(server, work)
+    assert probing.left(OPENED + 5 + PATIENCE - 1) == 1
+    assert probing.admit(OPENED + 5 + PATIENCE, PATIENCE).probing_until == OPENED + 5 + 2 * PATIENCE
 
 
-def test_while_all_is_well_nothing_is_written(server: Server) -> None:
-    async def work(here: RedisBreaker, _: RedisBreaker) -> None:
-        await admit(here, HERE)
-        await here.change(lambda was: was.after(None, HERE, probe=False), HERE)
-        assert server.client.keys("*") == []
-
-    over_two(server, work)
+@pytest.mark.parametrize("outcome", [DEAD, None, problems.UPSTREAM_GARBLED])
+@pytest.mark.parametrize("breaker", [OPEN, OPEN.admit(OPENED + 5, PATIENCE)], ids=["open", "half-open"])
+def test_calls_that_began_before_it_opened_change_nothing(breaker: BreakerState, outcome: ProblemType | None) -> None:
+    assert breaker.after(outcome, OPENED + 6, probe=False) == breaker
 
 
-def test_a_swap_that_the_link_sent_twice_is_ours_and_not_another_replicas(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await opened(here, there)
-        let_pass(server, 60)
-        send_twice(here._connection)
-        assert (await admit(here, HERE)).probing_until > HERE
-
-    over_two(server, work)
-
-
-@pytest.mark.parametrize("said", ["junk", "[]", "{}", '{"cause": "unheard_of"}'])
-def test_what_cannot_be_read_is_as_good_as_forgotten(server: Server, said: str) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        server.client.set("promptcdn:breaker", said)
-        assert (await admit(here, HERE)).closed
-        await opened(here, there)
-        with pytest.raises(UpstreamFailed):
-            await admit(there, THERE)
-
-    over_two(server, work)
-
-
-def test_what_another_version_wrote_is_read_as_far_as_it_is_known(server: Server) -> None:
-    async def work(here: RedisBreaker, there: RedisBreaker) -> None:
-        await opened(here, there)
-        said = json.loads(server.client.get("promptcdn:breaker"))
-        server.client.set("promptcdn:breaker", json.dumps(said | {"mood": "bad"}))
-        with pytest.raises(UpstreamFailed):
-            await admit(there, THERE)
-
-    over_two(server, work)
+@pytest.mark.parametrize("breaker", [BreakerState(), OPEN, OPEN.admit(OPENED + 5, PATIENCE)])
+def test_it_can_be_written_down_and_read(breaker: BreakerState) -> None:
+    assert BreakerState(**json.loads(json.dumps(asdict(breaker)))) == breaker

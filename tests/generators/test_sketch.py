@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from promptcdn.generators import Made
-from promptcdn.generators.sketch import Sketch, draw
+from promptcdn.generators.sketch import Sketch
+from promptcdn.generators.sketch.drawing import draw
 from promptcdn.generators.sketch.mount import Mount
 from promptcdn.generators.sketch.palette import PALETTES
 from promptcdn.generators.sketch.scenes import SCENES
@@ -21,6 +22,8 @@ from promptcdn.generators.sketch.styles import STYLES
 from promptcdn.generators.sketch.subjects import palette_for, scene_for
 from promptcdn.url.keys import content_key
 from promptcdn.url.request import Resolved
+
+pytestmark = pytest.mark.anyio
 
 LIGHTHOUSE = Resolved(
     "sketch", "sketch", "a lighthouse at dusk", seed=7, width=512, height=512, steps=30, cfg_scale=7.0
@@ -90,24 +93,22 @@ def difference(first: Image.Image, second: Image.Image) -> float:
     return sum(ImageStat.Stat(ImageChops.difference(first, second)).mean) / 3
 
 
-def generate(order: Resolved) -> Made:
-    async def once() -> Made:
-        sketch = Sketch()
-        try:
-            return await sketch.generate(order, content_key(order))
-        finally:
-            await sketch.close()
-
-    return asyncio.run(once())
+async def generate(order: Resolved) -> Made:
+    sketch = Sketch()
+    try:
+        return await sketch.generate(order, content_key(order))
+    finally:
+        await sketch.close()
 
 
 def test_the_same_order_draws_the_same_pixels() -> None:
     assert digest(LIGHTHOUSE) == digest(LIGHTHOUSE)
 
 
-def test_a_fresh_process_with_another_hash_seed_draws_the_same_pixels() -> None:
+def test_a_fresh_process_draws_the_same_pixels() -> None:
     program = (
-        "import hashlib; from promptcdn.generators.sketch import draw; from promptcdn.url.request import Resolved\n"
+        "import hashlib; from promptcdn.generators.sketch.drawing import draw\n"
+        "from promptcdn.url.request import Resolved\n"
         f"print(hashlib.sha256(draw({LIGHTHOUSE!r}, {content_key(LIGHTHOUSE)!r}).tobytes()).hexdigest())"
     )
     fresh = subprocess.run(
@@ -218,8 +219,8 @@ def test_the_word_sketch_is_written_below_the_drawing(size: tuple[int, int], pro
     assert mount.size * 300 >= 10 * min(size[0], 300) or size[1] < size[0] // 2, "too small when shown at 300 pixels"
 
 
-def test_generate_answers_a_png_of_moderate_size_with_its_seed() -> None:
-    made = generate(replace(LIGHTHOUSE, width=1024, height=1024))
+async def test_generate_answers_a_png_of_moderate_size_with_its_seed() -> None:
+    made = await generate(replace(LIGHTHOUSE, width=1024, height=1024))
     with Image.open(BytesIO(made.picture)) as decoded:
         decoded.load()
         assert (decoded.format, decoded.size) == ("PNG", (1024, 1024))
@@ -227,24 +228,22 @@ def test_generate_answers_a_png_of_moderate_size_with_its_seed() -> None:
     assert (made.seed_sent, made.seed_echo, made.filtered) == (7, 7, False)
 
 
-def test_the_png_has_the_drawn_pixels() -> None:
-    with Image.open(BytesIO(generate(LIGHTHOUSE).picture)) as decoded:
+async def test_the_png_has_the_drawn_pixels() -> None:
+    with Image.open(BytesIO((await generate(LIGHTHOUSE)).picture)) as decoded:
         assert decoded.tobytes() == picture(LIGHTHOUSE).tobytes()
 
 
-def test_the_loop_goes_on_while_pictures_are_drawn() -> None:
-    async def ticks_while_drawing() -> int:
-        sketch, ticks = Sketch(), 0
-        orders = [replace(LIGHTHOUSE, seed=seed) for seed in range(3)]
-        drawing = asyncio.gather(*(sketch.generate(order, content_key(order)) for order in orders))
-        while not drawing.done():
-            await asyncio.sleep(0)
-            ticks += 1
-        await drawing
-        await sketch.close()
-        return ticks
+async def test_the_loop_goes_on_while_pictures_are_drawn() -> None:
+    sketch, ticks = Sketch(), 0
+    orders = [replace(LIGHTHOUSE, seed=seed) for seed in range(3)]
+    drawing = asyncio.gather(*(sketch.generate(order, content_key(order)) for order in orders))
+    while not drawing.done():
+        await asyncio.sleep(0)
+        ticks += 1
+    await drawing
+    await sketch.close()
 
-    assert asyncio.run(ticks_while_drawing()) > 10
+    assert ticks > 10
 
 
 def test_it_is_free_and_named_sketch() -> None:

@@ -24,38 +24,36 @@ from promptcdn.url.request import Resolved
 from tests.upstream import Call, Upstream
 from tests.upstream.faults import BREAKS, OTHERS, PAUSES, REFUSALS
 
+pytestmark = pytest.mark.anyio
+
 ORDER = Resolved("stability", "stable-diffusion-xl-1024-v1-0", "a lighthouse", 7, 1024, 1024, 30, 7.0)
 KEY = "c0ffee" + "0" * 58
 
 
-def made(upstream: Upstream, order: Resolved = ORDER, key: str | None = None, timeout: float = 20) -> Made:
+async def made(upstream: Upstream, order: Resolved = ORDER, key: str | None = None, seconds: float = 20) -> Made:
     """What the generator gives for one order."""
-
-    async def generate() -> Made:
-        generator = Stability(upstream.url, key, timeout)
-        try:
-            return await generator.generate(order, KEY)
-        finally:
-            await generator.close()
-
-    return asyncio.run(generate())
+    generator = Stability(upstream.url, key)
+    try:
+        return await generator.generate(order, KEY, seconds)
+    finally:
+        await generator.close()
 
 
-def call(order: Resolved, key: str | None = None) -> Call:
+async def call(order: Resolved, key: str | None = None) -> Call:
     """How one order arrived."""
     with Upstream(key="right") as upstream:
-        made(upstream, order, key)
+        await made(upstream, order, key)
         (arrived,) = upstream.ledger.calls()
         return arrived
 
 
-def test_every_parameter_reaches_the_wire() -> None:
+async def test_every_parameter_reaches_the_wire() -> None:
     order = Resolved(
         *("stability", "an-engine", "a lighthouse", 4294967295, 1152, 896, 42, 7.25),
         *(3, "fog, people", "k_euler", "line-art", "fast_blue"),
     )
 
-    arrived = call(order)
+    arrived = await call(order)
 
     assert arrived.request_id == KEY
     assert arrived.engine == "an-engine"
@@ -68,8 +66,8 @@ def test_every_parameter_reaches_the_wire() -> None:
     assert arrived.guidance == "GUIDANCE_PRESET_FAST_BLUE"
 
 
-def test_what_is_not_asked_for_is_not_sent() -> None:
-    arrived = call(ORDER)
+async def test_what_is_not_asked_for_is_not_sent() -> None:
+    arrived = await call(ORDER)
 
     assert arrived.prompts == (("a lighthouse", 1.0),)
     assert (arrived.sampler, arrived.style, arrived.guidance) == (None, None, None)
@@ -77,7 +75,7 @@ def test_what_is_not_asked_for_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_has_its_place_in_the_enum_also_ddim_which_is_nought(sampler: str) -> None:
+def test_every_sampler_has_its_number_also_ddim_which_is_nought(sampler: str) -> None:
     request = wire.generation_request(replace(ORDER, sampler=sampler), KEY)
 
     assert request.image.transform.WhichOneof("type") == "diffusion"
@@ -90,8 +88,8 @@ def test_the_grammar_knows_every_sampler_of_the_protocol() -> None:
     assert sorted(names) == sorted(SAMPLERS)
 
 
-def test_ddim_arrives() -> None:
-    assert call(replace(ORDER, sampler="ddim")).sampler == "SAMPLER_DDIM"
+async def test_ddim_arrives() -> None:
+    assert (await call(replace(ORDER, sampler="ddim"))).sampler == "SAMPLER_DDIM"
 
 
 def test_the_grammar_knows_every_guidance_of_the_protocol() -> None:
@@ -100,8 +98,8 @@ def test_the_grammar_knows_every_guidance_of_the_protocol() -> None:
     assert sorted(names) == sorted(GUIDANCE_PRESETS)
 
 
-def test_guidance_does_not_cost_the_cfg_scale() -> None:
-    arrived = call(replace(ORDER, guidance_preset="slowest", cfg_scale=3.5))
+async def test_guidance_does_not_cost_the_cfg_scale() -> None:
+    arrived = await call(replace(ORDER, guidance_preset="slowest", cfg_scale=3.5))
 
     assert (arrived.guidance, arrived.cfg_scale) == ("GUIDANCE_PRESET_SLOWEST", 3.5)
 
@@ -113,26 +111,26 @@ def test_every_style_is_sent_as_it_is(style: str) -> None:
     assert request.extras["$IPC"]["preset"] == style
 
 
-def test_the_seed_nought_is_a_frozen_number_on_the_wire_and_never_random() -> None:
+async def test_seed_nought_is_a_frozen_number_on_the_wire() -> None:
     # Repeats itself, so that the same number can be seen to give the same picture.
     with Upstream(repeats=True) as upstream:
-        picture = made(upstream, replace(ORDER, seed=0))
-        again = made(upstream, replace(ORDER, seed=0))
+        picture = await made(upstream, replace(ORDER, seed=0))
+        again = await made(upstream, replace(ORDER, seed=0))
 
         assert [arrived.seeds for arrived in upstream.ledger.calls()] == [(2_654_435_769,)] * 2
         assert (picture.seed_sent, picture.seed_echo) == (2_654_435_769, 2_654_435_769)
         assert picture == again
 
 
-def test_an_echo_of_nought_is_passed_on() -> None:
+async def test_an_echo_of_nought_is_passed_on() -> None:
     with Upstream() as upstream:
         upstream.always("seed_zero_echo")
-        assert made(upstream).seed_echo == 0
+        assert (await made(upstream)).seed_echo == 0
 
 
-def test_every_call_has_a_deadline() -> None:
+async def test_every_call_has_a_deadline() -> None:
     with Upstream() as upstream:
-        made(upstream, timeout=9)
+        await made(upstream, seconds=9)
         (arrived,) = upstream.ledger.calls()
 
         assert arrived.deadline is not None
@@ -141,39 +139,39 @@ def test_every_call_has_a_deadline() -> None:
 
 
 @pytest.mark.parametrize("megabytes", [1.5, 4.3, 8])
-def test_large_pictures_pass(megabytes: float) -> None:
+async def test_large_pictures_pass(megabytes: float) -> None:
     with Upstream() as upstream:
         upstream.always(f"big={megabytes}")
 
-        assert len(made(upstream).picture) == pytest.approx(megabytes * 1_000_000, rel=0.01)
+        assert len((await made(upstream)).picture) == pytest.approx(megabytes * 1_000_000, rel=0.01)
 
 
 @pytest.mark.parametrize("key", ["right", None, "other"])
-def test_a_key_is_sent_on_a_plain_connection_too(key: str | None) -> None:
-    assert call(ORDER, key).authorization == {"right": "right", None: "none", "other": "wrong"}[key]
+async def test_a_key_is_sent_on_a_plain_connection_too(key: str | None) -> None:
+    assert (await call(ORDER, key)).authorization == {"right": "right", None: "none", "other": "wrong"}[key]
 
 
-def test_success_need_not_be_called_stop() -> None:
+async def test_success_need_not_be_called_stop() -> None:
     with Upstream() as upstream:
         upstream.always("null")
 
-        assert made(upstream).picture.startswith(b"\x89PNG")
+        assert (await made(upstream)).picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("fault", ["keepalive", "classifier", "two", "never_closes"])
-def test_a_stream_may_hold_more_than_a_picture_and_may_stay_open(fault: str) -> None:
+async def test_a_stream_may_hold_more_than_a_picture_and_may_stay_open(fault: str) -> None:
     with Upstream() as upstream:
         upstream.always(fault)
 
-        assert made(upstream).picture.startswith(b"\x89PNG")
+        assert (await made(upstream)).picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("fault", ["filter", "filter_text", "invalid_prompt"])
-def test_what_the_filter_refused_is_no_picture(fault: str) -> None:
+async def test_what_the_filter_refused_is_no_picture(fault: str) -> None:
     with Upstream() as upstream:
         upstream.always(fault)
 
-        assert made(upstream) == Made(b"", 7, filtered=True)
+        assert await made(upstream) == Made(b"", 7, filtered=True)
 
 
 FAILURES: list[tuple[str, ProblemType, bool]] = [
@@ -200,11 +198,13 @@ FAILURES: list[tuple[str, ProblemType, bool]] = [
 
 
 @pytest.mark.parametrize(("fault", "kind", "charged"), FAILURES, ids=[row[0] for row in FAILURES])
-def test_each_failure_has_its_problem_and_says_whether_it_cost(fault: str, kind: ProblemType, charged: bool) -> None:
+async def test_each_failure_is_a_problem_that_says_whether_it_cost(
+    fault: str, kind: ProblemType, charged: bool
+) -> None:
     with Upstream() as upstream:
         upstream.always(fault)
         with pytest.raises(UpstreamFailed) as caught:
-            made(upstream, key="sk-canary", timeout=20 if "hang" not in fault else 0.5)
+            await made(upstream, key="sk-canary", seconds=20 if "hang" not in fault else 0.5)
 
         assert (caught.value.kind, caught.value.charged) == (kind, charged)
         assert "canary" not in caught.value.detail
@@ -212,7 +212,7 @@ def test_each_failure_has_its_problem_and_says_whether_it_cost(fault: str, kind:
         assert charged or upstream.ledger.calls() == []
 
 
-def test_every_fault_of_the_upstream_is_met_somewhere_in_these_tests() -> None:
+def test_every_fault_of_the_upstream_is_used_by_a_test() -> None:
     text = "".join(path.read_text() for path in Path(__file__).parent.parent.rglob("test_*.py"))
 
     assert [
@@ -224,41 +224,39 @@ def test_every_status_of_grpc_has_its_meaning() -> None:
     assert set(MEANINGS) == set(grpc.StatusCode)
 
 
-def test_a_dead_host_is_told_at_once_and_costs_nothing() -> None:
+async def test_a_dead_host_fails_at_once_and_costs_nothing() -> None:
     with Upstream() as upstream:
         pass  # its port is free again
 
     with pytest.raises(UpstreamFailed) as caught:
-        made(upstream, timeout=60)
+        await made(upstream, seconds=60)
 
     assert (caught.value.kind, caught.value.charged) == (problems.UPSTREAM_UNREACHABLE, False)
 
 
-def test_an_upstream_that_comes_back_is_used_again() -> None:
-    async def work() -> None:
-        with Upstream() as first:
-            port = int(first.host.rpartition(":")[2])
-            generator = Stability(first.url, None, 20)
-            await generator.generate(ORDER, KEY)
-        with pytest.raises(UpstreamFailed):
-            await generator.generate(ORDER, KEY)
-        with Upstream(port=port):
-            async with asyncio.timeout(15):
-                while True:
-                    try:
-                        await generator.generate(ORDER, KEY)
-                        break
-                    except UpstreamFailed as failure:
-                        assert not failure.charged  # noqa: PT017 - each failure on the way, not the last one
-                        await asyncio.sleep(0.1)
-        await generator.close()
-
-    asyncio.run(work())
+async def test_an_upstream_that_comes_back_is_used_again() -> None:
+    with Upstream() as first:
+        port = int(first.host.rpartition(":")[2])
+        generator = Stability(first.url)
+        await generator.generate(ORDER, KEY)
+    with pytest.raises(UpstreamFailed):
+        await generator.generate(ORDER, KEY)
+    with Upstream(port=port):
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    await generator.generate(ORDER, KEY)
+                    break
+                except UpstreamFailed as failure:
+                    assert not failure.charged  # noqa: PT017 - each failure on the way, not the last one
+                    await asyncio.sleep(0.1)
+    await generator.close()
 
 
-def test_a_caller_that_is_cancelled_ends_the_call() -> None:
-    async def work(upstream: Upstream) -> None:
-        generator = Stability(upstream.url, None, 60)
+async def test_a_caller_that_is_cancelled_ends_the_call() -> None:
+    with Upstream() as upstream:
+        upstream.always("hang")
+        generator = Stability(upstream.url)
         task = asyncio.create_task(generator.generate(ORDER, KEY))
         await asyncio.to_thread(upstream.wait_for_calls, 1)
         task.cancel()
@@ -266,10 +264,6 @@ def test_a_caller_that_is_cancelled_ends_the_call() -> None:
             await task
         await asyncio.to_thread(upstream.wait_until_idle)
         await generator.close()
-
-    with Upstream() as upstream:
-        upstream.always("hang")
-        asyncio.run(work(upstream))
 
 
 ADDRESSES = [
@@ -286,7 +280,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize(("text", "target", "tls"), ADDRESSES, ids=[row[0] for row in ADDRESSES])
-def test_the_scheme_says_whether_tls_and_without_one_only_loopback_is_plain(text: str, target: str, tls: bool) -> None:
+def test_without_a_scheme_only_loopback_is_plain(text: str, target: str, tls: bool) -> None:
     found = address(text)
 
     assert (found.target, found.tls) == (target, tls)
@@ -310,9 +304,9 @@ CALL_OVER_TLS = """
     from promptcdn.generators.stability import Stability
     from promptcdn.url.request import Resolved
     async def main():
-        generator = Stability(sys.argv[1] if len(sys.argv) > 1 else "{host}", "right", 10)
+        generator = Stability(sys.argv[1] if len(sys.argv) > 1 else "{host}", "right")
         try:
-            made = await generator.generate(Resolved("stability", "e", "a", 7, 64, 64, 30, 7.0), "k")
+            made = await generator.generate(Resolved("stability", "e", "a", 7, 64, 64, 30, 7.0), "k", 10)
             print(len(made.picture) > 100)
         except Exception as error:
             print(error.kind.code, error.charged)
@@ -321,7 +315,7 @@ CALL_OVER_TLS = """
 """
 
 
-def test_tls_is_spoken_where_the_scheme_says_so_and_certificates_are_checked(tmp_path: Path) -> None:
+def test_tls_certificates_are_checked(tmp_path: Path) -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost", "127.0.0.1")
     roots = tmp_path / "roots.pem"
@@ -364,7 +358,7 @@ def test_where_the_sdk_is_missing_the_one_command_is_named() -> None:
         sys.modules["stability_sdk"] = None
         from promptcdn.generators.stability import Stability
         try:
-            Stability("localhost", None, 1)
+            Stability("localhost")
         except ImportError as error:
             print(error)
         """

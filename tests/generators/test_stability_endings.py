@@ -38,7 +38,7 @@ BUSY = [
 
 
 @pytest.mark.parametrize("text", UNPAID)
-def test_an_account_that_cannot_pay_is_told_by_the_upstreams_words(text: str) -> None:
+def test_an_account_that_cannot_pay_is_known_by_the_words(text: str) -> None:
     assert is_unpaid(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
     assert not is_unpaid(grpc.StatusCode.INTERNAL, text)
 

@@ -11,8 +11,8 @@ from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Made
 from promptcdn.making import Making
-from promptcdn.money.budget import SqliteBudget
-from promptcdn.money.budgets import Limit, Limits
+from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Prices
 from promptcdn.pictures import master
 from promptcdn.problems import CounterUnavailable, Problem, ProblemType, StoreUnavailable
@@ -22,6 +22,7 @@ from promptcdn.stores.negative import NegativeCache
 from promptcdn.url.request import Delivery, Resolved
 from tests.support.fakes import (
     KEY,
+    MARK,
     NOON,
     FakeBudget,
     FakeGenerator,
@@ -59,7 +60,7 @@ def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
         await shop.make()
         assert (shop.generator.calls, shop.purse.spent) == (1, 1)
         assert shop.shelf.objects[MASTER] == Record(
-            master(GOOD.picture, "painter"), "image/png", int(NOON.timestamp()), ORDER.resolved.parameters()
+            master(GOOD.picture, MARK), "image/png", int(NOON.timestamp()), ORDER.resolved.parameters()
         )
         assert await Bindings(shop.shelf, "painter").of(KEY) == ORDER
 
@@ -209,7 +210,7 @@ def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
 
 def test_when_the_budget_is_spent_the_generator_is_not_called(tmp_path: Path) -> None:
     async def main() -> None:
-        budget = SqliteBudget(tmp_path / "budget.sqlite3", Limits((Limit(1, "day"),)), Prices())
+        budget = SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits((BudgetLimit(1, "day"),)), Prices())
         shop = Parts([GOOD, GOOD], budget=budget)
         await shop.make()
         assert (await shop.refused(order(seed=8))).kind is problems.BUDGET_SPENT
@@ -281,7 +282,7 @@ def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     within(Parts(generator=Slow([GOOD])), work)
 
 
-# Admission
+# Validation
 
 
 @pytest.mark.parametrize(

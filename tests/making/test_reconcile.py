@@ -5,7 +5,6 @@ import contextlib
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -17,11 +16,12 @@ from promptcdn.problems import Problem
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool, folder
 from promptcdn.stores import Name, Record
-from promptcdn.url.request import Delivery, Format, Resolved
-from tests.support.fakes import KEY, FakeGenerator, FakeStore, name, order, paid, picture
+from promptcdn.url.formats import BY_NAME
+from promptcdn.url.request import Delivery, Resolved
+from tests.support.fakes import KEY, MARK, FakeGenerator, FakeStore, name, order, paid, picture
 from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Parts, toppled, within
 
-FORMATS = sorted(get_args(Format))
+FORMATS = sorted(BY_NAME)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_a_verdict_that_cannot_be_stored_is_told_and_stored_later() -> None:
 # A store that goes down after paying
 
 
-async def shown(shop: Parts, format_: Format = "png") -> Rendition:
+async def shown(shop: Parts, format_: str = "png") -> Rendition:
     """The picture as it is answered."""
     found = await shop.renditions.find(ORDER.content_key, Delivery(format_))
     assert found is not None
@@ -146,7 +146,7 @@ def test_what_another_machine_was_faster_to_store_is_shown_also_before_the_url_i
 
     shelf, theirs = (
         FakeStore(),
-        Record(master(picture(colour="red"), "painter"), "image/png", 1, ORDER.resolved.parameters()),
+        Record(master(picture(colour="red"), MARK), "image/png", 1, ORDER.resolved.parameters()),
     )
     within(Parts(shelf=shelf, generator=Overtaken([GOOD])), work)
 
@@ -208,7 +208,7 @@ def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
 
 
 @pytest.mark.parametrize("answer", [HTML, Made(picture(), 7, seed_echo=8)], ids=["html", "another seed"])
-def test_a_leftover_that_admission_refuses_is_dropped_and_rests(answer: Made) -> None:
+def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -> None:
     async def work(shop: Parts) -> None:
         await shop.spool.put(replace(paid(), made=answer))
         await shop.spool.refresh()
@@ -232,8 +232,8 @@ def test_a_leftover_that_breaks_this_service_is_set_aside_and_holds_up_no_other(
         assert name(order(seed=8).content_key) in shop.shelf.objects
         assert (shop.spooled, len(set_aside())) == ([], 1)
 
-    seen = pictures.seen
-    monkeypatch.setattr(pictures, "seen", lambda data: 1 // 0 if data == b"breaks" else seen(data))
+    decoded = pictures.decoded
+    monkeypatch.setattr(pictures, "decoded", lambda data: 1 // 0 if data == b"breaks" else decoded(data))
     within(Parts(), work)
 
 

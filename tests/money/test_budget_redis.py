@@ -9,30 +9,34 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn import problems
-from promptcdn.money.budget import SqliteBudget
-from promptcdn.money.budget import lua as scripts
-from promptcdn.money.budget.merge import Field, Known, Numbers, costs, periods
-from promptcdn.money.budget.redis import REFILL_SECONDS, RedisBudget
-from promptcdn.money.budgets import Limits
+from promptcdn.money.budget import lua
+from promptcdn.money.budget import redis as budget_redis
+from promptcdn.money.budget.limits import BudgetLimits
+from promptcdn.money.budget.merge import Field, Numbers, Totals, costs, periods
+from promptcdn.money.budget.redis import RedisBudget
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
-from promptcdn.replicas import connection as room
-from promptcdn.replicas.connection import RedisConnection
+from promptcdn.replicas.connection import RedisConnection, Timings
 from promptcdn.stores import volumes
 from tests.support.fakes import NOON, order
 from tests.support.redis_servers import Server
-from tests.support.waiting import in_a_loop
+
+pytestmark = pytest.mark.anyio
 
 SPAWN = multiprocessing.get_context("spawn")
 PRICES = Prices({"dear": 1500, "plain": 1000})
 DEAR, PLAIN = (order(engine=engine).resolved for engine in ("dear", "plain"))
-# Redis decides for so many calls of one replica at a time; where it dies, what it said of them may be lost.
+# Redis decides for so many calls of one replica at a time; where it dies, its answers to them may be lost.
 UNDER_WAY = 8
+# On a busy machine a command that is given up may have been counted: fewer were paid for than Redis says.
+PATIENT = Timings(command=10)
 
 
 @pytest.fixture
@@ -41,21 +45,15 @@ def redis(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a command that is given up may have been counted: fewer were paid for than Redis says."""
-    monkeypatch.setattr(room, "COMMAND_SECONDS", 10)
-
-
 def opened(connection: RedisConnection, folder: Path, limits: str) -> RedisBudget:
     folder.mkdir(parents=True, exist_ok=True)
-    local = SqliteBudget(folder / "budget.sqlite3", Limits(), PRICES)
-    return RedisBudget(connection, local, Limits.parse(limits), PRICES, volumes.replica_id(folder), lambda: NOON)
+    local = SqliteBudget(folder / "budget.sqlite3", BudgetLimits(), PRICES)
+    return RedisBudget(connection, local, BudgetLimits.parse(limits), PRICES, volumes.replica_id(folder), lambda: NOON)
 
 
 @contextlib.asynccontextmanager
-async def replica(url: str, folder: Path, limits: str) -> AsyncIterator[RedisBudget]:
-    connection = RedisConnection(url)
+async def replica(url: str, folder: Path, limits: str, timings: Timings = PATIENT) -> AsyncIterator[RedisBudget]:
+    connection = RedisConnection(url, timings)
     budget = opened(connection, folder, limits)
     await budget.start()
     try:
@@ -70,7 +68,7 @@ async def replicas(redis: Server, folder: Path, limits: str, count: int = 3) -> 
     """Some that may reserve at once: of this Redis nobody suspects that it has forgotten anything."""
     async with contextlib.AsyncExitStack() as stack:
         each = [await stack.enter_async_context(replica(redis.url, folder / str(n), limits)) for n in range(count)]
-        redis.client.delete(scripts.REFILLING)
+        redis.client.delete(lua.REFILLING)
         yield each
 
 
@@ -101,10 +99,10 @@ async def decided(budget: RedisBudget) -> int:
 
 
 async def used(budget: RedisBudget) -> list[int]:
-    return [left.used for left in await budget.left(NOON)]
+    return [left.used for left in await budget.usage(NOON)]
 
 
-async def told(budget: RedisBudget, pictures: int) -> None:
+async def counted(budget: RedisBudget, pictures: int) -> None:
     """Returns when Redis knows of so many."""
     async with asyncio.timeout(30):
         while True:
@@ -122,16 +120,15 @@ NUMBERS = st.dictionaries(
 
 
 def merged(*each: Numbers) -> Numbers:
-    known = Known()
+    totals = Totals()
     for numbers in each:
-        known.merge(numbers)
-    return known.numbers
+        totals.merge(numbers)
+    return totals.numbers
 
 
 @given(NUMBERS, NUMBERS, NUMBERS)
-def test_in_whatever_order_and_however_often_it_is_heard_the_same_is_known(
-    one: Numbers, two: Numbers, three: Numbers
-) -> None:
+def test_numbers_merge_in_any_order_and_any_number_of_times(one: Numbers, two: Numbers, three: Numbers) -> None:
+    """Whoever receives the same numbers has the same totals."""
     assert merged(one, two) == merged(two, one)
     assert merged(one, two, one, two) == merged(one, two)
     assert merged(merged(one, two), three) == merged(one, merged(two, three))
@@ -139,11 +136,11 @@ def test_in_whatever_order_and_however_often_it_is_heard_the_same_is_known(
 
 @given(NUMBERS, NUMBERS)
 def test_what_is_told_is_what_the_other_lacks(here: Numbers, there: Numbers) -> None:
-    known = Known()
-    known.merge(here)
+    totals = Totals()
+    totals.merge(here)
 
-    assert merged(there, known.beyond(there)) == merged(there, here)
-    assert known.beyond(merged(there, here)) == {}
+    assert merged(there, totals.beyond(there)) == merged(there, here)
+    assert totals.beyond(merged(there, here)) == {}
 
 
 @given(st.text("abc|", max_size=5))
@@ -169,24 +166,20 @@ def test_costs_are_of_all_replicas_without_what_came_back() -> None:
 # While Redis is well
 
 
-@in_a_loop
 async def test_three_replicas_at_once_spend_exactly_the_limit(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "100/day") as each:
         assert await spend(*each) == 100
         assert [await used(budget) for budget in each] == [[100]] * 3
 
 
-@in_a_loop
-async def test_processes_that_share_a_folder_are_one_replica_and_spend_exactly_the_limit(
-    redis: Server, tmp_path: Path
-) -> None:
+async def test_processes_that_share_a_folder_are_one_replica(redis: Server, tmp_path: Path) -> None:
+    """Processes that share a folder are one replica and spend exactly the limit."""
     async with replica(redis.url, tmp_path / "0", "40/day") as one, replica(redis.url, tmp_path / "0", "40/day") as two:
-        redis.client.delete(scripts.REFILLING)
+        redis.client.delete(lua.REFILLING)
         assert await spend(one, two) == 40
         assert len(redis.client.hgetall("promptcdn:spent:2026-11-23")) == 2
 
 
-@in_a_loop
 async def test_all_limits_hold_at_once_or_nothing_is_counted(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/hour, 7.5 credits/month") as (one, two, three):
         assert await spend(one, two) == 7
@@ -198,7 +191,6 @@ async def test_all_limits_hold_at_once_or_nothing_is_counted(redis: Server, tmp_
         assert await used(three) == [7, 7000]
 
 
-@in_a_loop
 async def test_what_is_given_back_anybody_may_spend_and_only_once(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "2/day, 9 credits/week") as (one, two, _):
         reservation = await one.reserve(DEAR, NOON)
@@ -209,7 +201,6 @@ async def test_what_is_given_back_anybody_may_spend_and_only_once(redis: Server,
         assert await spend(two) == 1
 
 
-@in_a_loop
 async def test_what_is_given_back_returns_to_the_day_it_was_charged_to(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "1/day") as (one, two, _):
         yesterday = await one.reserve(PLAIN, NOON - timedelta(days=1))
@@ -219,7 +210,6 @@ async def test_what_is_given_back_returns_to_the_day_it_was_charged_to(redis: Se
         await two.reserve(PLAIN, NOON - timedelta(days=1))
 
 
-@in_a_loop
 async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "unlimited") as (one, two, three):
         await one.reserve(DEAR, NOON)
@@ -227,30 +217,27 @@ async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Server,
         await two.reserve(PLAIN, NOON)
         assert await three.by_engine("day", NOON) == (Cost("dear", 1, 1500), Cost("plain", 1, 1000))
         assert await three.by_engine("month", NOON) == (Cost("dear", 2, 3000), Cost("plain", 1, 1000))
-        assert await three.left(NOON) == ()
+        assert await three.usage(NOON) == ()
 
 
-@in_a_loop
 async def test_who_comes_later_need_not_wait(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/day") as each, replica(redis.url, tmp_path / "later", "9/day") as later:
         assert await spend(*each, tries=2) == 6
         assert await spend(later) == 3
 
 
-@in_a_loop
 async def test_what_was_spent_before_redis_was_shared_counts(redis: Server, tmp_path: Path) -> None:
-    alone = SqliteBudget(tmp_path / "budget.sqlite3", Limits.parse("10/day"), PRICES)
+    alone = SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits.parse("10/day"), PRICES)
     for _ in range(4):
         await alone.reserve(PLAIN, NOON)
     await alone.close()
 
     async with replica(redis.url, tmp_path, "10/day") as budget:
-        redis.client.delete(scripts.REFILLING)
+        redis.client.delete(lua.REFILLING)
         assert await used(budget) == [4]
         assert await spend(budget) == 6
 
 
-@in_a_loop
 async def test_what_is_spent_in_another_database_is_another_services(redis: Server, tmp_path: Path) -> None:
     other_url = f"{redis.url}?db=1"
     async with replica(redis.url, tmp_path / "0", "9/day") as one, replica(other_url, tmp_path / "1", "9/day") as other:
@@ -260,10 +247,8 @@ async def test_what_is_spent_in_another_database_is_another_services(redis: Serv
         assert await used(other) == [1]
 
 
-@in_a_loop
-async def test_who_may_neither_publish_nor_ask_for_the_servers_run_counts_all_the_same(
-    redis: Server, tmp_path: Path
-) -> None:
+async def test_without_the_rights_to_publish_and_info_it_counts(redis: Server, tmp_path: Path) -> None:
+    """Who may neither publish nor ask for the server's run counts all the same."""
     redis.client.acl_setuser(
         "default", enabled=True, nopass=True, commands=["+@all", "-info"], channels=[], reset_channels=True
     )
@@ -271,20 +256,19 @@ async def test_who_may_neither_publish_nor_ask_for_the_servers_run_counts_all_th
         assert await spend(*each) == 9
 
 
-@in_a_loop
 async def test_all_that_is_kept_in_redis_ends(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/day") as (one, _, _):
         await one.give_back(await one.reserve(PLAIN, NOON))
 
-    names = set(redis.client.scan_iter()) - {scripts.EPOCH}
+    names = set(redis.client.scan_iter()) - {lua.EPOCH}
     assert {name for name in names if redis.client.expiretime(name) < 0} == set()
 
 
 # A Redis that forgets
 
 
-@in_a_loop
-async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(redis: Server, tmp_path: Path) -> None:
+async def test_an_emptied_redis_decides_nothing_until_it_has_all(redis: Server, tmp_path: Path) -> None:
+    """A Redis that was emptied decides nothing until the replicas have sent it all."""
     async with replicas(redis, tmp_path, "25/day") as (one, two, three):
         assert await spend(one, two, tries=5) == 10
         redis.client.flushall()
@@ -293,25 +277,23 @@ async def test_a_redis_that_was_emptied_decides_nothing_until_it_was_told_all(re
             await three.reserve(PLAIN, NOON)
         assert refused.value.retry_after == 5
         with pytest.raises(CounterUnavailable):
-            await three.left(NOON)
+            await three.usage(NOON)
         assert await decided(three) == 1
-        assert time.monotonic() - since >= REFILL_SECONDS
+        assert time.monotonic() - since >= budget_redis.Timings().refill
         assert await spend(one, two, three) == 14
 
 
-@in_a_loop
-async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_was_told(
-    redis: Server, tmp_path: Path
-) -> None:
+async def test_what_is_left_is_unknown_until_redis_has_all_again(redis: Server, tmp_path: Path) -> None:
+    """From the moment Redis is back until the replicas have sent it all."""
     async with replicas(redis, tmp_path, "25/day", count=1) as (one,):
         await one.reserve(PLAIN, NOON)
         redis.kill()
         with pytest.raises(CounterUnavailable):
-            await one.left(NOON)
+            await one.usage(NOON)
         redis.start()
         while True:
             try:
-                left = await one.left(NOON)
+                left = await one.usage(NOON)
             except CounterUnavailable:
                 await asyncio.sleep(0.01)
             else:
@@ -320,7 +302,6 @@ async def test_what_is_left_is_not_known_from_the_moment_redis_is_back_until_it_
         assert [limit.used for limit in left] == [1]
 
 
-@in_a_loop
 async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Server, tmp_path: Path) -> None:
     async with replica(redis.url, tmp_path / "0", "25/day") as survivor:
         async with replicas(redis, tmp_path / "dead", "25/day", count=2) as dead:
@@ -330,8 +311,8 @@ async def test_what_two_dead_replicas_spent_is_known_to_the_third(redis: Server,
         assert await decided(survivor) + await spend(survivor) == 5
 
 
-@in_a_loop
-async def test_a_redis_that_read_back_an_older_state_is_told_what_came_after(redis: Server, tmp_path: Path) -> None:
+async def test_a_redis_with_an_older_state_is_sent_what_came_after(redis: Server, tmp_path: Path) -> None:
+    """A Redis that read back an older state from its disk."""
     async with replicas(redis, tmp_path, "25/day") as each:
         assert await spend(*each, tries=2) == 6
         redis.client.save()
@@ -342,8 +323,8 @@ async def test_a_redis_that_read_back_an_older_state_is_told_what_came_after(red
         assert await decided(each[0]) + await spend(*each) == 7
 
 
-@in_a_loop
-async def test_replicas_that_all_start_again_on_an_empty_redis_remember(redis: Server, tmp_path: Path) -> None:
+async def test_replicas_that_restart_on_an_empty_redis_remember(redis: Server, tmp_path: Path) -> None:
+    """Replicas that all start again on an empty Redis remember."""
     async with replicas(redis, tmp_path, "25/day") as each:
         assert await spend(*each, tries=6) == 18
     redis.kill()
@@ -353,7 +334,6 @@ async def test_replicas_that_all_start_again_on_an_empty_redis_remember(redis: S
 
 
 @pytest.mark.parametrize("lose", ["flush", "kill"])
-@in_a_loop
 async def test_a_redis_that_forgets_in_the_middle_lets_no_more_through(
     redis: Server, tmp_path: Path, lose: str
 ) -> None:
@@ -373,22 +353,22 @@ async def test_a_redis_that_forgets_in_the_middle_lets_no_more_through(
         assert 400 - 3 * UNDER_WAY <= paid <= 400
 
 
-@in_a_loop
 async def test_what_is_counted_while_redis_is_told_is_told_too(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "unlimited") as (one, two, _):
         await one.reserve(PLAIN, NOON)
         redis.client.flushall()
-        await told(two, 1)
-        assert redis.client.exists(scripts.REFILLING)
+        await counted(two, 1)
+        assert redis.client.exists(lua.REFILLING)
         await one.reserve(PLAIN, NOON)
-        await told(two, 2)
+        await counted(two, 2)
 
 
-def test_a_replica_that_tells_less_than_is_known_takes_nothing_away(redis: Server) -> None:
-    keys = [scripts.EPOCH, scripts.REFILLING, "promptcdn:spent:2026-11"]
+def test_a_smaller_number_that_is_sent_takes_nothing_away(redis: Server) -> None:
+    """A replica that sends less than Redis has."""
+    keys = [lua.EPOCH, lua.REFILLING, "promptcdn:spent:2026-11"]
     for number in (7, 5):
-        told = f'[[1, "a|x|p", {number}]]'
-        answer = redis.client.eval(scripts.SYNC, len(keys), *keys, "epoch", "2000", told, "[9999999999]")
+        sent = f'[[1, "a|x|p", {number}]]'
+        answer = redis.client.eval(lua.SYNC, len(keys), *keys, "epoch", "2000", sent, "[9999999999]")
 
     assert answer[1] == [["a|x|p", "7"]]
 
@@ -399,7 +379,7 @@ def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Server) -> None
         redis.client.hset(key, "a|x|p", "9")
     for _ in range(2):
         given = ["60", "a|x|", '{"rp": 1, "rm": 0}', "[9999999999, 9999999999, 9999999999, 9999999999]"]
-        redis.client.eval(scripts.GIVE_BACK, len(keys), *keys, *given)
+        redis.client.eval(lua.GIVE_BACK, len(keys), *keys, *given)
 
     assert redis.client.hget("promptcdn:spent:2026-11", "a|x|rp") == "1"
 
@@ -407,8 +387,8 @@ def test_a_second_try_to_give_back_the_same_gives_nothing(redis: Server) -> None
 # A Redis that is down
 
 
-@in_a_loop
-async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redis: Server, tmp_path: Path) -> None:
+async def test_while_redis_is_down_nothing_is_paid_for(redis: Server, tmp_path: Path) -> None:
+    """Nothing is paid for while Redis is down and soon after it is."""
     async with replicas(redis, tmp_path, "25/day") as (one, two, _):
         assert await spend(one, tries=5) == 5
         redis.kill()
@@ -416,7 +396,7 @@ async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redi
         with pytest.raises(CounterUnavailable):
             await two.reserve(PLAIN, NOON)
         with pytest.raises(CounterUnavailable):
-            await two.left(NOON)
+            await two.usage(NOON)
         assert time.monotonic() - since < 1
         redis.start()
         since = time.monotonic()
@@ -425,38 +405,37 @@ async def test_nothing_is_paid_for_while_redis_is_down_and_soon_after_it_is(redi
         assert await spend(one, two) == 19
 
 
-@in_a_loop
-async def test_without_limits_a_redis_that_is_down_stops_nobody_and_is_told_later(
-    redis: Server, tmp_path: Path
-) -> None:
+async def test_without_limits_a_redis_that_is_down_stops_nobody(redis: Server, tmp_path: Path) -> None:
+    """And when it is back it is sent what was counted meanwhile."""
     async with replicas(redis, tmp_path, "unlimited") as (one, two, three):
         assert await spend(one, tries=5) == 5
         redis.kill()
         assert await spend(one, two, tries=5) == 10
         redis.start()
-        await told(three, 15)
+        await counted(three, 15)
 
 
 # Processes
 
 
-def pay(url: str, folder: Path, ledger: Path) -> None:
-    """A process that spends all it can; the ledger has a letter for each picture, written after it was reserved."""
+async def pay(url: str, folder: Path, ledger: Path) -> None:
+    """Spends all that it can; the ledger has a letter for each picture, written after it was reserved."""
+    written = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    async with replica(url, folder, "300/day", Timings()) as budget:
+        while await decided(budget):
+            os.write(written, b"p")
 
-    async def lived() -> None:
-        written = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        async with replica(url, folder, "300/day") as budget:
-            while await decided(budget):
-                os.write(written, b"p")
 
-    asyncio.run(lived())
+def paying_process(url: str, folder: Path, ledger: Path) -> None:
+    anyio.run(pay, url, folder, ledger)
 
 
 @pytest.mark.parametrize("lose", ["flush", "kill"])
-def test_a_replica_and_redis_that_die_together_let_no_more_through(redis: Server, tmp_path: Path, lose: str) -> None:
+def test_a_replica_and_redis_dying_together_let_no_more_through(redis: Server, tmp_path: Path, lose: str) -> None:
+    """A replica and Redis that die together let no more through."""
     ledger = tmp_path / "ledger"
     ledger.touch()
-    payers = [SPAWN.Process(target=pay, args=(redis.url, tmp_path / str(n), ledger)) for n in range(3)]
+    payers = [SPAWN.Process(target=paying_process, args=(redis.url, tmp_path / str(n), ledger)) for n in range(3)]
     for payer in payers:
         payer.start()
     while ledger.stat().st_size < 100:

@@ -1,6 +1,5 @@
 """The operator's brake holds between processes, across restarts and through kill -9."""
 
-import asyncio
 import contextlib
 import multiprocessing
 import os
@@ -11,38 +10,43 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
+import anyio
 import pytest
 
 from promptcdn import problems
-from promptcdn.money.budget import NoBudget, SqliteBudget
-from promptcdn.money.budgets import Limits
+from promptcdn.generators.stability.engines import PRICES as PRICES_OF_STABILITY
+from promptcdn.money.budget import Budget, NoBudget
+from promptcdn.money.budget.limits import BudgetLimits
+from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.prices import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
-from promptcdn.url.request import Calendar, Resolved
+from promptcdn.url.periods import Period
+from promptcdn.url.request import Resolved
 from tests.support.fakes import NOON, order
 
-_T = TypeVar("_T")
+pytestmark = pytest.mark.anyio
 
 SPAWN = multiprocessing.get_context("spawn")
-PRICES = Prices({"dear": 1500, "free": 0})
+PRICES = Prices({"dear": 1500, "free": 0}, published=PRICES_OF_STABILITY)
 PICTURE, DEAR, FREE = (order(engine=engine).resolved for engine in ("stable-diffusion-v1-6", "dear", "free"))
 
 
-def within(folder: Path, limit: str, work: Callable[[SqliteBudget], Awaitable[_T]]) -> _T:
-    async def lived() -> _T:
-        budget = SqliteBudget(folder / "budget.sqlite3", Limits.parse(limit), PRICES)
-        try:
-            return await work(budget)
-        finally:
-            await budget.close()
-
-    return asyncio.run(lived())
+@contextlib.asynccontextmanager
+async def opened(folder: Path, limits: str, patience: float = 10.0) -> AsyncIterator[SqliteBudget]:
+    """The budget of a process on the file in `folder`."""
+    budget = SqliteBudget(folder / "budget.sqlite3", BudgetLimits.parse(limits), PRICES, patience)
+    await budget.start()
+    try:
+        yield budget
+    finally:
+        await budget.close()
 
 
 async def spend(budget: SqliteBudget, at: datetime = NOON, most: int = 1000, what: Resolved = PICTURE) -> int:
@@ -57,39 +61,39 @@ async def spend(budget: SqliteBudget, at: datetime = NOON, most: int = 1000, wha
     return most
 
 
-def spend_in(folder: Path, limit: str, at: datetime = NOON, most: int = 1000) -> int:
-    return within(folder, limit, lambda budget: spend(budget, at, most))
+async def spend_in(folder: Path, limits: str, at: datetime = NOON, most: int = 1000) -> int:
+    async with opened(folder, limits) as budget:
+        return await spend(budget, at, most)
 
 
 # Counting
 
 
-def test_so_many_and_not_one_more(tmp_path: Path) -> None:
-    assert spend_in(tmp_path, "7/day") == 7
+async def test_so_many_and_not_one_more(tmp_path: Path) -> None:
+    assert await spend_in(tmp_path, "7/day") == 7
 
 
-def test_a_limit_of_nothing_pays_for_nothing(tmp_path: Path) -> None:
-    assert spend_in(tmp_path, "0/day") == 0
+async def test_a_limit_of_nothing_pays_for_nothing(tmp_path: Path) -> None:
+    assert await spend_in(tmp_path, "0/day") == 0
 
 
-def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
-    assert spend_in(tmp_path, "5/day", most=3) == 3
-    assert spend_in(tmp_path, "5/day") == 2
-    assert spend_in(tmp_path, "5/day") == 0
+async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
+    assert await spend_in(tmp_path, "5/day", most=3) == 3
+    assert await spend_in(tmp_path, "5/day") == 2
+    assert await spend_in(tmp_path, "5/day") == 0
 
 
-def test_what_is_given_back_can_be_spent_again(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_what_is_given_back_can_be_spent_again(tmp_path: Path) -> None:
+    async with opened(tmp_path, "1/day") as budget:
         reservation = await budget.reserve(PICTURE, NOON)
         assert await spend(budget) == 0
         await budget.give_back(reservation)
         assert await spend(budget) == 1
 
-    within(tmp_path, "1/day", work)
 
-
-def test_what_is_given_back_returns_to_the_hour_it_was_charged_to(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_what_is_given_back_returns_to_its_own_hour(tmp_path: Path) -> None:
+    """What is given back returns to the hour it was charged to."""
+    async with opened(tmp_path, "1/day") as budget:
         before_midnight = NOON.replace(hour=23, minute=59)
         reservation = await budget.reserve(PICTURE, before_midnight)
         await budget.reserve(PICTURE, before_midnight + timedelta(minutes=2))
@@ -97,41 +101,34 @@ def test_what_is_given_back_returns_to_the_hour_it_was_charged_to(tmp_path: Path
         assert await spend(budget, before_midnight) == 1
         assert await spend(budget, before_midnight + timedelta(minutes=2)) == 0
 
-    within(tmp_path, "1/day", work)
 
-
-def test_giving_back_twice_makes_no_room_that_was_never_there(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_giving_back_twice_makes_no_room_that_was_never_there(tmp_path: Path) -> None:
+    async with opened(tmp_path, "2/day") as budget:
         reservation = await budget.reserve(PICTURE, NOON)
         for _ in range(3):
             await budget.give_back(reservation)
         assert await spend(budget) == 2
 
-    within(tmp_path, "2/day", work)
-
 
 @pytest.mark.parametrize(
     ("first", "then", "left"), [("3/hour", "5/day", 2), ("3/day", "4/hour", 1), ("3/month", "3/week", 0)]
 )
-def test_a_changed_limit_counts_what_was_spent_before(tmp_path: Path, first: str, then: str, left: int) -> None:
-    assert spend_in(tmp_path, first) == 3
-    assert spend_in(tmp_path, then) == left
+async def test_a_changed_limit_counts_what_was_spent_before(tmp_path: Path, first: str, then: str, left: int) -> None:
+    assert await spend_in(tmp_path, first) == 3
+    assert await spend_in(tmp_path, then) == left
 
 
-def test_hours_of_the_same_day_add_up(tmp_path: Path) -> None:
-    assert spend_in(tmp_path, "3/day", NOON, most=2) == 2
-    assert spend_in(tmp_path, "3/day", NOON + timedelta(hours=11)) == 1
+async def test_hours_of_the_same_day_add_up(tmp_path: Path) -> None:
+    assert await spend_in(tmp_path, "3/day", NOON, most=2) == 2
+    assert await spend_in(tmp_path, "3/day", NOON + timedelta(hours=11)) == 1
 
 
-async def spend_unlimited() -> None:
-    budget = NoBudget()
+async def test_unlimited_is_never_spent() -> None:
+    budget: Budget = NoBudget()
+    await budget.start()
     for _ in range(1000):
         await budget.give_back(await budget.reserve(PICTURE, NOON))
     await budget.close()
-
-
-def test_unlimited_is_never_spent() -> None:
-    asyncio.run(spend_unlimited())
 
 
 # Periods
@@ -151,126 +148,113 @@ def test_unlimited_is_never_spent() -> None:
         ("month", datetime(2028, 3, 1, tzinfo=UTC)),
     ],
 )
-def test_a_period_is_spent_to_its_last_moment_and_the_next_is_new(
-    tmp_path: Path, unit: Calendar, first_of_the_next: datetime
-) -> None:
+async def test_a_period_is_spent_to_its_last_moment(tmp_path: Path, unit: Period, first_of_the_next: datetime) -> None:
+    """A period is spent to its last moment and the next is new."""
     last = first_of_the_next - timedelta(microseconds=1)
 
-    assert spend_in(tmp_path, f"2/{unit}", last - timedelta(minutes=59)) == 2
-    assert spend_in(tmp_path, f"2/{unit}", last) == 0
-    assert spend_in(tmp_path, f"2/{unit}", first_of_the_next) == 2
+    assert await spend_in(tmp_path, f"2/{unit}", last - timedelta(minutes=59)) == 2
+    assert await spend_in(tmp_path, f"2/{unit}", last) == 0
+    assert await spend_in(tmp_path, f"2/{unit}", first_of_the_next) == 2
 
 
-def test_a_week_that_spans_two_years_is_one_week(tmp_path: Path) -> None:
-    assert spend_in(tmp_path, "1/week", datetime(2026, 12, 31, 23, tzinfo=UTC)) == 1
-    assert spend_in(tmp_path, "1/week", datetime(2027, 1, 1, 0, tzinfo=UTC)) == 0
+async def test_a_week_that_spans_two_years_is_one_week(tmp_path: Path) -> None:
+    assert await spend_in(tmp_path, "1/week", datetime(2026, 12, 31, 23, tzinfo=UTC)) == 1
+    assert await spend_in(tmp_path, "1/week", datetime(2027, 1, 1, 0, tzinfo=UTC)) == 0
 
 
-def test_periods_are_utcs_whatever_the_clock_on_the_wall_says(tmp_path: Path) -> None:
+async def test_periods_are_utcs_whatever_the_clock_on_the_wall_says(tmp_path: Path) -> None:
     early_tuesday_in_tokyo = datetime(2026, 11, 24, 8, 30, tzinfo=timezone(timedelta(hours=9)))
 
-    assert spend_in(tmp_path, "1/day", NOON) == 1
-    assert spend_in(tmp_path, "1/day", early_tuesday_in_tokyo) == 0
-    assert spend_in(tmp_path, "1/day", early_tuesday_in_tokyo + timedelta(minutes=30)) == 1
+    assert await spend_in(tmp_path, "1/day", NOON) == 1
+    assert await spend_in(tmp_path, "1/day", early_tuesday_in_tokyo) == 0
+    assert await spend_in(tmp_path, "1/day", early_tuesday_in_tokyo + timedelta(minutes=30)) == 1
 
 
-def test_who_is_refused_is_told_when_the_next_period_begins(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_who_is_refused_is_told_when_the_next_period_begins(tmp_path: Path) -> None:
+    async with opened(tmp_path, "0/day") as budget:
         with pytest.raises(Problem) as refused:
             await budget.reserve(PICTURE, NOON.replace(hour=23, minute=59, second=30))
         assert refused.value.kind is problems.BUDGET_SPENT
         assert refused.value.retry_after == 31
         assert "0/day" in refused.value.detail
-        assert "2026-11-24T00" in refused.value.detail
-
-    within(tmp_path, "0/day", work)
+        assert "2026-11-24 00:00 UTC" in refused.value.detail
 
 
 # Several limits, and credits
 
 
-def test_all_limits_hold_at_once(tmp_path: Path) -> None:
+async def test_all_limits_hold_at_once(tmp_path: Path) -> None:
     limits = "3/day, 5/month"
 
-    assert spend_in(tmp_path, limits) == 3
-    assert spend_in(tmp_path, limits, NOON + timedelta(days=1)) == 2
-    assert spend_in(tmp_path, limits, NOON + timedelta(days=2)) == 0
-    assert spend_in(tmp_path, limits, NOON + timedelta(days=10)) == 3
+    assert await spend_in(tmp_path, limits) == 3
+    assert await spend_in(tmp_path, limits, NOON + timedelta(days=1)) == 2
+    assert await spend_in(tmp_path, limits, NOON + timedelta(days=2)) == 0
+    assert await spend_in(tmp_path, limits, NOON + timedelta(days=10)) == 3
 
 
-def test_where_one_limit_is_spent_nothing_is_counted_for_the_other(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_where_one_limit_is_spent_the_other_counts_nothing(tmp_path: Path) -> None:
+    """Where one limit is spent nothing is counted for the other."""
+    async with opened(tmp_path, "2/day, 100/month") as budget:
         assert await spend(budget) == 2
-        assert [left.used for left in await budget.left(NOON)] == [2, 2]
-
-    within(tmp_path, "2/day, 100/month", work)
+        assert [left.used for left in await budget.usage(NOON)] == [2, 2]
 
 
 @pytest.mark.parametrize(
     ("limits", "names", "again"),
     [
-        ("0/hour, 9/month", "0/hour", "2026-11-23T13"),
-        ("9/hour, 0/month", "0/month", "2026-12-01T00"),
-        ("0/hour, 0/day", "0/day", "2026-11-24T00"),
-        ("9/hour, 0.5 credits/week", "0.5 credits/week (0.5 left, 1 needed)", "2026-11-30T00"),
+        ("0/hour, 9/month", "0/hour", "2026-11-23 13:00 UTC"),
+        ("9/hour, 0/month", "0/month", "2026-12-01 00:00 UTC"),
+        ("0/hour, 0/day", "0/day", "2026-11-24 00:00 UTC"),
+        ("9/hour, 0.5 credits/week", "0.5 credits/week (0.5 left, 1 needed)", "2026-11-30 00:00 UTC"),
     ],
 )
-def test_who_is_refused_is_told_which_limit_is_spent(tmp_path: Path, limits: str, names: str, again: str) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_who_is_refused_is_told_which_limit_is_spent(tmp_path: Path, limits: str, names: str, again: str) -> None:
+    async with opened(tmp_path, limits) as budget:
         with pytest.raises(Problem) as refused:
             await budget.reserve(PICTURE, NOON)
         assert names in refused.value.detail
         assert again in refused.value.detail
         assert "9/" not in refused.value.detail
 
-    within(tmp_path, limits, work)
 
-
-def test_credits_are_counted_to_the_thousandth_by_what_each_picture_costs(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_credits_are_counted_to_the_thousandth(tmp_path: Path) -> None:
+    """Credits are counted to the thousandth by what each picture costs."""
+    async with opened(tmp_path, "6.499 credits/day") as budget:
         assert await spend(budget, most=2) == 2
         assert await spend(budget, what=DEAR) == 2
-        assert [left.left for left in await budget.left(NOON)] == [1499]
+        assert [left.left for left in await budget.usage(NOON)] == [1499]
         assert await spend(budget) == 1
-        assert [left.left for left in await budget.left(NOON)] == [499]
-
-    within(tmp_path, "6.499 credits/day", work)
+        assert [left.left for left in await budget.usage(NOON)] == [499]
 
 
-def test_what_costs_no_credits_is_stopped_by_pictures_only(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_what_costs_no_credits_is_stopped_by_pictures_only(tmp_path: Path) -> None:
+    async with opened(tmp_path, "0 credits/day, 4/day") as budget:
         assert await spend(budget, what=FREE) == 4
 
-    within(tmp_path, "0 credits/day, 4/day", work)
 
-
-def test_what_is_given_back_returns_to_every_limit(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_what_is_given_back_returns_to_every_limit(tmp_path: Path) -> None:
+    async with opened(tmp_path, "9/day, 9 credits/month") as budget:
         kept = await budget.reserve(PICTURE, NOON)
         reservation = await budget.reserve(DEAR, NOON)
         assert reservation.cost == Cost("dear", 1, 1500)
         for _ in range(3):
             await budget.give_back(reservation)
-        assert [left.used for left in await budget.left(NOON)] == [1, 1000]
+        assert [left.used for left in await budget.usage(NOON)] == [1, 1000]
         assert await budget.by_engine("day", NOON) == (kept.cost,)
 
-    within(tmp_path, "9/day, 9 credits/month", work)
 
-
-def test_what_is_left_is_told_for_each_limit(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_what_is_left_is_told_for_each_limit(tmp_path: Path) -> None:
+    async with opened(tmp_path, "9/day, 9 credits/month") as budget:
         await budget.reserve(DEAR, NOON)
-        assert [str(left) for left in await budget.left(NOON)] == ["8 of 9/day left", "7.5 of 9 credits/month left"]
-        assert [str(left) for left in await budget.left(NOON + timedelta(days=1))] == [
+        assert [str(left) for left in await budget.usage(NOON)] == ["8 of 9/day left", "7.5 of 9 credits/month left"]
+        assert [str(left) for left in await budget.usage(NOON + timedelta(days=1))] == [
             "9 of 9/day left",
             "7.5 of 9 credits/month left",
         ]
 
-    within(tmp_path, "9/day, 9 credits/month", work)
 
-
-def test_what_was_spent_is_told_by_engine_in_a_period(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_what_was_spent_is_told_by_engine_in_a_period(tmp_path: Path) -> None:
+    async with opened(tmp_path, "100/month") as budget:
         await budget.reserve(DEAR, NOON - timedelta(days=1))
         for _ in range(3):
             await budget.reserve(DEAR, NOON - timedelta(hours=11))
@@ -279,8 +263,6 @@ def test_what_was_spent_is_told_by_engine_in_a_period(tmp_path: Path) -> None:
         assert await budget.by_engine("month", NOON) == (Cost("dear", 4, 6000), Cost("free", 1, 0))
         assert await budget.by_engine("hour", NOON) == (Cost("free", 1, 0),)
         assert await budget.by_engine("day", NOON + timedelta(days=1)) == ()
-
-    within(tmp_path, "100/month", work)
 
 
 # Files of the version before
@@ -302,35 +284,34 @@ def a_file_of_before(folder: Path) -> None:
         database.executescript(BEFORE)
 
 
-def test_a_file_of_the_version_before_is_read_on(tmp_path: Path) -> None:
+async def test_a_file_of_the_version_before_is_read_on(tmp_path: Path) -> None:
     a_file_of_before(tmp_path)
 
-    async def work(budget: SqliteBudget) -> None:
-        assert [left.used for left in await budget.left(NOON)] == [2, 5, 45, 0]
+    async with opened(tmp_path, "9/hour, 10/day, 99/month, 99 credits/month") as budget:
+        assert [left.used for left in await budget.usage(NOON)] == [2, 5, 45, 0]
         assert await spend(budget) == 5
         assert await budget.by_engine("day", NOON) == (Cost("", 5, 0), Cost("stable-diffusion-v1-6", 5, 5000))
-
-    within(tmp_path, "9/hour, 10/day, 99/month, 99 credits/month", work)
-    assert spend_in(tmp_path, "11/day") == 1
+    assert await spend_in(tmp_path, "11/day") == 1
 
 
-def test_a_process_of_the_version_before_fails_on_a_newer_file_and_counts_nothing_apart(tmp_path: Path) -> None:
+async def test_a_process_of_the_version_before_fails_on_a_newer_file(tmp_path: Path) -> None:
+    """A process of the version before fails on a newer file and counts nothing apart."""
     a_file_of_before(tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as older:
-        assert spend_in(tmp_path, "6/day") == 1
+        assert await spend_in(tmp_path, "6/day") == 1
         with pytest.raises(sqlite3.Error):
             older.execute(
                 "INSERT INTO spent VALUES (?, 1) ON CONFLICT (hour) DO UPDATE SET pictures = pictures + 1", ("x",)
             )
 
 
-def test_a_file_of_a_later_version_is_refused_at_the_start(tmp_path: Path) -> None:
-    spend_in(tmp_path, "1/day")
+async def test_a_file_of_a_later_version_is_refused_at_the_start(tmp_path: Path) -> None:
+    await spend_in(tmp_path, "1/day")
     with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3")) as database:
         database.execute("PRAGMA user_version = 2")
 
     with pytest.raises(OSError, match="newer version"):
-        spend_in(tmp_path, "1/day")
+        await spend_in(tmp_path, "1/day")
 
 
 # Where the file lies
@@ -347,36 +328,36 @@ def in_memory(tmp_path: Path) -> Iterator[Path]:
             yield Path(folder)
 
 
-async def forgets(budget: SqliteBudget) -> str:
-    return budget.forgets
+async def forgets(folder: Path) -> str:
+    async with opened(folder, "1/day") as budget:
+        return budget.forgets
 
 
-def test_a_count_in_memory_is_said_to_be_forgotten(in_memory: Path) -> None:
-    assert within(in_memory, "1/day", forgets) == f"forgotten on restart: {in_memory} is in memory (tmpfs)"
+async def test_a_count_in_memory_is_said_to_be_forgotten(in_memory: Path) -> None:
+    assert await forgets(in_memory) == f"forgotten on restart: {in_memory} is in memory (tmpfs)"
 
 
-def test_a_count_behind_a_link_is_judged_by_where_it_leads(
+async def test_a_count_behind_a_link_is_judged_by_where_it_leads(
     in_memory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     link = tmp_path_factory.mktemp("outside") / "link"
     link.symlink_to(in_memory)
 
-    assert "tmpfs" in within(link, "1/day", forgets)
+    assert "tmpfs" in await forgets(link)
 
 
-def test_a_count_on_cloud_run_is_said_to_be_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_count_on_cloud_run_is_said_to_be_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_SERVICE", "pictures")
 
-    assert "Cloud Run" in within(tmp_path, "1/day", forgets)
+    assert "Cloud Run" in await forgets(tmp_path)
 
 
 # Processes
 
 
-def pay(folder: Path, limit: str, number: int, together: Barrier | None = None) -> None:
-    """A process that spends all it can; the ledger has a line for each picture, written after it was reserved."""
-
-    async def work(budget: SqliteBudget) -> None:
+async def pay(folder: Path, limits: str, number: int, together: Barrier | None = None) -> None:
+    """Spends all that it can; the ledger has a line for each picture, written after it was reserved."""
+    async with opened(folder, limits) as budget:
         ledger = os.open(folder / "ledger", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         if together is not None:
             together.wait(60)
@@ -386,7 +367,9 @@ def pay(folder: Path, limit: str, number: int, together: Barrier | None = None) 
                 os.write(ledger, b"%d\n" % number)
         os.close(ledger)
 
-    within(folder, limit, work)
+
+def paying_process(*args: Any) -> None:
+    anyio.run(pay, *args)
 
 
 def ledger(folder: Path) -> list[str]:
@@ -394,9 +377,15 @@ def ledger(folder: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
+async def until_paid(folder: Path, payer: BaseProcess, pictures: int) -> None:
+    """Until so many were paid for, or the payer has ended."""
+    while payer.is_alive() and len(ledger(folder)) < pictures:  # noqa: ASYNC110 - another process tells of it
+        await anyio.sleep(0.001)
+
+
 def test_four_racing_processes_spend_exactly_the_limit(tmp_path: Path) -> None:
     together = SPAWN.Barrier(4)
-    payers = [SPAWN.Process(target=pay, args=(tmp_path, "200/day", number, together)) for number in range(4)]
+    payers = [SPAWN.Process(target=paying_process, args=(tmp_path, "200/day", number, together)) for number in range(4)]
     for payer in payers:
         payer.start()
     for payer in payers:
@@ -406,17 +395,18 @@ def test_four_racing_processes_spend_exactly_the_limit(tmp_path: Path) -> None:
     assert len(ledger(tmp_path)) == 200
 
 
-def test_kill_9_counts_too_much_at_most_never_too_little(tmp_path: Path) -> None:
+async def test_kill_9_counts_too_much_at_most_never_too_little(tmp_path: Path) -> None:
     chance = random.Random(9)
     kills = 0
     for two in range(0, 10, 2):
         paid = len(ledger(tmp_path))
-        payers = [SPAWN.Process(target=pay, args=(tmp_path, "1000000/day", number)) for number in (two, two + 1)]
+        payers = [
+            SPAWN.Process(target=paying_process, args=(tmp_path, "1000000/day", number)) for number in (two, two + 1)
+        ]
         for payer in payers:
             payer.start()
         for payer in payers:
-            while payer.is_alive() and len(ledger(tmp_path)) < paid + chance.randrange(1, 40):
-                time.sleep(0.001)
+            await until_paid(tmp_path, payer, paid + chance.randrange(1, 40))
             payer.kill()
             payer.join()
             kills += payer.exitcode == -signal.SIGKILL
@@ -427,43 +417,47 @@ def test_kill_9_counts_too_much_at_most_never_too_little(tmp_path: Path) -> None
 
     assert kills == 10
     assert paid <= counted <= paid + kills
-    assert spend_in(tmp_path, f"{counted + 3}/day") == 3
+    assert await spend_in(tmp_path, f"{counted + 3}/day") == 3
 
 
-def test_kill_9_never_lets_more_through_than_the_tightest_limit(tmp_path: Path) -> None:
+async def test_kill_9_never_lets_more_through_than_the_tightest_limit(tmp_path: Path) -> None:
     chance = random.Random(10)
     limits = "500/day, 90 credits/month"  # 60 pictures of 1.5 credits
     kills = 0
     while kills < 8:
         paid = len(ledger(tmp_path))
-        payers = [SPAWN.Process(target=pay, args=(tmp_path, limits, number)) for number in range(3)]
+        payers = [SPAWN.Process(target=paying_process, args=(tmp_path, limits, number)) for number in range(3)]
         for payer in payers:
             payer.start()
         victim = payers[0]
-        while victim.is_alive() and len(ledger(tmp_path)) < min(59, paid + chance.randrange(1, 6)):
-            time.sleep(0.001)
+        await until_paid(tmp_path, victim, min(59, paid + chance.randrange(1, 6)))
         for payer in payers:
             payer.kill()
             payer.join()
             kills += 1
-    pay(tmp_path, limits, 9)
+    await pay(tmp_path, limits, 9)
 
     assert 60 - kills <= len(ledger(tmp_path)) <= 60
-    assert within(tmp_path, limits, lambda budget: spend(budget, what=DEAR)) == 0
+    async with opened(tmp_path, limits) as budget:
+        assert await spend(budget, what=DEAR) == 0
 
 
-def open_and_close(folder: Path, together: Barrier) -> None:
+async def open_and_close(folder: Path, together: Barrier) -> None:
     together.wait(60)
     for round_ in range(20):
         (folder / str(round_)).mkdir(exist_ok=True)
         together.wait(60)
-        spend_in(folder / str(round_), "100/day", most=1)
+        await spend_in(folder / str(round_), "100/day", most=1)
+
+
+def opening_process(folder: Path, together: Barrier) -> None:
+    anyio.run(open_and_close, folder, together)
 
 
 def start_together(folder: Path) -> None:
     """Four processes that spend one picture each in 20 files, all of them at the same moment."""
     together = SPAWN.Barrier(4)
-    starters = [SPAWN.Process(target=open_and_close, args=(folder, together)) for _ in range(4)]
+    starters = [SPAWN.Process(target=opening_process, args=(folder, together)) for _ in range(4)]
     for starter in starters:
         starter.start()
     for starter in starters:
@@ -472,19 +466,20 @@ def start_together(folder: Path) -> None:
     assert [starter.exitcode for starter in starters] == [0] * 4
 
 
-def test_processes_that_start_together_on_a_file_of_before_bring_it_up_to_date_once(tmp_path: Path) -> None:
+async def test_processes_that_start_together_update_an_old_file_once(tmp_path: Path) -> None:
+    """Processes that start together on a file of before bring it up to date once."""
     for round_ in range(20):
         (tmp_path / str(round_)).mkdir()
         a_file_of_before(tmp_path / str(round_))
     start_together(tmp_path)
 
-    assert [spend_in(tmp_path / str(round_), "100/day") for round_ in range(20)] == [100 - 5 - 4] * 20
+    assert [await spend_in(tmp_path / str(round_), "100/day") for round_ in range(20)] == [100 - 5 - 4] * 20
 
 
-def test_processes_that_start_together_on_a_new_file_all_start(tmp_path: Path) -> None:
+async def test_processes_that_start_together_on_a_new_file_all_start(tmp_path: Path) -> None:
     start_together(tmp_path)
 
-    assert [spend_in(tmp_path / str(round_), "100/day") for round_ in range(20)] == [96] * 20
+    assert [await spend_in(tmp_path / str(round_), "100/day") for round_ in range(20)] == [96] * 20
 
 
 # Files that are no use
@@ -499,77 +494,67 @@ def a_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [a_text, a_folder])
-def test_a_file_that_cannot_be_counted_in_is_refused_at_the_start(tmp_path: Path, make: Callable[[Path], None]) -> None:
+def test_a_file_that_is_no_database_is_refused_at_the_start(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A file that cannot be counted in is refused at the start."""
     make(tmp_path / "budget.sqlite3")
 
     with pytest.raises(OSError, match="budget"):
-        SqliteBudget(tmp_path / "budget.sqlite3", Limits.parse("1/day"), PRICES)
+        SqliteBudget(tmp_path / "budget.sqlite3", BudgetLimits.parse("1/day"), PRICES)
 
 
 def test_a_file_in_a_missing_folder_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="budget"):
-        SqliteBudget(tmp_path / "missing" / "budget.sqlite3", Limits.parse("1/day"), PRICES)
+        SqliteBudget(tmp_path / "missing" / "budget.sqlite3", BudgetLimits.parse("1/day"), PRICES)
 
 
-def test_without_a_limit_pictures_are_counted_and_a_counter_that_is_locked_stops_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_without_a_limit_a_locked_counter_stops_no_picture(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("promptcdn.money.budget.BUSY_SECONDS", 0.05)
-
-    async def work(budget: SqliteBudget) -> None:
+    """Without a limit pictures are counted and a counter that is locked stops none."""
+    async with opened(tmp_path, "unlimited", patience=0.05) as budget:
         await budget.reserve(PICTURE, NOON)
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             await budget.reserve(PICTURE, NOON)
         assert [spent.pictures for spent in await budget.by_engine("day", NOON)] == [1]
-        assert await budget.left(NOON) == ()
-
-    within(tmp_path, "unlimited", work)
+        assert await budget.usage(NOON) == ()
 
 
-def test_a_locked_counter_is_unknown_and_works_again_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("promptcdn.money.budget.BUSY_SECONDS", 0.05)
-
-    async def work(budget: SqliteBudget) -> None:
+async def test_a_locked_counter_is_unknown_and_works_again_afterwards(tmp_path: Path) -> None:
+    async with opened(tmp_path, "3/day", patience=0.05) as budget:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             with pytest.raises(CounterUnavailable):
                 await budget.reserve(PICTURE, NOON)
         assert await spend(budget) == 3
 
-    within(tmp_path, "3/day", work)
 
-
-def test_a_file_that_another_process_is_just_setting_up_is_waited_for(
+async def test_a_file_that_another_process_sets_up_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A file that another process is just setting up is waited for."""
     path = tmp_path / "budget.sqlite3"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("CREATE TABLE something (that INTEGER)")
         other.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(time, "sleep", lambda _: other.execute("COMMIT"))
 
-        assert spend_in(tmp_path, "3/day") == 3
+        assert await spend_in(tmp_path, "3/day") == 3
 
 
-def test_a_counter_that_was_taken_away_is_unknown_and_never_counts_as_unspent(tmp_path: Path) -> None:
-    async def work(budget: SqliteBudget) -> None:
+async def test_a_counter_without_its_table_is_not_taken_for_unspent(tmp_path: Path) -> None:
+    """A counter that was taken away is unknown and never counts as unspent."""
+    async with opened(tmp_path, "3/day") as budget:
         with contextlib.closing(sqlite3.connect(tmp_path / "budget.sqlite3")) as other:
             other.execute("DROP TABLE spent")
         for _ in range(2):
             with pytest.raises(CounterUnavailable):
                 await budget.reserve(PICTURE, NOON)
 
-    within(tmp_path, "3/day", work)
 
-
-def fill_up(folder: Path) -> None:
-    """A process whose disk is full from the second picture on, and then has room again."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    async def work(budget: SqliteBudget) -> None:
+async def fill_up(folder: Path) -> None:
+    """Spends where the disk is full from the second picture on, and then has room again."""
+    async with opened(folder, "5/day") as budget:
         await budget.reserve(PICTURE, NOON)
         size = (folder / "budget.sqlite3-wal").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -579,13 +564,17 @@ def fill_up(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert 1 <= await spend(budget) <= 4
 
-    within(folder, "5/day", work)
+
+def filling_process(folder: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    anyio.run(fill_up, folder)
 
 
-def test_a_full_disk_pays_for_nothing_and_is_used_again_when_there_is_room(tmp_path: Path) -> None:
-    process = SPAWN.Process(target=fill_up, args=(tmp_path,))
+async def test_a_full_disk_pays_for_nothing_until_there_is_room(tmp_path: Path) -> None:
+    """A full disk pays for nothing and is used again when there is room."""
+    process = SPAWN.Process(target=filling_process, args=(tmp_path,))
     process.start()
     process.join()
 
     assert process.exitcode == 0
-    assert spend_in(tmp_path, "5/day") == 0
+    assert await spend_in(tmp_path, "5/day") == 0

@@ -4,15 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptcdn.generators import sketch
+from promptcdn.generators.stability.engines import PRICES
 from promptcdn.money.prices import Cost, Prices, in_credits, millicredits
 from tests.support.fakes import order
 
+PUBLISHED_BY_ALL = (*sketch.DECLARATION.prices, *PRICES)
 XL, V16, V15 = "stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "stable-diffusion-v1-5"
 
 
-def price(engine: str, size: tuple[int, int] = (1024, 1024), steps: int = 30, said: str = "") -> int:
+def price(engine: str, size: tuple[int, int] = (1024, 1024), steps: int = 30, text: str = "") -> int:
     resolved = order(engine=engine, width=size[0], height=size[1], steps=steps).resolved
-    return Prices.parse(said).cost(resolved).millicredits
+    return Prices.parse(text, PUBLISHED_BY_ALL).cost(resolved).millicredits
 
 
 @pytest.mark.parametrize(
@@ -55,18 +58,19 @@ def test_an_engine_without_a_price_is_as_dear_as_the_dearest(size: tuple[int, in
     assert price("made-up", size) == max(price(engine, size) for engine in ("sketch", XL, V16, V15))
 
 
-def test_the_operators_price_goes_first_at_any_size_and_in_proportion_to_more_steps() -> None:
-    said = f"{XL}=0.2, my=engine=1.5,free=0"
+def test_the_operators_price_goes_before_the_published_one() -> None:
+    """The operator's price goes first at any size and in proportion to more steps."""
+    text = f"{XL}=0.2, my=engine=1.5,free=0"
 
-    assert price(XL, said=said) == 200
-    assert price(XL, (1536, 640), 50, said) == 334
-    assert price("my=engine", said=said) == 1500
-    assert price("free", (1536, 1536), 50, said) == 0
-    assert price(V16, said=said) == 1000
+    assert price(XL, text=text) == 200
+    assert price(XL, (1536, 640), 50, text) == 334
+    assert price("my=engine", text=text) == 1500
+    assert price("free", (1536, 1536), 50, text) == 0
+    assert price(V16, text=text) == 1000
 
 
 def test_a_cost_names_its_engine_and_is_one_picture() -> None:
-    assert Prices().cost(order(engine=XL).resolved) == Cost(XL, 1, 900)
+    assert Prices(published=PRICES).cost(order(engine=XL).resolved) == Cost(XL, 1, 900)
 
 
 @pytest.mark.parametrize("text", ["engine", "=1", "a=1, a=2", "a=1,", ",", "a=", "a=-1", "a=1.2345", "a=1e3", "a=nan"])

@@ -2,8 +2,9 @@
 
 import pytest
 
-from promptcdn.money.rates import Payer, Rate, Refusal
-from promptcdn.money.rates.refusals import Refusals
+from promptcdn.money.rates.payers import Payer
+from promptcdn.money.rates.rate import Rate
+from promptcdn.money.rates.refusals import Refusal, Refusals
 from promptcdn.readers.clients import Client, TrustedProxies, peer
 
 NOBODY = TrustedProxies()
@@ -45,6 +46,6 @@ def test_a_refusal_is_believed_while_it_holds(
     refusals.remember(ANN, refusal, 10_000, image_proxy=False)
     client, now, image_proxy = asked
 
-    known = refusals.of(client, now, image_proxy=image_proxy)
+    cached = refusals.of(client, now, image_proxy=image_proxy)
 
-    assert (known and known.milliseconds) == left
+    assert (cached and cached.milliseconds) == left

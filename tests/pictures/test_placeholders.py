@@ -1,4 +1,4 @@
-"""Notices: small pictures that can be read, of the right size, whatever they have to say."""
+"""Placeholders and error pictures: small files that can be read, of the right size, whatever they have to say."""
 
 import io
 import string
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from promptcdn.pictures.placeholders import drawing as placeholders
+from promptcdn.pictures.placeholders import drawing
 
 SIZES = [
     (8, 8),
@@ -62,7 +62,7 @@ def contrast(first: tuple[int, int, int], second: tuple[int, int, int]) -> float
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_placeholder_is_a_small_file_of_exactly_its_size(size: tuple[int, int]) -> None:
-    data = placeholders.placeholder(size)
+    data = drawing.placeholder(size)
 
     assert (opened(data).size, opened(data).mode) == (size, "P")
     assert len(colours(opened(data))) <= 16
@@ -72,14 +72,14 @@ def test_a_placeholder_is_a_small_file_of_exactly_its_size(size: tuple[int, int]
 @settings(max_examples=40, deadline=None)
 @given(st.tuples(st.integers(8, 2048), st.integers(8, 2048)))
 def test_a_placeholder_has_any_size(size: tuple[int, int]) -> None:
-    data = placeholders.placeholder(size)
+    data = drawing.placeholder(size)
 
     assert opened(data).size == size
     assert len(data) < KILOBYTES_10
 
 
 def test_the_same_placeholder_has_the_same_bytes() -> None:
-    assert placeholders.placeholder((640, 384)) == placeholders.placeholder((640, 384))
+    assert drawing.placeholder((640, 384)) == drawing.placeholder((640, 384))
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_the_same_placeholder_has_the_same_bytes() -> None:
     ids=str,
 )
 def test_words_stand_where_they_have_room(size: tuple[int, int], room: tuple[int, int, int, int], words: bool) -> None:
-    light = [colour for colour in colours(opened(placeholders.placeholder(size)).crop(room)) if min(colour) > 80]
+    light = [colour for colour in colours(opened(drawing.placeholder(size)).crop(room)) if min(colour) > 80]
 
     assert bool(light) is words
 
 
-def test_a_placeholders_words_can_be_told_from_the_sky_and_from_the_light() -> None:
-    beside_the_lighthouse = opened(placeholders.placeholder((1344, 768))).crop((0, 0, 840, 600))
+def test_a_placeholders_words_have_contrast_to_sky_and_light() -> None:
+    beside_the_lighthouse = opened(drawing.placeholder((1344, 768))).crop((0, 0, 840, 600))
     sky, beam, *letters = colours(beside_the_lighthouse)[:4]
 
     assert min(contrast(letter, ground) for letter in letters for ground in (sky, beam)) >= 4.5
@@ -117,7 +117,7 @@ def test_a_placeholders_words_can_be_told_from_the_sky_and_from_the_light() -> N
     ids=lambda detail: f"{len(detail)} letters",
 )
 def test_an_error_is_a_small_file_as_high_as_its_text(detail: str) -> None:
-    data = placeholders.error(TITLE, detail, FOOTER)
+    data = drawing.error(TITLE, detail, FOOTER)
     image = opened(data)
 
     assert (image.width, image.mode) == (400, "P")
@@ -128,7 +128,7 @@ def test_an_error_is_a_small_file_as_high_as_its_text(detail: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(*(st.text(st.characters(), max_size=700) for _ in range(3)))
 def test_any_text_is_drawn(title: str, detail: str, footer: str) -> None:
-    data = placeholders.error(title, detail, footer)
+    data = drawing.error(title, detail, footer)
 
     assert opened(data).width == 400
     assert len(data) < KILOBYTES_10
@@ -136,7 +136,7 @@ def test_any_text_is_drawn(title: str, detail: str, footer: str) -> None:
 
 @pytest.mark.parametrize("text", ["W" * 10_000, "word " * 2_000, "灯" * 10_000, "i" * 10_000])
 def test_long_texts_stay_within_the_margins(text: str) -> None:
-    image = opened(placeholders.error(text, text, text))
+    image = opened(drawing.error(text, text, text))
     shore = image.height - 110
 
     assert len(colours(image.crop((0, 0, 28, shore)))) == 1
@@ -144,26 +144,22 @@ def test_long_texts_stay_within_the_margins(text: str) -> None:
     assert len(colours(image.crop((0, shore, 300, shore + 60)))) == 1
 
 
-def test_a_detail_is_written_to_its_end_and_cut_after_600_letters() -> None:
-    whole = placeholders.error(TITLE, LONG[:600], FOOTER)
+def test_a_detail_is_cut_after_600_letters() -> None:
+    whole = drawing.error(TITLE, LONG[:600], FOOTER)
 
-    assert placeholders.error(TITLE, LONG[:598], FOOTER) != whole
-    assert placeholders.error(TITLE, LONG[:601], FOOTER) != whole
-    assert placeholders.error(TITLE, LONG[:601], FOOTER) == placeholders.error(TITLE, LONG, FOOTER)
+    assert drawing.error(TITLE, LONG[:598], FOOTER) != whole
+    assert drawing.error(TITLE, LONG[:601], FOOTER) != whole
+    assert drawing.error(TITLE, LONG[:601], FOOTER) == drawing.error(TITLE, LONG, FOOTER)
 
 
-def test_a_letter_that_the_font_lacks_is_a_sign_and_a_control_character_is_a_space() -> None:
-    assert (
-        placeholders.error(TITLE, "灯", FOOTER)
-        == placeholders.error(TITLE, "🐈", FOOTER)
-        != placeholders.error(TITLE, "", FOOTER)
-    )
-    assert placeholders.error(TITLE, "a\x1b\nb\x00c", FOOTER) == placeholders.error(TITLE, "a b c", FOOTER)
+def test_a_letter_that_the_font_lacks_is_a_sign() -> None:
+    assert drawing.error(TITLE, "灯", FOOTER) == drawing.error(TITLE, "🐈", FOOTER) != drawing.error(TITLE, "", FOOTER)
+    assert drawing.error(TITLE, "a\x1b\nb\x00c", FOOTER) == drawing.error(TITLE, "a b c", FOOTER)
 
 
 @pytest.mark.parametrize("rows", [(28, 88), (118, 166), (-30, 0)], ids=["title", "detail", "footer"])
-def test_an_errors_words_can_be_told_from_their_ground(rows: tuple[int, int]) -> None:
-    image = opened(placeholders.error(TITLE, "there is no such parameter here, and never was one", FOOTER))
+def test_an_errors_words_have_contrast_to_their_ground(rows: tuple[int, int]) -> None:
+    image = opened(drawing.error(TITLE, "there is no such parameter here, and never was one", FOOTER))
     top, bottom = (row if row > 0 else image.height + row for row in rows)
     ground, letter = colours(image.crop((28, top, 300, bottom)))[:2]
 

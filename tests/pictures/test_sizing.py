@@ -1,16 +1,17 @@
 """What a delivery makes of a master: never larger, never more than the ladder in the store."""
 
 from itertools import product
-from typing import get_args
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
 from promptcdn.pictures.sizing import LADDER, Variant, cut, in_effect, needs_size, variant
 from promptcdn.url import engines
-from promptcdn.url.engines import Size
-from promptcdn.url.request import Delivery, Format
+from promptcdn.url.engines import EVERY_SIZE, Size
+from promptcdn.url.formats import BY_NAME
+from promptcdn.url.request import Delivery
 
 SQUARE, WIDE = (1024, 1024), (1344, 768)
 
@@ -51,14 +52,14 @@ def test_a_delivery_comes_to_one_variant(delivery: Delivery, master: Size, label
 sides = st.integers(1, 256).map(lambda eighth: eighth * 8) | st.none()
 deliveries = st.builds(
     Delivery,
-    format=st.sampled_from(get_args(Format)),
+    format=st.sampled_from(list(BY_NAME)),
     w=sides,
     h=sides,
     fit=st.sampled_from([None, "inside", "cover"]),
     dpr=st.sampled_from([None, 1, 2, 3]),
     q=st.sampled_from([None, *range(5, 101, 5)]),
 )
-masters = st.sampled_from(engines.engine(engines.DEFAULT_ENGINE).sizes + engines.engine("sketch").sizes)
+masters = st.sampled_from(engines.engine(DEFAULT, FAMILIES).sizes + EVERY_SIZE)
 
 
 @given(deliveries, masters)
@@ -92,15 +93,15 @@ def test_a_label_names_one_variant(one: Delivery, other: Delivery, master: Size)
 
 
 @pytest.mark.parametrize("master", [SQUARE, WIDE, (640, 1536)])
-def test_what_is_stored_of_one_master_is_bounded_whatever_is_asked_for(master: Size) -> None:
+def test_what_is_stored_of_one_master_is_bounded(master: Size) -> None:
     widths, fits, qualities = range(8, 2049, 8), (None, "cover"), (None, 50, 80)
     made = {
         variant(Delivery(format_, w, h, fit, dpr, q), master)  # type: ignore[arg-type]
-        for format_, w, h, fit, dpr, q in product(get_args(Format), widths, (None, 304), fits, (None, 2), qualities)
+        for format_, w, h, fit, dpr, q in product(list(BY_NAME), widths, (None, 304), fits, (None, 2), qualities)
     }
     kept = {one.label for one in made if one.kept}
 
-    assert len(kept) <= len(get_args(Format)) * (len(LADDER) + 1)
+    assert len(kept) <= len(BY_NAME) * (len(LADDER) + 1)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from promptcdn.readers.audience import (
     IMAGE_PROXIES,
     Audience,
-    Known,
-    Lines,
-    attention,
+    FieldLines,
+    ImageProxy,
     audience,
+    is_decided_by_vary,
     joined,
-    patience,
-    told_by_vary,
+    wait,
+    wait_for_stored,
 )
 from promptcdn.readers.fields import ENTRIES_MAX, FIELD_MAX
 from promptcdn.readers.negotiation import picture_format, wants_picture
@@ -95,7 +95,7 @@ def test_a_head_tells_who_asks(who: Audience, head: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("known", IMAGE_PROXIES, ids=lambda known: known.token)
-def test_every_known_image_proxy_is_one_also_in_other_letters(known: Known) -> None:
+def test_every_known_image_proxy_is_one_also_in_other_letters(known: ImageProxy) -> None:
     assert audience({"user-agent": f"Mozilla/5.0 (compatible; {known.token.upper()}; bot)"}) is Audience.IMAGE_PROXY
 
 
@@ -117,14 +117,12 @@ def test_no_browser_and_no_program_is_taken_for_an_image_proxy() -> None:
         (Audience.PROGRAM, None, 30),
     ],
 )
-def test_an_image_proxy_waits_three_seconds_and_everybody_else_as_long_as_they_say(
-    who: Audience, asked: float | None, seconds: float
-) -> None:
-    assert patience(who, asked, 30, 3) == seconds
+def test_an_image_proxy_waits_less_than_everybody_else(who: Audience, asked: float | None, seconds: float) -> None:
+    assert wait(who, asked, 30, 3) == seconds
 
 
-def test_what_is_stored_is_awaited_for_three_seconds_at_the_least() -> None:
-    assert (attention(0), attention(3), attention(30)) == (3, 3, 30)
+def test_a_stored_picture_is_awaited_for_three_seconds_at_least() -> None:
+    assert (wait_for_stored(0), wait_for_stored(3), wait_for_stored(30)) == (3, 3, 30)
 
 
 CAMO = ("user-agent", "github-camo (1a2b3c4d)")
@@ -132,7 +130,7 @@ BY_VIA = (("user-agent", CHROME), ("via", "1.1 my-camo"))
 IMAGE = ("sec-fetch-dest", "image")
 
 # Whether caches may share what is made for those who send these lines.
-SHARED: list[tuple[bool, Lines]] = [
+SHARED: list[tuple[bool, FieldLines]] = [
     (True, ()),
     (True, (("user-agent", CHROME), ("accept", PICTURE), IMAGE, ("sec-fetch-mode", "no-cors"))),
     (True, (("user-agent", CHROME), ("accept", PAGE), ("sec-purpose", "prefetch;prerender"))),
@@ -156,8 +154,8 @@ SHARED: list[tuple[bool, Lines]] = [
 
 
 @pytest.mark.parametrize(("shared", "lines"), SHARED, ids=lambda value: str(value)[:80])
-def test_caches_may_share_what_vary_alone_decides(shared: bool, lines: Lines) -> None:
-    assert told_by_vary(lines) is shared
+def test_caches_may_share_what_vary_alone_decides(shared: bool, lines: FieldLines) -> None:
+    assert is_decided_by_vary(lines) is shared
 
 
 def test_a_field_in_several_lines_is_one_list() -> None:
@@ -178,15 +176,15 @@ def looks(accept: str, who: Audience) -> tuple[bool, bool, str]:
 
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=6))
-def test_what_caches_may_share_looks_as_accept_user_agent_and_via_say(lines: Lines) -> None:
-    if told_by_vary(lines):
+def test_what_caches_may_share_depends_on_vary_alone(lines: FieldLines) -> None:
+    if is_decided_by_vary(lines):
         fields = joined(lines)
         alone = {name: value for name, value in fields.items() if name in ("accept", "user-agent", "via")}
         accept = fields.get("accept", "")
         assert looks(accept, audience(fields)) == looks(accept, audience(alone))
 
 
-def test_image_proxies_are_the_only_audience_that_is_shown_anything_else() -> None:
+def test_image_proxies_alone_are_shown_something_else() -> None:
     others = [who for who in Audience if who is not Audience.IMAGE_PROXY]
     for accept, (one, other) in itertools.product(VALUES, itertools.pairwise(others)):
         assert looks(accept, one) == looks(accept, other)

@@ -87,7 +87,7 @@ TABLE: list[tuple[str | None, list[str], list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("peer", "forwarded", "x_forwarded_for", "charged"), TABLE)
+@pytest.mark.parametrize(("peer", "forwarded", "x_forwarded_for", "charged"), TABLE, ids=lambda value: str(value)[:40])
 def test_who_is_charged(peer: str | None, forwarded: list[str], x_forwarded_for: list[str], charged: str) -> None:
     assert str(client(peer, forwarded, x_forwarded_for, TRUSTED)) == charged
 
@@ -97,7 +97,7 @@ PEERS = st.ip_addresses().map(str)
 
 
 @given(PEERS, LINES, LINES)
-def test_no_header_changes_the_client_of_a_peer_that_nobody_trusts(
+def test_no_header_changes_the_client_of_an_untrusted_peer(
     peer: str, forwarded: list[str], x_forwarded_for: list[str]
 ) -> None:
     assert client(peer, forwarded, x_forwarded_for, NOBODY) == client(peer, [], [], NOBODY)
@@ -148,6 +148,7 @@ def test_a_header_of_a_megabyte_ends(text: str) -> None:
         ("::ffff:10.0.0.0/104", ["10.0.0.0/8"]),
         ("::ffff:10.0.0.1", ["10.0.0.1/32"]),
     ],
+    ids=str,
 )
 def test_proxies_are_addresses_and_networks(text: str, networks: list[str]) -> None:
     assert [str(network) for network in TrustedProxies.parse(text).networks] == networks
@@ -156,7 +157,7 @@ def test_proxies_are_addresses_and_networks(text: str, networks: list[str]) -> N
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("localhost", '"localhost": neither an address nor a network; say it like 127.0.0.1'),
+        ("localhost", '"localhost": neither an address nor a network; write it like 127.0.0.1'),
         ("127.0.0.1, promptcdn.example", '"promptcdn.example": neither'),
         ("10.0.0.1/8", '"10.0.0.1/8": the network is 10.0.0.0/8'),
         ("10.0.0.0/33", '"10.0.0.0/33": neither'),

@@ -30,7 +30,7 @@ TAGS = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "met"), TAGS)
+@pytest.mark.parametrize(("lines", "met"), TAGS, ids=lambda value: str(value)[:40])
 def test_tags_are_compared_weakly_over_lists_and_lines(lines: Sequence[str], met: bool) -> None:
     assert Condition.parse(lines).is_met_by(RENDITION, was_there=True) is met
 
@@ -67,8 +67,9 @@ def test_a_tag_goes_before_a_date() -> None:
         (('"0123456789ABCDEF.2cea274d0bedc39e"',), None),
         ((), None),
     ],
+    ids=lambda value: str(value)[:50],
 )
-def test_a_tag_of_the_picture_in_any_rendition_is_known_as_it_was_sent(lines: Sequence[str], tag: str | None) -> None:
+def test_a_tag_of_any_rendition_is_found_as_it_was_sent(lines: Sequence[str], tag: str | None) -> None:
     assert Condition.parse(lines).tag_of(KEY) == tag
 
 
@@ -79,8 +80,9 @@ def test_a_tag_of_the_picture_in_any_rendition_is_known_as_it_was_sent(lines: Se
         (Condition.parse(["*"]), False),
         (Condition.parse([], "Wed, 25 Nov 2099 07:00:00 GMT"), False),
     ],
+    ids=["its tag", "a star", "a date"],
 )
-def test_what_was_made_for_this_very_request_is_had_by_its_tag_only(condition: Condition, met: bool) -> None:
+def test_only_its_tag_matches_a_picture_made_for_this_request(condition: Condition, met: bool) -> None:
     assert condition.is_met_by(RENDITION, was_there=False) is met
 
 

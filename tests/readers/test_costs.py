@@ -3,7 +3,6 @@
 Only ratios are asserted: CPU time of this thread, the best of several tries, the short and the long text in turn.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 from functools import partial
@@ -16,19 +15,19 @@ import pytest
 from starlette.datastructures import Headers
 
 from promptcdn import problems
-from promptcdn.faces import responses
 from promptcdn.faces.app import create_app
 from promptcdn.guard.authorisation import is_operator
 from promptcdn.guard.denylist import DenyList
-from promptcdn.readers.audience import Audience, audience, joined, told_by_vary
+from promptcdn.readers import audience as room
+from promptcdn.readers import framing
+from promptcdn.readers.audience import Audience, audience, is_decided_by_vary, joined
 from promptcdn.readers.clients import TrustedProxies, client
 from promptcdn.readers.conditions import Condition
 from promptcdn.readers.negotiation import picture_format, wants_picture
-from promptcdn.server.request_limits import fault
 from promptcdn.settings import load
-from promptcdn.url import parse as grammar
 from promptcdn.url import text
 from promptcdn.url.parameters import BY_NAME
+from promptcdn.url.parse import parse_url
 from promptcdn.wiring import opened
 
 SHORT, LONG = 6_000, 48_000
@@ -44,7 +43,7 @@ ASKERS = ("user-agent", "via", "purpose", "sec-purpose", "x-moz", "x-purpose", "
 
 def asked_by(name: str, value: str) -> tuple[Audience, bool]:
     lines = ((name, value), ("accept", "image/*"))
-    return audience(joined(lines)), told_by_vary(lines)
+    return audience(joined(lines)), is_decided_by_vary(lines)
 
 
 FIELDS: dict[str, Reader] = {
@@ -58,7 +57,7 @@ FIELDS: dict[str, Reader] = {
         client("127.0.0.1", [value], [], TRUSTED),
         client("127.0.0.1", value.split(";"), [], TRUSTED),
     ),
-    "host": lambda value: fault("1.1", [(b"host", value.encode())]),
+    "host": lambda value: framing.objection("1.1", [(b"host", value.encode())]),
     "if-modified-since": lambda value: Condition.parse([], value),
     "if-none-match": lambda value: (Condition.parse([value]).tag_of(KEY), Condition.parse(value.split(" "))),
     "x-forwarded-for": lambda value: (
@@ -156,7 +155,7 @@ def test_a_field_of_48_kb_costs_no_more_than_one_of_6(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", *BY_NAME])
 def test_a_parameter_is_read_in_linear_time(name: str) -> None:
-    read = tolerant(lambda value: grammar.parse_url(b"/", f"{name}={value}".removeprefix("=").encode()))
+    read = tolerant(lambda value: parse_url(b"/", f"{name}={value}".removeprefix("=").encode()))
     ratios = {piece: ratio(read, piece) for piece in RAW_PIECES}
 
     assert {piece: found for piece, found in ratios.items() if found > 16} == {}
@@ -166,7 +165,7 @@ def test_a_parameter_is_read_in_linear_time(name: str) -> None:
 def test_a_url_in_path_style_is_read_in_linear_time(query: str) -> None:
     def read(value: str) -> object:
         path, said = (value, "") if not query else ("a", f"{query}={value}")
-        return grammar.parse_url(b"/prompt/" + path.encode(), said.encode())
+        return parse_url(b"/prompt/" + path.encode(), said.encode())
 
     ratios = {piece: ratio(tolerant(read), piece) for piece in RAW_PIECES}
 
@@ -187,7 +186,8 @@ def test_text_that_decomposes_is_normalised_in_linear_time() -> None:
     assert ratio(tolerant(text.normalised), "\u0344\u0315\u0323") < 16
 
 
-def test_every_field_that_is_read_is_measured_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.anyio
+async def test_every_field_that_is_read_is_measured_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The names that anybody asks a request's headers for, over a request of every kind."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PROMPTCDN_SIZE", "256x256")
@@ -199,23 +199,20 @@ def test_every_field_that_is_read_is_measured_here(tmp_path: Path, monkeypatch: 
             read.add(name)
             return super().get(name, default)
 
-    monkeypatch.setattr(responses, "joined", lambda lines: Noting(joined(lines)))
+    monkeypatch.setattr(room, "joined", lambda lines: Noting(joined(lines)))
     for method in ("__getitem__", "getlist", "__contains__"):
         watch(monkeypatch, method, read)
 
-    async def ask() -> None:
-        service = opened(load())
-        await service.start()
-        transport = httpx2.ASGITransport(create_app(service))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://promptcdn") as http:
-            for url in ("/?prompt=a&seed=1", "/?prompt=a&seed=1&format=auto", "/?sede=7", "/info?prompt=a", "/metrics"):
-                for head in ({}, {"accept": "image/*"}, {"user-agent": "go-camo"}, {"user-agent": "mozilla/5"}):
-                    await http.get(url, headers=head)
-            for method, url in (("HEAD", "/?prompt=b&seed=1"), ("DELETE", f"/i/{KEY}"), ("OPTIONS", "/"), ("PUT", "/")):
-                await http.request(method, url)
-        await service.close()
-
-    asyncio.run(ask())
+    service = opened(load())
+    await service.start()
+    transport = httpx2.ASGITransport(create_app(service))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://promptcdn") as http:
+        for url in ("/?prompt=a&seed=1", "/?prompt=a&seed=1&format=auto", "/?sede=7", "/info?prompt=a", "/metrics"):
+            for head in ({}, {"accept": "image/*"}, {"user-agent": "go-camo"}, {"user-agent": "mozilla/5"}):
+                await http.get(url, headers=head)
+        for method, url in (("HEAD", "/?prompt=b&seed=1"), ("DELETE", f"/i/{KEY}"), ("OPTIONS", "/"), ("PUT", "/")):
+            await http.request(method, url)
+    await service.close()
 
     assert {"accept", "authorization", "user-agent", "x-forwarded-for"} <= read
     assert read - FIELDS.keys() == set()

@@ -52,7 +52,8 @@ def test_a_tag_beyond_the_bound_is_not_looked_at(before: str, known: bool) -> No
 
 
 @pytest.mark.parametrize("spoofed", ["198.51.100.1, ", "for=198.51.100.1, ", '"', 'for="', ",", "x", "\\"])
-def test_of_forwarded_addresses_the_nearest_count_however_many_a_client_sends(spoofed: str) -> None:
+def test_of_forwarded_addresses_the_nearest_ones_count(spoofed: str) -> None:
+    """However many a client sends."""
     sent = spoofed * (60_000 // len(spoofed))
 
     assert client("127.0.0.1", [], [f"{sent}, 203.0.113.9, 10.0.0.1"], TRUSTED) == client("203.0.113.9", [], [], NOBODY)
@@ -83,5 +84,5 @@ def test_who_asks_is_told_by_the_beginning_of_what_they_say() -> None:
     assert audience({"user-agent": "bot " + "x" * FIELD_MAX}) is Audience.CRAWLER
 
 
-def test_a_token_of_any_length_is_compared_and_a_longer_one_is_none() -> None:
+def test_a_token_is_compared_whole_and_one_too_long_is_none() -> None:
     assert not is_operator("Bearer " + "t" * 60_000, "t" * 40)

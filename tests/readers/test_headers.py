@@ -1,14 +1,31 @@
 """Headers by outcome, as the table of the design has them."""
 
+import ast
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
+import promptcdn
 from promptcdn import problems
-from promptcdn.readers import headers as caching
-from promptcdn.readers.headers import CacheStatus, Outcome, Rendition, Where
+from promptcdn.readers.headers import (
+    ALWAYS,
+    Addresses,
+    CacheStatus,
+    Outcome,
+    Rendition,
+    cache_control,
+    checked,
+    completed,
+    image_proxy_headers,
+    options_headers,
+    picture_headers,
+    problem_headers,
+    unmade_headers,
+)
 
 KEY = "0123456789abcdef" * 4
+NOW = 1_800_000_000
 RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)
 
 TABLE = [
@@ -25,7 +42,9 @@ TABLE = [
 
 @pytest.mark.parametrize(("outcome", "cache_control", "tagged"), TABLE, ids=[row[0].name for row in TABLE])
 def test_an_outcome_decides_how_long_a_picture_is_kept(outcome: Outcome, cache_control: str, tagged: bool) -> None:
-    headers = caching.picture_headers(RENDITION, outcome, CacheStatus("memory"), Where("/?a", "/i/x"), 3600)
+    headers = picture_headers(
+        RENDITION, outcome, CacheStatus("memory"), Addresses("/?a", "/i/x"), NOW, seconds_left=3600
+    )
 
     assert headers["cache-control"] == cache_control
     assert ("etag" in headers) == tagged
@@ -38,9 +57,10 @@ def test_every_outcome_has_its_row() -> None:
 
 
 def test_a_picture_says_what_it_is() -> None:
-    headers = caching.picture_headers(RENDITION, Outcome.SEEDED, CacheStatus("store"), Where(None, f"/i/{KEY}"))
+    headers = picture_headers(RENDITION, Outcome.SEEDED, CacheStatus("store"), Addresses(None, f"/i/{KEY}"), NOW)
 
     assert headers == {
+        "date": formatdate(NOW, usegmt=True),
         "content-type": "image/webp",
         "content-length": "7",
         "cache-control": "public, max-age=31536000, immutable",
@@ -54,19 +74,25 @@ def test_a_picture_says_what_it_is() -> None:
 
 
 def test_a_period_that_is_over_still_gives_a_second() -> None:
-    assert caching.cache_control(Outcome.CALENDAR, -3).startswith("public, max-age=1,")
+    assert cache_control(Outcome.CALENDAR, -3).startswith("public, max-age=1,")
 
 
-def test_an_error_has_its_own_headers_beside_those_of_all() -> None:
-    own = {"ratelimit": '"client";r=0;t=12', "cache-control": "public"}
-    problem = problems.Problem(problems.RATE_LIMITED, "too many", retry_after=12, headers=own)
+OWN = [
+    (
+        problems.RateLimited("too many", policy="client", quota=60, window=3600, retry_after=12),
+        {"retry-after": "12", "ratelimit": '"client";r=0;t=12', "ratelimit-policy": '"client";q=60;w=3600'},
+    ),
+    (problems.MethodNotAllowed(["GET", "OPTIONS"]), {"allow": "GET, OPTIONS"}),
+    (problems.unauthorized(), {"www-authenticate": "Bearer"}),
+]
 
-    assert caching.problem_headers(problem) == {
-        "content-type": "application/problem+json",
-        "cache-control": "no-store",
-        "retry-after": "12",
-        "ratelimit": '"client";r=0;t=12',
-    }
+
+@pytest.mark.parametrize(("problem", "own"), OWN, ids=[row[0].kind.code for row in OWN])
+def test_some_errors_have_headers_of_their_own(problem: problems.Problem, own: dict[str, str]) -> None:
+    document = {"content-type": "application/problem+json", "cache-control": "no-store"}
+
+    assert problem_headers(problem) == {**document, **own}
+    assert problem_headers(problem.again()) == {**document, **own}
 
 
 @pytest.mark.parametrize(
@@ -79,14 +105,15 @@ def test_an_error_has_its_own_headers_beside_those_of_all() -> None:
         (CacheStatus(stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
         (CacheStatus("memory", stored=False), "promptcdn; fwd=uri-miss; stored=?0"),
     ],
+    ids=str,
 )
 def test_cache_status_says_what_our_cache_did(status: CacheStatus, text: str) -> None:
     assert str(status) == text
 
 
 def test_a_content_location_too_long_for_a_head_is_the_permalink() -> None:
-    headers = caching.picture_headers(
-        RENDITION, Outcome.SEEDLESS, CacheStatus("memory"), Where("/?prompt=" + "a" * 2000, "/i/x")
+    headers = picture_headers(
+        RENDITION, Outcome.SEEDLESS, CacheStatus("memory"), Addresses("/?prompt=" + "a" * 2000, "/i/x"), NOW
     )
 
     assert headers["content-location"] == "/i/x"
@@ -95,12 +122,12 @@ def test_a_content_location_too_long_for_a_head_is_the_permalink() -> None:
 @pytest.mark.parametrize("value", ["a\r\nset-cookie: x", "é", "\x00"])
 def test_no_value_can_break_a_head_apart(value: str) -> None:
     with pytest.raises(ValueError, match="link"):
-        caching.checked({"link": value})
+        checked({"link": value})
 
 
 @pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.code)
 def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.ProblemType) -> None:
-    headers = caching.problem_headers(problems.Problem(kind, "because"))
+    headers = problem_headers(problems.Problem(kind, "because"))
 
     assert headers["content-type"] == "application/problem+json"
     assert headers["cache-control"] == kind.cache_control
@@ -108,8 +135,8 @@ def test_an_error_is_kept_by_its_row_and_varies_where_it_is_kept(kind: problems.
     assert ("retry-after" in headers) == (kind.retry_after is not None)
 
 
-def test_only_what_is_kept_for_a_while_says_retry_after_at_least_a_second() -> None:
-    assert caching.problem_headers(problems.Problem(problems.BUDGET_SPENT, "", retry_after=0))["retry-after"] == "1"
+def test_retry_after_is_one_second_at_least() -> None:
+    assert problem_headers(problems.Problem(problems.BUDGET_SPENT, "", retry_after=0))["retry-after"] == "1"
 
 
 @pytest.mark.parametrize("kind", problems.KINDS, ids=lambda kind: kind.code)
@@ -117,8 +144,8 @@ def test_an_error_that_is_nobody_elses_is_kept_by_nobody(kind: problems.ProblemT
     problem = problems.Problem(kind, "because")
 
     for headers in (
-        caching.problem_headers(problem, shared=False),
-        caching.shown_headers(problem, "image/png", shared=False),
+        problem_headers(problem, shared=False),
+        image_proxy_headers(problem, "image/png", shared=False),
     ):
         assert headers["cache-control"] == "no-store"
         assert "vary" not in headers
@@ -126,9 +153,57 @@ def test_an_error_that_is_nobody_elses_is_kept_by_nobody(kind: problems.ProblemT
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_a_picture_in_a_format_that_is_nobody_elses_is_kept_by_nobody(outcome: Outcome) -> None:
-    where, status = Where("/?a", "/i/x"), CacheStatus("memory")
-    headers = caching.picture_headers(RENDITION, outcome, status, where, negotiated=True, shared=False)
+def test_a_picture_that_is_not_shared_is_kept_by_no_cache(outcome: Outcome) -> None:
+    where, status = Addresses("/?a", "/i/x"), CacheStatus("memory")
+    headers = picture_headers(RENDITION, outcome, status, where, NOW, negotiated=True, shared=False)
 
     assert (headers["cache-control"], headers["vary"]) == ("no-store", "Accept")
-    assert caching.unmade_headers("image/webp", negotiated=True, shared=False)["cache-control"] == "no-store"
+    assert unmade_headers("image/webp", negotiated=True, shared=False)["cache-control"] == "no-store"
+
+
+def test_preflights_and_options_name_the_methods() -> None:
+    assert options_headers(["GET", "HEAD"]) == {
+        "cache-control": "no-store",
+        "allow": "GET, HEAD",
+        "access-control-allow-methods": "GET, HEAD",
+        "access-control-allow-headers": "*",
+        "access-control-max-age": "86400",
+    }
+
+
+def test_every_answer_gets_what_all_share_and_keeps_its_own_date() -> None:
+    own = [(b"date", b"then"), (b"etag", b'"a"'), (b"content-type", b"image/webp")]
+
+    whole = dict(completed(own, 200, "id", 1.26, 0))
+    unchanged = dict(completed(own, 304, "id", 1.26, 0))
+
+    assert whole == {
+        **dict(own),
+        **{name.encode(): value.encode() for name, value in ALWAYS.items()},
+        b"x-request-id": b"id",
+        b"server-timing": b"total;dur=1.3",
+    }
+    assert unchanged == {b"date": b"then", b"etag": b'"a"'}
+    assert dict(completed([], 304, "id", 1, 0)) == {b"date": b"Thu, 01 Jan 1970 00:00:00 GMT"}
+
+
+PACKAGE = Path(promptcdn.__file__).parent
+NAMES = {
+    *("cache-control", "etag", "last-modified", "vary", "date", "age", "content-location", "content-length", "link"),
+    *("content-type", "connection", "retry-after", "allow", "www-authenticate", "ratelimit", "ratelimit-policy"),
+    *ALWAYS,
+}
+
+
+def named_in(path: Path) -> set[object]:
+    """What a file has as keys of dictionaries, and what it assigns by such a key."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
+    keys += [node.slice for node in nodes if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)]
+    return {key.value for key in keys if isinstance(key, ast.Constant)}
+
+
+def test_no_other_file_builds_headers() -> None:
+    found = {path.relative_to(PACKAGE).as_posix(): named_in(path) & NAMES for path in PACKAGE.rglob("*.py")}
+
+    assert [path for path, names in found.items() if names] == ["readers/headers.py"]

@@ -113,9 +113,10 @@ def require_right(shots: Sequence[Shot], stored: dict[str, bytes]) -> None:
     assert all(shot.reply and shot.reply.body == stored[shot.target.partition("&v=")[0]] for shot in shots)
 
 
-def test_a_replica_that_is_killed_under_two_hundred_hits_a_second_fails_none_but_cuts_bodies_under_way(
+def test_a_replica_killed_under_load_cuts_only_bodies_under_way(
     replicas: Replicas, front: Nginx, stored: dict[str, bytes], tmp_path: Path
 ) -> None:
+    """A replica that is killed under two hundred hits a second fails none but cuts bodies under way."""
     victim = replicas.each[1]
     with Stream(front.url, new_to_nginx(), PER_SECOND) as stream:
         stream.wait_for(2 * PER_SECOND)
@@ -136,9 +137,10 @@ def test_a_replica_that_is_killed_under_two_hundred_hits_a_second_fails_none_but
     assert stream.rate > PER_SECOND / 2
 
 
-def test_replicas_that_are_replaced_one_after_the_other_fail_no_hit_and_cut_none(
+def test_replacing_replicas_one_by_one_fails_and_cuts_no_hit(
     replicas: Replicas, front: Nginx, stored: dict[str, bytes]
 ) -> None:
+    """Replicas that are replaced one after the other fail no hit and cut none."""
     with Stream(front.url, new_to_nginx(), PER_SECOND) as stream:
         stream.wait_for(PER_SECOND)
         for service in replicas.each:
@@ -150,7 +152,8 @@ def test_replicas_that_are_replaced_one_after_the_other_fail_no_hit_and_cut_none
     assert stream.rate > PER_SECOND / 2
 
 
-def test_a_body_that_breaks_off_is_a_broken_answer_that_nginx_does_not_keep(replicas: Replicas, tmp_path: Path) -> None:
+def test_nginx_does_not_keep_a_body_that_broke_off(replicas: Replicas, tmp_path: Path) -> None:
+    """A body that breaks off is a broken answer that nginx does not keep."""
     one, other, _ = replicas.each
     picture = other.get(LARGE).content
     with body_under_way(replicas, tmp_path) as (front, way, asked):
@@ -164,7 +167,8 @@ def test_a_body_that_breaks_off_is_a_broken_answer_that_nginx_does_not_keep(repl
         assert front.get(LARGE).headers["x-cache"] == "HIT"
 
 
-def test_a_replica_that_stops_sends_the_body_under_way_to_its_end(replicas: Replicas, tmp_path: Path) -> None:
+def test_a_stopping_replica_sends_the_body_under_way(replicas: Replicas, tmp_path: Path) -> None:
+    """A replica that stops sends the body under way to its end."""
     one, other, _ = replicas.each
     picture = other.get(LARGE).content
     with body_under_way(replicas, tmp_path) as (_, way, asked):
@@ -176,9 +180,8 @@ def test_a_replica_that_stops_sends_the_body_under_way_to_its_end(replicas: Repl
         assert failures(tmp_path, f"127.0.0.1:{way.port}") == []
 
 
-def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_paid_for_twice_at_most(
-    replicas: Replicas, front: Nginx
-) -> None:
+def test_a_picture_whose_maker_is_killed_comes_from_the_next(replicas: Replicas, front: Nginx) -> None:
+    """A new picture whose maker is killed is had from the next replica and paid for twice at most."""
     with twenty_wait(replicas, front) as (maker, asked):
         maker.stop(signal.SIGKILL)
         replicas.upstream.release()
@@ -190,9 +193,8 @@ def test_a_new_picture_whose_maker_is_killed_is_had_from_the_next_replica_and_pa
     assert list(paid(replicas.upstream).values()) == [2]
 
 
-def test_a_replica_that_stops_sends_one_of_its_readers_away_and_the_others_see_what_it_made(
-    replicas: Replicas, front: Nginx
-) -> None:
+def test_a_stopping_replica_sends_one_of_its_readers_away(replicas: Replicas, front: Nginx) -> None:
+    """A replica that stops sends one of its readers away and the others see what it made."""
     with twenty_wait(replicas, front) as (maker, asked):
         maker.process.send_signal(signal.SIGTERM)
         until(lambda: any(counted(service, "promptcdn_queue ") for service in replicas.each if service is not maker))
@@ -200,7 +202,7 @@ def test_a_replica_that_stops_sends_one_of_its_readers_away_and_the_others_see_w
         answers = asked.result()
         maker.stop()
 
-    (told,) = [answer for answer in answers if answer.status_code != 200]
-    assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "draining", "5")
-    assert len({answer.content for answer in answers if answer is not told}) == 1
+    (sent_away,) = [answer for answer in answers if answer.status_code != 200]
+    assert (sent_away.status_code, sent_away.json()["code"], sent_away.headers["retry-after"]) == (503, "draining", "5")
+    assert len({answer.content for answer in answers if answer is not sent_away}) == 1
     assert list(paid(replicas.upstream).values()) == [1]

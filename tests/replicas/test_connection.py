@@ -1,15 +1,18 @@
-"""The link to a real Redis: what a dead one and a hung one cost."""
+"""The connection to a real Redis: what a dead one and a hung one cost."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from promptcdn.replicas.connection import COMMAND_SECONDS, RedisConnection, RedisDown
+from promptcdn.replicas.connection import RedisConnection, RedisDown, Timings
 from tests.support.redis_servers import Server
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -18,15 +21,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-def linked(server: Server, work: Callable[[RedisConnection], Awaitable[None]]) -> None:
-    async def lived() -> None:
-        connection = RedisConnection(server.url)
-        try:
-            await work(connection)
-        finally:
-            await connection.close()
-
-    asyncio.run(lived())
+@contextlib.asynccontextmanager
+async def connected(server: Server, timings: Timings | None = None) -> AsyncIterator[RedisConnection]:
+    connection = RedisConnection(server.url, timings)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def ping(connection: RedisConnection) -> object:
@@ -34,10 +35,11 @@ async def ping(connection: RedisConnection) -> object:
 
 
 @pytest.mark.parametrize("fault", [Server.kill, Server.hang])
-def test_a_redis_that_is_gone_costs_half_a_second_once_and_then_nothing(
+async def test_a_redis_that_is_gone_costs_half_a_second_only_once(
     server: Server, fault: Callable[[Server], None]
 ) -> None:
-    async def work(connection: RedisConnection) -> None:
+    """A Redis that is gone costs half a second once and then nothing."""
+    async with connected(server) as connection:
         await ping(connection)
         fault(server)
         began = time.monotonic()
@@ -49,45 +51,75 @@ def test_a_redis_that_is_gone_costs_half_a_second_once_and_then_nothing(
                 await ping(connection)
         assert connection.down
         # Bounds, not measures: a hundred tries together cost less than one that waits.
-        assert noticed - began < 2 * COMMAND_SECONDS
-        assert time.monotonic() - noticed < COMMAND_SECONDS
-
-    linked(server, work)
+        assert noticed - began < 2 * Timings().command
+        assert time.monotonic() - noticed < Timings().command
 
 
-def test_a_crowd_of_commands_is_answered_and_does_not_look_like_a_redis_that_is_down(server: Server) -> None:
-    async def work(connection: RedisConnection) -> None:
+async def test_a_crowd_of_commands_is_answered(server: Server) -> None:
+    """A crowd of commands is answered and does not look like a Redis that is down."""
+    async with connected(server) as connection:
         assert await asyncio.gather(*(ping(connection) for _ in range(1000))) == [True] * 1000
 
-    linked(server, work)
 
-
-def test_a_command_that_redis_refuses_fails_alone(server: Server) -> None:
-    async def work(connection: RedisConnection) -> None:
+async def test_a_command_that_redis_refuses_fails_alone(server: Server) -> None:
+    async with connected(server) as connection:
         with pytest.raises(RedisDown, match="Redis refuses"):
             await connection.script("return redis.error_reply('no')", [])
         assert not connection.down
         await ping(connection)
 
-    linked(server, work)
+
+def calls(server: Server) -> dict[str, int]:
+    """How often each command for scripts was sent."""
+    stats = server.client.info("commandstats")
+    return {
+        name.removeprefix("cmdstat_"): stats[name]["calls"]
+        for name in stats
+        if name in ("cmdstat_eval", "cmdstat_evalsha", "cmdstat_script|load")
+    }
 
 
-def test_a_message_that_is_not_understood_is_not_the_end_of_hearing(server: Server) -> None:
-    async def work(connection: RedisConnection) -> None:
+async def test_the_text_of_a_script_is_sent_once(server: Server) -> None:
+    async with connected(server) as connection:
+        assert [await connection.script("return {KEYS[1], ARGV[1]}", ["k"], n) for n in range(3)] == [
+            ["k", "0"],
+            ["k", "1"],
+            ["k", "2"],
+        ]
+    # The first call finds that Redis does not have the script, and is sent again once it has.
+    assert calls(server) == {"script|load": 1, "evalsha": 4}
+
+
+@pytest.mark.parametrize("forget", ["flush", "restart"])
+async def test_a_script_that_redis_forgot_is_sent_again(server: Server, forget: str) -> None:
+    async with connected(server) as connection:
+        assert await connection.script("return ARGV[1]", [], 1) == "1"
+        if forget == "flush":
+            server.client.script_flush()
+        else:
+            server.kill()
+            server.start()
+            with contextlib.suppress(RedisDown):  # on a busy machine to connect anew may take too long
+                await ping(connection)
+            await eventually(lambda: not connection.down)
+        assert await connection.script("return ARGV[1]", [], 2) == "2"
+
+
+async def test_a_message_that_cannot_be_read_ends_no_subscription(server: Server) -> None:
+    """A message that is not understood is not the end of hearing."""
+    async with connected(server) as connection:
         numbers: list[int] = []
-        hearing = asyncio.create_task(connection.hear("numbers", lambda said: numbers.append(int(said))))
+        subscription = asyncio.create_task(connection.subscribe("numbers", lambda text: numbers.append(int(text))))
         await eventually(lambda: bool(server.client.pubsub_numsub("numbers")[0][1]))
-        for said in ("1", "two", "3"):
-            server.client.publish("numbers", said)
+        for text in ("1", "two", "3"):
+            server.client.publish("numbers", text)
         await eventually(lambda: numbers == [1, 3])
-        hearing.cancel()
-        await asyncio.gather(hearing, return_exceptions=True)
-
-    linked(server, work)
+        subscription.cancel()
+        await asyncio.gather(subscription, return_exceptions=True)
 
 
-def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server) -> None:
-    async def work(connection: RedisConnection) -> None:
+async def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server) -> None:
+    async with connected(server) as connection:
         await asyncio.gather(*(ping(connection) for _ in range(20)))
         server.kill()
         with pytest.raises(RedisDown):
@@ -97,11 +129,10 @@ def test_a_redis_that_was_killed_is_in_use_again_when_it_is_back(server: Server)
         # Each pooled connection was to the one that is dead.
         assert await asyncio.gather(*(ping(connection) for _ in range(20))) == [True] * 20
 
-    linked(server, work)
 
-
-def test_a_redis_that_hung_is_in_use_again_and_answers_what_it_is_asked(server: Server) -> None:
-    async def work(connection: RedisConnection) -> None:
+async def test_a_redis_that_hung_answers_what_it_is_asked(server: Server) -> None:
+    """A Redis that hung is in use again and answers what it is asked."""
+    async with connected(server) as connection:
         await connection.call(lambda redis: redis.set("name", "right"))
         server.hang()
         with pytest.raises(RedisDown):
@@ -110,29 +141,26 @@ def test_a_redis_that_hung_is_in_use_again_and_answers_what_it_is_asked(server: 
         await eventually(lambda: not connection.down)
         assert await connection.call(lambda redis: redis.get("name")) == "right"
 
-    linked(server, work)
 
-
-def test_a_redis_that_refuses_is_down_too(server: Server) -> None:
-    async def work(connection: RedisConnection) -> None:
+async def test_a_redis_that_refuses_is_down_too(server: Server) -> None:
+    server.client.set("name", "no number")
+    async with connected(server) as connection:
         with pytest.raises(RedisDown):
             await connection.call(lambda redis: redis.incr("name"))
 
-    server.client.set("name", "no number")
-    linked(server, work)
 
-
-def test_what_is_no_address_is_refused_before_anything_is_connected() -> None:
+def test_what_is_no_address_is_refused_before_connecting() -> None:
+    """What is no address is refused before anything is connected."""
     with pytest.raises(ValueError, match="scheme"):
         RedisConnection("http://h")
 
 
-def test_a_task_that_is_cancelled_at_any_step_of_a_command_ends(server: Server) -> None:
+async def test_a_task_that_is_cancelled_at_any_step_of_a_command_ends(server: Server) -> None:
     async def commands(connection: RedisConnection) -> None:
         while True:
             await ping(connection)
 
-    async def work(connection: RedisConnection) -> None:
+    async with connected(server) as connection:
         for steps in range(200):
             task = asyncio.create_task(commands(connection))
             for _ in range(steps):
@@ -141,5 +169,3 @@ def test_a_task_that_is_cancelled_at_any_step_of_a_command_ends(server: Server) 
             done, _ = await asyncio.wait({task}, timeout=5)
             task.cancel()
             assert done, f"after {steps} steps"
-
-    linked(server, work)

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from promptcdn.replicas.connection import COMMAND_SECONDS
+from promptcdn.replicas.connection import Timings
 from promptcdn.replicas.leases import ENDS
 from tests.faults.stage import paid
 from tests.replicas.conftest import COUNT, Replicas, asked_together, misses
@@ -35,7 +35,8 @@ def ready(service: Promptcdn) -> bool:
     return bool(parts["redis"]["ready"])
 
 
-def test_three_hundred_who_ask_three_replicas_for_one_new_picture_pay_for_one(replicas: Replicas) -> None:
+def test_three_hundred_at_three_replicas_pay_for_one_picture(replicas: Replicas) -> None:
+    """Three hundred who ask three replicas for one new picture pay for one."""
     replicas.upstream.always("slow=0.5")
 
     replies = asked_of_all(replicas, ["/?prompt=one&seed=1"] * 100)
@@ -44,7 +45,8 @@ def test_three_hundred_who_ask_three_replicas_for_one_new_picture_pay_for_one(re
     assert list(paid(replicas.upstream).values()) == [1]
 
 
-def test_fifty_new_pictures_asked_of_all_replicas_at_once_are_paid_for_once_each(replicas: Replicas) -> None:
+def test_fifty_pictures_asked_of_all_replicas_are_paid_for_once(replicas: Replicas) -> None:
+    """Fifty new pictures asked of all replicas at once are paid for once each."""
     replicas.upstream.always("slow=0.1")
 
     replies = asked_of_all(replicas, misses("many", 50))
@@ -53,9 +55,10 @@ def test_fifty_new_pictures_asked_of_all_replicas_at_once_are_paid_for_once_each
     assert list(paid(replicas.upstream).values()) == [1] * 50
 
 
-def test_a_replica_that_saw_no_picture_a_moment_ago_finds_the_one_that_another_made_meanwhile(
+def test_a_replica_finds_a_picture_that_another_made_meanwhile(
     replicas: Replicas,
 ) -> None:
+    """A replica that saw no picture a moment ago finds the one that another made meanwhile."""
     one, other, _ = replicas.each
     # What is absent is remembered for two seconds, and the first picture of a process may take as long.
     for url in misses("late", 5):
@@ -65,7 +68,8 @@ def test_a_replica_that_saw_no_picture_a_moment_ago_finds_the_one_that_another_m
     assert list(paid(replicas.upstream).values()) == [1] * 5
 
 
-def test_three_cold_replicas_pay_for_no_more_than_the_pool_of_a_url_without_a_seed(replicas: Replicas) -> None:
+def test_three_cold_replicas_pay_for_no_more_than_the_pool(replicas: Replicas) -> None:
+    """Three cold replicas pay for no more than the pool of a url without a seed."""
     replies = asked_of_all(replicas, ["/?prompt=pool"] * 200)
 
     assert {reply.status for reply in replies} == {200}
@@ -75,9 +79,8 @@ def test_three_cold_replicas_pay_for_no_more_than_the_pool_of_a_url_without_a_se
 
 
 @pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
-def test_when_the_replica_that_makes_a_picture_dies_or_hangs_the_others_make_it(
-    replicas: Replicas, fault: signal.Signals
-) -> None:
+def test_when_a_pictures_maker_dies_or_hangs_others_make_it(replicas: Replicas, fault: signal.Signals) -> None:
+    """When the replica that makes a picture dies or hangs the others make it."""
     leader, *others = replicas.each
     url = "/?prompt=led&seed=1"
     replicas.upstream.hold()
@@ -100,9 +103,8 @@ def test_when_the_replica_that_makes_a_picture_dies_or_hangs_the_others_make_it(
 
 
 @pytest.mark.parametrize("gone", ["kill", "hang"])
-def test_while_redis_is_gone_each_replica_pays_once_at_most_and_nobody_is_refused(
-    replicas: Replicas, gone: str
-) -> None:
+def test_while_redis_is_gone_each_replica_pays_once_at_most(replicas: Replicas, gone: str) -> None:
+    """While Redis is gone each replica pays once at most and nobody is refused."""
     redis, upstream = replicas.redis, replicas.upstream
     during, without, again = misses("during", 10), misses("without", 10), misses("again", 10)
     upstream.hold()
@@ -124,7 +126,8 @@ def test_while_redis_is_gone_each_replica_pays_once_at_most_and_nobody_is_refuse
     assert list((paid(upstream) - before).values()) == [1] * 10
 
 
-def test_a_redis_that_hangs_costs_the_first_new_picture_a_moment_and_the_others_nothing(replicas: Replicas) -> None:
+def test_a_redis_that_hangs_costs_only_the_first_new_picture(replicas: Replicas) -> None:
+    """A Redis that hangs costs the first new picture a moment and the others nothing."""
     one = replicas.each[0]
 
     def seconds(prompt: str) -> float:
@@ -137,13 +140,12 @@ def test_a_redis_that_hangs_costs_the_first_new_picture_a_moment_and_the_others_
     replicas.redis.hang()
 
     # Twenty that waited would be ten seconds late.
-    assert seconds("hanging") < 3 * before + 2 * COMMAND_SECONDS
+    assert seconds("hanging") < 3 * before + 2 * Timings().command
 
 
 @pytest.mark.parametrize(("fault", "code"), [("html", "upstream_garbled"), ("filter", "filtered")])
-def test_what_gave_no_picture_at_one_replica_is_not_paid_for_by_another(
-    replicas: Replicas, fault: str, code: str
-) -> None:
+def test_what_failed_at_one_replica_is_not_paid_for_by_another(replicas: Replicas, fault: str, code: str) -> None:
+    """What gave no picture at one replica is not paid for by another."""
     url = f"/?prompt=fault:{fault}&seed=7"
 
     at_once = asked_of_all(replicas, [url] * 10)

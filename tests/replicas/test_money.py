@@ -41,9 +41,10 @@ def outcomes(replies: Iterable[Reply | None]) -> set[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("forget", [flush, restart])
-def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_and_redis_forgets(
+def test_a_thousand_misses_spend_the_budget_and_no_more(
     tmp_path: Path, bucket: Service, forget: Callable[[Server], None]
 ) -> None:
+    """A thousand misses spend the budget and no more though a replica dies and Redis forgets."""
     # Longer than the crowd's patience: "too slow" says nothing of the budget.
     patient = {"PROMPTCDN_QUEUE": 1000, "PROMPTCDN_WAIT": 120}
     chosen = {"PROMPTCDN_BUDGET": f"{LIMIT}/day", "PROMPTCDN_CONCURRENCY": AT_ONCE, **patient}
@@ -78,9 +79,8 @@ def test_a_thousand_misses_spend_the_budget_and_no_more_though_a_replica_dies_an
 
 
 @pytest.mark.parametrize("gone", ["kill", "hang"])
-def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_was(
-    tmp_path: Path, bucket: Service, gone: str
-) -> None:
+def test_while_redis_is_gone_a_budget_spends_nothing(tmp_path: Path, bucket: Service, gone: str) -> None:
+    """While Redis is gone a budget spends nothing and then goes on where it was."""
     with running(tmp_path, bucket, PROMPTCDN_BUDGET="9/day") as replicas:
         redis, upstream = replicas.redis, replicas.upstream
         wait_until_ready(*replicas.each)
@@ -101,7 +101,8 @@ def test_while_redis_is_gone_a_budget_spends_nothing_and_then_goes_on_where_it_w
         assert len(upstream.ledger.calls()) == 9
 
 
-def test_who_joins_a_picture_at_another_replica_is_not_charged_for_it(tmp_path: Path, bucket: Service) -> None:
+def test_who_joins_a_picture_at_another_replica_is_not_charged(tmp_path: Path, bucket: Service) -> None:
+    """Who joins a picture at another replica is not charged for it."""
     with running(tmp_path, bucket, PROMPTCDN_CLIENT_RATE="1/hour") as replicas, ThreadPoolExecutor(1) as first:
         one, other, _ = replicas.each
         replicas.upstream.hold()
@@ -115,7 +116,8 @@ def test_who_joins_a_picture_at_another_replica_is_not_charged_for_it(tmp_path: 
         assert other.get("/?prompt=another&seed=1").status_code == 429
 
 
-def test_one_client_starts_as_many_pictures_at_all_replicas_as_it_may_at_one(tmp_path: Path, bucket: Service) -> None:
+def test_one_client_may_start_as_many_at_all_replicas_as_at_one(tmp_path: Path, bucket: Service) -> None:
+    """One client starts as many pictures at all replicas as it may at one."""
     with running(tmp_path, bucket, PROMPTCDN_CLIENT_RATE="20/hour") as replicas:
         replies = spread(replicas.each, misses("greedy", 60))
 

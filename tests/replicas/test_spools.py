@@ -44,9 +44,10 @@ def pair(tmp_path: Path, bucket: Service, way: FaultyTcp, upstream: Upstream) ->
 
 
 @pytest.mark.parametrize("url", [URL, REFUSED])
-def test_what_waits_for_the_store_at_one_replica_is_paid_for_by_no_other(
+def test_what_waits_at_one_replica_is_paid_for_by_no_other(
     pair: tuple[Promptcdn, Promptcdn], way: FaultyTcp, upstream: Upstream, url: str
 ) -> None:
+    """What waits for the store at one replica is paid for by no other."""
     one, other = pair
     upstream.hold()
     with ThreadPoolExecutor(2) as askers:
@@ -54,7 +55,7 @@ def test_what_waits_for_the_store_at_one_replica_is_paid_for_by_no_other(
         upstream.wait_for_calls(1)
         way.commit("refuse")
         upstream.release()
-        told = first.result()
+        first_answer = first.result()
     refusal = other.get(url)
 
     assert (refusal.status_code, refusal.json()["code"], refusal.headers["retry-after"]) == (
@@ -65,6 +66,6 @@ def test_what_waits_for_the_store_at_one_replica_is_paid_for_by_no_other(
     assert "another replica" in refusal.json()["detail"]
 
     way.heal()
-    until(lambda: other.get(url).status_code == told.status_code != 503)
+    until(lambda: other.get(url).status_code == first_answer.status_code != 503)
     assert other.get(url).content == one.get(url).content
     assert list(paid(upstream).values()) == [1]

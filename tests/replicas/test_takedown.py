@@ -13,9 +13,8 @@ PROMISED_SECONDS = 5
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_takedown_at_one_replica_is_410_at_all_within_five_seconds(
-    tmp_path: Path, bucket: Service, gone: bool
-) -> None:
+def test_a_takedown_at_one_replica_is_410_at_all_within_5_s(tmp_path: Path, bucket: Service, gone: bool) -> None:
+    """A takedown at one replica is 410 at all within five seconds."""
     with running(tmp_path, bucket, PROMPTCDN_ADMIN_TOKEN=TOKEN) as replicas:
         urls = ["/?prompt=gone&seed=1", "/i.png?prompt=gone&seed=1&w=64"]
 

@@ -79,7 +79,7 @@ def test_a_store_that_is_away_at_the_start_is_not_made_anew(
         assert paid(upstream) == before
 
 
-def test_a_store_that_is_adopted_is_used_by_the_service_that_runs(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_store_that_is_adopted_is_used_by_a_running_service(tmp_path: Path, upstream: Upstream) -> None:
     with small(tmp_path, upstream) as service:
         service.get(NEW)
     (tmp_path / "data" / "store").rename(tmp_path / "away")
@@ -117,9 +117,8 @@ def test_a_store_that_is_moved_away_meanwhile_is_said_once(tmp_path: Path, upstr
     assert f"there is no store in the folder {store}: the folder is not there" in errors[0]
 
 
-def test_a_bucket_that_is_emptied_while_the_service_runs_is_not_believed_and_memory_goes_on(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_a_bucket_that_is_emptied_meanwhile_is_not_believed(tmp_path: Path, upstream: Upstream) -> None:
+    """And what is in memory is shown."""
     with moto(tmp_path) as bucket:
         url = f"s3://{BUCKET}/here"
         with small(tmp_path, upstream, PROMPTCDN_STORE=url, **bucket.environment) as service:
@@ -142,9 +141,7 @@ def test_a_bucket_that_is_emptied_while_the_service_runs_is_not_believed_and_mem
             require_refused(service, NEW)
 
 
-def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_where_data_folder_and_store_are_away_the_setting_knows(tmp_path: Path, upstream: Upstream) -> None:
     with small(tmp_path, upstream) as service:
         pictures = shown(service)
         checks = json.loads(promptcdn(service, "doctor", "--json").stdout)
@@ -168,7 +165,7 @@ def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
     assert paid(upstream) == before
 
 
-def test_permalinks_are_back_when_the_store_comes_right_after_the_start(tmp_path: Path, upstream: Upstream) -> None:
+def test_permalinks_are_back_when_the_store_is(tmp_path: Path, upstream: Upstream) -> None:
     """They wait for the list of removals, and nobody asks for anything else, which would look at the store's id."""
     with small(tmp_path, upstream) as service:
         permalink = service.get("/info" + URLS[0][1:]).json()["permalink"].removeprefix(service.url)

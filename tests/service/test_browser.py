@@ -55,7 +55,8 @@ def shown(page: Page, address: str) -> None:
     page.wait_for_function(ALL_LOADED)
 
 
-def test_a_seeded_picture_comes_from_the_browsers_own_cache_on_the_next_page(desk: Desk, page: Page) -> None:
+def test_the_next_page_has_a_seeded_picture_from_the_cache(desk: Desk, page: Page) -> None:
+    """From the browser's own."""
     target = LIGHTHOUSE + "&rev=1"
     one, other = (desk.page(name, f'<img src="HOST{target}">{name}') for name in ("one.html", "other.html"))
 
@@ -135,7 +136,7 @@ def test_an_img_shows_an_error_that_a_person_can_read(desk: Desk, page: Page) ->
     assert page.evaluate("document.images[0].naturalWidth") == 400
 
 
-def test_a_script_of_another_site_reads_the_picture_and_its_headers(desk: Desk, page: Page) -> None:
+def test_another_sites_script_reads_the_picture_and_its_headers(desk: Desk, page: Page) -> None:
     page.goto(desk.page("script.html", ""))
     script = """async url => {
         const answer = await fetch(url, {headers: {"X-Anything": "makes a preflight"}});

@@ -56,7 +56,7 @@ def picture(answer: httpx2.Response) -> Image.Image:
     return Image.open(io.BytesIO(answer.content))
 
 
-def test_a_slow_picture_has_a_placeholder_and_then_is_there_for_ever(readme: Readme) -> None:
+def test_a_slow_picture_has_a_placeholder_and_then_stays(readme: Readme) -> None:
     path = "/?prompt=a+slow+harbour&seed=7"
     readme.upstream.always("slow=6")
     began = time.monotonic()

@@ -1,10 +1,12 @@
 """Connections whose clients do not read what they asked for, and what comes behind a head."""
 
 import asyncio
+import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,10 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from promptcdn import server
 from promptcdn.server import bound_socket
 from promptcdn.server.descriptors import Abortable, BoundedConnections
-from promptcdn.server.request_limits import GuardedHeads
+from promptcdn.server.request_limits import LimitedRequests
+from promptcdn.server.timings import TIMINGS, Timings
 from tests.support.service import Promptcdn
 from tests.support.waiting import eventually
 
@@ -35,17 +37,17 @@ async def names_of_headers(scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class Told(BoundedConnections):
-    """Remembers how much was unread when it was told so, how many answers were done with, and read."""
+class Recorded(BoundedConnections):
+    """Records how much was unread when it was called, how many answers were handed over, and how many were read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.left: list[int] = []
-        self.done = self.read_up = 0
+        self.handed_over = self.read_up = 0
 
     def unread(self, connection: Abortable) -> None:
         super().unread(connection)
-        assert isinstance(connection, GuardedHeads)
+        assert isinstance(connection, LimitedRequests)
         self.left.append(connection.transport.get_write_buffer_size())
 
     def read(self, connection: Abortable) -> None:
@@ -54,27 +56,26 @@ class Told(BoundedConnections):
 
     def waits(self, connection: Abortable) -> None:
         super().waits(connection)
-        self.done += 1
+        self.handed_over += 1
 
 
-def asked(
-    app: ASGIApp, client: Callable[[socket.socket], Awaitable[None]], connections: BoundedConnections | None = None
-) -> None:
-    """Runs `client` on a connection to our protocol around `app`, both in one event loop of this process."""
+@contextlib.asynccontextmanager
+async def connected(
+    app: ASGIApp, connections: BoundedConnections | None = None, timings: Timings = TIMINGS
+) -> AsyncIterator[socket.socket]:
+    """A client's connection to our protocol around `app`, both in the event loop of the test."""
+    loop = asyncio.get_running_loop()
+    config, state = uvicorn.Config(app, log_config=None, lifespan="off", date_header=False), ServerState()
+    bound = bound_socket("127.0.0.1", 0, timings)
+    protocol = partial(LimitedRequests, config, state, {}, connections=connections, timings=timings)
+    async with await loop.create_server(protocol, sock=bound):
+        with socket.create_connection(bound.getsockname()) as connection:
+            connection.setblocking(False)
+            yield connection
 
-    async def both() -> None:
-        loop = asyncio.get_running_loop()
-        config = uvicorn.Config(app, log_config=None, lifespan="off", date_header=False)
-        state = ServerState()
-        bound = bound_socket("127.0.0.1", 0)
-        async with await loop.create_server(
-            lambda: GuardedHeads(config, state, {}, connections=connections), sock=bound
-        ):
-            with socket.create_connection(bound.getsockname()) as connection:
-                connection.setblocking(False)
-                await client(connection)
 
-    asyncio.run(both())
+async def sent(connection: socket.socket, data: bytes) -> None:
+    await asyncio.get_running_loop().sock_sendall(connection, data)
 
 
 async def received(connection: socket.socket, pause: float = 0) -> int:
@@ -89,83 +90,77 @@ async def received(connection: socket.socket, pause: float = 0) -> int:
     return count
 
 
-def test_who_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "READ_SECONDS", 1)
+@pytest.mark.anyio
+async def test_who_reads_nothing_is_cut_off() -> None:
+    async with connected(large, timings=Timings(read=1)) as connection:
+        await sent(connection, REQUEST)
+        await asyncio.sleep(3)  # the kernel gives up, and says so to nobody
 
-    async def reads_nothing(connection: socket.socket) -> None:
-        await asyncio.get_running_loop().sock_sendall(connection, REQUEST)
-        await asyncio.sleep(3)
         assert await received(connection) < SIZE
 
-    asked(large, reads_nothing)
 
-
-def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "READ_SECONDS", 1)
-
-    async def reads_slowly(connection: socket.socket) -> None:
-        await asyncio.get_running_loop().sock_sendall(connection, REQUEST)
+@pytest.mark.anyio
+async def test_who_reads_slowly_gets_everything() -> None:
+    async with connected(large, timings=Timings(read=1)) as connection:
+        await sent(connection, REQUEST)
         began = time.monotonic()
+
         assert await received(connection, pause=0.1) > SIZE
         assert time.monotonic() - began > 2
 
-    asked(large, reads_slowly)
 
-
-def test_an_answer_is_unread_however_little_is_left_of_it_until_all_is_read() -> None:
-    told = Told()
+@pytest.mark.anyio
+async def test_an_answer_is_unread_until_its_last_byte_is_read() -> None:
+    """However little is left of it."""
+    recorded = Recorded()
 
     async def small(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000")]})
         await send({"type": "http.response.body", "body": bytes(20_000)})
 
-    async def client(connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while not told.left:
-            told.done = 0
-            await loop.sock_sendall(connection, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-            await eventually(lambda: told.done == 1)
-        assert 0 < told.left[0] < 21_000
-        assert told.read_up == 0
-        await loop.sock_sendall(connection, REQUEST)
+    async with connected(small, recorded) as connection:
+        while not recorded.left:
+            recorded.handed_over = 0
+            await sent(connection, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await eventually(lambda: recorded.handed_over == 1)
+
+        assert 0 < recorded.left[0] < 21_000
+        assert recorded.read_up == 0
+        await sent(connection, REQUEST)
         assert await received(connection) > 20_000
-        assert told.read_up >= 1
-
-    asked(small, client, told)
+        assert recorded.read_up >= 1
 
 
-def test_trailers_are_no_headers() -> None:
-    async def client(connection: socket.socket) -> None:
+@pytest.mark.anyio
+async def test_trailers_are_no_headers() -> None:
+    async with connected(names_of_headers) as connection:
         head = b"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(connection, head + b"0\r\nAuthorization: Bearer x\r\n\r\n")
-        answer = await loop.sock_recv(connection, 65536)
-        assert answer.endswith(b"\r\n\r\nhost transfer-encoding")
+        await sent(connection, head + b"0\r\nAuthorization: Bearer x\r\n\r\n")
+        answer = await asyncio.get_running_loop().sock_recv(connection, 65536)
 
-    asked(names_of_headers, client)
+    assert answer.endswith(b"\r\n\r\nhost transfer-encoding")
 
 
-@pytest.mark.parametrize("sent", [b"0\r\nX: ", b"5;", b"fffffff\r\n"], ids=["a trailer", "an extension", "a chunk"])
-def test_what_never_ends_behind_a_head_is_not_kept(sent: bytes) -> None:
+@pytest.mark.anyio
+@pytest.mark.parametrize("behind", [b"0\r\nX: ", b"5;", b"fffffff\r\n"], ids=["a trailer", "an extension", "a chunk"])
+async def test_what_never_ends_behind_a_head_is_not_kept(behind: bytes) -> None:
     answered = asyncio.Event()
 
     async def later(scope: Scope, receive: Receive, send: Send) -> None:
         await answered.wait()
         await names_of_headers(scope, receive, send)
 
-    async def client(connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(connection, b"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + sent)
+    async with connected(later) as connection:
+        await sent(connection, b"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + behind)
         # The kernel's buffers are full, and nobody takes anything from them.
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(loop.sock_sendall(connection, b"a" * 64_000_000), 2)
+            await asyncio.wait_for(sent(connection, b"a" * 64_000_000), 2)
         answered.set()
-        assert b"200 OK" in await loop.sock_recv(connection, 65536)
 
-    asked(later, client)
+        assert b"200 OK" in await asyncio.get_running_loop().sock_recv(connection, 65536)
 
 
-def test_two_hundred_readers_of_nothing_delay_neither_others_nor_the_end(tmp_path: Path) -> None:
+def test_readers_of_nothing_delay_neither_others_nor_the_end(tmp_path: Path) -> None:
     with ExitStack() as opened, Promptcdn(tmp_path, PROMPTCDN_SIZE="1536x1536", PROMPTCDN_GRACE=25) as service:
         picture = "/i.png?prompt=a+lighthouse&seed=7"
         assert len(service.get(picture).content) > 800_000

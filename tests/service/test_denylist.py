@@ -43,8 +43,8 @@ def test_a_denied_prompt_is_403_and_nothing_is_paid(tmp_path: Path) -> None:
             assert "behead" not in answer.text.replace(query, "")
         assert upstream.ledger.calls() == []
         log = (tmp_path / "log").read_text()
-        assert "denied by the rule nude" in log
-        assert "denied by the rule /behead(ed|ing)/" in log
+        assert "refused by the deny-list's rule nude" in log
+        assert "refused by the deny-list's rule /behead(ed|ing)/" in log
 
 
 def test_other_prompts_are_made_and_a_negative_prompt_may_say_what_it_likes(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_rule_is_added_without_a_restart(tmp_path: Path) -> None:
     with Promptcdn(tmp_path, PROMPTCDN_DENY=file) as service:
         assert service.get("/?prompt=gore&seed=1").status_code == 200
         deny_file(tmp_path, "nude\ngore\n")
-        hang_up(service, "read again, rules: 2")
+        hang_up(service, "was read again and has 2 rules")
 
         assert service.get("/?prompt=gore&seed=2").status_code == 403
         assert service.get("/?prompt=gore&seed=1").status_code == 200
@@ -87,7 +87,7 @@ def test_a_broken_file_changes_no_rule_of_a_running_service(tmp_path: Path, brok
     file = deny_file(tmp_path, "nude\n")
     with Promptcdn(tmp_path, PROMPTCDN_DENY=file) as service:
         file.unlink() if broken is None else deny_file(tmp_path, broken)
-        hang_up(service, "the rules of before stay")
+        hang_up(service, "the rules read before stay in use")
 
         assert service.get("/?prompt=nude&seed=1").status_code == 403
         assert service.get("/?prompt=gore&seed=1").status_code == 200
@@ -95,7 +95,7 @@ def test_a_broken_file_changes_no_rule_of_a_running_service(tmp_path: Path, brok
         assert len(complaints) == 1
         assert f'PROMPTCDN_DENY="{file}": ' in complaints[0]
         deny_file(tmp_path, "gore\n")
-        hang_up(service, "read again, rules: 1")
+        hang_up(service, "was read again and has 1 rules")
         assert service.get("/?prompt=nude&seed=1").status_code == 200
 
 
@@ -119,8 +119,8 @@ def test_without_a_list_a_hangup_ends_the_service_in_order_and_loses_nothing(tmp
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"nude\n/(?<=a)b/\n", "line 2, /(?<=a)b/: RE2 takes no such pattern"),
-        (b"a$$\n", 'line 1, a$$: "$" is in no word'),
+        (b"nude\n/(?<=a)b/\n", "line 2, /(?<=a)b/: RE2 does not support this pattern"),
+        (b"a$$\n", 'line 1, a$$: "$" cannot be part of a word'),
         (b"n\xfcde\n", "the file is not UTF-8"),
         (None, "the file cannot be read: No such file or directory"),
     ],

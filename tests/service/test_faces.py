@@ -68,11 +68,11 @@ def test_what_was_not_taken_at_its_word_is_said_in_info(service: Promptcdn) -> N
 
     assert known["as_asked"] == {"prompt": "a cat", "seed": 5, "width": 1536, "height": 896, "engine": "flux"}
     assert known["resolved"]["engine"] == "sketch"
-    assert "nologo has no meaning here" in known["notes"]
-    assert "the engine flux is not offered here, sketch draws" in known["notes"]
+    assert "this service ignores the parameter nologo" in known["notes"]
+    assert "the engine flux is not offered: sketch is used in its place" in known["notes"]
 
 
-def test_what_info_offers_for_pasting_is_drawn_also_before_anybody_asked(service: Promptcdn) -> None:
+def test_a_snippet_of_info_is_drawn_before_anybody_asked(service: Promptcdn) -> None:
     for query in (
         "width=333&height=777&model=flux&seed=5",
         "width=50&model=flux",

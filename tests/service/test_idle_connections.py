@@ -124,7 +124,8 @@ def test_the_limit_of_open_files_is_raised_and_said(service: Promptcdn) -> None:
     assert line.split()[3:5] == [str(FILES), str(FILES)]
 
 
-def test_readers_are_let_in_while_hundreds_of_connections_a_second_ask_for_nothing(service: Promptcdn) -> None:
+def test_readers_are_let_in_while_others_ask_for_nothing(service: Promptcdn) -> None:
+    """Hundreds of connections a second, which ask for nothing."""
     with (
         Idle(service) as idle,
         Stream(service.url, repeat(HIT), 50) as hits,
@@ -145,7 +146,7 @@ def test_readers_are_let_in_while_hundreds_of_connections_a_second_ask_for_nothi
     assert "Traceback" not in log
 
 
-def test_a_connection_that_is_answered_outlives_those_that_ask_for_nothing(service: Promptcdn) -> None:
+def test_a_connection_being_answered_outlives_idle_ones(service: Promptcdn) -> None:
     with socket.create_connection(place(service), 30) as waiting, Idle(service) as idle:
         # Made anew, while more connections come than there may be; and it is told late.
         waiting.sendall(
@@ -160,7 +161,7 @@ def test_a_connection_that_is_answered_outlives_those_that_ask_for_nothing(servi
 
 
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-def test_readers_are_let_in_while_hundreds_of_clients_do_not_read(service: Promptcdn, asked: str) -> None:
+def test_readers_are_let_in_while_hundreds_do_not_read(service: Promptcdn, asked: str) -> None:
     assert len(service.get(LARGE).content) > 500_000
     most = files = 0
 
@@ -204,7 +205,7 @@ def test_a_slow_reader_outlives_a_crowd_that_does_not_read(service: Promptcdn) -
     assert len(came.partition(b"\r\n\r\n")[2]) == size
 
 
-def test_who_is_not_an_address_of_a_trusted_proxy_has_half_and_a_proxy_all(tmp_path: Path) -> None:
+def test_an_address_has_half_of_all_connections_a_proxy_all(tmp_path: Path) -> None:
     settings = {**SMALL, "PROMPTCDN_TRUSTED_PROXIES": "127.0.0.1"}
     with (
         contextlib.ExitStack() as opened,

@@ -490,6 +490,7 @@ def test_an_image_proxy_gets_an_error_as_a_picture_with_200(stage: Stage, refusa
         ("/nothing", Refusal("not_found", to(""), 404)),
         (f"/?prompt={'a' * 8190}", Refusal("uri_too_long", to(""), 414)),
     ],
+    ids=lambda value: value.code if isinstance(value, Refusal) else value[:20],
 )
 def test_head_of_an_error_is_get_without_its_body(stage: Stage, path: str, refusal: Refusal) -> None:
     answer = stage.head(path)
@@ -524,7 +525,7 @@ def test_nothing_new_is_made_for(stage: Stage, head: Mapping[str, str], seed: st
     assert len(stage.upstream.ledger.calls()) == before
 
 
-def test_a_program_that_calls_itself_chrome_waits_and_gets_the_truth(stage: Stage) -> None:
+def test_a_program_named_chrome_waits_and_gets_the_true_status(stage: Stage) -> None:
     answer = stage.held({"user-agent": CHROME["user-agent"], "accept": "*/*"}, "&wait=0.5")
 
     refusal = Refusal("too_slow", met(""), 503, TOO_SLOW, retry_after=True)
@@ -532,7 +533,7 @@ def test_a_program_that_calls_itself_chrome_waits_and_gets_the_truth(stage: Stag
     assert complaints(answer) == []
 
 
-def test_a_browser_that_waited_long_enough_sees_that_its_picture_is_being_made(stage: Stage) -> None:
+def test_a_browser_whose_wait_is_over_sees_a_placeholder(stage: Stage) -> None:
     answer = stage.held(CHROME, "&wait=0.5&w=320&h=200&fit=cover")
 
     refusal = Refusal("too_slow", met(""), 503, TOO_SLOW, retry_after=True)
@@ -555,7 +556,7 @@ def test_a_method_that_does_nothing_is_told_which_do(stage: Stage) -> None:
         assert complaints(answer) == []
 
 
-def test_a_head_that_is_too_large_is_refused_like_everything_else(stage: Stage) -> None:
+def test_a_head_that_is_too_large_has_headers_like_all_answers(stage: Stage) -> None:
     host, port = stage.service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"a" * 70_000 + b"\r\n\r\n")

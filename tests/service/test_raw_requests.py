@@ -6,14 +6,14 @@ connection closed, since nothing here reads bodies.
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from promptcdn.server.request_limits import HEAD_MAX, HEAD_SECONDS, LINES_MAX
+from promptcdn.server.request_limits import HEAD_MAX, LINES_MAX
+from promptcdn.server.timings import TIMINGS
 from promptcdn.url.parse import URL_MAX
 from tests.support.service import Promptcdn
 
@@ -27,7 +27,7 @@ LONG = b"/info?prompt=x&v=".ljust(URL_MAX, b"a")
 CLIENT_HELLO = bytes.fromhex("16030100a5010000a10303") + bytes(range(150))
 
 # More than a head may take, and less than a connection that is left alone lives on.
-GUARD_SECONDS = 4 * HEAD_SECONDS
+GUARD_SECONDS = 4 * TIMINGS.head
 
 
 class Odd(NamedTuple):
@@ -213,26 +213,23 @@ async def exchange(odd: Odd, host: str, port: int) -> bytes:
     return bytes(received)
 
 
+async def be_healthy(service: Promptcdn, statuses: list[int]) -> None:
+    """Asks for a picture every moment, until it is cancelled."""
+    while True:
+        answer = await asyncio.to_thread(service.get, "/?prompt=healthy&seed=7")
+        statuses.append(answer.status_code)
+        await asyncio.sleep(0.2)
+
+
 @pytest.fixture(scope="module")
-def exchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchanged]:
-    folder: Path = tmp_path_factory.mktemp("raw")
+async def exchanged(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exchanged]:  # noqa: ARG001
+    folder = tmp_path_factory.mktemp("raw")
+    healthy: list[int] = []
     with Promptcdn(folder, PROMPTCDN_SIZE="256x256") as service:
         host, port = service.url.removeprefix("http://").split(":")
-        healthy = []
-
-        async def be_healthy() -> None:
-            while True:
-                answer = await asyncio.to_thread(service.get, "/?prompt=healthy&seed=7")
-                healthy.append(answer.status_code)
-                await asyncio.sleep(0.2)
-
-        async def all_at_once() -> list[bytes]:
-            other = asyncio.create_task(be_healthy())
-            answers = await asyncio.gather(*(exchange(odd, host, int(port)) for odd in ODD))
-            other.cancel()
-            return answers
-
-        answers = asyncio.run(all_at_once())
+        other = asyncio.create_task(be_healthy(service, healthy))
+        answers = await asyncio.gather(*(exchange(odd, host, int(port)) for odd in ODD))
+        other.cancel()
         log = (folder / "log").read_text()
         yield Exchanged(dict(zip((odd.name for odd in ODD), answers, strict=True)), healthy, log)
 
@@ -254,11 +251,11 @@ def test_the_names_are_names() -> None:
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
-def test_an_odd_request_is_refused_or_answered_and_its_connection_closed(exchanged: Exchanged, odd: Odd) -> None:
+def test_an_odd_request_is_refused_or_answered_and_closed(exchanged: Exchanged, odd: Odd) -> None:
     assert tuple(status for status, _ in responses(exchanged.answers[odd.name])) == odd.statuses
 
 
-def test_every_answer_carries_what_all_share_and_nothing_of_the_host(exchanged: Exchanged) -> None:
+def test_every_answer_has_the_shared_headers_and_not_the_host(exchanged: Exchanged) -> None:
     for name, raw in exchanged.answers.items():
         for status, headers in responses(raw):
             assert headers["access-control-allow-origin"] == "*", name
@@ -277,7 +274,8 @@ def test_a_healthy_client_is_answered_during_all_of_it(exchanged: Exchanged) -> 
     assert set(exchanged.healthy) == {200}
 
 
-def test_nothing_of_it_is_a_fault_of_ours_or_more_than_a_line_in_the_log(exchanged: Exchanged) -> None:
+def test_odd_requests_fill_no_log_and_raise_nothing(exchanged: Exchanged) -> None:
+    """At most a line for each, and none of them a warning."""
     assert "Traceback" not in exchanged.log
     assert not re.search(r"ERROR|WARNING", exchanged.log)
     assert exchanged.log.count("\n") <= len(ODD) + len(exchanged.healthy)

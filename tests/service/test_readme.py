@@ -97,7 +97,8 @@ def test_a_readme_of_sketches(browser: Browser, tmp_path: Path) -> None:
         see_the_readme(browser, tmp_path, service)
 
 
-def test_a_readme_of_paid_pictures_is_paid_for_once_also_over_a_restart(browser: Browser, tmp_path: Path) -> None:
+def test_a_readme_of_paid_pictures_is_paid_for_once(browser: Browser, tmp_path: Path) -> None:
+    """Also over a restart."""
     with Upstream() as upstream:
         with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url) as service:
             see_the_readme(browser, tmp_path, service)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn import __version__
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
@@ -23,10 +24,16 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": allowed: a whole number from 10 to 50']),
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": allowed: a whole number from 1 to 64']),
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": allowed: WIDTHxHEIGHT like 1024x1024']),
-    ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": say how many pictures in which period']),
-    ({"PROMPTCDN_BUDGET": "1/day,2/day"}, ['PROMPTCDN_BUDGET="1/day,2/day": two limits in one period and currency']),
-    ({"PROMPTCDN_PRICES": "free"}, ['PROMPTCDN_PRICES="free": say once for each engine what a picture costs']),
-    ({"PROMPTCDN_CLIENT_RATE": "1/week"}, ['PROMPTCDN_CLIENT_RATE="1/week": say how many new pictures (1 to 99999)']),
+    ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": a budget is so many pictures or credits in a period']),
+    (
+        {"PROMPTCDN_BUDGET": "1/day,2/day"},
+        ['PROMPTCDN_BUDGET="1/day,2/day": there are two limits for one period and currency'],
+    ),
+    ({"PROMPTCDN_PRICES": "free"}, ['PROMPTCDN_PRICES="free": prices are one for each engine, in credits a picture']),
+    (
+        {"PROMPTCDN_CLIENT_RATE": "1/week"},
+        ['PROMPTCDN_CLIENT_RATE="1/week": a rate is so many new pictures (1 to 99999)'],
+    ),
     ({"PROMPTCDN_TRUSTED_PROXIES": "nginx"}, ['PROMPTCDN_TRUSTED_PROXIES="nginx": "nginx": neither an address nor']),
     ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": allowed: disk:PATH or s3://bucket/prefix']),
     ({"PROMPTCDN_STORE_ID": "mine"}, ['PROMPTCDN_STORE_ID="mine": allowed: the 32 hexadecimal digits']),
@@ -52,16 +59,16 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_TRUSTED_PROXIES": "2000::/3"}, ['PROMPTCDN_TRUSTED_PROXIES="2000::/3": "2000::/3" is far too many']),
     (
         {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
-        ["PROMPTCDN_SIGNING_KEYS: key 2: its secret is that of a key before it"],
+        ["PROMPTCDN_SIGNING_KEYS: key 2: a key before it has the same secret"],
     ),
     ({"PROMPTCDN_LOG": "xml"}, ['PROMPTCDN_LOG="xml": allowed: text or json']),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": allowed: true or false']),
     ({"PROMPTCDN_MISSES": "some"}, ['PROMPTCDN_MISSES="some": allowed: open, signed or closed']),
     ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
-    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: say it like id:secret"]),
+    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
-        ['PROMPTCDN_GENERATOR="magic": allowed: auto, sketch or stability'],
+        ['PROMPTCDN_GENERATOR="magic": there is no such generator; allowed: sketch, stability or auto'],
     ),
     ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST"]),
     ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),
@@ -111,7 +118,7 @@ def test_a_wrong_setting_is_one_clear_line_each_and_exit_2(
         assert line.startswith(f"promptcdn: {expected}")
 
 
-def test_what_may_be_a_mistake_is_a_line_at_the_start_and_a_finding_of_doctor(tmp_path: Path) -> None:
+def test_what_may_be_a_mistake_is_said_by_service_and_doctor(tmp_path: Path) -> None:
     settings = {
         "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789",
         "PROMPTCDN_ADMIN_TOKEN": "canary-0123456789",
@@ -134,7 +141,7 @@ def test_what_may_be_a_mistake_is_a_line_at_the_start_and_a_finding_of_doctor(tm
     assert "canary" not in log + doctor.stdout + doctor.stderr
 
 
-def test_a_command_that_is_given_a_store_with_a_secret_in_it_does_not_say_it(tmp_path: Path) -> None:
+def test_a_command_does_not_say_the_secret_in_a_stores_address(tmp_path: Path) -> None:
     for words in (["verify", "--store"], ["stats", "--store"], ["copy", "--to", "disk:x", "--from"]):
         command = [PROMPTCDN, "store", *words, "s3://KEY:canary@bucket/prefix"]
         ended = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
@@ -193,5 +200,5 @@ def test_an_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
 
 def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:
     with Promptcdn(tmp_path) as service:
-        assert service.said[0].startswith("promptcdn 0.1.0: sketch, engine sketch, budget ")
+        assert service.said[0].startswith(f"promptcdn {__version__}: sketch, engine sketch, budget ")
         assert service.get(service.example).headers["content-type"] == "image/webp"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from promptcdn.catalog.removals import HEARD_SECONDS
+from promptcdn.catalog.removals import TIMINGS
 from tests.support.buckets import moto
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.waiting import until
@@ -156,7 +156,7 @@ def test_a_purge_makes_the_picture_anew_as_it_was_bound(two: Two) -> None:
 def test_a_picture_that_is_being_looked_at_while_it_is_purged_does_not_come_back(two: Two) -> None:
     """Readers ask both processes for sizes that are not in memory, so that masters are read and written all the time.
 
-    1: one process purges. 2: another one, which has not heard of the purge, writes the picture again from its memory.
+    1: one process purges. 2: another one, which does not know of the purge, writes the picture again from its memory.
     """
     two.warmed()
     before = shade(two.services[0], f"/?{QUERY}&format=png")
@@ -171,7 +171,7 @@ def test_a_picture_that_is_being_looked_at_while_it_is_purged_does_not_come_back
         reading = [readers.submit(read, two.services[n % 2], random.Random(n)) for n in range(4)]
         try:
             two.purge(two.key())
-            time.sleep(HEARD_SECONDS + 2)
+            time.sleep(TIMINGS.propagation + 2)
         finally:
             purged.set()
         for each in reading:

@@ -1,6 +1,6 @@
 """The event loop answers hits: nothing that takes long may run on its thread."""
 
-import asyncio
+import ast
 import sys
 import threading
 from pathlib import Path
@@ -10,27 +10,29 @@ from typing import Any
 import httpx2
 import pytest
 
+import promptcdn
 from promptcdn.faces.app import create_app
 from promptcdn.settings import load
 from promptcdn.wiring import opened
 
-# Work by the file it is written in: whoever calls one of these functions is at it. The loop may only hand it over.
-DEEDS = {
-    "/promptcdn/pictures/__init__.py": None,
+# Functions that take long, by the file that they are written in (`None`: all of them). The loop hands them over.
+BLOCKING: dict[str, set[str] | None] = {
     "/promptcdn/pictures/encoding.py": None,
     "/promptcdn/pictures/files.py": None,
     "/promptcdn/pictures/lettering/": None,
     "/promptcdn/pictures/placeholders/drawing.py": None,
     "/promptcdn/pictures/sheet.py": None,
     "/promptcdn/generators/sketch/drawing.py": None,
-    "/promptcdn/stores/disk.py": {"_read", "_write", "_linked", "_checked", "_set_aside"},
-    "/promptcdn/stores/buckets.py": {"read", "write_new", "move", "open", "_object", "_put"},
+    "/promptcdn/stores/disk.py": {"_read", "_look", "_names", "_write", "_linked", "_checked", "_set_aside", "_unlink"},
+    "/promptcdn/stores/buckets.py": {"read", "write_new", "move", "delete", "listed", "open", "_object", "_put"},
     "/promptcdn/spool/folder.py": {"_files", "_probe", "_move_aside"},
-    "/promptcdn/money/budget/counter.py": None,
-    "/promptcdn/money/rates/__init__.py": {"_paid", "_pay", "_decision"},
+    "/promptcdn/money/budget/sqlite.py": {"_spend", "_unspend", "_usages", "_by_engine", "_bring_up_to_date"},
+    "/promptcdn/money/rates/sqlite.py": {"_paid", "_pay", "_wait", "_sweep"},
     "/PIL/": None,
     "/botocore/": None,
 }
+SOURCE = Path(promptcdn.__file__).parent.parent
+OURS = {place: names for place, names in BLOCKING.items() if place.startswith("/promptcdn/")}
 # Pillow has a say in the imports of whoever imports anything.
 IMPORTING = ("<module>", "find_spec")
 CAMO = {"user-agent": "go-camo", "via": "go-camo"}
@@ -38,7 +40,7 @@ BROWSER = {"accept": "image/avif,image/webp,*/*;q=0.8"}
 
 
 class Watch:
-    """Which deeds were done, on the loop's thread and on others."""
+    """Which blocking functions were called, on the loop's thread and on others."""
 
     def __init__(self) -> None:
         self.on_the_loop: set[str] = set()
@@ -49,8 +51,8 @@ class Watch:
         if event != "call":
             return
         path, name = frame.f_code.co_filename, frame.f_code.co_name
-        for place, deeds in DEEDS.items():
-            if place in path and (deeds is None or name in deeds) and name not in IMPORTING:
+        for place, names in BLOCKING.items():
+            if place in path and (names is None or name in names) and name not in IMPORTING:
                 (self.on_the_loop if threading.get_ident() == self._loop else self.elsewhere).add(name)
 
     def __enter__(self) -> "Watch":
@@ -84,26 +86,34 @@ async def everything(client: httpx2.AsyncClient) -> None:
         assert answer.status_code == status, (asked, answer.text[:200])
 
 
-def test_no_encode_no_store_call_and_no_drawing_runs_on_the_event_loops_thread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.anyio
+async def test_nothing_that_blocks_runs_on_the_loops_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No encode, no call to a store, no drawing, no count."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"SIZE": "256x256", "BUDGET": "1000/day", "MEMORY": "0"}.items():
         monkeypatch.setenv(f"PROMPTCDN_{name}", value)
 
-    async def work() -> Watch:
-        # Threads are profiled from their start, so the service is opened under the watch.
-        with Watch() as watch:
-            service = opened(load())
-            await service.start()
-            transport = httpx2.ASGITransport(create_app(service))
-            async with httpx2.AsyncClient(transport=transport, base_url="http://promptcdn") as client:
-                await everything(client)
-            await service.close()
-        return watch
-
-    watch = asyncio.run(work())
+    # Threads are profiled from their start, so the service is opened under the watch.
+    with Watch() as watch:
+        service = opened(load())
+        await service.start()
+        transport = httpx2.ASGITransport(create_app(service))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://promptcdn") as client:
+            await everything(client)
+        await service.close()
 
     assert watch.on_the_loop == set()
-    # The watch does see these deeds where they belong.
-    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "spend"} <= watch.elsewhere
+    # The watch does see these functions where they belong.
+    assert {"_read", "_write", "encoded", "decoded", "master", "placeholder", "error", "_spend"} <= watch.elsewhere
+
+
+@pytest.mark.parametrize(("place", "names"), OURS.items(), ids=OURS)
+def test_every_blocking_function_is_where_the_table_says(place: str, names: set[str] | None) -> None:
+    """A function that moved or was renamed would not be watched any more."""
+    path = SOURCE / place.strip("/")
+    files = [path] if path.is_file() else sorted(path.glob("*.py"))
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    assert defined
+    assert (names or set()) - defined == set()

@@ -1,11 +1,12 @@
-"""Traces: off by themselves; switched on, the rooms of one request in their order."""
+"""Traces: off unless a variable asks for them; then a span for each step of a request, in order."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from promptcdn.observer import Step
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 URL = "/?prompt=a-secret-prompt&seed=1&width=256&height=256"
@@ -14,7 +15,7 @@ import sys
 sys.modules["opentelemetry"] = None
 import os
 from promptcdn.telemetry.tracing import Tracing
-with Tracing.of(os.environ).room("a"):
+with Tracing.of(os.environ).span("request"):
     from promptcdn import cli, server
 """
 
@@ -39,40 +40,41 @@ def traced(folder: Path, *urls: str, **settings: str) -> str:
         return service.process.stdout.read().lstrip()
 
 
-def test_a_miss_passes_the_rooms_in_their_order(tmp_path: Path) -> None:
+def test_a_miss_takes_its_steps_in_their_order(tmp_path: Path) -> None:
     found = spans(traced(tmp_path, URL, OTEL_TRACES_EXPORTER="console"))
 
     names = [span["name"] for span in found]
     assert names == [
-        *("request", "grammar", "binding", "store", "store", "tombstone", "memory", "store", "tombstone", "store"),
-        *("access", "flight", "binding", "store", "store", "look again", "store", "store", "tombstone"),
-        *("store", "store", "resting", "budget", "generator"),
-        *("tombstone", "admission", "store", "binding", "store", "tombstone"),
+        *("request", "parse", "binding", "store", "store", "tombstone", "memory", "store", "tombstone", "store"),
+        *("authorisation", "flight", "binding", "store", "store", "restore", "store", "store", "tombstone"),
+        *("store", "store", "cooldown", "budget", "generator"),
+        *("tombstone", "validation", "store", "binding", "store", "tombstone"),
         *("binding", "tombstone", "memory", "store", "store", "rendition", "store", "tombstone"),
         *("binding", "headers"),
     ]
+    assert set(names) == set(get_args(Step))
     assert len({span["context"]["trace_id"] for span in found}) == 1
     ids = {span["context"]["span_id"]: span["name"] for span in found}
     above = {span["name"]: ids.get(span["parent_id"]) for span in found}
-    assert (above["request"], above["access"], above["flight"], above["generator"]) == (
+    assert (above["request"], above["authorisation"], above["flight"], above["generator"]) == (
         None,
         "request",
-        "access",
+        "authorisation",
         "flight",
     )
     assert "a-secret-prompt" not in str(found)
 
 
-def test_a_hit_passes_few(tmp_path: Path) -> None:
+def test_a_hit_takes_few_steps(tmp_path: Path) -> None:
     found = spans(traced(tmp_path, URL, URL, OTEL_TRACES_EXPORTER="console"))
 
-    assert [span["name"] for span in found][-6:] == ["request", "grammar", "binding", "tombstone", "memory", "headers"]
+    assert [span["name"] for span in found][-6:] == ["request", "parse", "binding", "tombstone", "memory", "headers"]
 
 
 def test_an_error_is_not_described_in_a_span(tmp_path: Path) -> None:
     printed = traced(tmp_path, "/?prompt=a&width=a-secret-prompt", OTEL_TRACES_EXPORTER="console")
 
-    assert [span["name"] for span in spans(printed)] == ["request", "grammar"]
+    assert [span["name"] for span in spans(printed)] == ["request", "parse"]
     assert "a-secret-prompt" not in printed
 
 
@@ -80,9 +82,9 @@ def test_without_a_variable_there_are_none(tmp_path: Path) -> None:
     assert traced(tmp_path, URL) == ""
 
 
-def test_an_exporter_that_is_not_there_is_said_and_pictures_are_served(tmp_path: Path) -> None:
+def test_a_missing_exporter_is_logged_and_pictures_are_served(tmp_path: Path) -> None:
     assert traced(tmp_path, URL, OTEL_TRACES_EXPORTER="pigeons") == ""
-    assert "no traces: the exporter pigeons is not installed" in (tmp_path / "log").read_text()
+    assert "traces are off: the exporter pigeons is not installed" in (tmp_path / "log").read_text()
 
 
 def test_all_works_without_the_extra() -> None:
@@ -95,7 +97,7 @@ def test_all_works_without_the_extra() -> None:
     assert "pip install promptcdn[otel]" in ended.stderr
 
 
-def test_commands_print_what_was_asked_for_and_no_traces(tmp_path: Path) -> None:
+def test_commands_print_no_traces(tmp_path: Path) -> None:
     with Promptcdn(tmp_path):
         pass
     command = [PROMPTCDN, "info", URL, "--json"]

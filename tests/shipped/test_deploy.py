@@ -53,7 +53,7 @@ def test_the_values_are_ones_that_the_service_starts_with(monkeypatch: pytest.Mo
 
     settings = load()
 
-    assert settings.makes == "stability"
+    assert settings.makes.name == "stability"
     assert settings.grace + 1 < KILLED_AFTER
     assert settings.memory * 4 < 1024**3  # of the gibibyte, in which files are too
 

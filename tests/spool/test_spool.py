@@ -258,6 +258,28 @@ def test_after_a_kill_everything_that_was_spooled_is_there_and_whole(tmp_path: P
 # A disk that does not take it
 
 
+def test_where_the_disk_of_store_and_spool_is_full_nothing_is_paid_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart would lose what only memory holds, and pay for the same URL again."""
+
+    async def work() -> None:
+        spool = Spool(tmp_path, on_the_stores_disk=True)
+        await spool.secure()
+        with monkeypatch.context() as full:
+            full.setattr(folder, "ROOM_LEFT", 10**18)
+            for _ in range(2):
+                with pytest.raises(SpoolFull, match="the disk is full"):
+                    await spool.secure()
+            assert not spool.finding(0).good
+        await spool.secure()
+        await spool.recover()
+        assert spool.finding(0).good
+        await spool.close()
+
+    asyncio.run(work())
+
+
 def test_on_a_full_disk_memory_holds_it_until_the_disk_has_room(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

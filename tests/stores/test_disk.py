@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Lineage, Name, Record, disk, encoded
 from promptcdn.stores.disk import THREADS, DiskStore
 from tests.support.fakes import KEY, name, record, within
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -161,7 +163,7 @@ def test_four_racing_processes_are_all_given_the_same_bytes(tmp_path: Path) -> N
 # What is no whole object
 
 
-def test_a_corrupt_object_is_set_aside_then_absent_then_written_anew(tmp_path: Path) -> None:
+def test_a_corrupt_object_is_set_aside_and_may_be_written_anew(tmp_path: Path) -> None:
     path = corrupted(tmp_path)
     damaged = path.read_bytes()
 
@@ -220,9 +222,7 @@ async def test_each_torn_length_of_a_file_is_set_aside(tmp_path: Path) -> None:
             assert not path.exists()
 
 
-def test_a_reader_that_is_late_does_not_take_away_what_was_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_reader_does_not_take_away_what_was_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = corrupted(tmp_path)
     read = Path.read_bytes
 
@@ -239,9 +239,10 @@ def test_a_reader_that_is_late_does_not_take_away_what_was_made_anew(
     assert files(tmp_path) == [name().path]
 
 
-def test_while_one_reader_sets_a_corrupt_object_aside_no_other_one_takes_away_its_successor(
+def test_readers_that_set_aside_together_take_no_successor_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While one sets a corrupt object aside, and it is made anew, no other takes the new one away."""
     corrupted(tmp_path)
     rename = Path.rename
     others: list[threading.Thread] = []
@@ -290,7 +291,7 @@ def test_what_cannot_be_read_is_unknown_and_not_absent(tmp_path: Path, block: Ca
     assert files(tmp_path / "tmp") == []
 
 
-def test_a_name_that_is_taken_by_nothing_readable_is_not_tried_for_ever(tmp_path: Path) -> None:
+def test_a_name_taken_by_nothing_readable_is_not_tried_for_ever(tmp_path: Path) -> None:
     place = tmp_path / name().path
     place.parent.mkdir(parents=True)
     place.symlink_to(tmp_path / "nowhere")
@@ -330,7 +331,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, look: Callable[[str], None]) -> Ite
         yield
 
 
-async def test_the_file_is_synced_whole_then_linked_then_its_folder_is_synced(
+async def test_the_file_is_synced_then_linked_then_its_folder_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
@@ -344,9 +345,8 @@ async def test_the_file_is_synced_whole_then_linked_then_its_folder_is_synced(
     assert steps == [f"sync file of {len(encoded(record()))}", "link", f"sync folder {folder.stat().st_ino}"]
 
 
-async def test_new_folders_are_synced_into_their_parents_before_the_link(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_new_folders_are_synced_into_their_parents_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the file is linked into them."""
     steps: list[str] = []
 
     async with opened(tmp_path) as store:
@@ -358,7 +358,9 @@ async def test_new_folders_are_synced_into_their_parents_before_the_link(
     assert set(steps[1 : steps.index("link")]) == parents
 
 
-async def test_before_each_step_a_reader_finds_nothing_or_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_before_each_step_a_reader_finds_nothing_or_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = DiskStore(tmp_path)
     found: list[tuple[str, bool]] = []
 
@@ -378,9 +380,10 @@ async def test_before_each_step_a_reader_finds_nothing_or_the_whole(tmp_path: Pa
 
 
 @pytest.mark.parametrize("number", range(6))
-async def test_a_step_that_fails_is_unknown_and_leaves_nothing_or_the_whole(
+async def test_a_step_that_fails_leaves_nothing_or_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
+    """And the answer is that it is not known which."""
     steps = iter(range(10))
 
     def fail(_: str) -> None:
@@ -403,9 +406,8 @@ def cut_short(descriptor: int) -> None:
         os.ftruncate(descriptor, 5)
 
 
-async def test_a_file_that_came_out_short_without_an_error_is_not_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_that_came_out_short_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though no call said that it failed."""
     async with opened(tmp_path) as store:
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", cut_short)
@@ -433,7 +435,8 @@ def fill_up(folder: Path) -> None:
     within(folder, work)
 
 
-def test_a_full_disk_publishes_nothing_leaves_nothing_and_is_used_again_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_publishes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    """And it is used again when there is room."""
     process = SPAWN.Process(target=fill_up, args=(tmp_path,))
     process.start()
     process.join()
@@ -463,16 +466,22 @@ def lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-async def test_after_kill_9_at_any_moment_what_is_readable_is_whole_and_what_was_promised_is_there(tmp_path: Path) -> None:
+async def some_work(writer: SpawnProcess, done: Path, enough: int) -> None:
+    """Until so many objects are written, or the writer has ended."""
+    await eventually(lambda: not writer.is_alive() or len(lines(done)) >= enough)
+
+
+async def test_after_kill_9_what_is_readable_is_whole(
+    tmp_path: Path,
+) -> None:
+    """And what was promised is there, whatever the moment."""
     chance = random.Random(9)
     for two in range(0, 10, 2):
         writers = {number: SPAWN.Process(target=write_on, args=(tmp_path, number)) for number in (two, two + 1)}
         for writer in writers.values():
             writer.start()
         for number, writer in writers.items():
-            enough = chance.randrange(1, 8)
-            while writer.is_alive() and len(lines(tmp_path / f"done by {number}")) < enough:
-                await asyncio.sleep(0.001)
+            await some_work(writer, tmp_path / f"done by {number}", chance.randrange(1, 8))
             await asyncio.sleep(chance.random() / 200)  # no condition: any moment will do
             writer.kill()
             writer.join()
@@ -489,7 +498,7 @@ async def test_after_kill_9_at_any_moment_what_is_readable_is_whole_and_what_was
     assert not (tmp_path / "corrupt").exists()
 
 
-def test_old_leftovers_are_swept_at_the_start_and_young_ones_stay(tmp_path: Path) -> None:
+def test_old_leftovers_are_swept_and_young_ones_stay(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     old, young = tmp_path / "tmp" / "old", tmp_path / "tmp" / "young"
     for left in (old, young):
@@ -515,7 +524,7 @@ def test_a_folder_is_a_store_if_any_part_of_one_is_in_it(tmp_path: Path, parts: 
     assert bool(disk.missing(tmp_path)) is not bool(parts)
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
@@ -534,7 +543,8 @@ def test_a_folder_without_hard_links_is_refused_at_the_start(tmp_path: Path, mon
     assert files(tmp_path) == []
 
 
-async def test_a_look_gives_the_header_of_what_is_there_and_nothing_of_what_is_not(tmp_path: Path) -> None:
+async def test_a_look_gives_the_header_of_what_is_there(tmp_path: Path) -> None:
+    """And nothing of what is not."""
     async with opened(tmp_path) as store:
         await store.put(name(), replace(record(), lineage=Lineage("ab" * 32, "webp", after=1)))
         seen, missing = await store.look(name()), await store.look(name(folder="verdicts"))
@@ -545,7 +555,7 @@ async def test_a_look_gives_the_header_of_what_is_there_and_nothing_of_what_is_n
     assert missing is None
 
 
-async def test_a_look_at_a_header_that_is_corrupt_sets_the_object_aside(tmp_path: Path) -> None:
+async def test_a_look_at_a_corrupt_header_sets_the_object_aside(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.put(name(), record())
         path = tmp_path / name().path
@@ -555,7 +565,7 @@ async def test_a_look_at_a_header_that_is_corrupt_sets_the_object_aside(tmp_path
     assert len(list((tmp_path / "corrupt").iterdir())) == 1
 
 
-async def test_the_names_of_one_picture_are_listed_without_those_of_others(tmp_path: Path) -> None:
+async def test_names_of_one_picture_are_listed_without_others(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         for leaf in (f"{KEY}.webp", f"{KEY}.320x320.webp", f"{'ab' * 32}.webp"):
             await store.put(Name("renditions", leaf), record())

@@ -32,9 +32,9 @@ asyncio.run(hold())
 
 
 @asynccontextmanager
-async def two_processes(folder: Path, timings: Timings = Timings()) -> AsyncIterator[tuple[LockFiles, LockFiles]]:
+async def two_processes(folder: Path, silence: float = 15) -> AsyncIterator[tuple[LockFiles, LockFiles]]:
     """Two processes' locks; `flock` tells descriptors apart, not processes."""
-    one, other = LockFiles(folder, timings), LockFiles(folder, timings)
+    one, other = LockFiles(folder, Timings(silence=silence)), LockFiles(folder, Timings(silence=silence))
     try:
         async with asyncio.timeout(60):
             yield one, other
@@ -98,7 +98,7 @@ async def test_nothing_is_left_behind(tmp_path: Path) -> None:
     async with two_processes(tmp_path) as (one, _):
         await hold(one)
 
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_who_is_cancelled_while_it_waits_holds_nothing(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
 
 async def test_a_process_that_is_stopped_is_not_waited_for(tmp_path: Path) -> None:
     with another_process(tmp_path) as holder:
-        async with two_processes(tmp_path, Timings(silence=0.5)) as (one, _):
+        async with two_processes(tmp_path, silence=0.5) as (one, _):
             os.kill(holder, signal.SIGSTOP)
             await hold(one)
             assert await one.taken("a")
@@ -136,18 +136,17 @@ async def test_what_a_killed_process_left_is_swept_at_the_start(tmp_path: Path) 
     async with two_processes(tmp_path):
         pass
 
-    assert list(tmp_path.iterdir()) == []
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_folder_that_cannot_be_locked_holds_up_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """And it is said once."""
     (tmp_path / "file").touch()
 
-    async with two_processes(tmp_path / "file") as (one, other):
-        async with one.held("a"):
-            await hold(one, "b")
-            assert not await one.taken("a")
-            await hold(other)
+    async with two_processes(tmp_path / "file") as (one, other), one.held("a"):
+        await hold(one, "b")
+        assert not await one.taken("a")
+        await hold(other)
 
     assert [record.getMessage().count("cannot be locked") for record in caplog.records] == [1, 1]
 

@@ -56,7 +56,7 @@ async def test_a_look_that_a_put_overtakes_remembers_nothing() -> None:
     assert await store.get(name()) == record()
 
 
-async def test_after_a_put_whose_end_is_unknown_the_store_is_asked_again() -> None:
+async def test_after_a_put_of_unknown_end_the_store_is_asked_again() -> None:
     shelf = FakeStore()
     store = NegativeCache(shelf)
     await store.get(name())
@@ -125,7 +125,8 @@ async def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
     assert await store.get(name()) == record()
 
 
-async def test_a_list_that_was_empty_is_asked_for_once_until_something_is_written_or_doubted() -> None:
+async def test_an_empty_list_is_asked_for_once() -> None:
+    """Until something is written or doubted."""
     shelf, listed = FakeStore(), 0
 
     class Counting(FakeStore):

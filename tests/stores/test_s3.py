@@ -48,7 +48,7 @@ def fresh(name: str) -> str:
 
 
 @pytest.mark.usefixtures("service")
-async def test_what_is_put_is_got_also_by_another_process_of_the_same_bucket() -> None:
+async def test_what_is_put_is_got_by_another_process_of_the_bucket() -> None:
     url = fresh("roundtrip")
 
     async with opened(url) as store:
@@ -83,7 +83,7 @@ async def test_a_corrupt_object_is_set_aside_and_may_be_written_anew() -> None:
 
 
 @pytest.mark.usefixtures("service")
-async def test_a_corrupt_object_is_set_aside_also_by_a_thread_that_never_wrote() -> None:
+async def test_a_corrupt_object_is_set_aside_by_a_thread_that_reads() -> None:
     """A service opens its bucket in the main thread, and reads in others."""
     bucket = Bucket.parse(fresh("corrupt-elsewhere"))
     Bucket.parse(fresh("corrupt-elsewhere")).write_new(NAME.path, b"not what was written")
@@ -95,7 +95,8 @@ async def test_a_corrupt_object_is_set_aside_also_by_a_thread_that_never_wrote()
     await store.close()
 
 
-def test_what_one_write_is_conditioned_on_does_not_stay_for_the_next_request_of_its_thread() -> None:
+def test_the_condition_of_one_write_ends_with_it() -> None:
+    """The next request of the same thread has none of it."""
     with unconditional("google") as service, reached(service.environment):
         bucket = Bucket.parse(URL)
         assert bucket.open() is WriteOnce.GENERATION
@@ -144,7 +145,8 @@ HABITS = [
 
 
 @pytest.mark.parametrize(("habit", "way"), HABITS, ids=[row[0] for row in HABITS])
-async def test_each_habit_of_a_service_is_found_out_and_the_first_writer_wins(habit: str, way: WriteOnce) -> None:
+async def test_each_habit_of_a_service_is_found_out(habit: str, way: WriteOnce) -> None:
+    """And the first writer wins."""
     with unconditional(habit) as service, reached(service.environment):
         assert Bucket.parse(URL).open() is way
         async with opened() as store:
@@ -166,7 +168,7 @@ def test_rights_that_do_not_suffice_are_said() -> None:
     assert "canary" not in str(caught.value)
 
 
-async def test_a_service_that_does_not_answer_is_neither_there_nor_absent() -> None:
+async def test_what_does_not_answer_is_neither_there_nor_absent() -> None:
     with unconditional("knows") as service:
         variables = service.environment
     with reached(variables):

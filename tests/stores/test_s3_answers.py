@@ -60,9 +60,8 @@ async def listed(store: S3Store) -> list[Name]:
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
-async def test_whatever_answers_for_a_bucket_nothing_is_absent_stored_deleted_or_listed(
-    way: Ingress, url: str, page: Page
-) -> None:
+async def test_what_answers_for_a_bucket_is_not_believed(way: Ingress, url: str, page: Page) -> None:
+    """Nothing is absent, stored, deleted or listed by its word."""
     async with opened(url) as store:
         await store.put(NAME, PICTURE)
         await asyncio.to_thread(store.identify)
@@ -83,9 +82,10 @@ async def test_whatever_answers_for_a_bucket_nothing_is_absent_stored_deleted_or
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
 @pytest.mark.parametrize("one_in", [2, 3])
-async def test_where_one_answer_in_a_few_is_somebody_elses_a_picture_stays_and_what_is_stored_is_stored(
+async def test_where_one_answer_in_a_few_is_a_page_all_stays_stored(
     way: Ingress, url: str, page: Page, one_in: int
 ) -> None:
+    """A picture stays, and what is said to be stored is stored."""
     async with opened(url) as store:
         await store.put(NAME, PICTURE)
         way.meant = lambda *_: len(way.asked) % one_in == 0
@@ -212,9 +212,7 @@ async def test_what_was_made_anew_while_it_was_set_aside_stays(
         assert await store.get(NAME) == PICTURE
 
 
-async def test_an_object_that_is_stored_anew_right_behind_a_delete_is_no_failure_of_the_delete(
-    way: Ingress, url: str
-) -> None:
+async def test_an_object_stored_right_behind_a_delete_is_no_failure(way: Ingress, url: str) -> None:
     """As where a reader encodes a rendition while it is purged."""
     async with opened(url) as store:
         bucket, done = Bucket.parse(url), list[str]()
@@ -244,9 +242,7 @@ DELETIONS = [
 
 
 @pytest.mark.parametrize(("metadata", "expected"), DELETIONS)
-def test_a_deletion_is_a_204_in_which_the_service_names_the_request(
-    metadata: dict[str, Any], *, expected: bool
-) -> None:
+def test_a_deletion_is_a_204_that_names_the_request(metadata: dict[str, Any], *, expected: bool) -> None:
     assert s3_answers.is_deletion({"ResponseMetadata": metadata}) is expected
     assert not s3_answers.is_deletion(None)
 

@@ -102,7 +102,8 @@ async def test_a_store_with_pictures_and_no_id_gets_one(folders: Folders) -> Non
     assert identity.read((folders.root / "identity").read_bytes()) == adopted.id
 
 
-async def test_what_the_setting_names_is_not_replaced_and_nothing_is_written(folders: Folders) -> None:
+async def test_what_the_setting_names_is_not_replaced(folders: Folders) -> None:
+    """And nothing is written."""
     folders.remember(ONE)
     assert "Is its disk mounted?" in await require_refused(folders, ONE)
 

@@ -241,9 +241,9 @@ async def test_a_folder_that_is_moved_away_meanwhile_is_said_once(
         assert caplog.messages[-1] == "the store is the right one again: new pictures are made"
 
 
-async def test_a_store_that_does_not_answer_is_said_once_and_to_no_stranger(
-    machine: Machine, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_store_that_does_not_answer_is_said_once(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    """And no stranger is told the cause."""
+
     class Broken(DiskStore):
         broken = True
 
@@ -270,7 +270,7 @@ async def test_a_store_that_does_not_answer_is_said_once_and_to_no_stranger(
     ]
 
 
-async def test_where_data_folder_and_store_go_together_the_process_still_knows(machine: Machine) -> None:
+async def test_where_data_folder_and_store_go_the_process_still_knows(machine: Machine) -> None:
     async with machine.started() as store:
         machine.unmount()
         machine.remembered.unlink()
@@ -281,7 +281,7 @@ async def test_where_data_folder_and_store_go_together_the_process_still_knows(m
         assert not (machine.root / "identity").exists()
 
 
-async def test_what_is_written_into_a_store_swapped_meanwhile_is_not_stored(machine: Machine) -> None:
+async def test_what_is_written_into_a_swapped_store_is_not_stored(machine: Machine) -> None:
     class Swapped(DiskStore):
         async def put(self, name: Name, record: Record) -> Record:
             machine.unmount()
@@ -324,7 +324,7 @@ async def test_the_setting_goes_before_what_is_remembered(machine: Machine) -> N
     await machine.fill()
 
 
-async def test_a_store_that_comes_right_later_is_listed_though_nobody_asks(machine: Machine) -> None:
+async def test_a_store_that_comes_right_later_is_listed(machine: Machine) -> None:
     """Removals are listed, permalinks wait for that list, and `listed` looks at no id by itself."""
     await machine.fill()
     away = machine.move_away()
@@ -336,7 +336,7 @@ async def test_a_store_that_comes_right_later_is_listed_though_nobody_asks(machi
         await eventually(lambda: is_listed(store))
 
 
-async def test_a_data_folder_that_hangs_holds_up_neither_loop_nor_start(machine: Machine) -> None:
+async def test_a_data_folder_that_hangs_holds_up_no_loop(machine: Machine) -> None:
     """A pipe that nobody writes to hangs as a network disk does. The loop's default threads stay free, too."""
     machine.folder.mkdir()
     os.mkfifo(machine.remembered)
@@ -410,10 +410,10 @@ async def test_of_two_stores_with_one_redis_the_second_is_refused(
     assert redis.client.get("promptcdn:store") == machine.id
 
 
-async def test_of_two_that_find_redis_empty_the_second_overwrites_nothing(
+async def test_of_two_that_find_redis_empty_one_is_refused(
     machine: Machine, other: Machine, redis: Server, connection: RedisConnection
 ) -> None:
-    """1: the second reads that Redis knows nothing. 2: the first is remembered. 3: the second wants to be."""
+    """The first store is remembered after the second has read Redis and before the second writes to Redis."""
 
     class Overtaken(StoreIds):
         async def read(self) -> RememberedIds:
@@ -430,7 +430,7 @@ async def test_of_two_that_find_redis_empty_the_second_overwrites_nothing(
     assert not other.remembered.exists()
 
 
-async def test_a_store_taken_while_redis_was_down_gives_way_to_the_id_in_it(
+async def test_a_store_taken_while_redis_was_down_gives_way_to_its_id(
     machine: Machine, redis: Server, connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Though nobody asks for a thing that would look: all that is shown is stored."""

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from promptcdn.catalog.bindings import Bound, bound
-from promptcdn.catalog.removals import Way
+from promptcdn.catalog.removals import Preparation
+from promptcdn.clock import Clock
 from promptcdn.generators import Made
-from promptcdn.making import Clock
-from promptcdn.money.budget import Reservation
+from promptcdn.money.budget import NoBudget, Reservation
 from promptcdn.money.prices import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.spool import Order, Paid
@@ -25,6 +25,8 @@ from promptcdn.url.request import Resolved
 _T = TypeVar("_T")
 
 KEY = "0123456789abcdef" * 4
+# What pictures of a trained model are marked with, like those of a generator that this version does not know.
+MARK = "trainedAlgorithmicMedia"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -130,16 +132,16 @@ class FakeRemovals:
     async def removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
         return False
 
-    async def purge(self, content_key: str, now: int) -> None:
+    async def purge(self, content_key: str) -> None:
         """Nobody asks for it."""
 
     async def surely_removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
         return False
 
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
+    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
         """Nobody else shows anything."""
-        del content_key, now
-        return Way(after=int(lost))
+        del content_key
+        return Preparation(after=int(lost))
 
 
 class FakeGenerator:
@@ -164,7 +166,7 @@ class FakeGenerator:
         """Nothing is open."""
 
 
-class FakeBudget:
+class FakeBudget(NoBudget):
     """A budget without a limit that says what is spent, and whose counter may be out of reach."""
 
     def __init__(self) -> None:
@@ -180,9 +182,6 @@ class FakeBudget:
         del reservation
         self._require_up()
         self.spent -= 1
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
     def _require_up(self) -> None:
         if self.down:

@@ -1,4 +1,4 @@
-"""Telemetry: what is counted of rooms that fail, hang or do not answer."""
+"""Telemetry: what is counted of parts that fail, hang or do not answer."""
 
 import asyncio
 from pathlib import Path
@@ -13,12 +13,14 @@ from promptcdn.generators.sketch import Sketch
 from promptcdn.making import Making
 from promptcdn.money.prices import Cost
 from promptcdn.observer import NoObserver, Operation, Result
-from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, CounterUnavailable, UpstreamFailed
+from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, CounterUnavailable, StoreUnavailable, UpstreamFailed
 from promptcdn.readers.audience import Audience
 from promptcdn.spool import Spool
 from promptcdn.telemetry import Reading, Telemetry, metrics
 from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from tests.support import fakes as doubles
+
+pytestmark = pytest.mark.anyio
 
 
 class Painter(doubles.FakeGenerator):
@@ -28,41 +30,41 @@ class Painter(doubles.FakeGenerator):
     refuses = ""
 
 
-def observed(shelf: doubles.FakeStore, ear: "Ear") -> ObservedStore:
-    return ObservedStore(shelf, ear)  # type: ignore[arg-type]  # what only an operator asks is not asked here
+def observed(shelf: doubles.FakeStore, recorder: "Recorder") -> ObservedStore:
+    return ObservedStore(shelf, recorder)  # type: ignore[arg-type]  # what only an operator asks is not asked here
 
 
-class Ear(NoObserver):
-    """Hears what is reported, but the seconds."""
+class Recorder(NoObserver):
+    """Writes down what is reported, but the seconds."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, ...]] = []
+        self.reports: list[tuple[str, ...]] = []
 
     def stored(self, operation: Operation, result: Result, seconds: float) -> None:
         assert seconds >= 0
-        self.heard.append((operation, result))
+        self.reports.append((operation, result))
 
     def generated(self, result: str, seconds: float) -> None:
         assert seconds >= 0
-        self.heard.append((result,))
+        self.reports.append((result,))
 
     def paid(self, cost: Cost) -> None:
-        self.heard.append((cost.engine, str(cost.pictures)))
+        self.reports.append((cost.engine, str(cost.pictures)))
 
 
-def exposed(telemetry: Telemetry) -> str:
-    return asyncio.run(telemetry.exposition()).decode()
+async def exposed(telemetry: Telemetry) -> str:
+    return (await telemetry.exposition()).decode()
 
 
-def test_two_services_count_apart() -> None:
+async def test_two_services_count_apart() -> None:
     one, other = Telemetry(), Telemetry()
     one.refused("filtered")
 
-    assert 'promptcdn_refusals_total{code="filtered"} 1.0' in exposed(one)
-    assert 'code="filtered"' not in exposed(other)
+    assert 'promptcdn_refusals_total{code="filtered"} 1.0' in await exposed(one)
+    assert 'code="filtered"' not in await exposed(other)
 
 
-def test_what_cannot_be_read_is_left_out_and_the_rest_is_there() -> None:
+async def test_what_cannot_be_read_is_left_out_and_the_rest_is_there() -> None:
     telemetry = Telemetry()
 
     async def left() -> Reading:
@@ -71,55 +73,49 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_there() -> None:
     telemetry.watch(metrics.BUDGET_LEFT, left)
     telemetry.watch(metrics.QUEUE, lambda: 3)
     telemetry.watch(metrics.EVICTIONS, lambda: 5)
-    lines = exposed(telemetry).splitlines()
+    lines = (await exposed(telemetry)).splitlines()
 
     assert "promptcdn_queue 3.0" in lines
     assert "promptcdn_memory_evictions_total 5.0" in lines
     assert not any(line.startswith("promptcdn_budget_left{") for line in lines)
 
 
-def test_a_hit_falls_into_a_bucket_below_a_millisecond() -> None:
+async def test_a_hit_falls_into_a_bucket_below_a_millisecond() -> None:
     telemetry = Telemetry()
     telemetry.answered("seeded", Audience.IMG, 200, "memory", 0.0004)
-    lines = exposed(telemetry).splitlines()
+    lines = (await exposed(telemetry)).splitlines()
 
     assert 'promptcdn_request_duration_seconds_bucket{le="0.00025",source="memory"} 0.0' in lines
     assert 'promptcdn_request_duration_seconds_bucket{le="0.0005",source="memory"} 1.0' in lines
     assert not any("_created" in line for line in lines)
 
 
-def test_a_store_is_there_absent_or_unknown() -> None:
-    ear = Ear()
+async def test_a_store_is_there_absent_or_unknown() -> None:
+    recorder = Recorder()
 
-    async def asked() -> None:
-        shelf = doubles.FakeStore()
-        store = observed(shelf, ear)
+    shelf = doubles.FakeStore()
+    store = observed(shelf, recorder)
+    await store.get(doubles.name())
+    await store.put(doubles.name(), doubles.record())
+    await store.get(doubles.name())
+    shelf.down = True
+    with pytest.raises(StoreUnavailable):
         await store.get(doubles.name())
-        await store.put(doubles.name(), doubles.record())
-        await store.get(doubles.name())
-        shelf.down = True
-        with pytest.raises(CounterUnavailable):
-            await store.get(doubles.name())
 
-    asyncio.run(asked())
-
-    assert ear.heard == [("get", "absent"), ("put", "there"), ("get", "there"), ("get", "unknown")]
+    assert recorder.reports == [("get", "absent"), ("put", "there"), ("get", "there"), ("get", "unknown")]
 
 
-def test_a_look_up_that_is_given_up_is_unknown() -> None:
-    ear = Ear()
+async def test_a_look_up_that_is_given_up_is_unknown() -> None:
+    recorder = Recorder()
 
-    async def given_up() -> None:
-        shelf = doubles.FakeStore()
-        shelf.open.clear()
-        look = asyncio.create_task(observed(shelf, ear).get(doubles.name()))
-        await shelf.asked.wait()
-        look.cancel()
-        await asyncio.gather(look, return_exceptions=True)
+    shelf = doubles.FakeStore()
+    shelf.open.clear()
+    look = asyncio.create_task(observed(shelf, recorder).get(doubles.name()))
+    await shelf.asked.wait()
+    look.cancel()
+    await asyncio.gather(look, return_exceptions=True)
 
-    asyncio.run(given_up())
-
-    assert ear.heard == [("get", "unknown")]
+    assert recorder.reports == [("get", "unknown")]
 
 
 @pytest.mark.parametrize(
@@ -131,17 +127,14 @@ def test_a_look_up_that_is_given_up_is_unknown() -> None:
         (ZeroDivisionError(), "internal"),
     ],
 )
-def test_a_generator_is_known_by_what_it_answers(answer: Made | Exception, result: str) -> None:
-    ear = Ear()
-    generator = ObservedGenerator(Painter([answer]), ear)
+async def test_a_generator_is_known_by_what_it_answers(answer: Made | Exception, result: str) -> None:
+    recorder = Recorder()
+    generator = ObservedGenerator(Painter([answer]), recorder)
 
-    async def asked() -> None:
-        order = doubles.order()
-        await asyncio.gather(generator.generate(order.resolved, order.content_key), return_exceptions=True)
+    order = doubles.order()
+    await asyncio.gather(generator.generate(order.resolved, order.content_key), return_exceptions=True)
 
-    asyncio.run(asked())
-
-    assert ear.heard == [(result,)]
+    assert recorder.reports == [(result,)]
 
 
 @pytest.mark.parametrize(
@@ -155,19 +148,16 @@ def test_a_generator_is_known_by_what_it_answers(answer: Made | Exception, resul
         (UpstreamFailed(UPSTREAM_BUSY, "busy", charged=False), False),
     ],
 )
-def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made | Exception, paid: bool) -> None:
-    ear, purse = Ear(), doubles.FakeBudget()
+async def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made | Exception, paid: bool) -> None:
+    recorder, purse = Recorder(), doubles.FakeBudget()
 
-    async def made() -> None:
-        shelf, spool = doubles.FakeStore(), Spool(tmp_path)
-        renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
-        generator, clock = doubles.FakeGenerator([answer]), doubles.ManualClock().clock
-        making = Making(generator, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, ear)
-        await asyncio.gather(making.make(doubles.KEY, doubles.order()), return_exceptions=True)
-        await renditions.close()
-        await spool.close()
+    shelf, spool = doubles.FakeStore(), Spool(tmp_path)
+    renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
+    generator, clock = doubles.FakeGenerator([answer]), doubles.ManualClock().clock
+    making = Making(generator, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, recorder)
+    await asyncio.gather(making.make(doubles.KEY, doubles.order()), return_exceptions=True)
+    await renditions.close()
+    await spool.close()
 
-    asyncio.run(made())
-
-    assert ear.heard == [("e", "1")] * paid
+    assert recorder.reports == [("e", "1")] * paid
     assert purse.spent == int(paid)

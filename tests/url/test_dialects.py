@@ -5,14 +5,15 @@ import itertools
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
 from promptcdn.url import keys, seeds
-from promptcdn.url import parse as grammar
-from promptcdn.url.engines import DEFAULT_ENGINE
-from promptcdn.url.request import Asked, Defaults, departures, resolve
+from promptcdn.url.parse import parse, parse_path
+from promptcdn.url.request import Asked
+from promptcdn.url.resolving import Defaults, departures, resolve
 
 
 def asked(prompt: bytes, query: bytes = b"") -> Asked:
-    return grammar.parse_path(prompt, query).asked
+    return parse_path(prompt, query).asked
 
 
 @pytest.mark.parametrize(
@@ -39,23 +40,23 @@ def test_a_prompt_in_a_path_is_read_as_it_came(raw: bytes, prompt: str) -> None:
     [(b".png", "png"), (b".webp", "webp"), (b".jpg", "jpeg"), (b".avif", "avif"), (b"", "webp")],
 )
 def test_an_extension_is_a_format(extension: bytes, format_: str) -> None:
-    request = grammar.parse_path(b"a" + extension, b"seed=7")
+    request = parse_path(b"a" + extension, b"seed=7")
 
     assert request.delivery.format == format_
     assert request.asked == Asked("a", seed=7)
 
 
-def test_another_format_beside_the_extension_is_refused_and_the_same_is_not() -> None:
-    assert grammar.parse(b"prompt=a&format=jpg", "jpeg").delivery.format == "jpeg"
+def test_an_extension_and_format_must_not_contradict_each_other() -> None:
+    assert parse(b"prompt=a&format=jpg", "jpeg").delivery.format == "jpeg"
     with pytest.raises(problems.Problem) as caught:
-        grammar.parse(b"prompt=a&format=png", "jpeg")
+        parse(b"prompt=a&format=png", "jpeg")
 
     assert (caught.value.parameter, caught.value.value) == ("format", "png")
 
 
 def test_the_path_face_enters_no_key() -> None:
     one = asked(b"a%20lighthouse.png", b"seed=7")
-    other = grammar.parse(b"prompt=a+lighthouse&seed=7").asked
+    other = parse(b"prompt=a+lighthouse&seed=7").asked
 
     assert keys.as_asked_key(one) == keys.as_asked_key(other)
 
@@ -65,17 +66,17 @@ def test_other_names_for_ours_are_understood_on_this_path_only() -> None:
         "a", cfg_scale=7.5, aspect_ratio="16:9", engine="x"
     )
     with pytest.raises(problems.Problem):
-        grammar.parse(b"prompt=a&guidance_scale=7.5")
+        parse(b"prompt=a&guidance_scale=7.5")
 
 
 @pytest.mark.parametrize(
     "name", ["nologo", "private", "enhance", "safe", "referrer", "token", "key", "quality", "image"]
 )
-def test_what_has_no_meaning_here_is_ignored_and_noted_without_its_value(name: str) -> None:
-    request = grammar.parse_path(b"a", f"{name}=canary".encode())
+def test_a_parameter_without_meaning_is_noted_without_its_value(name: str) -> None:
+    request = parse_path(b"a", f"{name}=canary".encode())
 
     assert request.asked == Asked("a")
-    assert request.notes == (f"{name} has no meaning here",)
+    assert request.notes == (f"this service ignores the parameter {name}",)
 
 
 def test_an_unknown_parameter_is_refused_here_too() -> None:
@@ -97,6 +98,7 @@ def test_an_unknown_parameter_is_refused_here_too() -> None:
         (b"height=99999", (None, 1536)),
         (b"width=0", (256, None)),
     ],
+    ids=str,
 )
 def test_sizes_go_to_the_nearest_and_keep_their_shape(query: bytes, size: tuple[int | None, int | None]) -> None:
     request = asked(b"a", query)
@@ -124,22 +126,22 @@ def test_a_large_seed_is_frozen() -> None:
     assert asked(b"a", b"seed=1844674407370955").seed == 4109420794
 
 
-SDXL = Defaults("stability", DEFAULT_ENGINE, (DEFAULT_ENGINE,))
+SDXL = Defaults("stability", DEFAULT, (DEFAULT,), families=FAMILIES)
 
 
-def test_what_the_engine_does_not_draw_becomes_what_it_does_and_is_said() -> None:
-    request = grammar.parse_path(b"a", b"width=1920&height=1080&model=flux&seed=1&nologo=true")
+def test_what_an_engine_does_not_draw_becomes_the_nearest() -> None:
+    request = parse_path(b"a", b"width=1920&height=1080&model=flux&seed=1&nologo=true")
 
     resolved = resolve(request.asked, SDXL, nearest=request.nearest)
 
-    assert (resolved.engine, resolved.width, resolved.height) == (DEFAULT_ENGINE, 1344, 768)
+    assert (resolved.engine, resolved.width, resolved.height) == (DEFAULT, 1344, 768)
     assert [*request.notes, *departures(request.asked, resolved)] == [
-        "width 1920 is drawn as 1536",
-        "height 1080 is drawn as 896",
-        "nologo has no meaning here",
-        f"the engine flux is not offered here, {DEFAULT_ENGINE} draws",
-        "width 1536 is drawn as 1344",
-        "height 896 is drawn as 768",
+        "the width 1920 is not offered: 1536 is used in its place",
+        "the height 1080 is not offered: 896 is used in its place",
+        "this service ignores the parameter nologo",
+        f"the engine flux is not offered: {DEFAULT} is used in its place",
+        "the width 1536 is not offered: 1344 is used in its place",
+        "the height 896 is not offered: 768 is used in its place",
     ]
 
 
@@ -162,7 +164,7 @@ def test_there_are_hundreds_of_their_urls() -> None:
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_every_url_of_theirs_is_a_picture_of_ours(prompt: bytes) -> None:
     for _, *parts in (url for url in URLS if url[0] == prompt):
-        request = grammar.parse_path(prompt, b"&".join(part for part in parts if part))
+        request = parse_path(prompt, b"&".join(part for part in parts if part))
         seeded = request.asked.seeded(request.asked.seed if isinstance(request.asked.seed, int) else 1)
 
-        assert resolve(seeded, SDXL, nearest=request.nearest).engine == DEFAULT_ENGINE
+        assert resolve(seeded, SDXL, nearest=request.nearest).engine == DEFAULT

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from promptcdn.generators.stability.engines import FAMILIES
 from promptcdn.url import keys, seeds
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Defaults, Resolved, resolve
+from promptcdn.url.parse import parse, parse_path
+from promptcdn.url.request import Resolved
+from promptcdn.url.resolving import Defaults, resolve
 from promptcdn.url.text import UNICODE_VERSION
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "keys.json").read_text())
@@ -20,14 +22,17 @@ DEFAULTS = {
         "stability",
         "stable-diffusion-xl-1024-v1-0",
         ("stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "my/own:model-1"),
+        families=FAMILIES,
     ),
     "sketch": Defaults("sketch", "sketch", ("sketch",)),
-    "small": Defaults("stability", "stable-diffusion-v1-6", ("stable-diffusion-v1-6",), (640, 384), 42),
+    "small": Defaults(
+        "stability", "stable-diffusion-v1-6", ("stable-diffusion-v1-6",), (640, 384), 42, families=FAMILIES
+    ),
 }
 
 
 def test_the_key_of_what_a_lenient_face_draws_is_frozen_too() -> None:
-    asked = grammar.parse_path(b"a%20lighthouse", b"seed=7&engine=not-offered").asked
+    asked = parse_path(b"a%20lighthouse", b"seed=7&engine=not-offered").asked
 
     assert keys.nearest_key(asked) == "821b4fd42b0a5b476e38f515c4d7ed739e6d4b4b35d89e2fa1cbea93726513fb"
     assert keys.nearest_key(asked) != keys.as_asked_key(asked)
@@ -35,7 +40,7 @@ def test_the_key_of_what_a_lenient_face_draws_is_frozen_too() -> None:
 
 @pytest.mark.parametrize("vector", GOLDEN, ids=lambda vector: vector["query"][:60])
 def test_a_published_url_keeps_its_keys_for_ever(vector: dict[str, Any]) -> None:
-    asked = grammar.parse(vector["query"].encode()).asked
+    asked = parse(vector["query"].encode()).asked
 
     assert keys.as_asked_form(asked).decode() == vector["as_asked"]
     assert keys.as_asked_key(asked) == vector["as_asked_key"]
@@ -58,13 +63,13 @@ def test_normalising_goes_by_the_pinned_unicode_version() -> None:
 
 
 def test_a_key_is_the_digest_of_its_canonical_form() -> None:
-    asked = grammar.parse(b"prompt=a+lighthouse&seed=7").asked
+    asked = parse(b"prompt=a+lighthouse&seed=7").asked
 
     assert keys.as_asked_key(asked) == hashlib.sha256(b'{"as_asked":1,"prompt":"a lighthouse","seed":7}').hexdigest()
 
 
 def test_the_generator_is_part_of_the_content_key() -> None:
-    asked = grammar.parse(b"prompt=a+lighthouse&seed=7").asked
+    asked = parse(b"prompt=a+lighthouse&seed=7").asked
     one = resolve(asked, Defaults("stability", "e", ("e",)))
     other = resolve(asked, Defaults("a1111", "e", ("e",)))
 
@@ -72,7 +77,7 @@ def test_the_generator_is_part_of_the_content_key() -> None:
 
 
 def test_a_resolved_request_survives_being_written_down() -> None:
-    asked = grammar.parse(b"prompt=x&seed=3&cfg_scale=7.25&sampler=ddim&negative_prompt=fog").asked
+    asked = parse(b"prompt=x&seed=3&cfg_scale=7.25&sampler=ddim&negative_prompt=fog").asked
     resolved = resolve(asked, DEFAULTS["sdxl"])
 
     again = Resolved.from_parameters(json.loads(json.dumps(resolved.parameters())))

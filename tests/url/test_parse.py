@@ -12,26 +12,27 @@ from hypothesis import strategies as st
 
 from promptcdn import problems
 from promptcdn.url import keys
-from promptcdn.url import parse as grammar
 from promptcdn.url.parameters import BY_NAME, PARAMETERS
-from promptcdn.url.request import Asked, Control, Defaults, Delivery, resolve
+from promptcdn.url.parse import canonical_url, parse, parse_delivery, require_built
+from promptcdn.url.request import Asked, Control, Delivery
+from promptcdn.url.resolving import Defaults, resolve
 from promptcdn.url.text import normalised, number
 
 
 def key(query: str) -> str:
-    return keys.as_asked_key(grammar.parse(query.encode()).asked)
+    return keys.as_asked_key(parse(query.encode()).asked)
 
 
 def refusal(query: bytes) -> problems.Problem:
     with pytest.raises(problems.Problem) as caught:
-        grammar.parse(query)
+        parse(query)
     return caught.value
 
 
 def refused(query: bytes) -> problems.Problem | None:
     """The refusal of any query at all, or `None` where it is understood."""
     try:
-        assert len(keys.as_asked_key(grammar.parse(query).asked)) == 64
+        assert len(keys.as_asked_key(parse(query).asked)) == 64
     except problems.Problem as problem:
         return problem
     return None
@@ -44,7 +45,7 @@ def test_every_field_of_a_request_has_its_row_in_the_table() -> None:
 
 
 def test_a_url_says_what_it_says() -> None:
-    request = grammar.parse(b"prompt=a+lighthouse&seed=7&width=1152&height=896&format=png&wait=2.5")
+    request = parse(b"prompt=a+lighthouse&seed=7&width=1152&height=896&format=png&wait=2.5")
 
     assert request.asked == Asked("a lighthouse", seed=7, width=1152, height=896)
     assert request.delivery == Delivery("png")
@@ -194,17 +195,17 @@ def test_joiners_marks_and_emoji_sequences_stay(text: str) -> None:
 @pytest.mark.parametrize("name", [row.name for row in PARAMETERS if row.group != "delivery"])
 def test_a_permalink_takes_delivery_parameters_only(name: str) -> None:
     with pytest.raises(problems.Problem) as caught:
-        grammar.parse_delivery(f"{name}=1".encode())
+        parse_delivery(f"{name}=1".encode())
 
     assert caught.value.parameter == name
 
 
 @pytest.mark.parametrize("query", ["upscale=2", "strength=0.5", f"init={'0' * 64}", f"mask={'0' * 64}"])
 def test_what_is_not_built_is_read_and_refused_by_name(query: str) -> None:
-    request = grammar.parse(f"prompt=a&{query}".encode())
+    request = parse(f"prompt=a&{query}".encode())
 
     with pytest.raises(problems.Problem) as caught:
-        grammar.require_built(request.asked, request.control)
+        require_built(request.asked, request.control)
 
     assert caught.value.kind is problems.NOT_AVAILABLE
     assert caught.value.parameter == query.partition("=")[0]
@@ -239,7 +240,7 @@ ANY_ASKED = {
 
 
 @given(texts, st.fixed_dictionaries({}, optional=ANY_ASKED), st.randoms(use_true_random=False))
-def test_however_a_url_is_spelled_it_has_the_key_of_its_canonical_spelling(
+def test_every_spelling_has_the_key_of_the_canonical_one(
     prompt: str, said: dict[str, object], chance: random.Random
 ) -> None:
     prompt = f"a {prompt}"
@@ -248,17 +249,17 @@ def test_however_a_url_is_spelled_it_has_the_key_of_its_canonical_spelling(
     ways: list[Callable[[str], str]] = [quote_plus, quote, _escaped]
     quoted = [f"{name}={chance.choice(ways)(value)}" for name, value in pairs]
     spelled = chance.choice(["&", "&amp;", "&amp;amp;", "&&"]).join([*quoted, "v=2"])
-    asked = grammar.parse(spelled.encode()).asked
+    asked = parse(spelled.encode()).asked
 
-    canonical = grammar.canonical_url(asked)
+    canonical = canonical_url(asked)
 
-    assert grammar.parse(canonical.partition("?")[2].encode()).asked == asked
+    assert parse(canonical.partition("?")[2].encode()).asked == asked
     assert key(spelled) == key(canonical.partition("?")[2])
 
 
 asked = st.builds(
     lambda prompt, said: (
-        grammar.parse(
+        parse(
             "&".join(
                 f"{name}={quote_plus(str(value))}" for name, value in {"prompt": f"a {prompt}", **said}.items()
             ).encode()
@@ -270,7 +271,7 @@ asked = st.builds(
 
 
 @given(asked, asked)
-def test_what_asks_for_something_else_or_resolves_to_something_else_has_another_key(one: Asked, other: Asked) -> None:
+def test_any_two_requests_have_one_key_or_are_different(one: Asked, other: Asked) -> None:
     assert (keys.as_asked_key(one) == keys.as_asked_key(other)) == (one == other)
 
     defaults = Defaults("sketch", "sketch", ("sketch",))

@@ -3,21 +3,23 @@
 import pytest
 
 from promptcdn import problems
+from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
 from promptcdn.url import engines
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Control, Defaults, resolve
+from promptcdn.url.parse import parse
+from promptcdn.url.request import Control
+from promptcdn.url.resolving import Defaults, resolve
 
-SDXL = Defaults("stability", engines.DEFAULT_ENGINE, (engines.DEFAULT_ENGINE, "stable-diffusion-v1-6"))
+SDXL = Defaults("stability", DEFAULT, (DEFAULT, "stable-diffusion-v1-6"), families=FAMILIES)
 SKETCH = Defaults("sketch", "sketch", ("sketch",))
 
 
 def size(query: str, defaults: Defaults) -> tuple[int, int]:
-    resolved = resolve(grammar.parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults)
+    resolved = resolve(parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults)
     return resolved.width, resolved.height
 
 
 def test_blanks_are_filled_with_the_defaults() -> None:
-    resolved = resolve(grammar.parse(b"prompt=a&seed=1").asked, SDXL)
+    resolved = resolve(parse(b"prompt=a&seed=1").asked, SDXL)
 
     assert resolved.parameters() == {
         "generator": "stability",
@@ -48,19 +50,19 @@ SIZES = [
     ("engine=stable-diffusion-v1-6", SDXL, (512, 512)),
     ("", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (640, 384)),
     ("width=512", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (512, 384)),
-    ("", Defaults("stability", "e", ("e", engines.DEFAULT_ENGINE), (640, 384)), (640, 384)),
-    (f"engine={engines.DEFAULT_ENGINE}", Defaults("s", "e", ("e", engines.DEFAULT_ENGINE), (640, 384)), (1024, 1024)),
+    ("", Defaults("stability", "e", ("e", DEFAULT), (640, 384), families=FAMILIES), (640, 384)),
+    (f"engine={DEFAULT}", Defaults("s", "e", ("e", DEFAULT), (640, 384), families=FAMILIES), (1024, 1024)),
 ]
 
 
-@pytest.mark.parametrize(("query", "defaults", "expected"), SIZES)
+@pytest.mark.parametrize(("query", "defaults", "expected"), SIZES, ids=[f"{row[1].engine}?{row[0]}" for row in SIZES])
 def test_sizes_come_from_the_url_the_operator_and_the_engine(
     query: str, defaults: Defaults, expected: tuple[int, int]
 ) -> None:
     assert size(query, defaults) == expected
 
 
-def test_a_size_that_the_engine_does_not_draw_is_told_the_nearest() -> None:
+def test_a_size_that_no_engine_draws_names_the_nearest_sizes() -> None:
     with pytest.raises(problems.Problem) as caught:
         size("width=1024&height=768", SDXL)
 
@@ -78,7 +80,7 @@ def test_only_the_side_that_was_asked_for_is_blamed() -> None:
 @pytest.mark.parametrize(
     ("engine", "what"), [("stable-diffusion-v1-4", "was retired"), ("midjourney", "is not offered here")]
 )
-def test_an_engine_that_is_not_offered_is_refused_with_those_that_are(engine: str, what: str) -> None:
+def test_an_engine_that_is_not_offered_names_those_that_are(engine: str, what: str) -> None:
     with pytest.raises(problems.Problem) as caught:
         size(f"engine={engine}", SDXL)
 
@@ -97,7 +99,7 @@ def test_a_picture_from_pictures_is_refused_until_it_is_made(query: str) -> None
 
 @pytest.mark.parametrize("name", ["stable-diffusion-512-v2-1", "stable-diffusion-768-v2-1", "stable-diffusion-v1-5"])
 def test_older_families_have_their_own_sizes(name: str) -> None:
-    engine = engines.engine(name)
+    engine = engines.engine(name, FAMILIES)
 
     assert engine.retired
     assert engine.allows(engine.default_size)
@@ -105,12 +107,12 @@ def test_older_families_have_their_own_sizes(name: str) -> None:
 
 
 def test_a_name_that_nobody_knows_draws_every_size() -> None:
-    assert engines.engine("my/model").allows((256, 1536))
+    assert engines.engine("my/model", FAMILIES).allows((256, 1536))
 
 
 @pytest.mark.parametrize("seed", ["", "&seed=day"])
-def test_a_view_of_a_request_has_a_seed_and_remembers_what_was_signed(seed: str) -> None:
-    request = grammar.parse(f"prompt=a{seed}&kid=k1&sig=s".encode())
+def test_a_view_has_a_seed_and_remembers_what_was_signed(seed: str) -> None:
+    request = parse(f"prompt=a{seed}&kid=k1&sig=s".encode())
 
     view = request.view(7).view(8)
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn import problems
-from promptcdn.url import parse as grammar
 from promptcdn.url import signing
+from promptcdn.url.parse import parse
 from promptcdn.url.request import Asked, Control
 from promptcdn.url.signing import SigningKeys, objection, signed
 
@@ -25,7 +25,7 @@ LIGHTHOUSE = '{"as_asked":1,"prompt":"a lighthouse","seed":7}'
 
 
 def asked_by(query: str) -> Asked:
-    return grammar.parse(query.encode()).asked
+    return parse(query.encode()).asked
 
 
 def refusal(asked: Asked, control: Control, keys: SigningKeys = KEYS, now: float = NOW) -> problems.ProblemType | None:
@@ -64,7 +64,7 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize(("query", "form", "kid", "exp", "sig"), GOLDEN)
+@pytest.mark.parametrize(("query", "form", "kid", "exp", "sig"), GOLDEN, ids=[f"{row[2]} {row[0]}" for row in GOLDEN])
 def test_a_published_signature_stays_good(query: str, form: str, kid: str, exp: int | None, sig: str) -> None:
     message = f"promptcdn-sig-1\n{form}\n{kid}\n{exp or ''}".encode()
     digest = hmac.digest(SECRETS[kid], message, "sha256")
@@ -106,7 +106,7 @@ def spelled(said: dict[str, str], chance: random.Random) -> str:
 
 
 @given(_requests, _requests, st.randoms(use_true_random=False))
-def test_any_spelling_of_a_request_verifies_and_no_other_request_does(
+def test_a_signature_is_good_for_every_spelling_of_one_request(
     said: dict[str, str], other: dict[str, str], chance: random.Random
 ) -> None:
     asked, another = asked_by(spelled(said, chance)), asked_by(spelled(other, chance))
@@ -129,7 +129,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("control", "kind", "parameter"), REFUSED)
+@pytest.mark.parametrize(("control", "kind", "parameter"), REFUSED, ids=[f"{row[1].code} {row[0]}" for row in REFUSED])
 def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems.ProblemType, parameter: str) -> None:
     problem = objection(asked_by("prompt=a+lighthouse&seed=7"), control, KEYS, NOW)
 
@@ -138,14 +138,18 @@ def test_what_is_wrong_with_a_signature_is_said(control: Control, kind: problems
     assert (problem.kind.status, problem.cache_control) == (403, "no-store")
 
 
-@pytest.mark.parametrize(("now", "kind"), [(LATER - 1, None), (LATER, None), (LATER + 0.5, problems.SIGNATURE_EXPIRED)])
+@pytest.mark.parametrize(
+    ("now", "kind"),
+    [(LATER - 1, None), (LATER, None), (LATER + 0.5, problems.SIGNATURE_EXPIRED)],
+    ids=["before", "at", "after"],
+)
 def test_a_signature_holds_up_to_its_last_second(now: float, kind: problems.ProblemType | None) -> None:
     asked = asked_by("prompt=a+lighthouse&seed=7")
 
     assert refusal(asked, signed(asked, KEYS, LATER), now=now) is kind
 
 
-def test_only_whoever_has_a_true_signature_is_told_that_it_expired() -> None:
+def test_only_a_true_signature_is_answered_with_its_expiry() -> None:
     asked = asked_by("prompt=a+lighthouse&seed=7")
 
     assert refusal(asked, Control(sig="A" * 43, kid="k1", exp=1)) is problems.BAD_SIGNATURE
@@ -233,17 +237,17 @@ def test_an_unknown_key_takes_as_long_as_a_wrong_signature() -> None:
 
 
 BAD_KEYS = [
-    ("", "key 1: say it like id:secret"),
-    ("canary-0123456789", "key 1: say it like id:secret"),
-    ("canary 0123456789", "key 1: say it like id:secret"),
-    (":canary-0123456789", "key 1: say it like id:secret"),
-    ("k1:canary", "key 1: a secret has at least 16"),
-    ("k1:canary-0123456789,", "key 2: say it like id:secret"),
-    ("k1:canary-0123456789,canary-and-more", "key 2: say it like id:secret"),
-    ("k1:canary-0123456789,k1:canary-9876543210", "key 2: its id is that of a key before it"),
-    ("k1:canary-\udcff-0123456789", "key 1: a secret has at least 16 characters, all of them visible"),
-    ("canary-é:canary-0123456789", "key 1: say it like id:secret"),
-    (f"{'k' * 65}:canary-0123456789", "key 1: say it like id:secret"),
+    ("", "key 1: write it like id:secret"),
+    ("canary-0123456789", "key 1: write it like id:secret"),
+    ("canary 0123456789", "key 1: write it like id:secret"),
+    (":canary-0123456789", "key 1: write it like id:secret"),
+    ("k1:canary", "key 1: a secret must have at least 16"),
+    ("k1:canary-0123456789,", "key 2: write it like id:secret"),
+    ("k1:canary-0123456789,canary-and-more", "key 2: write it like id:secret"),
+    ("k1:canary-0123456789,k1:canary-9876543210", "key 2: another key before it has the same id"),
+    ("k1:canary-\udcff-0123456789", "key 1: a secret must have at least 16 visible characters"),
+    ("canary-é:canary-0123456789", "key 1: write it like id:secret"),
+    (f"{'k' * 65}:canary-0123456789", "key 1: write it like id:secret"),
 ]
 
 

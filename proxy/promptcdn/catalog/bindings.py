@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import cachetools
 
+from promptcdn.generators.registry import bindings_folder
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import Unavailable, UnreadableObject
 from promptcdn.spool import Spool
 from promptcdn.stores import Folder, Name, Record, Store
@@ -13,7 +15,6 @@ from promptcdn.url.request import Resolved
 
 REMEMBERED_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 1000
-_SKETCH = "sketch"
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,23 @@ def bound(resolved: Resolved) -> Bound:
 class Bindings:
     """As-asked key → whole resolved request, written once; content key → the upstream's refusal.
 
-    Sketches are bound apart, in a folder that is read only while `sketch` is the generator: when a key is set, a
-    demo's URLs become real pictures, and pictures that were paid for stay theirs when it is taken away again.
+    A generator may have a folder of its own for its bindings, which is read only while that generator is in use:
+    sketches do. When a key is set, a demo's URLs become real pictures, and pictures that were paid for stay theirs when
+    it is taken away again.
     """
 
-    def __init__(self, store: Store, generator: str, spool: Spool | None = None) -> None:
+    def __init__(
+        self, store: Store, generator: str, spool: Spool | None = None, observer: Observer = NO_OBSERVER
+    ) -> None:
         """What waits in `spool` is bound already as far as its URL can tell, and refused if it was refused."""
         self._store = store
         self._spool = spool
-        self._folders: tuple[Folder, ...] = ("bindings", "sketch-bindings") if generator == _SKETCH else ("bindings",)
+        self._observer = observer
+        self._folders: tuple[Folder, ...] = tuple(dict.fromkeys(("bindings", bindings_folder(generator))))
         self._remembered: cachetools.LRUCache[str, Bound] = cachetools.LRUCache(REMEMBERED_BYTES, _weight)
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
+    @step("binding")
     async def of(self, as_asked_key: str) -> Bound | None:
         """What the URL is bound to. Raises `Unavailable`: what cannot be read must not be bound anew."""
         if (known := self._remembered.get(as_asked_key)) is not None:
@@ -59,11 +65,14 @@ class Bindings:
                 raise
             return waiting
 
+    @step("binding")
     async def bind(self, as_asked_key: str, wanted: Bound, made_at: int) -> Bound:
         """What the URL is bound to from now on: `wanted`, or what another was faster to write."""
         if (known := self._remembered.get(as_asked_key)) is not None:
             return known
-        winner = await self._store.put(Name(_folder(wanted.resolved), as_asked_key), _written(wanted, made_at))
+        winner = await self._store.put(
+            Name(bindings_folder(wanted.resolved.generator), as_asked_key), _written(wanted, made_at)
+        )
         return self._remember(as_asked_key, _read(winner))
 
     async def filtered(self, content_key: str) -> bool:
@@ -90,7 +99,7 @@ class Bindings:
     def _waiting(self, as_asked_key: str) -> Bound | None:
         """Not remembered: it is not written, and another may be faster to write."""
         order = self._spool.ordered(as_asked_key) if self._spool is not None else None
-        if order is None or _folder(order.resolved) not in self._folders:
+        if order is None or bindings_folder(order.resolved.generator) not in self._folders:
             return None
         return Bound(order.resolved, order.content_key)
 
@@ -107,10 +116,6 @@ class Bindings:
     def folders(self) -> tuple[Folder, ...]:
         """Where bindings are looked for."""
         return self._folders
-
-
-def _folder(resolved: Resolved) -> Folder:
-    return "sketch-bindings" if resolved.generator == _SKETCH else "bindings"
 
 
 def _written(wanted: Bound, made_at: int) -> Record:

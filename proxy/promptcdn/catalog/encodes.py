@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 
 from promptcdn import pictures
 from promptcdn.catalog.forgetting import Forgotten
+from promptcdn.generators.registry import source_type
 from promptcdn.observer import Observer
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.headers import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Lineage, Name, Record, Store
+from promptcdn.url import formats
 
 _TRIES = 2
 
@@ -36,10 +38,10 @@ class Encoder:
 
         `None` where the picture was purged after `since`, when `master` was read: then nothing of it stays stored.
         """
-        generator = str(master.resolved["generator"])
-        body = await self._in_thread(lambda: pictures.encoded(master.body, made, generator))
+        mark = source_type(str(master.resolved["generator"]))
+        body = await self._in_thread(lambda: pictures.encoded(master.body, made, mark))
         lineage = Lineage(master.picture, after=master.lineage.after)
-        record = Record(body, pictures.MEDIA_TYPES[made.format], master.made_at, master.resolved, lineage)
+        record = Record(body, formats.BY_NAME[made.format].media_type, master.made_at, master.resolved, lineage)
         self._observer.encoded(record.media_type)
         if self._forgotten.since(since, content_key):
             return None

@@ -1,8 +1,8 @@
 """What was purged stays away: notes of purges, and a store that does not show what a note is about.
 
-A purge deletes objects, and a process that has not heard of the purge may write them again: from its memory, or from
-what it was reading. A note names the picture, so whoever has heard of it takes what comes back for absent and deletes
-it. What is made anew may have the same bytes as before; it names the purge that it came after, and is shown.
+A purge deletes objects, and a process that does not know of the purge may write them again: from its memory, or from
+what it was reading. A note names the picture, so whoever has read it takes what comes back for absent and deletes it.
+What is made anew may have the same bytes as before; it names the purge that it came after, and is shown.
 """
 
 from collections import defaultdict
@@ -53,13 +53,13 @@ class PurgeNote:
 
 
 class Purged:
-    """The notes that this process has heard of."""
+    """The notes that this process has read."""
 
     def __init__(self) -> None:
         self._of: dict[str, dict[str, int]] = {}
 
-    def hear(self, notes: Iterable[PurgeNote]) -> None:
-        """These are all notes that there are now."""
+    def update(self, notes: Iterable[PurgeNote]) -> None:
+        """Takes over `notes`: they are all that there are now."""
         of: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for note in notes:
             if note.picture is not None:

@@ -20,9 +20,9 @@ from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flights
-from promptcdn.observer import NO_OBSERVER, Observer
-from promptcdn.pictures import sizing
-from promptcdn.pictures import validation as admission
+from promptcdn.generators.registry import source_type
+from promptcdn.observer import NO_OBSERVER, Observer, step
+from promptcdn.pictures import sizing, validation
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import Problem, StoreUnavailable, UpstreamFailed
 from promptcdn.readers.headers import Rendition
@@ -73,6 +73,7 @@ class Renditions:
         self._store = store
         self._memory = memory
         self._spool = spool
+        self._observer = observer
         # Masters of what waits in the spool, where it lies as it came from the upstream.
         self._masters: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_WAITING_BYTES, _WEIGHT)
         # Whoever waits for a new picture reads it back at once, and must not miss it because that fails.
@@ -86,12 +87,12 @@ class Renditions:
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
-        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_WAITING)
+        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_WAITING, observer=observer)
         # Free sizes have a line of their own, so that a flood of them does not hold up what is stored once and for all.
-        self._odd_encodes: Flights[Rendition | None] = Flights(1, _ODD_ENCODES_WAITING)
-        self._reads: Flights[_Source | None] = Flights(_READS, _READS_WAITING)
+        self._odd_encodes: Flights[Rendition | None] = Flights(1, _ODD_ENCODES_WAITING, observer=observer)
+        self._reads: Flights[_Source | None] = Flights(_READS, _READS_WAITING, observer=observer)
         self._looks: Flights[None] = Flights(1, _READS_WAITING)
-        self._restorations: Flights[bool] = Flights(_READS, _READS_WAITING)
+        self._restorations: Flights[bool] = Flights(_READS, _READS_WAITING, observer=observer)
         self._survivors = Survivors(store, memory, self._in_thread)
         self._encoder = Encoder(store, spool, self._forgotten, self._in_thread, observer)
 
@@ -114,7 +115,9 @@ class Renditions:
         if master is None and sizing.needs_size(delivery) and (master := await self._size(content_key)) is None:
             return None
         made = sizing.variant(delivery, master or _ANY_SIZE)
-        if (remembered := self._memory.get(content_key, made.label)) is not None:
+        with self._observer.step("memory"):
+            remembered = self._memory.get(content_key, made.label)
+        if remembered is not None:
             if not remembered.stored:
                 self._look_again(content_key, made)
             return Found(remembered, "memory")
@@ -142,6 +145,7 @@ class Renditions:
             self._headers[content_key] = found
         return found
 
+    @step("restore")
     async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None, *, anew: bool = False) -> bool:
         """Whether the master is there from now on: where it was lost, a rendition that is left stands in for it.
 
@@ -153,13 +157,13 @@ class Renditions:
         flight, _ = self._restorations.join(content_key, lambda: self._restored(content_key, resolved))
         return await flight.outcome(_PATIENCE)
 
-    async def admitted(self, paid: Paid) -> Record:
+    async def validated(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
         made, resolved = paid.made, paid.order.resolved
-        seen = await self._in_thread(lambda: pictures.seen(made.picture))
-        if objection := admission.objection(resolved, seen, made.seed_sent, made.seed_echo):
-            raise UpstreamFailed(problems.UPSTREAM_GARBLED, objection, charged=True)
-        clean = await self._in_thread(lambda: pictures.master(made.picture, resolved.generator))
+        decoded = await self._in_thread(lambda: pictures.decoded(made.picture))
+        if defect := validation.defect(resolved, decoded, made.seed_sent, made.seed_echo):
+            raise UpstreamFailed(problems.UPSTREAM_GARBLED, defect, charged=True)
+        clean = await self._in_thread(lambda: pictures.master(made.picture, source_type(resolved.generator)))
         lineage = Lineage(after=paid.order.after)
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
@@ -173,11 +177,6 @@ class Renditions:
         if winner.sha256 != master.sha256:
             # Another machine was first, and if the binding is still missing this is what is shown until then.
             self._remember(content_key, winner)
-
-    @property
-    def shared(self) -> tuple[Flights[Any], ...]:
-        """The flights in which reads, encodes and restorations are shared."""
-        return self._reads, self._encodes, self._odd_encodes, self._restorations
 
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
@@ -193,7 +192,7 @@ class Renditions:
             self._memory.drop(content_key)
 
     async def close(self) -> None:
-        flights = (*self.shared, self._looks)
+        flights = self._reads, self._encodes, self._odd_encodes, self._restorations, self._looks
         await asyncio.gather(*(each.drain(_PATIENCE) for each in flights))
         self._threads.shutdown()
 
@@ -318,6 +317,7 @@ class Renditions:
         await self._store.delete(rendition_name(content_key, made))
         return False
 
+    @step("rendition")
     async def _rendition(
         self, content_key: str, source: _Source, made: Variant, patience: float, since: int
     ) -> Rendition | None:
@@ -346,7 +346,7 @@ class Renditions:
         if paid.made.filtered:
             return None
         try:
-            master = await self.admitted(paid)
+            master = await self.validated(paid)
         except UpstreamFailed:
             return None
         self._remember(paid.order.content_key, master)

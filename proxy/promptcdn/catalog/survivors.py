@@ -12,6 +12,7 @@ from typing import Any
 from promptcdn import pictures
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.purges import PurgeNote
+from promptcdn.generators.registry import source_type
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.stores import Header, Lineage, Name, Record, Store
 
@@ -58,8 +59,8 @@ class Survivors:
             lineage = Lineage(after=after) if is_first else Lineage(source.picture, made.label, after)
             return replace(source, lineage=lineage)
         said = source.resolved
-        size, generator = (said["width"], said["height"]), said["generator"]
-        png = await self._in_thread(lambda: pictures.restored(source.body, size, generator))
+        size, mark = (said["width"], said["height"]), source_type(said["generator"])
+        png = await self._in_thread(lambda: pictures.restored(source.body, size, mark))
         lineage = Lineage(source.picture, made.label, source.lineage.after)
         return Record(png, "image/png", source.made_at, said, lineage)
 

@@ -11,13 +11,14 @@ from promptcdn import problems
 from promptcdn.cdn.calendar import Calendar
 from promptcdn.cdn.pool import Pool
 from promptcdn.cdn.seeded import Rules, Seeded
-from promptcdn.making import Clock
+from promptcdn.clock import Clock
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Look, Unchanged
 from promptcdn.readers.conditions import NOTHING, Condition
-from promptcdn.url.engines import Size, engine
-from promptcdn.url.request import Delivery, Request, resolve
+from promptcdn.url.engines import Size
+from promptcdn.url.request import Delivery, Request
+from promptcdn.url.resolving import resolve
 
 __all__ = ["Cdn", "Rules", "Seeded"]
 
@@ -56,7 +57,7 @@ class Cdn:
         try:
             resolved = resolve(request.asked.seeded(0), self._rules.defaults, nearest=request.nearest)
         except Problem:
-            return engine(self._rules.defaults.engine).default_size
+            return self._rules.defaults.drawer(self._rules.defaults.engine).default_size
         return sizing.variant(request.delivery, resolved.size).size or resolved.size
 
     async def look(self, request: Request) -> Look:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from promptcdn import problems
 from promptcdn.cdn.seeded import Seeded
-from promptcdn.making import Clock
+from promptcdn.clock import Clock
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.headers import Outcome
 from promptcdn.url import seeds
+from promptcdn.url.periods import period_end, period_name, period_start
 from promptcdn.url.request import Request
 
 STAND_IN_TIME = timedelta(seconds=60)
@@ -26,19 +27,19 @@ class Calendar:
     def present(self, request: Request) -> Request:
         """The seeded request that a calendar request is now."""
         assert isinstance(request.asked.seed, str)
-        return _at(request, seeds.period_name(request.asked.seed, self._clock.utc()))
+        return _at(request, period_name(request.asked.seed, self._clock.utc()))
 
     async def answer(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
         """The present period's picture; for its first minute, while it is made, the last one's may stand in."""
         calendar = request.asked.seed
         assert isinstance(calendar, str)
         now = self._clock.utc()
-        end = seeds.period_end(calendar, now)
-        current = _at(request, seeds.period_name(calendar, now))
+        end = period_end(calendar, now)
+        current = _at(request, period_name(calendar, now))
         try:
             answer = await self._way.answer(current, replace(asker, making=False))
             if answer is None and asker.making:
-                since = now - seeds.period_start(calendar, now)
+                since = now - period_start(calendar, now)
                 if since < STAND_IN_TIME and (stand_in := await self._stand_in(request, current, now - since, asker)):
                     return stand_in
                 answer = await self._way.answer(current, asker)
@@ -53,7 +54,7 @@ class Calendar:
         """The picture of the period before `start`, if it is stored; the present one's is begun behind it."""
         calendar = request.asked.seed
         assert isinstance(calendar, str)
-        last = _at(request, seeds.period_name(calendar, start - timedelta(seconds=1)))
+        last = _at(request, period_name(calendar, start - timedelta(seconds=1)))
         try:
             shown = await self._way.look(last)
         except Problem:

@@ -14,8 +14,8 @@ import cachetools
 
 from promptcdn import problems
 from promptcdn.cdn.seeded import Seeded
+from promptcdn.clock import Clock
 from promptcdn.flights import Flight
-from promptcdn.making import Clock
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Unchanged
 from promptcdn.readers.conditions import NOTHING

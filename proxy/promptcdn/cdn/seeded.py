@@ -13,20 +13,24 @@ import cachetools
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings, Bound, bound
+from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.clock import Clock
 from promptcdn.flights import Flight, Flights
 from promptcdn.guard.authorisation import Authorisation
-from promptcdn.making import Clock, Making, Removals
+from promptcdn.making import Making
 from promptcdn.money.rates import Rates
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable, Unavailable
 from promptcdn.readers.answers import Answer, Asker, Look, State, Unchanged
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.readers.headers import CacheStatus, Outcome, Rendition
 from promptcdn.url import keys
-from promptcdn.url import parse as grammar
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Asked, Defaults, Delivery, Request, as_drawn, departures, resolve
+from promptcdn.url.parse import canonical_url
+from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.resolving import Defaults, as_drawn, departures, resolve
 
 # For the rendition of a picture that was made just before its asker would have left.
 _LEAST_PATIENCE = 1.0
@@ -68,6 +72,7 @@ class Seeded:
         making: Making,
         rates: Rates,
         clock: Clock,
+        observer: Observer = NO_OBSERVER,
     ) -> None:
         self._rules = rules
         self._bindings = bindings
@@ -77,6 +82,7 @@ class Seeded:
         self._making = making
         self._rates = rates
         self._clock = clock
+        self._observer = observer
         # The keys of URLs that a face which draws the nearest need not look for a binding of their own.
         self._plain: cachetools.LRUCache[str, None] = cachetools.LRUCache(_URLS_REMEMBERED)
         # Locks live for as long as somebody holds or awaits them.
@@ -136,8 +142,9 @@ class Seeded:
         known = await self._known(asked)
         resolved = known.bound.resolved if known else resolve(asked, self._rules.defaults, nearest=True)
         if known or not departures(asked, resolved):
-            # It has no binding of its own, and gets none: from now on memory alone can tell.
-            self._plain[plain] = None
+            if known:
+                # Bound as it was asked, it gets no binding of its own any more: from now on memory alone can tell.
+                self._plain[plain] = None
             return known or self._new(asked)
         drawn = as_drawn(asked, resolved)
         order = await self._known(drawn) or self._new(drawn)
@@ -206,6 +213,11 @@ class Seeded:
             raise problems.removed()
 
     async def _make(self, order: Order, request: Request, asker: Asker) -> Answer | Unchanged:
+        if request.nearest and order.new:
+            # A process that offers less may have bound the URL as it drew it, since its absence was remembered here.
+            winner = await self._making.bound_by_now(keys.nearest_key(request.asked))
+            if winner is not None:
+                return await self._of_the_winner(order, winner, request, asker)
         flight, joined = await self.begin(order, request, asker)
         await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
         bound = order.bound
@@ -219,8 +231,9 @@ class Seeded:
         winner = await self._bindings.of(order.key)
         if winner is not None and winner.content_key != bound.content_key:
             return await self._of_the_winner(order, winner, request, asker)
-        raise StoreUnavailable("the picture was made, and the store does not have it")
+        raise StoreUnavailable("the picture was made, but the store does not give it back")
 
+    @step("authorisation")
     async def begin(self, order: Order, request: Request, asker: Asker) -> tuple[Flight[None], bool]:
         """The flight that makes the picture, and whether it was under way. Who begins it is charged, who joins is not.
 
@@ -239,7 +252,7 @@ class Seeded:
     async def location(self, view: Request) -> str:
         """The seeded URL of a view, in words that every face understands."""
         asked = (await self.order(view)).asked if view.nearest else view.asked
-        return grammar.canonical_url(asked, view.delivery)
+        return canonical_url(asked, view.delivery)
 
     def one_at_a_time(self, key: str) -> asyncio.Lock:
         return self._beginning.setdefault(key, asyncio.Lock())

@@ -40,7 +40,7 @@ async def _checks() -> list[Check]:
     found = [Check("python", True, sys.version.split()[0]), _clock()]
     try:
         chosen = settings.load()
-        found.append(Check("settings", True, f"{chosen.makes}, misses {chosen.misses}"))
+        found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
         found += misconfiguration.doubts(chosen.chosen)
         found += filter(None, (permissions.finding(chosen.data_dir),))
         async with reading(chosen) as service:
@@ -110,21 +110,25 @@ async def _redis(service: "Service") -> list[Check]:
         advice.append("set its maxmemory-policy to noeviction: it may drop leases and counts when it is full")
     if mode == "cluster":
         advice.append("use one without cluster mode: what is counted in one step has to lie in one place")
+    try:
+        await service.connection.script("return 1", [])
+    except RedisDown:
+        advice.append("let its user run scripts: EVALSHA and SCRIPT LOAD")
     return [Check("redis", not advice, detail, "; ".join(advice))]
 
 
 async def _budget(service: "Service") -> Check:
-    from promptcdn.money import budgets as limits
+    from promptcdn.money.budget import limits
     from promptcdn.problems import CounterUnavailable
 
     try:
-        left = await service.budget.left(service.clock.utc())
+        usages = await service.budget.usage(service.clock.utc())
     except CounterUnavailable as unknown:
         return Check("budget", False, str(unknown))
-    if not left:
+    if not usages:
         return Check("budget", True, "unlimited")
-    spent = any(each.left == 0 for each in left)
+    spent = any(each.left == 0 for each in usages)
     counter = "Redis" if service.connection else service.settings.data_dir
-    where = f"{limits.said(left)}, counted in {counter}"
+    where = f"{limits.summary(usages)}, counted in {counter}"
     advice = "raise PROMPTCDN_BUDGET, or wait for the next period" if spent else ""
     return Check("budget", not spent, "; ".join(filter(None, (where, service.readiness.caveats))), advice)

@@ -35,6 +35,6 @@ def content_key(url: Given) -> str | None:
 
 def request(url: Given) -> "Request":
     """What it asks for. Raises `Problem`. Bytes that are no text go on as they are: the grammar says what is wrong."""
-    from promptcdn.url import parse as grammar
+    from promptcdn.url.parse import parse_url
 
-    return grammar.parse_url(*(part.encode(errors="surrogateescape") for part in (url.path, url.query)))
+    return parse_url(*(part.encode(errors="surrogateescape") for part in (url.path, url.query)))

@@ -47,7 +47,7 @@ def info(
 
 
 async def _found(url: given.Given, chosen: "Settings") -> dict[str, Any]:
-    from promptcdn.faces.info import known
+    from promptcdn.faces.info import members
 
     content_key = given.content_key(url)
     request = None if content_key else given.request(url)
@@ -55,7 +55,7 @@ async def _found(url: given.Given, chosen: "Settings") -> dict[str, Any]:
         await service.verified.see()
         await service.removals.start()
         if request is not None:
-            return dict(await known(service.cdn, request, chosen.public_url))
+            return dict(await members(service.cdn, request, chosen.public_url))
         assert content_key is not None
         return await _of_permalink(content_key, service, chosen.public_url)
 

@@ -123,7 +123,7 @@ async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
 async def _targets(named: "str | Request", service: "Service") -> list[Target]:
     """The pictures that are meant: all of a pool where a URL has no seed, the present period's of a calendar URL."""
     from promptcdn.url import keys
-    from promptcdn.url import parse as grammar
+    from promptcdn.url.parse import canonical_url
 
     if isinstance(named, str):
         return [Target(named)]
@@ -131,13 +131,13 @@ async def _targets(named: "str | Request", service: "Service") -> list[Target]:
     looks = [(view, await service.cdn.look(view)) for view in views]
     seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
     return [
-        Target(content_key, grammar.canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
+        Target(content_key, canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
         for asked, delivery, content_key in seeded
     ]
 
 
 async def _one(target: Target, wanted: Wanted, service: "Service", public_url: str) -> Done:
-    removals, now, key = service.removals, int(service.clock.utc().timestamp()), target.content_key
+    removals, key = service.removals, target.content_key
     was_taken_down = await removals.surely_removed(key)
     if wanted.undo:
         names: tuple[Name, ...] = ()
@@ -146,7 +146,7 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
     elif wanted.dry_run:
         names = await removals.of(key)
     else:
-        names = await _deleted(target, wanted, service, now)
+        names = await _deleted(target, wanted, service)
     return Done(
         content_key=key,
         deleted=tuple(name.path for name in names),
@@ -159,28 +159,28 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
     )
 
 
-async def _deleted(target: Target, wanted: Wanted, service: "Service", now: int) -> "tuple[Name, ...]":
+async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple[Name, ...]":
     removals, key = service.removals, target.content_key
     if wanted.takedown:
-        names = await removals.take_down(key, wanted.reason, now)
+        names = await removals.take_down(key, wanted.reason)
     else:
-        names = await removals.purge(key, now)
+        names = await removals.purge(key)
     if wanted.rebind:
         for bound_as in target.bound_as:
-            names += await removals.unbind(bound_as, service.bindings.folders, now)
+            names += await removals.unbind(bound_as, service.bindings.folders)
     return names
 
 
 def _paths(target: Target) -> Iterator[str]:
     """The URLs under which caches may hold it, in their usual spellings; each stands for its sizes and formats too."""
-    from promptcdn.url.parse import EXTENSIONS
+    from promptcdn.url.formats import BY_EXTENSION
 
     if target.url is not None:
         query = target.url.partition("?")[2]
         yield target.url
-        yield from (f"/i{extension}?{query}" for extension in EXTENSIONS)
+        yield from (f"/i{extension}?{query}" for extension in BY_EXTENSION)
     yield f"/i/{target.content_key}"
-    yield from (f"/i/{target.content_key}{extension}" for extension in EXTENSIONS)
+    yield from (f"/i/{target.content_key}{extension}" for extension in BY_EXTENSION)
 
 
 def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:

@@ -40,7 +40,7 @@ def serve(
     try:
         chosen = settings.load(host=host, port=port)
         logs.set_up(chosen.log, chosen.secrets)
-        files = descriptors.raised()
+        files = descriptors.raised_limit()
         bound = server.bound_socket(chosen.host, chosen.port)
         service = opened(chosen, tracing=Tracing.of(os.environ))
     except BadSettings as wrong:
@@ -67,8 +67,8 @@ def serve(
 def _greeting(service: "Service", here: str) -> Iterator[str]:
     """What runs, and a URL to click."""
     chosen, caveats = service.settings, service.readiness.caveats
-    budget = f"{chosen.limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
-    what = f"{chosen.makes}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    budget = f"{chosen.budget_limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
+    what = f"{chosen.makes.name}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
     yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
     yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example

@@ -56,21 +56,21 @@ def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> li
 
 def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str | None = None) -> str:
     """`url` as it is spelled, its signature new. Raises `Problem` or `ValueError` with what is wrong."""
-    from promptcdn.url import parse as grammar
     from promptcdn.url import signing
+    from promptcdn.url.parse import URL_MAX, require_built
 
     bare = given.parts(url)
     if given.content_key(bare):
         raise ValueError("a permalink needs no signature: it shows what is stored, and makes nothing")
     bare = bare._replace(query=_without_signature(bare.query))
     request = given.request(bare)
-    grammar.require_built(request.asked, request.control)
+    require_built(request.asked, request.control)
     control = signing.signed(request.asked, keys, exp, kid)
     said = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
     separator = "&amp;" if "&amp;" in bare.query else "&"
     query = separator.join([*filter(None, [bare.query]), *said])
-    if len(f"{bare.path}?{query}".encode(errors="surrogateescape")) > grammar.URL_MAX:
-        raise ValueError(f"signed, the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
+    if len(f"{bare.path}?{query}".encode(errors="surrogateescape")) > URL_MAX:
+        raise ValueError(f"signed, the URL would be longer than the {URL_MAX} bytes that the service takes")
     return f"{bare.host}{bare.path}?{query}{bare.fragment}"
 
 

@@ -119,7 +119,7 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
         await service.verified.see()
         now = service.clock.utc()
         costs = await spent(service.budget, now)
-        left = await service.budget.left(now)
+        usages = await service.budget.usage(now)
         return {
             "spent": {
                 period: [
@@ -128,7 +128,7 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
                 ]
                 for period, each in costs.items()
             },
-            "budget": [{key: each.values()[key] for key in ("limit", "left", "amount")} for each in left],
+            "budget": [{key: each.values()[key] for key in ("limit", "left", "amount")} for each in usages],
             "store": counted(service.store),
         }
 

@@ -72,19 +72,20 @@ def _print(address: str, prompt: str, markup: str, *, as_json: bool) -> None:
 
 def _request(given: dict[str, str | None]) -> "Request":
     from promptcdn import problems
-    from promptcdn.url import parse as grammar
-    from promptcdn.url.parameters import CALENDARS
+    from promptcdn.url.parameters import PARAMETERS
+    from promptcdn.url.parse import URL_MAX, canonical_url, parse, require_built
+    from promptcdn.url.periods import PERIODS
 
     try:
-        request = grammar.parse(_query({row.name: given.get(row.name) for row in grammar.PARAMETERS}))
-        grammar.require_built(request.asked)
+        request = parse(_query({row.name: given.get(row.name) for row in PARAMETERS}))
+        require_built(request.asked)
     except problems.Problem as problem:
         fail(str(problem))
     seed = given["seed"]
-    if seed is not None and seed.lower() in (*CALENDARS, "random") and seed != seed.lower():
+    if seed is not None and seed.lower() in (*PERIODS, "random") and seed != seed.lower():
         typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
-    if len(grammar.canonical_url(request.asked, request.delivery)) > grammar.URL_MAX:
-        fail(f"the URL would be longer than the {grammar.URL_MAX} bytes that the service takes")
+    if len(canonical_url(request.asked, request.delivery)) > URL_MAX:
+        fail(f"the URL would be longer than the {URL_MAX} bytes that the service takes")
     return request
 
 

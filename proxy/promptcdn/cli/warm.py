@@ -77,7 +77,7 @@ def _text(pictures: Path) -> str:
 def _lines(text: str, seed: str | None) -> Iterator[Line]:
     """Every line that is neither empty nor a comment. All of the list is read before anything is made."""
     from promptcdn import problems
-    from promptcdn.url import parse as grammar
+    from promptcdn.url.parse import require_built
 
     for number, line in enumerate(text.splitlines(), 1):
         said = line.strip()
@@ -85,7 +85,7 @@ def _lines(text: str, seed: str | None) -> Iterator[Line]:
             continue
         try:
             request = given.request(given.parts(said if _is_url(said) else _url_of(said, seed)))
-            grammar.require_built(request.asked, request.control)
+            require_built(request.asked, request.control)
         except problems.Problem as problem:
             fail(f"line {number}: {problem.detail}")
         yield Line(number, said, request)

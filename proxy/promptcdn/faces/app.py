@@ -1,41 +1,25 @@
-"""The HTTP face: routes, and the lifespan that owns what is open."""
+"""The application: its routes, what becomes of errors, and the lifespan that owns what is open."""
 
 import contextlib
-import re
-from collections.abc import AsyncIterator, Coroutine
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from promptcdn import problems
-from promptcdn.cdn import Cdn
-from promptcdn.faces import info as info_room
-from promptcdn.faces import responses
+from promptcdn.faces import info, ops, pictures, requests, responses
 from promptcdn.faces.middleware import EveryAnswer
-from promptcdn.flights import DetachedTasks
-from promptcdn.guard.authorisation import is_operator
-from promptcdn.problems import Problem
-from promptcdn.readers import audience
-from promptcdn.readers.answers import Answer, Asker, Unchanged
-from promptcdn.readers.audience import Audience
-from promptcdn.telemetry import CONTENT_TYPE
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Delivery, Request
+from promptcdn.problems import MethodNotAllowed, Problem
+from promptcdn.url.formats import BY_EXTENSION
 from promptcdn.wiring import Service
-
-_T = TypeVar("_T")
-
-_CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def create_app(service: Service, public_url: str = "") -> ASGIApp:
-    """The ASGI application of an open service; closes it when it stops. `public_url` begins the URLs in snippets."""
+    """The ASGI application of an open service, which it closes at its end. Snippets' URLs begin with `public_url`."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -44,18 +28,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
         await service.close()
 
     app = Starlette(
-        routes=[
-            Route("/", picture),
-            *(Route(f"/i{extension}", picture) for extension in grammar.EXTENSIONS),
-            Route("/prompt/{prompt:path}", picture),
-            Route("/i/{name}", permalink, methods=["GET", "DELETE"] if service.settings.admin_token else ["GET"]),
-            Route("/info", info),
-            Route("/info/prompt/{prompt:path}", info),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
-            Route("/robots.txt", robots),
-        ],
+        routes=_routes(takedowns=service.settings.admin_token is not None),
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )
@@ -64,177 +37,47 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.state.service = service
     app.state.public_url = public_url
     # Around everything: what the framework answers when a route breaks is an answer too.
-    return service.tracing.around(EveryAnswer(app, service.telemetry, log_hits=service.settings.log_hits))
+    every_answer = EveryAnswer(app, service.telemetry, service.clock, log_hits=service.settings.log_hits)
+    return service.telemetry.around(every_answer)
 
 
-async def picture(http: HttpRequest) -> Response:
-    """The picture that a URL asks for."""
-    service = _service(http)
-    as_written = _request(http)
-    grammar.require_built(as_written.asked, as_written.control)
-    request = replace(as_written, delivery=_delivered(http, as_written.delivery))
-    who = responses.audience_of(http.scope)
-    patience = _patience(http, who, request.control.wait)
-    asker = Asker(
-        until=service.clock.monotonic() + patience,
-        client=responses.client(http, service.trusted),
-        image_proxy=who is Audience.IMAGE_PROXY,
-        making=http.method != "HEAD" and who is not Audience.CRAWLER,
-        has=responses.claim(http, as_written.delivery),
-    )
-    try:
-        looked_up = service.cdn.answer(request, asker)
-        answer = await service.detached.run(looked_up, audience.attention(patience), asker.client)
-    except Problem as problem:
-        if problem.kind is problems.TOO_SLOW:
-            return await responses.placeholder(http, problem, service.cdn.size(request), service.placeholders)
-        raise
-    if answer is not None:
-        return _shown(http, answer, request.delivery, as_written.delivery)
-    if http.method == "HEAD":
-        return responses.unmade(http, as_written.delivery)
-    raise Problem(problems.HITS_ONLY, "this picture is not made yet, and is made when a person asks for it")
-
-
-async def permalink(http: HttpRequest) -> Response:
-    """A stored picture by its content key; DELETE takes it down."""
-    content_key, format_ = grammar.split_extension(http.path_params["name"])
-    if _CONTENT_KEY.fullmatch(content_key) is None:
-        detail = "a permalink is /i/, 64 hex digits in lower case, and .webp, .png, .jpg or .avif if you like"
-        raise Problem(problems.NOT_FOUND, detail)
-    if http.method == "DELETE":
-        return await _take_down(http, content_key)
-    as_written = grammar.parse_delivery(_raw_query(http), format_)
-    delivery = _delivered(http, as_written)
-    looked_up = _cdn(http).stored(content_key, delivery, responses.claim(http, as_written))
-    answer = await _run(http, looked_up, _service(http).detached)
-    return _shown(http, answer, delivery, as_written)
-
-
-async def info(http: HttpRequest) -> Response:
-    """What is known of a URL: its keys, its state, what its blanks were filled with. Makes nothing."""
-    service = _service(http)
-    look = info_room.known(service.cdn, _request(http), http.app.state.public_url)
-    known = await _run(http, look, service.infos)
-    return JSONResponse(known, headers={"cache-control": problems.NO_STORE})
-
-
-async def robots(_http: HttpRequest) -> Response:
-    """Pictures may be indexed and unfurled: whoever forbids that finds no preview in a chat."""
-    text = "User-agent: *\nDisallow: /info\n"
-    return PlainTextResponse(text, headers={"cache-control": "public, max-age=86400"})
-
-
-async def readyz(http: HttpRequest) -> Response:
-    """Whether each part that pictures need answers, by name."""
-    parts = await _service(http).readiness.parts()
-    ready = all(part.good for part in parts)
-    document: dict[str, object] = {"ready": ready}
-    if _may_see_details(http):
-        document["parts"] = {part.part: {"ready": part.good, "detail": part.detail} for part in parts}
-    return JSONResponse(document, 200 if ready else 503, {"cache-control": problems.NO_STORE})
-
-
-async def healthz(_http: HttpRequest) -> Response:
-    """That the process lives; it says nothing of what it depends on."""
-    return PlainTextResponse("ok\n", headers={"cache-control": problems.NO_STORE})
-
-
-async def metrics(http: HttpRequest) -> Response:
-    """What was counted, for Prometheus."""
-    if not _may_see_details(http):
-        raise problems.unauthorized()
-    exposition = await _service(http).telemetry.exposition()
-    return Response(exposition, headers={"content-type": CONTENT_TYPE, "cache-control": problems.NO_STORE})
+def _routes(*, takedowns: bool) -> list[Route]:
+    return [
+        Route("/", pictures.picture),
+        *(Route(f"/i{extension}", pictures.picture) for extension in BY_EXTENSION),
+        Route("/prompt/{prompt:path}", pictures.picture),
+        Route("/i/{name}", pictures.permalink, methods=["GET", "DELETE"] if takedowns else ["GET"]),
+        Route("/info", info.info),
+        Route("/info/prompt/{prompt:path}", info.info),
+        Route("/healthz", ops.healthz),
+        Route("/readyz", ops.readyz),
+        Route("/metrics", ops.metrics),
+        Route("/robots.txt", ops.robots),
+    ]
 
 
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
-    """A `Problem` as its asker can see it: a picture where pictures are asked for."""
+    """A `Problem` as its client can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
-    shows_pictures = http.scope.get("endpoint") in (None, picture, permalink)
-    return await responses.error(http, error, _service(http).placeholders if shows_pictures else None)
+    shows_pictures = http.scope.get("endpoint") in (None, pictures.picture, pictures.permalink)
+    return await responses.error(http, error, requests.service_of(http).placeholders if shows_pictures else None)
 
 
 async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
     """The framework's own refusals, as problems like all others; and the answer to OPTIONS, which it refuses too."""
     assert isinstance(error, HTTPException)
     if (http.method, http.scope["path"]) == ("OPTIONS", "*"):
-        return responses.options("GET, HEAD, OPTIONS")  # of the server as a whole (RFC 9110 section 9.3.7)
+        return responses.options(("GET", "HEAD", "OPTIONS"))  # of the server as a whole (RFC 9110 section 9.3.7)
     if error.status_code != problems.METHOD_NOT_ALLOWED.status:
         return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}"))
     # The framework's list has no order of its own.
-    allowed = ", ".join(sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"}))
+    methods = sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"})
     if http.method == "OPTIONS":
-        return responses.options(allowed)
-    problem = Problem(problems.METHOD_NOT_ALLOWED, f"allowed here: {allowed}")
-    return await responses.error(http, problem, None, {"allow": allowed})
+        return responses.options(methods)
+    return await responses.error(http, MethodNotAllowed(methods), None)
 
 
 async def on_exception(http: HttpRequest, _error: Exception) -> Response:
-    """What nobody foresaw: the log has it, the client learns nothing of our insides."""
-    return await on_problem(http, Problem(problems.INTERNAL, "the log of the service says more"))
-
-
-async def _take_down(http: HttpRequest, content_key: str) -> Response:
-    if not _is_operator(http):
-        raise problems.unauthorized()
-    service = _service(http)
-    who = responses.client(http, service.trusted)
-    now = int(service.clock.utc().timestamp())
-    await service.removals.take_down(content_key, f"asked for over HTTP by {who}", now)
-    return Response(status_code=204, headers={"cache-control": problems.NO_STORE})
-
-
-def _is_operator(http: HttpRequest) -> bool:
-    token = _service(http).settings.admin_token
-    return token is not None and is_operator(http.headers.get("authorization"), token.get_secret_value())
-
-
-def _may_see_details(http: HttpRequest) -> bool:
-    """Everybody may where no token is set."""
-    return _service(http).settings.admin_token is None or _is_operator(http)
-
-
-def _patience(http: HttpRequest, who: Audience, asked: float | None) -> float:
-    settings = _service(http).settings
-    return audience.patience(who, asked, settings.wait, settings.proxy_wait)
-
-
-async def _run(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: DetachedTasks) -> _T:
-    """What a look gives or raises, for as long as this asker waits for what is stored."""
-    patience = audience.attention(_patience(http, responses.audience_of(http.scope), None))
-    return await detached.run(look, patience, responses.client(http, _service(http).trusted))
-
-
-def _shown(http: HttpRequest, answer: Answer | Unchanged, delivery: Delivery, as_written: Delivery) -> Response:
-    service = _service(http)
-    now = int(service.clock.utc().timestamp())
-    with service.tracing.room("headers"):
-        return responses.picture(http, answer, delivery, now, negotiated=as_written.format == "auto")
-
-
-def _delivered(http: HttpRequest, asked: Delivery) -> Delivery:
-    return replace(asked, format=responses.delivered(http, asked))
-
-
-def _request(http: HttpRequest) -> Request:
-    """What the URL asks for, by the path as it came: the framework's has `%2F` as a slash and bad bytes replaced."""
-    with _service(http).tracing.room("grammar"):
-        return grammar.parse_url(http.scope["raw_path"], _raw_query(http))
-
-
-def _raw_query(http: HttpRequest) -> bytes:
-    """The query as it came. Raises `Problem` (414) for a URL that is too long."""
-    query: bytes = http.scope["query_string"]
-    if len(http.scope["raw_path"]) + 1 + len(query) > grammar.URL_MAX:
-        raise Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most")
-    return query
-
-
-def _service(http: HttpRequest) -> Service:
-    service: Service = http.app.state.service
-    return service
-
-
-def _cdn(http: HttpRequest) -> Cdn:
-    return _service(http).cdn
+    """Any other exception: its details are in the log, and the client gets none of them."""
+    detail = "an unexpected error: the log of the service has the details"
+    return await on_problem(http, Problem(problems.INTERNAL, detail))

@@ -1,29 +1,42 @@
-"""What is known of a URL, as the JSON of `/info`: makes nothing, writes nothing."""
+"""The route `/info`: what a URL means and whether its picture is stored. It makes nothing and writes nothing."""
 
 from collections.abc import Iterable, Iterator
 
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+
 from promptcdn.cdn import Cdn
+from promptcdn.faces import requests
+from promptcdn.readers import headers
 from promptcdn.readers.answers import Look, State
-from promptcdn.url import parse as grammar
-from promptcdn.url.request import Asked, Delivery, Request, as_drawn, departures
+from promptcdn.url.parse import canonical_url, permalink
+from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.resolving import as_drawn, departures
 from promptcdn.url.snippets import snippets
 
-# What a pool is as a whole: the first of these that any of its pictures is.
+# The state of a pool is the first of these that any of its pictures has.
 _STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "removed")
 
 
-async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
+async def info(http: HttpRequest) -> Response:
+    """The JSON about a URL."""
+    service = requests.service_of(http)
+    look = members(service.cdn, requests.parsed(http), http.app.state.public_url)
+    return JSONResponse(await requests.looked_up(http, look, service.infos), headers=headers.document_headers())
+
+
+async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
     looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
     one = None if asked.seed is None else looks[0]
-    # What is offered for pasting must be drawn there too, where nothing goes to the nearest that is offered.
+    # Snippets have the other style of URL, in which nothing is replaced by the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
-    url = grammar.canonical_url(pasted, delivery)
+    url = canonical_url(pasted, delivery)
     return {
         "content_key": one and one.content_key,
         "state": one.state if one else _whole(look.state for look in looks),
-        "permalink": one and grammar.permalink(one.content_key, delivery),
+        "permalink": one and permalink(one.content_key, delivery),
         "url": url,
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
@@ -36,7 +49,8 @@ async def known(cdn: Cdn, request: Request, public_url: str) -> dict[str, object
 def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
     for look in looks:
         if look.stand_in is not None:
-            yield f"the master of the picture with seed {look.seed} was lost, its rendition {look.stand_in} stands in"
+            lost = f"the original file of the picture with seed {look.seed} was lost"
+            yield f"{lost}: its rendition {look.stand_in} is shown in its place"
 
 
 def _whole(states: Iterable[State]) -> State:
@@ -49,5 +63,5 @@ def _variant(pasted: Asked, delivery: Delivery, look: Look) -> dict[str, object]
         "seed": look.seed,
         "state": look.state,
         "content_key": look.content_key,
-        "url": grammar.canonical_url(pasted.seeded(look.seed), delivery),
+        "url": canonical_url(pasted.seeded(look.seed), delivery),
     }

@@ -1,31 +1,29 @@
-"""Around every answer: what all share is put on it, and it is counted and logged."""
+"""Around every answer: the headers that all answers share are added, and it is counted and logged."""
 
 import logging
 import re
 import secrets
-import time
-from email.utils import formatdate
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from promptcdn.faces import responses
+from promptcdn.clock import Clock
+from promptcdn.faces import requests, responses
 from promptcdn.observer import Observer
-from promptcdn.readers import headers as caching
-from promptcdn.url import parse as grammar
+from promptcdn.readers import headers
+from promptcdn.url.formats import BY_EXTENSION
 from promptcdn.url.parameters import BY_NAME
 
 log = logging.getLogger("promptcdn")
 
-# Asked every few seconds by whoever runs the service: not worth a line each.
+# Requested every few seconds by monitoring: not worth a line in the log each.
 _PROBES = ("/healthz", "/readyz", "/metrics")
-_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, grammar.EXTENSIONS))})?")
+_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_EXTENSION))})?")
 
 
 def shown_path(path: str, route: str | None) -> str:
-    """What of a path may be logged: the part that the service knows, from the route that took it.
+    """The part of a path that may be logged: what comes from the route that matched it.
 
-    The rest is a prompt as a rule, and so is most of what no route takes: `/prompts/WORDS` is a slip of the pen.
+    The rest is usually a prompt, and so is most of a path that no route matches: `/prompts/WORDS` is a typing mistake.
     """
     if route is None:
         return "..."
@@ -34,37 +32,40 @@ def shown_path(path: str, route: str | None) -> str:
 
 
 class EveryAnswer:
-    """Puts on every answer what all share, stamps it when it starts, and reports it.
+    """Adds the headers that all answers share when an answer starts, and reports the answer.
 
-    Each has a line in the log but probes, and pictures from memory unless `log_hits`. What breaks has one too.
+    Each answer has a line in the log but those to probes, and pictures from memory unless `log_hits`. So has an
+    exception that nobody caught.
     """
 
-    def __init__(self, app: ASGIApp, observer: Observer, *, log_hits: bool = False) -> None:
+    def __init__(self, app: ASGIApp, observer: Observer, clock: Clock, *, log_hits: bool = False) -> None:
         self._app = app
         self._observer = observer
+        self._clock = clock
         self._log_hits = log_hits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, request_id = time.perf_counter(), secrets.token_hex(8)
+        began, request_id = self._clock.monotonic(), secrets.token_hex(8)
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seconds = time.perf_counter() - began
+                seconds = self._clock.monotonic() - began
                 self._report(scope, message["status"], seconds, request_id)
-                _stamp(message, request_id, 1000 * seconds)
+                own, status, now = message["headers"], message["status"], self._clock.utc().timestamp()
+                message["headers"] = headers.completed(own, status, request_id, 1000 * seconds, now)
             await send(message)
 
         try:
             await self._app(scope, receive, stamped)
         except Exception:
-            # The client was answered (500) or cut off. The server would log it again, and without the request.
+            # The client was answered (500) or cut off. Raised again, the server would log it without the request.
             log.exception("uncaught exception", extra={"fields": _of_request(scope, request_id)})
 
     def _report(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        note, who = responses.noted(scope), responses.audience_of(scope)
+        note, who = responses.noted(scope), requests.audience_of(scope)
         self._observer.answered(note.outcome, who, status, note.source, seconds)
         if note.problem is not None:
             self._observer.refused(note.problem.kind.code)
@@ -80,7 +81,7 @@ class EveryAnswer:
         if note.content_key is not None:
             fields["content_key"] = note.content_key
         if note.problem is not None and note.problem.parameter is not None:
-            # What is no parameter may be the rest of a prompt, cut off by an ampersand.
+            # An unknown parameter may be the rest of a prompt that an ampersand cut off.
             fields["parameter"] = note.problem.parameter if note.problem.parameter in BY_NAME else "unknown"
         log.info("answered", extra={"fields": fields})
 
@@ -89,12 +90,3 @@ def _of_request(scope: Scope, request_id: str) -> dict[str, object]:
     route = scope.get("route")
     path = shown_path(scope["path"], None if route is None else route.path)
     return {"request_id": request_id, "method": scope["method"], "path": path}
-
-
-def _stamp(message: Message, request_id: str, milliseconds: float) -> None:
-    headers = MutableHeaders(raw=message["headers"])
-    headers.setdefault("date", formatdate(usegmt=True))
-    if message["status"] == 304:
-        message["headers"] = [pair for pair in headers.raw if pair[0].decode() in caching.ON_NOT_MODIFIED]
-        return
-    headers.update(caching.on_every_answer(request_id, milliseconds))

@@ -10,7 +10,7 @@ from promptcdn.url.request import Resolved
 
 @dataclass(frozen=True)
 class Made:
-    """What a generator answered: the picture's file, and what admission has to know of it.
+    """What a generator answered: the picture's file, and what its validation has to know.
 
     `seed_echo` is the seed that the upstream says it used; 0 says nothing (older servers never fill it in).
     """

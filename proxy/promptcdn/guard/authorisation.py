@@ -1,4 +1,4 @@
-"""Who may cause a new picture, and of what. What is stored is everybody's, always."""
+"""Who may have a new picture made, and of which prompts. Pictures that are stored are shown to everybody."""
 
 import hmac
 from dataclasses import dataclass, field
@@ -15,36 +15,37 @@ Misses = Literal["open", "signed", "closed"]
 
 
 class Denies(Protocol):
-    """The operator's list of what is not to be made."""
+    """The operator's list of prompts that no picture is made of."""
 
     def denied(self, *texts: str) -> str | None:
-        """The rule that one of the texts breaks."""
+        """The rule that one of the texts breaks; `None` where all are allowed."""
 
 
 @dataclass(frozen=True)
 class Authorisation:
-    """What the operator decided: who may cause new pictures, by which keys URLs are signed, and what is never made."""
+    """What the operator set: who may have new pictures made, which keys sign URLs, and which prompts are refused."""
 
     misses: Misses = "open"
     signing_keys: SigningKeys = SigningKeys()
     deny: Denies = field(default_factory=DenyList)
 
     def require_allowed(self, asked: Asked, control: Control, prompt: str, now: float) -> str | None:
-        """The id of the key that signed the URL, where one did. Raises `Problem` (403) where it may cause no picture.
+        """The id of the key that signed the URL, `None` where none did. Raises `Problem` (403) where no picture may be
+        made for this request.
 
-        `asked` is what the URL says, before a seed was drawn for it: that is what was signed. `prompt` is what would
-        be drawn. `now` is in Unix seconds.
+        `asked` is what the URL asks for, before a seed was drawn for it: that is what was signed. `prompt` is what the
+        picture would show. `now` is in Unix seconds.
         """
         kid = self.require_signed(asked, control, now)
         if self.deny.denied(prompt) is not None:
-            # By which rule is not the client's to know.
+            # The client is not told which rule refused the prompt.
             raise Problem(DENIED, "the operator of this service does not allow this prompt", parameter="prompt")
         return kid
 
     def require_signed(self, asked: Asked, control: Control, now: float) -> str | None:
-        """The same without a look at the prompt, which takes longer than all the rest."""
+        """As `require_allowed`, without the deny-list, which takes longer than all the rest."""
         if self.misses == "closed":
-            raise Problem(MISSES_CLOSED, "this picture is not made yet, and this service makes no new ones")
+            raise Problem(MISSES_CLOSED, "this picture was not made before, and this service makes no new pictures")
         objection = signing.objection(asked, control, self.signing_keys, now)
         if self.misses == "signed" and objection:
             raise objection
@@ -52,7 +53,7 @@ class Authorisation:
 
 
 def is_operator(authorization: str | None, token: str) -> bool:
-    """Whether a request shows the operator's token (RFC 6750 section 2.1); takes as long whatever is wrong with it."""
-    scheme, _, shown = fields.text(authorization or "").partition(" ")
-    same = hmac.compare_digest(shown.strip().encode(), token.encode())
+    """Whether the header `Authorization` has the operator's token (RFC 6750 section 2.1); compared in constant time."""
+    scheme, _, sent = fields.text(authorization or "").partition(" ")
+    same = hmac.compare_digest(sent.strip().encode(), token.encode())
     return scheme.lower() == "bearer" and same

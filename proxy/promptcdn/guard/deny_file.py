@@ -1,4 +1,4 @@
-"""The operator's file of what is not to be made, read at the start and again when they say so."""
+"""The operator's deny-list as a file: read at the start, and again on SIGHUP."""
 
 import logging
 import threading
@@ -11,10 +11,10 @@ log = logging.getLogger("promptcdn")
 
 
 class DenyFile:
-    """The list in the operator's file, as it was when it was last read without fault."""
+    """The list in the operator's file, as it was when it was last read without an error."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `BadSettings` where the file cannot be read, or has a line that is no rule."""
+        """Raises `BadSettings` where the file cannot be read, or has a line that is not a rule."""
         self._path = path
         self._one_reader = threading.Lock()
         self._list = self._read()
@@ -25,22 +25,22 @@ class DenyFile:
         return self._list.rules
 
     def denied(self, *texts: str) -> str | None:
-        """The rule that one of the texts breaks; it is logged, and the texts are not."""
+        """The rule that one of the texts breaks, `None` where all are allowed. The log has the rule and no text."""
         rule = self._list.denied(*texts)
         if rule is not None:
-            log.info("denied by the rule %s", rule)
+            log.info("a prompt was refused by the deny-list's rule %s", rule)
         return rule
 
     def read_again(self) -> None:
-        """Takes the file's list as it is now. Blocks; any thread may call it. A broken file changes nothing."""
+        """Reads the file again. Blocks; any thread may call it. A file with an error changes nothing."""
         with self._one_reader:
             try:
                 self._list = self._read()
             except BadSettings as wrong:
-                # One line: the file is at fault, and a traceback would be of our code.
-                log.error("%s; the rules of before stay", wrong)  # noqa: TRY400
+                # Without a traceback, which would be of our code: the error is in the file.
+                log.error("%s; the rules read before stay in use", wrong)  # noqa: TRY400
             else:
-                log.info("%s: read again, rules: %d", self._path, self._list.rules)
+                log.info("the deny-list %s was read again and has %d rules", self._path, self._list.rules)
 
     def _read(self) -> DenyList:
         setting = f'PROMPTCDN_DENY="{self._path}"'

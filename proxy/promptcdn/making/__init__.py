@@ -1,24 +1,22 @@
 """One paid picture: what happens inside a flight, once, whoever waits for it.
 
-look again → resting → budget → generator → spool → settle (admission → store → binding)
+look again → cooldown → budget → generator → spool → settle (validation → store → binding)
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings, Bound
-from promptcdn.catalog.removals import Way
+from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
+from promptcdn.clock import Clock
 from promptcdn.generators import Generator
 from promptcdn.generators.care.retries import elsewhere, next_rest
 from promptcdn.making.cooldown import Cooldowns
 from promptcdn.money.budget import Budget, Reservation
-from promptcdn.observer import NO_OBSERVER, Observer
+from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Order, Paid, Spool
 from promptcdn.stores import Record
@@ -27,33 +25,6 @@ log = logging.getLogger(__name__)
 
 # How long a new picture is kept back for the store to take it: it is safe in the spool, and can be shown from there.
 PATIENCE = 5.0
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time, given and not taken: `utc` for calendars and records, `monotonic` seconds for everything that waits."""
-
-    utc: Callable[[], datetime]
-    monotonic: Callable[[], float]
-
-
-class Removals(Protocol):
-    """What the operator took down."""
-
-    async def removed(self, content_key: str) -> bool:
-        """Whether this picture may be neither shown nor made. Raises `StoreUnavailable` while that is not known."""
-
-    async def surely_removed(self, content_key: str) -> bool:
-        """As `removed`, by the store itself and not by what was listed a moment ago. Raises `StoreUnavailable`."""
-
-    async def purge(self, content_key: str, now: int) -> object:
-        """Deletes what is stored of it; `now` in Unix seconds. Raises `StoreUnavailable`."""
-
-    async def make_way(self, content_key: str, now: float, *, lost: bool) -> Way:
-        """The way for a picture that is to be made, in place of one that was there or not.
-
-        `lost`: a URL is bound to it, and its picture is gone. `now` in Unix seconds. Raises `StoreUnavailable`.
-        """
 
 
 class Making:
@@ -91,6 +62,12 @@ class Making:
         """How many keys rest now."""
         return self._cooldowns.count(self._clock.monotonic())
 
+    @step("flight")
+    async def bound_by_now(self, as_asked_key: str) -> Bound | None:
+        """What a URL is bound to, also where nothing was remembered a moment ago. Raises `StoreUnavailable`."""
+        self._doubt(as_asked_key)
+        return await self._bindings.of(as_asked_key)
+
     async def make(self, as_asked_key: str, order: Bound, *, bound: bool = False) -> None:
         """Leaves the picture of `order` in the store, and the URL bound to it; what the store does not take is in the
         spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
@@ -102,8 +79,7 @@ class Making:
         # nothing remembered is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
         self._doubt(key)
-        self._doubt(as_asked_key)
-        known = await self._bindings.of(as_asked_key)
+        known = await self.bound_by_now(as_asked_key)
         if known is not None and known.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
@@ -124,7 +100,7 @@ class Making:
             await self._spool.drop(key)
             await self._cooldowns.forget(key)
             raise problems.removed()
-        master = None if paid.made.filtered else await self._admitted(paid)
+        master = None if paid.made.filtered else await self._validated(paid)
         try:
             async with asyncio.timeout(patience):
                 await self._keep(paid, master)
@@ -135,7 +111,7 @@ class Making:
         else:
             await self._drop(key)
             if await self._removed(key):  # while it was being stored
-                await self._removals.purge(key, self._now())
+                await self._removals.purge(key)
                 raise problems.removed()
         if master is None:
             raise problems.filtered()
@@ -149,20 +125,21 @@ class Making:
         self._require_generator(wanted.resolved.generator)
         await self._require_rested(key)
         await self._spool.secure()
-        reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
+        with self._observer.step("budget"):
+            reservation = await self._budget.reserve(wanted.resolved, self._clock.utc())
         try:
-            way = await self._removals.make_way(key, self._clock.utc().timestamp(), lost=bound)
+            before = await self._removals.prepare(key, lost=bound)
         except StoreUnavailable:
             await self._give_back(reservation)
             raise
-        free_at = asyncio.get_running_loop().time() + way.seconds
-        order = Order(as_asked_key, wanted.resolved, key, way.after)
+        free_at = self._clock.monotonic() + before.wait
+        order = Order(as_asked_key, wanted.resolved, key, before.after)
         charged = self._generator.paid
         try:
             made = await self._generator.generate(order.resolved, order.content_key)
             paid = await self._spool.put(Paid(order, made, self._now()))
             # Nobody shows the picture of before any more, when this one is shown.
-            await asyncio.sleep(max(0.0, free_at - asyncio.get_running_loop().time()))
+            await asyncio.sleep(max(0.0, free_at - self._clock.monotonic()))
         except UpstreamFailed as failure:
             charged = failure.charged
             if charged:
@@ -180,11 +157,12 @@ class Making:
             if charged:
                 self._observer.paid(reservation.cost)
 
-    async def _admitted(self, paid: Paid) -> Record:
+    @step("validation")
+    async def _validated(self, paid: Paid) -> Record:
         """The master to store. What is no good is given up, and rests before it may cost again."""
         key = paid.order.content_key
         try:
-            return await self._renditions.admitted(paid)
+            return await self._renditions.validated(paid)
         except UpstreamFailed as failure:
             await self._rest(key, failure)
             log.warning("a paid picture for %s was refused: %s", key, failure.detail)
@@ -226,13 +204,14 @@ class Making:
 
     def _require_generator(self, needed: str) -> None:
         if needed != self._generator.name:
-            detail = f"this URL is bound to a picture of the generator {needed}, which is not set up here"
+            detail = f"this URL shows a picture of the generator {needed}, which is not configured on this service"
             raise Problem(problems.GENERATOR_MISSING, detail)
 
     async def _require_unfiltered(self, content_key: str) -> None:
         if await self._bindings.filtered(content_key):
             raise problems.filtered()
 
+    @step("cooldown")
     async def _require_rested(self, content_key: str) -> None:
         now = self._clock.monotonic()
         rest = await self._cooldowns.of(content_key, now)
@@ -241,7 +220,9 @@ class Making:
             if rest.cause is problems.STORE_UNAVAILABLE:
                 raise StoreUnavailable(rest.detail)
             raise Problem(
-                rest.cause, f"{rest.detail}; the next try may cost again, so it waits", retry_after=int(left) + 1
+                rest.cause,
+                f"{rest.detail}; trying again may cost money, so this picture has to wait",
+                retry_after=int(left) + 1,
             )
 
     async def _give_back(self, reservation: Reservation) -> None:
@@ -262,8 +243,10 @@ class Making:
         await self._cooldowns.put(content_key, next_rest(last, failure.kind, failure.detail, now), now)
 
     def _now(self) -> int:
-        return int(self._clock.utc().timestamp())
+        return int(self._clock.unix())
 
 
 def _broken() -> UpstreamFailed:
-    return UpstreamFailed(problems.UPSTREAM_GARBLED, "the upstream's answer broke this service", charged=True)
+    return UpstreamFailed(
+        problems.UPSTREAM_GARBLED, "an unexpected error in this service: its log has the details", charged=True
+    )

@@ -2,30 +2,47 @@
 
 import asyncio
 import logging
-import time
+from dataclasses import dataclass
 
-from promptcdn.catalog.removals import HEARD_SECONDS
+from promptcdn.catalog import removals
+from promptcdn.clock import SYSTEM, Clock
 from promptcdn.making import Making
 from promptcdn.problems import Problem
 from promptcdn.spool import Paid, Spool
 
 log = logging.getLogger(__name__)
 
-# Between two rounds. A store that is back is in use again within 5 s.
-SHORTEST, LONGEST = 0.5, 3.0
-# An entry this young (seconds) is in the hands of the process that made it.
-_IN_HAND = 10.0
-# The store's own deadlines are shorter: this is for one that has none.
-_PATIENCE = 60.0
+
+@dataclass(frozen=True)
+class Timings:
+    """How reconciling is timed, in seconds.
+
+    pause        between two rounds; it doubles, up to `longest_pause`, while the store takes nothing, so that a store
+                 that is back is in use again within 5 s
+    in_hand      an entry this young is left to the process that made it
+    store        how long the store may take over one entry: its own deadlines are shorter, where it has any
+    propagation  until then another process may still show the picture that was purged before this one
+    """
+
+    pause: float = 0.5
+    longest_pause: float = 3.0
+    in_hand: float = 10.0
+    store: float = 60.0
+    propagation: float = removals.TIMINGS.propagation
+
+
+TIMINGS = Timings()
 
 
 class Reconciler:
     """Settles what waits in the spool, one at a time, for as long as the service runs."""
 
-    def __init__(self, spool: Spool, making: Making) -> None:
+    def __init__(self, spool: Spool, making: Making, clock: Clock = SYSTEM, timings: Timings = TIMINGS) -> None:
         """Nothing is done before `start`."""
         self._spool = spool
         self._making = making
+        self._clock = clock
+        self._timings = timings
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -42,7 +59,7 @@ class Reconciler:
         """One round: each once, up to the first that the store does not take. Whether nothing waits any more."""
         for content_key in self._spool.waiting():
             paid = await self._spool.get(content_key)
-            if paid is None or (paid.order.after and time.time() < paid.made_at + HEARD_SECONDS):
+            if paid is None or (paid.order.after and self._clock.unix() < paid.made_at + self._timings.propagation):
                 continue  # gone, or another process may still show the picture of before
             if not await self._settled(paid):
                 return False
@@ -50,7 +67,7 @@ class Reconciler:
 
     async def _settled(self, paid: Paid) -> bool:
         try:
-            await self._making.settle(paid, _PATIENCE)
+            await self._making.settle(paid, self._timings.store)
         except Problem:
             return True  # refused, said and dropped
         except Exception:  # what breaks on one entry must not hold up the others
@@ -59,13 +76,13 @@ class Reconciler:
         return not self._spool.holds(paid.order.content_key)
 
     async def _rounds(self) -> None:
-        pause, age = SHORTEST, 0.0
+        pause, age = self._timings.pause, 0.0
         while True:
             try:
                 await self._spool.refresh(age)
                 await self._spool.recover()
-                pause = SHORTEST if await self.settle() else min(2 * pause, LONGEST)
+                pause = self._timings.pause if await self.settle() else min(2 * pause, self._timings.longest_pause)
             except Exception:  # the edge of a task: whatever broke, the next round may do better
                 log.exception("a look at the spool broke")
             await asyncio.sleep(pause)
-            age = _IN_HAND
+            age = self._timings.in_hand

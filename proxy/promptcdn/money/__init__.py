@@ -1,1 +1,1 @@
-"""What pictures cost, how much may be spent on them, and how many one client may start."""
+"""What pictures cost (`prices`), how much may be spent (`budget`), and how many one client may start (`rates`)."""

@@ -1,9 +1,7 @@
 """What a picture costs, in thousandths of a credit (whole numbers: sums of them are exact).
 
-The upstream answers no question about prices, so they stand here. Where its own pages differ over the years the
-highest is taken, since a budget that counts too little is none; `PROMPTCDN_PRICES` says what the operator knows better.
-Sources: Stability's "Credits + Billing" page of 2023 (a table by steps and pixels, for all engines but SDXL), and its
-price list as users quote it (2024: SDXL 1.0 0.2 to 0.6 credits, SD 1.6 0.2 to 1.0; 2025: SDXL 1.0 from 0.9).
+The image generator's API does not say what a call costs, so each generator declares the prices of its engines. The
+operator's own prices are those of `PROMPTCDN_PRICES`.
 """
 
 import re
@@ -13,7 +11,7 @@ from typing import Self
 
 from promptcdn.url.request import Resolved
 
-# Prices are for so many steps: fewer are not cheaper on every list, more cost in proportion.
+# Prices are for so many steps. Fewer steps are not cheaper on every price list; more cost in proportion.
 STEPS = 30
 
 _AREA = 512 * 512
@@ -21,7 +19,7 @@ _AREA = 512 * 512
 
 @dataclass(frozen=True)
 class Cost:
-    """What was or will be paid to one engine."""
+    """What was or will be paid for pictures of one engine."""
 
     engine: str
     pictures: int
@@ -29,8 +27,9 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class _Price:
-    """Thousandths of a credit up to 512x512, and for each such area more."""
+class Price:
+    """A picture up to 512x512, and each further area of that size, in thousandths of a credit: for engines whose id the
+    pattern matches."""
 
     pattern: str
     picture: int
@@ -40,59 +39,51 @@ class _Price:
         return self.picture + _divided_up(self.area * max(0, pixels - _AREA), _AREA)
 
 
-# The first pattern that matches the whole id wins.
-_PRICES = (
-    _Price(r"sketch", 0),
-    _Price(r"stable-diffusion-xl-1024-v(0-9|1-0)", 900),
-    _Price(r"stable-diffusion-v1-6", 1000),
-    _Price(r"stable-diffusion-(v1(-[0-5])?|512-v2-[01]|768-v2-[01])", 600, 1740),
-)
-
-
 @dataclass(frozen=True)
 class Prices:
-    """The operator's own prices by engine, in thousandths of a credit for a picture of any size in 30 steps."""
+    """The operator's own prices by engine, in thousandths of a credit for a picture of any size in 30 steps.
 
-    said: Mapping[str, int] = field(default_factory=dict)
+    `published` has the prices of all other engines; the first pattern that matches the whole id wins.
+    """
+
+    by_engine: Mapping[str, int] = field(default_factory=dict)
+    published: tuple[Price, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """`my-engine=1.5, other=0`, in credits; an empty text names no price. Raises `ValueError`."""
-        said: dict[str, int] = {}
+    def parse(cls, text: str, published: tuple[Price, ...] = ()) -> Self:
+        """`my-engine=1.5, other=0`, in credits; an empty text has no price. Raises `ValueError`."""
+        by_engine: dict[str, int] = {}
         for item in text.split(",") if text.strip() else ():
             engine, _, amount = (part.strip() for part in item.rpartition("="))
-            if not engine or engine in said:
-                raise ValueError(
-                    "say once for each engine what a picture costs in credits, like my-engine=1.5, other=0"
-                )
-            said[engine] = millicredits(amount)
-        return cls(said)
+            if not engine or engine in by_engine:
+                raise ValueError("prices are one for each engine, in credits a picture, like my-engine=1.5, other=0")
+            by_engine[engine] = millicredits(amount)
+        return cls(by_engine, published)
 
     def cost(self, resolved: Resolved) -> Cost:
-        """What this picture costs; an engine that nobody has a price for is as dear as the dearest."""
-        price = self.said.get(resolved.engine)
+        """What this picture costs. An engine without a price costs as much as the most expensive one."""
+        price = self.by_engine.get(resolved.engine)
         if price is None:
-            price = _published(resolved.engine, resolved.width * resolved.height)
+            price = self._published(resolved.engine, resolved.width * resolved.height)
         return Cost(resolved.engine, 1, _divided_up(price * max(resolved.steps, STEPS), STEPS))
+
+    def _published(self, engine: str, pixels: int) -> int:
+        listed = next((price for price in self.published if re.fullmatch(price.pattern, engine)), None)
+        return listed.of(pixels) if listed else max((price.of(pixels) for price in self.published), default=0)
 
 
 def millicredits(text: str) -> int:
     """`12.5` credits in thousandths. Raises `ValueError`."""
     match = re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,3}))?", text)
     if match is None:
-        raise ValueError("credits are a number with three decimals at most, like 1.5")
+        raise ValueError("credits are a number with at most three decimals, like 1.5")
     return int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0"))
 
 
 def in_credits(amount: int) -> str:
-    """Thousandths as credits: the inverse of `millicredits`, without noughts at the end."""
+    """Thousandths as credits, without zeros at the end: the inverse of `millicredits`."""
     whole, thousandths = divmod(amount, 1000)
     return f"{whole}.{thousandths:03}".rstrip("0").rstrip(".")
-
-
-def _published(engine: str, pixels: int) -> int:
-    known = next((price for price in _PRICES if re.fullmatch(price.pattern, engine)), None)
-    return known.of(pixels) if known else max(price.of(pixels) for price in _PRICES)
 
 
 def _divided_up(amount: int, by: int) -> int:

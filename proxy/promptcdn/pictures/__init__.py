@@ -1,6 +1,6 @@
-"""Deeds on picture files: decode, clean, encode, draw notices. Blocking; callers give them a thread of their own."""
+"""Work on picture files: decode, clean, encode. It blocks and takes time; callers give it a thread of its own."""
 
-from promptcdn.pictures.encoding import ENCODERS, MEDIA_TYPES, encoded
-from promptcdn.pictures.files import master, restored, seen
+from promptcdn.pictures.encoding import ENCODERS, encoded, restored
+from promptcdn.pictures.files import decoded, master
 
-__all__ = ["ENCODERS", "MEDIA_TYPES", "encoded", "master", "restored", "seen"]
+__all__ = ["ENCODERS", "decoded", "encoded", "master", "restored"]

@@ -7,19 +7,18 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from promptcdn.pictures.validation import PIXELS_MAX, Seen
-from promptcdn.url.engines import Size
+from promptcdn.pictures.validation import PIXELS_MAX, Decoded
 
 _BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
+# What generators answer with.
 _READ_FORMATS = ("PNG", "JPEG", "WEBP")
-_RENDITION_FORMATS = (*_READ_FORMATS, "AVIF")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What pixels need to look right. Everything else is text that a server wrote: prompts, ids, settings.
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype"
 
 
-def seen(data: bytes) -> Seen | None:
+def decoded(data: bytes) -> Decoded | None:
     """What decoding `data` shows, or `None` where it is no whole picture of a sane size."""
     try:
         with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
@@ -29,32 +28,25 @@ def seen(data: bytes) -> Seen | None:
             image.load()
             if image.format == "PNG":
                 _require_whole_png(data)
-            return Seen(f"image/{str(image.format).lower()}", image.width, image.height)
+            return Decoded(f"image/{str(image.format).lower()}", image.width, image.height)
     except (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, _BOMB, _BOMB_WARNING):
         return None
 
 
-def master(data: bytes, generator: str) -> bytes:
-    """A picture that `seen` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
+def master(data: bytes, source_type: str) -> bytes:
+    """A picture that `decoded` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
     if not data.startswith(_PNG_SIGNATURE):
         with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
             data = saved(plain(image), "PNG", compress_level=6)
     chunks = [chunk for kind, chunk in _png_chunks(data) if kind in _PNG_KEPT]
-    text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(generator)
+    text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(source_type)
     return b"".join([_PNG_SIGNATURE, chunks[0], _png_chunk(b"iTXt", text), *chunks[1:]])
 
 
-def restored(rendition: bytes, size: Size, generator: str) -> bytes:
-    """A rendition as the PNG that stands in for its lost master: the same pixels, enlarged where it is smaller."""
-    with Image.open(io.BytesIO(rendition), formats=_RENDITION_FORMATS) as image:
-        pixels = plain(image)
-        if pixels.size != size:
-            pixels = pixels.resize(size, Image.Resampling.LANCZOS)
-        return master(saved(pixels, "PNG", compress_level=6), generator)
-
-
 def plain(image: Image.Image) -> Image.Image:
-    """The picture in whole colours, with transparency only where it has any."""
+    """The picture in whole colours of 8 bits, with transparency only where it has any."""
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        image = image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
     return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -89,13 +81,15 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def xmp(generator: str) -> bytes:
-    """IPTC's DigitalSourceType, the mark of generated pictures that search engines and laws look for."""
-    source = "algorithmicMedia" if generator == "sketch" else "trainedAlgorithmicMedia"
+def xmp(source_type: str) -> bytes:
+    """IPTC's DigitalSourceType, the mark of generated pictures that search engines and laws look for.
+
+    `source_type` is a term of that vocabulary, like `trainedAlgorithmicMedia`.
+    """
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}/{source}"/>'
+        f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPES}/{source_type}"/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     ).encode()

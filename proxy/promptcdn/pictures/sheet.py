@@ -1,4 +1,4 @@
-"""A sheet to draw notices on, in greys from 0 to 15 that a ramp of sixteen colours turns into the look.
+"""A sheet to draw placeholders on, in greys from 0 to 15 that a ramp of sixteen colours turns into the look.
 
 So the soft edge between any two greys needs no colours of its own, a pixel takes four bits, and files stay small.
 """

@@ -7,18 +7,16 @@ any other is encoded for its answer and held in memory only: free sizes would be
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+from promptcdn.url import formats
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Delivery, Format
+from promptcdn.url.request import Delivery
 
 # Thumbnails, README columns (GitHub's is about 830 wide), and each of the usual ones twice for dense screens.
 LADDER = (64, 128, 256, 320, 384, 480, 512, 640, 768, 800, 960, 1024, 1280)
-# PNG is lossless and has none.
-QUALITIES: dict[Format, int] = {"webp": 80, "jpeg": 80, "avif": 60}
-# The formats by how well their usual qualities keep a master's pixels, the best first.
-FAITHFUL: tuple[Format, ...] = ("png", "avif", "webp", "jpeg")
-_LABEL = re.compile(r"(?:([0-9]{1,5})x([0-9]{1,5})\.)?(cut\.)?(?:q([0-9]{1,3})\.)?(png|webp|jpeg|avif)")
+_NAMES = "|".join(map(re.escape, formats.BY_NAME))
+_LABEL = re.compile(rf"(?:([0-9]{{1,5}})x([0-9]{{1,5}})\.)?(cut\.)?(?:q([0-9]{{1,3}})\.)?({_NAMES})")
 
 
 class Box(NamedTuple):
@@ -37,7 +35,7 @@ class Variant:
     `size` is `None` for the whole picture, `quality` where it is the format's usual one.
     """
 
-    format: Format
+    format: str
     size: Size | None = None
     cropped: bool = False
     quality: int | None = None
@@ -58,7 +56,7 @@ class Variant:
             return None
         width, height, cut, quality, format_ = match.groups()
         size = (int(width), int(height)) if width else None
-        return cls(cast("Format", format_), size, bool(cut), int(quality) if quality else None)
+        return cls(format_, size, bool(cut), int(quality) if quality else None)
 
     @property
     def kept(self) -> bool:
@@ -77,9 +75,9 @@ def variant(delivery: Delivery, master: Size) -> Variant:
     `inside` fits the whole picture into `w` and `h`, `cover` fills both and cuts what is over; `cover` with one side
     is `inside`. `dpr` multiplies both sides, after they were rounded.
     """
-    assert delivery.format != "auto", "negotiate the format first"
+    assert delivery.format != formats.AUTO, "negotiate the format first"
     size, cropped = _size(delivery, master)
-    usual = QUALITIES.get(delivery.format)
+    usual = formats.BY_NAME[delivery.format].quality
     quality = delivery.q if usual is not None and delivery.q != usual else None
     return Variant(delivery.format, None if size == master else size, cropped, quality)
 
@@ -95,8 +93,8 @@ def best_stand_in(variants: Iterable[Variant]) -> Variant | None:
 
 def _likeness(made: Variant) -> tuple[bool, int, int, int]:
     width, height = made.size or (0, 0)
-    quality = made.quality if made.quality is not None else QUALITIES.get(made.format, 100)
-    return made.size is None, width * height, -FAITHFUL.index(made.format), quality
+    row = formats.BY_NAME[made.format]
+    return made.size is None, width * height, -row.loss, made.quality or row.quality or 100
 
 
 def cut(made: Variant, master: Size) -> Box:
@@ -130,11 +128,11 @@ def _scaled(size: Size, scale: float) -> Size:
 
 def in_effect(delivery: Delivery) -> Delivery:
     """`delivery` without what changes nothing of it whatever the master: one file has one permalink."""
-    usual = QUALITIES.get(delivery.format) if delivery.format != "auto" else None
+    row = None if delivery.format == formats.AUTO else formats.BY_NAME[delivery.format]
     sized = needs_size(delivery)
     return replace(
         delivery,
         dpr=delivery.dpr if sized and delivery.dpr != 1 else None,
         fit=delivery.fit if delivery.w and delivery.h and delivery.fit != "inside" else None,
-        q=None if delivery.q == usual or delivery.format == "png" else delivery.q,
+        q=None if row is not None and row.quality in (None, delivery.q) else delivery.q,
     )

@@ -1,4 +1,4 @@
-"""Is this picture good? The judgement over what a generator answered; looking into the file is somebody else's deed."""
+"""Validation of what a generator returned: whether the picture is good. Decoding the file is `files`' work."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ PIXELS_MAX = 4096 * 4096
 
 
 @dataclass(frozen=True)
-class Seen:
+class Decoded:
     """What decoding the file showed: its media type and its size in pixels."""
 
     media_type: str
@@ -17,17 +17,17 @@ class Seen:
     height: int
 
 
-def objection(resolved: Resolved, seen: Seen | None, seed_sent: int, seed_echo: int) -> str | None:
-    """Why the picture may not be kept, in words, or `None` where it is good. `seen` is `None` for what is no picture.
+def defect(resolved: Resolved, decoded: Decoded | None, seed_sent: int, seed_echo: int) -> str | None:
+    """Why the picture may not be kept, in words, or `None` where it is good. `decoded` is `None` for no picture at all.
 
     Whether the upstream filtered it is the upstream's word (`FinishReason.FILTER`), never guessed from pixels.
     An echo of 0 says nothing: older servers never fill the field in.
     """
-    if seen is None:
+    if decoded is None:
         return "the upstream's answer is not a picture"
-    if (seen.width, seen.height) != (resolved.width, resolved.height):
+    if (decoded.width, decoded.height) != (resolved.width, resolved.height):
         asked = f"{resolved.width}x{resolved.height}"
-        return f"the upstream drew {seen.width}x{seen.height} instead of {asked}"
+        return f"the upstream drew {decoded.width}x{decoded.height} instead of {asked}"
     if seed_echo not in (0, seed_sent):
         return f"the upstream used the seed {seed_echo} instead of {seed_sent}"
     return None

@@ -1,1 +1,1 @@
-"""Who asks for a picture and what they are told: pure rules over the heads of requests and answers."""
+"""Who asks for a picture, and the headers of answers: pure rules over the heads of requests and answers."""

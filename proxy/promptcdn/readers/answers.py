@@ -1,4 +1,4 @@
-"""Who asks the CDN for a picture, and what it answers, as values."""
+"""The values between HTTP and the core: who asks for a picture, and what the core answers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,13 @@ State = Literal["stored", "generating", "absent", "blocked", "removed"]
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks, as far as it changes what is done for them.
+    """Who asks, as far as it changes the answer.
 
-    `until` is how long they wait for a new picture (by the monotonic clock), `making` whether one may be made for
-    them, `has` what they have already. What they start is charged to `client`; `image_proxy` is what it says it is.
+    until        the moment, by the monotonic clock, up to which a new picture is awaited
+    client       who is charged for a new picture
+    image_proxy  whether the request claims to come from an image proxy
+    making       whether a new picture may be made for this request
+    has          the picture that the client has already
     """
 
     until: float
@@ -29,8 +32,10 @@ class Asker:
 
 @dataclass(frozen=True)
 class Answer:
-    """A picture and how it came to be the answer. `location` is its seeded URL where the URL asked has no seed of its
-    own, `until` the end of its calendar period."""
+    """A picture, and why it is the answer.
+
+    `location` is its seeded URL where the requested URL has no seed of its own, `until` the end of its calendar period.
+    """
 
     rendition: Rendition
     outcome: Outcome
@@ -45,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The picture is not here as delivered, and the asker has it: `tag` says so. Members as those of `Answer`."""
+    """The client has the picture, as its `tag` shows, and the rendition is not stored. Members as those of `Answer`."""
 
     content_key: str
     tag: str
@@ -56,9 +61,9 @@ class Unchanged:
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of a seeded request without making anything.
+    """The state of a seeded request, found out without making anything.
 
-    `stand_in` is the label of the rendition that stands in for the picture's lost master.
+    `stand_in` is the label of the rendition that is shown in place of the picture's lost master.
     """
 
     seed: int

@@ -1,8 +1,8 @@
-"""Who asks: told by a request's head, it decides how long a new picture is awaited and what an error looks like.
+"""Who asks for a picture, by the headers of the request.
 
-Only the patience and the looks follow from it, never which picture a URL shows. What nobody knows is a program: it
-gets pictures and true statuses. A program that calls itself Chrome sends no `Sec-Fetch-*` and `Accept: */*`, so it
-never gets a placeholder, which would be built into its site for ever.
+It decides how long the answer waits for a new picture and what an error looks like, never which picture a URL shows.
+A client that matches no rule is a program: it gets pictures and true statuses. A program that calls itself Chrome sends
+no `Sec-Fetch-*` and `Accept: */*`, so it never gets a placeholder, which it would build into its site for ever.
 """
 
 import re
@@ -13,18 +13,18 @@ from typing import NamedTuple
 from promptcdn.readers import fields
 
 # Field lines of a head, in order, names in lower case; a name may come twice.
-Lines = Sequence[tuple[str, str]]
+FieldLines = Sequence[tuple[str, str]]
 
-# The fields by which caches tell askers apart: the `Vary` of what looks different to different people.
+# The `Vary` of an answer that looks different to different clients: by these fields caches keep them apart.
 VARY = ("Accept", "User-Agent", "Via")
 _VARY = frozenset(name.lower() for name in VARY)
 
-# What go-camo, the most impatient, leaves time for.
-LOOK_SECONDS = 3.0
+# The image proxy with the least patience is go-camo, which gives up after 4 s.
+STORED_WAIT_MIN = 3.0
 
 
 class Audience(Enum):
-    """Everybody who asks for pictures."""
+    """The kinds of clients that ask for pictures."""
 
     IMAGE_PROXY = "an image proxy"
     IMG = "a browser's <img>"
@@ -33,8 +33,8 @@ class Audience(Enum):
     PROGRAM = "a program"
 
 
-class Known(NamedTuple):
-    """An image proxy: letters of its User-Agent in lower case, who sends them, and where they say so."""
+class ImageProxy(NamedTuple):
+    """A part of an image proxy's User-Agent in lower case, who sends it, and the source that says so."""
 
     token: str
     who: str
@@ -42,40 +42,40 @@ class Known(NamedTuple):
 
 
 IMAGE_PROXIES = (
-    Known(
+    ImageProxy(
         "github-camo",
         "GitHub, in READMEs and issues",
         "seen in the logs of many sites; GitHub's docs on anonymized URLs",
     ),
-    Known("go-camo", "go-camo: forums, PyPI, Gitea and the like", "its source, pkg/camo/proxy"),
-    Known("camo asset proxy", "atmos/camo", "its source, server.coffee"),
-    Known("slack-imgproxy", "Slack, pictures", "api.slack.com/robots"),
-    Known("slackbot", "Slack, previews of links", "api.slack.com/robots"),
-    Known("discordbot", "Discord, previews of links", "the address in its User-Agent"),
-    Known(
+    ImageProxy("go-camo", "go-camo: forums, PyPI, Gitea and the like", "its source, pkg/camo/proxy"),
+    ImageProxy("camo asset proxy", "atmos/camo", "its source, server.coffee"),
+    ImageProxy("slack-imgproxy", "Slack, pictures", "api.slack.com/robots"),
+    ImageProxy("slackbot", "Slack, previews of links", "api.slack.com/robots"),
+    ImageProxy("discordbot", "Discord, previews of links", "the address in its User-Agent"),
+    ImageProxy(
         "intel mac os x 10.10; rv:38.0) gecko/20100101 firefox/38.0",
         "Discord, pictures",
         "seen in the logs of many sites; nobody browses with a Firefox of 2015",
     ),
-    Known("googleimageproxy", "Gmail", "Google's help on images in Gmail"),
-    Known("yahoomailproxy", "Yahoo Mail", "the address in its User-Agent"),
-    Known("ms-office", "Outlook", "its User-Agent, as Microsoft documents it"),
-    Known("twitterbot", "X", "X's docs on cards"),
-    Known("facebookexternalhit", "Facebook", "Meta's docs on web crawlers"),
-    Known("linkedinbot", "LinkedIn", "the address in its User-Agent"),
-    Known("telegrambot", "Telegram", "its User-Agent: TelegramBot (like TwitterBot)"),
-    Known("whatsapp/", "WhatsApp", "Meta's docs on web crawlers"),
-    Known("mattermost-bot", "Mattermost", "its source, the HTTP service"),
-    Known("synapse (bot", "Matrix", "its source, the URL previews"),
-    Known("zulipurlpreview", "Zulip", "its source, the URL previews"),
-    Known("iframely", "Iframely", "iframely.com/docs/about"),
-    Known("embedly", "Embedly", "docs.embed.ly"),
+    ImageProxy("googleimageproxy", "Gmail", "Google's help on images in Gmail"),
+    ImageProxy("yahoomailproxy", "Yahoo Mail", "the address in its User-Agent"),
+    ImageProxy("ms-office", "Outlook", "its User-Agent, as Microsoft documents it"),
+    ImageProxy("twitterbot", "X", "X's docs on cards"),
+    ImageProxy("facebookexternalhit", "Facebook", "Meta's docs on web crawlers"),
+    ImageProxy("linkedinbot", "LinkedIn", "the address in its User-Agent"),
+    ImageProxy("telegrambot", "Telegram", "its User-Agent: TelegramBot (like TwitterBot)"),
+    ImageProxy("whatsapp/", "WhatsApp", "Meta's docs on web crawlers"),
+    ImageProxy("mattermost-bot", "Mattermost", "its source, the HTTP service"),
+    ImageProxy("synapse (bot", "Matrix", "its source, the URL previews"),
+    ImageProxy("zulipurlpreview", "Zulip", "its source, the URL previews"),
+    ImageProxy("iframely", "Iframely", "iframely.com/docs/about"),
+    ImageProxy("embedly", "Embedly", "docs.embed.ly"),
 )
-# Whatever calls itself a bot; a CUBOT is a telephone.
+# Whatever calls itself a bot. CUBOT is a brand of telephones.
 _CRAWLER = re.compile(
     r"(?<!cu)bot\b|crawler|spider|slurp|mediapartners-google|googleother|google-inspectiontool|bingpreview|ia_archiver|feedfetcher|yandeximages"
 )
-# Fetched before anybody wants to see it: the Fetch standard's `Sec-Purpose`, and its elders.
+# A fetch before anybody wants to see the picture: the Fetch standard's `Sec-Purpose`, and older names of it.
 _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 
 
@@ -83,15 +83,15 @@ def audience(headers: Mapping[str, str]) -> Audience:
     """Who sent `headers` (names in lower case)."""
     if _is_image_proxy(headers):
         return Audience.IMAGE_PROXY
-    agent = _said(headers, "user-agent")
-    if any(re.search("prefetch|preview", _said(headers, name)) for name in _PREFETCHED):
+    agent = _field(headers, "user-agent")
+    if any(re.search("prefetch|preview", _field(headers, name)) for name in _PREFETCHED):
         return Audience.CRAWLER
     if _CRAWLER.search(agent):
         return Audience.CRAWLER
     return _reader(headers, agent)
 
 
-def joined(lines: Lines) -> dict[str, str]:
+def joined(lines: FieldLines) -> dict[str, str]:
     """The fields in `lines`: one that comes in several lines is the list of them all (RFC 9110 section 5.3)."""
     found: dict[str, list[str]] = {}
     for name, value in lines:
@@ -99,13 +99,14 @@ def joined(lines: Lines) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
-def told_by_vary(lines: Lines) -> bool:
-    """Whether caches that go by `VARY` know as well as we do whether an image proxy sent `lines`.
+def is_decided_by_vary(lines: FieldLines) -> bool:
+    """Whether the fields in `VARY` alone, as caches read them, decide whether an image proxy sent `lines`.
 
-    Nothing else of an audience changes what a cache may keep. 1: somebody asks as camo does, and says `Sec-Fetch-Dest`
-    beside. 2: the answer for a browser is kept. 3: camo asks, and is shown it. So what another field decided is nobody
-    else's; what came in several lines either, since some caches compare the first line and others all of them; and
-    what is longer than we read, since they may read on.
+    If not, the answer may not be kept, or somebody can choose what others see. 1: they ask as camo does, with a
+    `Sec-Fetch-Dest` beside. 2: a cache keeps the answer, which is for a browser. 3: camo asks, and is shown it.
+    Nothing else about an audience changes what a cache may keep. A field in several lines does not count either, since
+    some caches compare the first line and others all of them; nor does a value longer than we read, since caches may
+    read on.
     """
     seen = [(name, value) for name, value in lines if name in _VARY]
     alone = dict(seen)
@@ -115,22 +116,22 @@ def told_by_vary(lines: Lines) -> bool:
 
 
 def _is_image_proxy(headers: Mapping[str, str]) -> bool:
-    # Chats have desktop programs too, which name themselves and are browsers inside: those say what they fetch for.
+    # A chat's desktop program has its name in its User-Agent too, and is a browser inside: it sends Fetch Metadata.
     if any(name.startswith("sec-fetch-") for name in headers):
         return False
-    agent = _said(headers, "user-agent")
-    # CDNs name themselves in `Via` too: only a camo is meant.
-    return any(known.token in agent for known in IMAGE_PROXIES) or "camo" in _said(headers, "via")
+    agent = _field(headers, "user-agent")
+    # CDNs write their names into `Via` too, so only camo's counts.
+    return any(proxy.token in agent for proxy in IMAGE_PROXIES) or "camo" in _field(headers, "via")
 
 
 def _reader(headers: Mapping[str, str], agent: str) -> Audience:
-    """Browsers say what they fetch for (Fetch Metadata), over https and on this machine; else `Accept` tells."""
+    """A browser or a program. Browsers send Fetch Metadata over https and to this machine; else `Accept` decides."""
     destination, mode = headers.get("sec-fetch-dest"), headers.get("sec-fetch-mode")
     if destination == "image":
         return Audience.IMG
     if mode == "navigate" or destination == "document":
         return Audience.NAVIGATION
-    accept = _said(headers, "accept")
+    accept = _field(headers, "accept")
     if destination is not None or mode is not None or "mozilla/" not in agent:
         return Audience.PROGRAM
     if "text/html" in accept:
@@ -138,19 +139,19 @@ def _reader(headers: Mapping[str, str], agent: str) -> Audience:
     return Audience.IMG if "image/" in accept else Audience.PROGRAM
 
 
-def _said(headers: Mapping[str, str], name: str) -> str:
+def _field(headers: Mapping[str, str], name: str) -> str:
     return fields.text(headers.get(name, "")).lower()
 
 
-def patience(who: Audience, asked: float | None, usual: float, proxys: float) -> float:
-    """How many seconds a request waits for a new picture: `asked` for by its URL, else the `usual` ones.
+def wait(who: Audience, asked: float | None, usual: float, image_proxys: float) -> float:
+    """How many seconds an answer waits for a new picture: `asked` by the URL, else the `usual` wait.
 
-    An image proxy has given up by then (go-camo after 4 s in all): `proxys` at the most.
+    For an image proxy at most `image_proxys`: go-camo gives up after 4 s in all.
     """
-    wait = usual if asked is None else asked
-    return min(wait, proxys) if who is Audience.IMAGE_PROXY else wait
+    seconds = usual if asked is None else asked
+    return min(seconds, image_proxys) if who is Audience.IMAGE_PROXY else seconds
 
 
-def attention(patience: float) -> float:
-    """How many seconds somebody who waits `patience` for a new picture waits for what is stored: three at the least."""
-    return max(patience, LOOK_SECONDS)
+def wait_for_stored(wait: float) -> float:
+    """How many seconds an answer waits for what is stored, where it waits `wait` seconds for a new picture."""
+    return max(wait, STORED_WAIT_MIN)

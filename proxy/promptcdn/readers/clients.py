@@ -1,6 +1,6 @@
-"""Who is asking: the address or network that new pictures are charged to, also behind proxies.
+"""The client of a request: the address or network that new pictures are charged to, also behind proxies.
 
-What a header says of addresses is believed only of proxies that the operator trusts; anybody can write one.
+Anybody can send a header with addresses, so one is believed only from proxies that the operator trusts.
 """
 
 import re
@@ -14,26 +14,26 @@ from promptcdn.readers import fields
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Whoever has one IPv6 address has a /64 of them (RFC 6177).
+# A client with one IPv6 address has a /64 of them (RFC 6177).
 _IPV6_PREFIX = 64
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 
 # `[2001:db8::1]`, `[2001:db8::1]:4711` and `192.0.2.1:4711`. A port may have a made-up name (RFC 7239 section 6.2).
 _BRACKETS_OR_PORT = re.compile(r"\[([^]]*)\](?::[\w.-]+)?|([^:]+):[\w.-]+")
 
-# RFC 7239 section 4. Unquoted values may be any text, as `for=[::1]:80` is often seen. The quantifiers with `+` never
-# give back: what somebody sends would else take exponential time.
+# RFC 7239 section 4. Unquoted values may be any text, since `for=[::1]:80` is often sent. The quantifiers with `+` are
+# possessive: with others a hostile header takes exponential time.
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _PAIR = rf"([!#$%&'*+.^_`|~0-9A-Za-z-]++)=({_QUOTED}|[^\s\",;]++)"
 _PAIRS = re.compile(_PAIR, re.DOTALL)
 _ELEMENT = re.compile(rf"(?:{_PAIR})?(?:\s*+;\s*+(?:{_PAIR})?)*+", re.DOTALL)
-# What stands between commas that are not within quotes; an open quote reaches to the end.
+# The text between commas that are not within quotes; an open quote reaches to the end.
 _BETWEEN_COMMAS = re.compile(r'(?:[^",]++|"(?:[^"\\]|\\.?)*+(?:"|\Z))++', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who is charged: one IPv4 address, an IPv6 /64, or `None` for all that come without an address."""
+    """Who is charged: one IPv4 address, an IPv6 /64, or `None` for all clients without an address."""
 
     network: Network | None
 
@@ -43,13 +43,13 @@ class Client:
 
 @dataclass(frozen=True)
 class TrustedProxies:
-    """The proxies whose word on addresses counts."""
+    """The proxies whose headers about addresses are believed."""
 
     networks: tuple[Network, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> "TrustedProxies":
-        """`127.0.0.1, 10.0.0.0/8, ::1`; an empty text trusts nobody. Raises `ValueError` for anything else."""
+        """`127.0.0.1, 10.0.0.0/8, ::1`; an empty text trusts none. Raises `ValueError` for anything else."""
         return cls(tuple(_network(item.strip()) for item in text.split(",") if item.strip()))
 
     def __contains__(self, address: Address) -> bool:
@@ -59,45 +59,45 @@ class TrustedProxies:
 def client(
     peer: str | None, forwarded: Sequence[str], x_forwarded_for: Sequence[str], trusted: TrustedProxies
 ) -> Client:
-    """Who is charged for what `peer` (the other end of the connection) asks. Never raises.
+    """The client who is charged for a request from `peer`, the other end of the connection. Never raises.
 
-    `forwarded` and `x_forwarded_for` are the lines of these headers in the order they came in. A peer without an
-    address (a Unix socket) is not trusted.
+    `forwarded` and `x_forwarded_for` are the lines of these headers in the order in which they were received. A peer
+    without an address (a Unix socket) is not trusted.
 
-    Where both headers are there and name different clients, neither is believed and the proxy itself is charged: most
-    proxies write one of them and pass the other one on as somebody sent it, and which is which is not to be seen.
+    Where both headers are present and name different clients, neither is believed and the proxy itself is charged: most
+    proxies write one of the two and pass the other on as the client sent it, and nothing tells which one they wrote.
     """
     nearest = _address(peer or "")
     if nearest is None:
         return Client(None)
     if nearest not in trusted:
         return _charged(nearest)
-    said = [(_for, _elements(forwarded)), (_address, _listed(x_forwarded_for))]
-    named = [_farthest_known(nearest, map(read, reversed(hops)), trusted) for read, hops in said if hops]
+    lists = [(_for, _elements(forwarded)), (_address, _listed(x_forwarded_for))]
+    named = [_client_address(nearest, map(read, reversed(hops)), trusted) for read, hops in lists if hops]
     return _charged(named[0] if named and named[0] == named[-1] else nearest)
 
 
 def peer(address: str | None, trusted: TrustedProxies) -> Client | None:
-    """Whose connection it is that comes from `address`; `None` for a trusted proxy, whose clients are many."""
-    known = _address(address or "")
-    if known is None:
+    """The client of a connection from `address`; `None` for a trusted proxy, which connects for many clients."""
+    parsed = _address(address or "")
+    if parsed is None:
         return Client(None)
-    return None if known in trusted else _charged(known)
+    return None if parsed in trusted else _charged(parsed)
 
 
-def _farthest_known(nearest: Address, hops: Iterable[Address | None], trusted: TrustedProxies) -> Address:
-    """The first of `hops`, the nearest first, that is not a trusted proxy: what is beyond it, that client wrote.
+def _client_address(nearest: Address, hops: Iterable[Address | None], trusted: TrustedProxies) -> Address:
+    """The first of `hops`, the nearest first, that is not a trusted proxy: what stands beyond it, that client wrote.
 
-    `None` is a hop that says no address. Who it was is not known, so what it says is not believed either.
+    `None` is a hop without an address. It may be anybody, so nothing beyond it is believed.
     """
-    known = nearest
+    farthest = nearest
     for hop in hops:
         if hop is None:
-            return known
-        known = hop
+            return farthest
+        farthest = hop
         if hop not in trusted:
-            return known
-    return known
+            return farthest
+    return farthest
 
 
 def _listed(lines: Sequence[str]) -> list[str]:
@@ -112,8 +112,8 @@ def _elements(lines: Sequence[str]) -> list[str]:
 
 
 def _for(element: str) -> Address | None:
-    """The address after `for`; `None` for `unknown`, made-up names and what is garbled."""
-    # The whole element has to be good. After `for=1.2.3.4;x="` what the proxy appends would be inside the quotes.
+    """The address after `for`; `None` for `unknown`, obfuscated names and malformed elements."""
+    # The whole element has to be well-formed: after `for=1.2.3.4;x="` the proxy's own part would be inside the quotes.
     if _ELEMENT.fullmatch(element) is None:
         return None
     values = [value for name, value in _PAIRS.findall(element) if name.lower() == "for"]
@@ -132,7 +132,7 @@ def _address(text: str) -> Address | None:
         return None
     if isinstance(address, IPv4Address):
         return address
-    # By its number, an address has no zone.
+    # Made from its number, an address has no zone.
     return address.ipv4_mapped or IPv6Address(int(address))
 
 
@@ -146,7 +146,7 @@ def _network(text: str) -> Network:
     try:
         network = ip_network(text)
     except ValueError as error:
-        raise ValueError(f'"{text}": {_what_is_wrong(text)}; say it like 127.0.0.1, 10.0.0.0/8, ::1') from error
+        raise ValueError(f'"{text}": {_what_is_wrong(text)}; write it like 127.0.0.1, 10.0.0.0/8, ::1') from error
     if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
         network = IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - _IPV4_MAPPED.prefixlen))
     require_narrow(network)

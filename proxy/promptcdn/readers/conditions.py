@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110 section 13): what a client says it has, and whether that is what it would get."""
+"""Conditional requests (RFC 9110 section 13): which picture a client has already, and whether it would get the same."""
 
 import re
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ _OURS = re.compile(r'(?:W/)?"([0-9a-f]{16})\.[0-9a-f]{16}"')
 
 @dataclass(frozen=True)
 class Condition:
-    """`If-None-Match`, or where there is none `If-Modified-Since` (section 13.2.2: the tags go first).
+    """`If-None-Match`, or where it is missing `If-Modified-Since` (section 13.2.2: tags take precedence).
 
-    `tags` are as sent, `W/` and all; they are compared weakly (section 13.1.2). `since` is in Unix seconds.
+    `tags` are as the client sent them, with `W/`, and are compared weakly (section 13.1.2). `since` is in Unix seconds.
     """
 
     tags: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Condition:
 
     @classmethod
     def parse(cls, if_none_match: Sequence[str], if_modified_since: str | None = None) -> Self:
-        """The condition in these field lines. A date that is none is no condition (section 13.1.3)."""
+        """The condition in these field lines. An invalid date is no condition (section 13.1.3)."""
         if if_none_match:
             lines = fields.first(if_none_match)
             tags = (match[0] for line in lines for match in _ENTITY_TAG.finditer(line))
@@ -35,16 +35,19 @@ class Condition:
         return cls(since=_seconds(if_modified_since))
 
     def is_met_by(self, rendition: Rendition, *, was_there: bool) -> bool:
-        """Whether 304 says it all about a picture. What was made for this very request, nobody but its tag can know."""
+        """Whether the client has this very picture, so that 304 answers it.
+
+        Not `was_there`: the picture was made for this request, so that only its tag can match.
+        """
         if was_there and self.since is not None:
             return rendition.made_at <= self.since
         return (was_there and self.anything) or rendition.etag in (tag.removeprefix("W/") for tag in self.tags)
 
     def tag_of(self, content_key: str) -> str | None:
-        """The tag by which the client says that it has some rendition of this picture.
+        """The client's tag of any rendition of this picture, or `None`.
 
-        Where none is stored, that is enough: its pixels never change, and nobody pays to say "unchanged". `*` is no
-        claim, since it holds for what exists, and what exists is then unknown.
+        Where no rendition is stored, such a tag is enough for a 304: the picture never changes, and nothing is paid for
+        to find that out. `*` is not enough, since it means what exists, and whether the picture exists is not known.
         """
         ours = ((tag, _OURS.fullmatch(tag)) for tag in self.tags)
         return next((tag for tag, match in ours if match and match[1] == content_key[:16]), None)

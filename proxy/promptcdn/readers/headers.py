@@ -1,25 +1,24 @@
-"""Headers by outcome: what browsers, CDNs and image proxies are told about an answer.
+"""The headers of every answer: no other file builds one.
 
-One place builds and checks every value. The tables here are those of `docs/caching.md`; the rows of errors are in
-`problems`.
+The policies here are the table of pictures in `docs/caching.md`; those of errors are in the rows of `problems`.
 """
 
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum
 from functools import cached_property
 from typing import Literal, Self
 
-from promptcdn.problems import NO_STORE, TOO_SLOW, Problem, kept
+from promptcdn.problems import NO_STORE, TOO_SLOW, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited, kept
 from promptcdn.readers.audience import VARY
 
-YEAR = 31_536_000
+DAY, YEAR = 86_400, 31_536_000
 
-# Sent with everything but a 304. A page with COEP `require-corp` shows no picture without the resource policy, and
+# Of every answer but a 304. A page with COEP `require-corp` shows no picture without the resource policy, and
 # scripts read only what is exposed (Fetch standard); no credentials are ever taken, so `*` is for everybody.
 ALWAYS: Mapping[str, str] = {
     "x-content-type-options": "nosniff",
@@ -33,17 +32,20 @@ ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-l
 
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
-# Cacheable, and shown differently to different people: one of them must not get the other's answer.
+# Of cacheable answers that look different to different clients: none of them must get another one's answer.
 _BY_ASKER = ", ".join(VARY)
 
 # A `Content-Location` beyond this is the permalink: nginx answers 502 when a head outgrows its 4 kB buffer.
 LOCATION_MAX = 2000
 
+# As ASGI has them, names in lower case.
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
 _FIELD_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Outcome(Enum):
-    """How a picture came to be the answer, or why there is none yet."""
+    """Why a picture is the answer, or why there is none yet."""
 
     SEEDED = "seeded, stored"
     UNSTORED = "seeded, made but not yet stored"
@@ -56,10 +58,10 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
-    """What one outcome tells caches. `{left}` is the seconds to the end of a calendar period.
+class CachePolicy:
+    """What the headers of one outcome say to caches. `{left}` is the seconds to the end of a calendar period.
 
-    `validators`: it has `ETag` and `Last-Modified`, and may be answered with 304 (RFC 9110 sections 8.8, 13.1).
+    `validators`: the answer has `ETag` and `Last-Modified`, and may be answered with 304 (RFC 9110 sections 8.8, 13.1).
     `located`: `Content-Location` names the seeded URL of what is shown (RFC 9110 section 8.7).
     """
 
@@ -68,35 +70,35 @@ class Row:
     located: bool = False
 
 
-# The table of pictures; that of errors is in `problems`. Unless a row says otherwise its rule is RFC 9111 section
+# Of pictures; the policies of errors are in `problems`. Unless a row says otherwise its rule is RFC 9111 section
 # 5.2.2.1, `max-age`; `stale-while-revalidate` and `stale-if-error` are RFC 5861's.
-TABLE: Mapping[Outcome, Row] = {
+POLICIES: Mapping[Outcome, CachePolicy] = {
     # RFC 8246, `immutable`: the bytes of a seeded URL never change.
-    Outcome.SEEDED: Row(f"public, max-age={YEAR}, immutable", validators=True),
-    # Its binding is not safe yet, so no cache may hold the service to it: no validator to renew it by either.
-    Outcome.UNSTORED: Row(kept(60), located=True),
-    # RFC 5861 sections 3 and 4: a reload goes on in the background, and yesterday's picture is better than none.
-    Outcome.CALENDAR: Row(
+    Outcome.SEEDED: CachePolicy(f"public, max-age={YEAR}, immutable", validators=True),
+    # The picture and its binding may still be lost, so caches keep it for a short time and cannot renew it.
+    Outcome.UNSTORED: CachePolicy(kept(60), located=True),
+    # RFC 5861 sections 3 and 4: caches reload in the background, and show yesterday's picture rather than none.
+    Outcome.CALENDAR: CachePolicy(
         "public, max-age={left}, stale-while-revalidate=600, stale-if-error=86400", validators=True, located=True
     ),
-    # It is not the picture that the URL names: nothing to hold on to.
-    Outcome.STAND_IN: Row(kept(5), located=True),
+    # It is not the picture of the present period, so it has no validator.
+    Outcome.STAND_IN: CachePolicy(kept(5), located=True),
     # RFC 9111 section 5.2.2.5, `no-store`: the next view is another picture.
-    Outcome.SEEDLESS: Row(NO_STORE, located=True),
-    # Uncacheable and slow makes collapsing caches queue their clients one by one.
-    Outcome.AWAITED: Row(kept(2), located=True),
-    # RFC 9110 section 8.6: what is not there has no length, tag or date.
-    Outcome.UNMADE: Row(kept(60)),
-    # RFC 9111 section 5.2.2.2, `must-revalidate`: never shown once the picture may be there.
-    Outcome.PLACEHOLDER: Row(TOO_SLOW.cache_control),
+    Outcome.SEEDLESS: CachePolicy(NO_STORE, located=True),
+    # A slow answer that may not be kept makes caches that collapse requests serve their clients one after the other.
+    Outcome.AWAITED: CachePolicy(kept(2), located=True),
+    # RFC 9110 section 8.6: a picture that was not made has no length, tag or date.
+    Outcome.UNMADE: CachePolicy(kept(60)),
+    # RFC 9111 section 5.2.2.2, `must-revalidate`: a stale placeholder is never shown, since the picture may be there.
+    Outcome.PLACEHOLDER: CachePolicy(TOO_SLOW.cache_control),
 }
 
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture as it is sent. `made_at` is its master's birth in Unix seconds.
+    """A picture as it is sent. `made_at` is when its master was made, in Unix seconds.
 
-    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where that is not known. `remade`:
+    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where nobody recorded it. `remade`:
     another picture was shown before under this key.
     """
 
@@ -142,20 +144,20 @@ _MISS = "promptcdn; fwd=uri-miss"
 
 
 def cache_control(outcome: Outcome, seconds_left: int = 0) -> str:
-    """`Cache-Control` by outcome; `seconds_left` of a calendar period, of which at least one is told."""
-    return TABLE[outcome].cache_control.format(left=max(1, seconds_left))
+    """`Cache-Control` by outcome; `seconds_left` of a calendar period, which count as one at least."""
+    return POLICIES[outcome].cache_control.format(left=max(1, seconds_left))
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where a picture is found again: its seeded URL, if the URL asked has no seed of its own, and its permalink."""
+class Addresses:
+    """The permalink of a picture, and its seeded URL where the requested URL has no seed of its own."""
 
     seeded_url: str | None
     permalink: str
 
     @property
-    def location(self) -> str | None:
-        """The shorter one of the two where the seeded URL is long."""
+    def content_location(self) -> str | None:
+        """The seeded URL, or the permalink where the seeded URL is too long for a header."""
         return self.permalink if self.seeded_url and len(self.seeded_url) > LOCATION_MAX else self.seeded_url
 
 
@@ -163,42 +165,46 @@ def picture_headers(
     rendition: Rendition,
     outcome: Outcome,
     status: CacheStatus,
-    where: Where,
-    seconds_left: int = 0,
+    addresses: Addresses,
+    now: int,
     *,
+    seconds_left: int = 0,
     negotiated: bool = False,
     shared: bool = True,
 ) -> dict[str, str]:
-    """Every header of a picture but `ALWAYS` and those of the moment.
+    """Every header of a picture but those of `completed`. `now` in Unix seconds; `seconds_left` as in `cache_control`.
 
-    `negotiated`: its format is what `Accept` made of `auto`. Not `shared`: caches would show it to others than it is
-    for (`audience.told_by_vary`).
+    `negotiated`: `Accept` chose the format (`format=auto`). Not `shared`: caches would show the picture to others than
+    it is for (see `audience.is_decided_by_vary`).
     """
-    row = TABLE[outcome]
+    policy = POLICIES[outcome]
     headers = {
+        "date": date(now),
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
         "cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE,
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
         "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
-        "link": f'<{where.permalink}>; rel="canonical"',  # RFC 6596
+        "link": f'<{addresses.permalink}>; rel="canonical"',  # RFC 6596
     }
-    if row.located and where.location is not None:
-        headers["content-location"] = where.location
-    if row.validators:
+    if policy.located and addresses.content_location is not None:
+        headers["content-location"] = addresses.content_location
+    if policy.validators:
         headers["etag"] = rendition.etag
-        headers["last-modified"] = formatdate(rendition.made_at, usegmt=True)
+        headers["last-modified"] = date(rendition.made_at)
     if negotiated:
         headers["vary"] = "Accept"
     return checked(headers)
 
 
-def unchanged_headers(tag: str, outcome: Outcome, where: Where, seconds_left: int = 0) -> dict[str, str]:
+def unchanged_headers(
+    tag: str, outcome: Outcome, addresses: Addresses, now: int, *, seconds_left: int = 0
+) -> dict[str, str]:
     """The headers of a 304 for a picture that is not here, to a client whose `tag` says that it has it."""
-    headers = {"etag": tag, "cache-control": cache_control(outcome, seconds_left)}
-    if TABLE[outcome].located and where.location is not None:
-        headers["content-location"] = where.location
+    headers = {"date": date(now), "etag": tag, "cache-control": cache_control(outcome, seconds_left)}
+    if POLICIES[outcome].located and addresses.content_location is not None:
+        headers["content-location"] = addresses.content_location
     return checked(headers)
 
 
@@ -218,11 +224,12 @@ def problem_headers(
 ) -> dict[str, str]:
     """The headers of an error, as a document or as a picture that says the same.
 
-    What caches may keep varies by who asks, since what they are shown does. Not `shared`: they may not keep it.
+    An error that caches may keep varies by who asks, since a browser and a program are shown different bodies. Not
+    `shared`: caches may not keep it.
     """
-    kept = problem.cache_control if shared else NO_STORE
-    headers = {**problem.headers, "content-type": media_type, "cache-control": kept}
-    if kept != NO_STORE:
+    cache_control = problem.cache_control if shared else NO_STORE
+    headers = {**_own_headers(problem), "content-type": media_type, "cache-control": cache_control}
+    if cache_control != NO_STORE:
         headers["vary"] = _BY_ASKER
     if problem.retry_after is not None:
         headers["retry-after"] = str(max(1, problem.retry_after))
@@ -231,19 +238,77 @@ def problem_headers(
     return checked(headers)
 
 
-def shown_headers(problem: Problem, media_type: str, *, shared: bool = True) -> dict[str, str]:
+def _own_headers(problem: Problem) -> dict[str, str]:
+    """The headers that only this kind of error has."""
+    match problem:
+        case MethodNotAllowed():
+            return {"allow": ", ".join(problem.methods)}  # RFC 9110 section 15.5.6
+        case RateLimited():
+            # draft-ietf-httpapi-ratelimit-headers, version 8 and later: one start is free again after `t` seconds.
+            return {
+                "ratelimit": f'"{problem.policy}";r=0;t={problem.retry_after}',
+                "ratelimit-policy": f'"{problem.policy}";q={problem.quota};w={problem.window}',
+            }
+        case Problem(kind=kind) if kind is UNAUTHORIZED:
+            return {"www-authenticate": "Bearer"}  # RFC 6750 section 3
+        case _:
+            return {}
+
+
+def image_proxy_headers(problem: Problem, media_type: str, *, shared: bool = True) -> dict[str, str]:
     """The headers of an error that an image proxy gets as a picture with 200, since it shows nothing else."""
     return {**problem_headers(problem, media_type, shared=shared), "promptcdn-status": str(problem.kind.status)}
 
 
-def on_every_answer(request_id: str, milliseconds: float) -> dict[str, str]:
-    """`ALWAYS`, and what names one answer and says how long it took."""
-    return {**ALWAYS, "x-request-id": request_id, "server-timing": f"total;dur={milliseconds:.1f}"}
+def closing_headers(problem: Problem, length: int) -> dict[str, str]:
+    """The headers of a document of `length` bytes that refuses a request which could not be read.
+
+    They say that the connection is closed: what follows on it is not a request (RFC 9112 section 9.6).
+    """
+    return {**problem_headers(problem), "content-length": str(length), "connection": "close"}
+
+
+def document_headers(max_age: int | None = None) -> dict[str, str]:
+    """The headers of what is neither a picture nor an error: kept by nobody, or for `max_age` seconds."""
+    return {"cache-control": NO_STORE if max_age is None else f"public, max-age={max_age}"}
+
+
+def options_headers(methods: Iterable[str]) -> dict[str, str]:
+    """The answer to OPTIONS, also as a browser's preflight (Fetch standard): any site's scripts may read everything."""
+    allowed = ", ".join(methods)
+    return {
+        **document_headers(),
+        "allow": allowed,
+        "access-control-allow-methods": allowed,
+        "access-control-allow-headers": "*",
+        "access-control-max-age": str(DAY),
+    }
+
+
+def date(now: float) -> str:
+    """A moment in Unix seconds as HTTP writes it (RFC 9110 section 5.6.7)."""
+    return formatdate(now, usegmt=True)
+
+
+def completed(own: RawHeaders, status: int, request_id: str, milliseconds: float, now: float) -> RawHeaders:
+    """The headers of an answer as they are sent: its `own` and those that every answer has.
+
+    `milliseconds` passed until the answer began, at `now` in Unix seconds. A `Date` of its own stays: `max-age` of a
+    calendar picture is counted from it.
+    """
+    dated = own if any(name == b"date" for name, _ in own) else [*own, (b"date", date(now).encode())]
+    if status == 304:
+        return [(name, value) for name, value in dated if name.decode() in ON_NOT_MODIFIED]
+    shared = {**ALWAYS, "x-request-id": request_id, "server-timing": f"total;dur={milliseconds:.1f}"}
+    return [*dated, *((name.encode(), value.encode()) for name, value in shared.items())]
 
 
 def checked(headers: dict[str, str]) -> dict[str, str]:
-    """`headers`, once no value could break a head apart: text of users gets here percent-encoded only."""
+    """`headers`. Raises `ValueError` where a value has a character that would end its header, or is not ASCII.
+
+    Users' text is percent-encoded long before it gets here.
+    """
     for name, value in headers.items():
         if _FIELD_VALUE.fullmatch(value) is None:
-            raise ValueError(f"the header {name} would hold characters that no header may hold")
+            raise ValueError(f"the header {name} would have a character that is not allowed in a header")
     return headers

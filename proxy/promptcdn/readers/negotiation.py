@@ -4,40 +4,39 @@ import re
 
 from promptcdn.readers import fields
 from promptcdn.readers.audience import Audience
-from promptcdn.url.request import Format
+from promptcdn.url import formats
+from promptcdn.url.formats import FORMATS
 
-# Of formats that a client likes equally, the smallest file first. PNG is what everybody shows.
-_FORMATS: tuple[Format, ...] = ("avif", "webp", "jpeg", "png")
 _WEIGHT = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
 
-def picture_format(accept: str, who: Audience) -> Format:
-    """The format that `format=auto` is.
+def picture_format(accept: str, who: Audience) -> str:
+    """The name of the format that `format=auto` is: of those that a client likes best, the one with the smallest files.
 
-    For image proxies WebP: they drop `Vary`, so that one file has to do for all readers, and one of them refuses AVIF
-    though it forwards a reader's `Accept` that names it.
+    For image proxies it is the default format. They drop `Vary`, so that one file has to do for all readers, and one of
+    them refuses AVIF though it forwards a reader's `Accept` that names it.
     """
     if who is Audience.IMAGE_PROXY:
-        return "webp"
+        return formats.DEFAULT.name
     weights = _weights(accept)
-    # The most specific range goes first. Only its own speaks for AVIF: it is younger than many who send `image/*`.
+    # The most specific range goes first.
     wild = weights.get("image/*", weights.get("*/*", 0.0))
-    liked = {format_: weights.get(f"image/{format_}", wild if format_ != "avif" else 0.0) for format_ in _FORMATS}
-    best = max(liked.values())
-    return next(format_ for format_ in _FORMATS if liked[format_] == best) if best else "webp"
+    liked = {row.name: weights.get(row.media_type, 0.0 if row.by_name else wild) for row in FORMATS}
+    best = max(FORMATS, key=lambda row: liked[row.name])  # the first of equals
+    return best.name if liked[best.name] else formats.DEFAULT.name
 
 
 def wants_picture(accept: str, who: Audience) -> bool:
-    """Whether an error is to be a picture: where `Accept` names `image/`.
+    """Whether an error is sent as a picture: where `Accept` names an image type.
 
-    An image proxy shows nothing else, whatever it accepts.
+    Also for every image proxy, which shows nothing else whatever its `Accept`.
     """
     named = any(name.startswith("image/") and weight for name, weight in _weights(accept).items())
     return named or who is Audience.IMAGE_PROXY
 
 
 def _weights(accept: str) -> dict[str, float]:
-    """Each media range with its weight; a weight that is none counts as 1."""
+    """Each media range with its weight. An invalid weight counts as 1."""
     weights = {}
     for item in fields.first_entries([accept]):
         name, _, parameters = item.partition(";")

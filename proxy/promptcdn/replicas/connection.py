@@ -1,39 +1,48 @@
-"""The link to Redis: short waits, one more try, and a breaker of its own.
+"""The connection to Redis: short waits, one more try, and a breaker of its own.
 
-redis-py's defaults wait for twenty seconds where a server hangs. Here a command is given half a second, and while the
-server does not answer nothing is asked of it: a ping in the background finds out when it is back.
+redis-py waits twenty seconds by default for a server that hangs. Here a command has half a second, and while the server
+does not answer no command is sent: a ping in the background finds out when it is back.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
+    from redis.commands.core import AsyncScript
 
 log = logging.getLogger("promptcdn")
 
-COMMAND_SECONDS = 0.5
-_PINGS_APART = 0.5
-_HEARINGS_APART = 0.25
 # More commands at once than the pool has connections for (100) would look like a Redis that is down.
-_AT_ONCE = 64
-# How many of those a room may take that sends crowds of them, so that others do not queue behind it.
+_COMMANDS_AT_ONCE = 64
+# How many of those one caller may take that sends crowds of them, so that others do not queue behind it.
 SHARE = 8
 
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True)
+class Timings:
+    """Seconds: how long a command may take with its one retry, and the pauses between pings and between tries to
+    subscribe while Redis is away."""
+
+    command: float = 0.5
+    between_pings: float = 0.5
+    between_subscriptions: float = 0.25
+
+
 class RedisDown(Exception):
-    """Redis does not answer, or not as it should. What it holds is not known."""
+    """Redis does not answer, or refuses the command. What it holds is not known."""
 
 
 @contextlib.contextmanager
 def _cancellable() -> Iterator[None]:
-    """Whatever came of the block, `CancelledError` if this task was cancelled in it.
+    """Raises `CancelledError` behind the block if this task was cancelled in it, whatever came of the block.
 
     redis-py 8.1 swallows a cancel that arrives while it puts a connection back: whoever awaits the end of the task
     would wait for ever.
@@ -51,32 +60,34 @@ def _cancellable() -> Iterator[None]:
 class RedisConnection:
     """One pool of connections to `url`; nothing is connected before the first command."""
 
-    def __init__(self, url: str) -> None:
-        """Raises `ValueError` where the URL is none."""
+    def __init__(self, url: str, timings: Timings | None = None) -> None:
+        """Raises `ValueError` where `url` is no address of a Redis."""
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
+        self._timings = timings or Timings()
         # One more try, since after a restart of the server the first use of each pooled connection fails.
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=COMMAND_SECONDS,
-            socket_connect_timeout=COMMAND_SECONDS,
+            socket_timeout=self._timings.command,
+            socket_connect_timeout=self._timings.command,
             retry=Retry(NoBackoff(), 1),
             decode_responses=True,
         )
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turn = asyncio.Semaphore(_COMMANDS_AT_ONCE)
         self._pinging: asyncio.Task[None] | None = None
-        self._told: set[str] = set()
+        self._refusals_logged: set[str] = set()
+        self._scripts_by_text: dict[str, AsyncScript] = {}
 
     @property
     def database(self) -> int:
-        """Its number."""
+        """The number of the database."""
         return int(self._redis.connection_pool.connection_kwargs.get("db", 0))
 
     @property
     def down(self) -> bool:
-        """Whether it did not answer the last time, and has not been seen since."""
+        """Whether Redis did not answer the last command, and no ping since."""
         return self._pinging is not None and not self._pinging.done()
 
     async def call(self, command: Callable[["Redis"], Awaitable[_T]]) -> _T:
@@ -91,27 +102,29 @@ class RedisConnection:
                 raise RedisDown("Redis does not answer")
             try:
                 with _cancellable():
-                    async with asyncio.timeout(COMMAND_SECONDS):
+                    async with asyncio.timeout(self._timings.command):
                         return await command(self._redis)
             except (RedisError, OSError, TimeoutError) as error:
-                said = _said(error)
+                reason = _reason(error)
                 if isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError):
-                    self._tell_once(said)
+                    self._log_refusal_once(reason)
                 else:
-                    self._lose(said)
-                raise RedisDown(said) from error
+                    self._begin_pinging(reason)
+                raise RedisDown(reason) from error
 
     async def script(self, text: str, keys: Sequence[str], *args: str | int) -> Any:
-        """What a Lua script gives, run inside Redis as one step. Raises `RedisDown`."""
+        """What a Lua script gives, run inside Redis as one step. Raises `RedisDown`.
 
-        def run(redis: "Redis") -> Awaitable[Any]:
-            given: Any = redis.eval(text, len(keys), *keys, *args)
-            return given  # type: ignore[no-any-return]
+        Redis is sent the text's SHA-1 (`EVALSHA`), and the text itself only where it does not have it: at the first
+        use, and after a restart or a `SCRIPT FLUSH`.
+        """
+        script = self._scripts_by_text.get(text)
+        if script is None:
+            script = self._scripts_by_text[text] = self._redis.register_script(text)
+        return await self.call(lambda redis: script(keys, args, redis))
 
-        return await self.call(run)
-
-    async def hear(self, channel: str, heard: Callable[[str], None]) -> NoReturn:
-        """Hands on each message of `channel` until it is cancelled; what is said while Redis is away is missed."""
+    async def subscribe(self, channel: str, receive: Callable[[str], None]) -> NoReturn:
+        """Calls `receive` with each message of `channel` until cancelled; misses those sent while Redis is away."""
         from redis.exceptions import RedisError
 
         async def subscribed(redis: "Redis") -> "PubSub":
@@ -130,14 +143,8 @@ class RedisConnection:
                         with _cancellable():
                             message = await messages.get_message(timeout=60)
                         if message is not None:
-                            self._hand_on(message["data"], heard)
-            await asyncio.sleep(_HEARINGS_APART)
-
-    def _hand_on(self, message: str, heard: Callable[[str], None]) -> None:
-        try:
-            heard(message)
-        except Exception:  # one word that is not understood, of another version perhaps, is not the end of hearing
-            log.exception("a message of another replica was not understood")
+                            _deliver(message["data"], receive)
+            await asyncio.sleep(self._timings.between_subscriptions)
 
     async def close(self) -> None:
         if self._pinging is not None:
@@ -145,25 +152,25 @@ class RedisConnection:
             await asyncio.gather(self._pinging, return_exceptions=True)
         await self._redis.aclose()
 
-    def _tell_once(self, said: str) -> None:
-        """Of what is refused, and will be until the operator mends it."""
-        if said not in self._told:
-            self._told.add(said)
-            log.error("%s: promptcdn doctor looks at it", said)
+    def _log_refusal_once(self, reason: str) -> None:
+        """What is refused once will be refused until the operator changes something: one line is enough."""
+        if reason not in self._refusals_logged:
+            self._refusals_logged.add(reason)
+            log.error("%s: run promptcdn doctor to see what is wrong", reason)
 
-    def _lose(self, said: str) -> None:
+    def _begin_pinging(self, reason: str) -> None:
         if not self.down:
-            log.warning("%s", said)
+            log.warning("%s", reason)
             self._pinging = asyncio.create_task(self._ping_until_it_answers())
 
     async def _ping_until_it_answers(self) -> None:
         from redis.exceptions import RedisError
 
         while True:
-            await asyncio.sleep(_PINGS_APART)
+            await asyncio.sleep(self._timings.between_pings)
             try:
                 with _cancellable():
-                    async with asyncio.timeout(COMMAND_SECONDS):
+                    async with asyncio.timeout(self._timings.command):
                         # Anew: behind one address another server may answer by now, and the old one takes no writes.
                         await self._redis.connection_pool.disconnect(inuse_connections=False)
                         await self._redis.ping()
@@ -173,9 +180,16 @@ class RedisConnection:
             return
 
 
-def _said(error: Exception) -> str:
-    """What is wrong with Redis. Not in its own words, which may repeat what it was told."""
+def _deliver(message: str, receive: Callable[[str], None]) -> None:
+    try:
+        receive(message)
+    except Exception:  # one message of another version, perhaps, must not end the subscription
+        log.exception("a message of another replica could not be read")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with Redis. Not in Redis' own words, which may quote what was sent."""
     from redis.exceptions import AuthenticationError, ResponseError
 
-    what = "refuses" if isinstance(error, AuthenticationError | ResponseError) else "does not answer"
+    what = "refuses the command" if isinstance(error, AuthenticationError | ResponseError) else "does not answer"
     return f"Redis {what} ({type(error).__name__})"

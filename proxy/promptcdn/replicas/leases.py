@@ -1,8 +1,9 @@
-"""Leases: who makes a picture, of all the replicas that share one Redis. Those of one machine are `lock_files`.
+"""Leases: which of all the replicas that share one Redis makes a picture. `stores/lock_files` does so for one machine.
 
-    SET NX PX → work, renewed meanwhile → delete, and say so to those who wait
+    SET NX PX → work, renewed meanwhile → delete, and publish that to those who wait
 
-A lease saves money and guards nothing: who loses it goes on, and the store takes one picture a key whoever makes it.
+A lease saves money and guards nothing: who loses it goes on working, and the store takes one picture for each key,
+whoever makes it.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -19,31 +21,39 @@ from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 log = logging.getLogger(__name__)
 
-SECONDS = 15.0
-# In a lease's length. One that Redis forgot is its holder's again before a budget is refilled, and before others pay.
-_RENEWALS = 15
+# The channel on which the end of a lease is published.
 ENDS = "promptcdn:ends"
-# Whoever was killed tells nobody that its lease ended.
-_TRIES_APART = 1.0
-# How soon after Redis is back leases are ended that could not be.
-_BACK_SECONDS = 0.1
+# So often a lease is renewed in its length: one that Redis forgot is its holder's again before a budget is refilled,
+# and before others pay.
+_RENEWALS = 15
 
-# ARGV: the token, milliseconds, and 1 where a lease that is free may be taken. Gives 0 where it is taken from now on,
-# for how many milliseconds another one's holds, or -1 where it is free and stays so.
-# The link may send a command twice, and must not be told by the second that the first one's lease is taken. So taking
-# renews too, also what a Redis forgot, or never heard because it was away.
-_TAKE = """
+# ARGV: the token, milliseconds, and 1 where a lease that is free may be taken. Gives 0 where the lease is this token's
+# from now on, the milliseconds for which another token has it, or -1 where it is free and stays so.
+# The connection may send a command twice, and the second one must not find that the first one's lease is taken. So
+# taking renews too, also what Redis forgot, or never got because it was away.
+TAKE = """
 local holder = redis.call('get', KEYS[1])
 if holder and holder ~= ARGV[1] then return redis.call('pttl', KEYS[1]) end
 if not holder and ARGV[3] ~= '1' then return -1 end
 redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 0
 """
-# Who waits is told of it, whosever the lease is by now; where nothing may be published they find out by trying.
+# The end is published whosever the lease is by now; where nothing may be published, those who wait find out by trying.
 _END = """
 if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end
 redis.pcall('publish', ARGV[2], ARGV[3])
 """
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds: the length of a lease, which is renewed while its work goes on; between two tries to take a lease that
+    another holds (a process that was killed publishes no end); and between two tries to end leases that could not be
+    ended because Redis was away."""
+
+    lease: float = 15.0
+    between_tries: float = 1.0
+    between_late_ends: float = 0.1
 
 
 class Leases(Protocol):
@@ -59,7 +69,7 @@ class Leases(Protocol):
 
 
 class NoLeases:
-    """Where there is nobody else."""
+    """Where there is nobody else to make a picture."""
 
     def held(self, key: str) -> AbstractAsyncContextManager[None]:
         del key
@@ -74,7 +84,7 @@ class NoLeases:
 
 
 class Nested:
-    """Leases of a machine's processes within those of all machines: of one machine, one process asks for the latter."""
+    """A machine's leases within those of all machines: only the process that has the first asks for the second."""
 
     def __init__(self, machine: Leases, all_machines: Leases) -> None:
         self._machine = machine
@@ -94,21 +104,21 @@ class Nested:
 
 
 class RedisLeases:
-    """Leases of `seconds`, renewed all the time.
+    """Leases in Redis.
 
-    While Redis is down everybody works on `alone`, each for themselves; or there is no lease, where the budget needs
-    Redis too. 1: A asks for a lease while Redis hangs, and goes on without one. 2: Redis is back, and gives B the lease.
-    3: Redis counts the picture of both, and both are paid for.
+    While Redis is down each replica works on `alone`; or nobody does, where the budget needs Redis too. 1: A asks for a
+    lease while Redis hangs, and goes on without. 2: Redis is back, and gives B the lease. 3: Redis counts the pictures
+    of both, and both are paid for.
     """
 
-    def __init__(self, connection: RedisConnection, seconds: float = SECONDS, *, alone: bool = True) -> None:
+    def __init__(self, connection: RedisConnection, timings: Timings | None = None, *, alone: bool = True) -> None:
         self._connection = connection
         self._alone = alone
-        self._seconds = seconds
-        self._milliseconds = str(int(seconds * 1000))
+        self._timings = timings or Timings()
+        self._milliseconds = str(int(self._timings.lease * 1000))
         # Events live for as long as somebody awaits them.
         self._ended: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
-        self._hearing: asyncio.Task[None] | None = None
+        self._subscription: asyncio.Task[None] | None = None
         self._late_ends: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -126,7 +136,7 @@ class RedisLeases:
             try:
                 await self._run(_END, lease, token, ENDS, key)
             except RedisDown:
-                # Also where Redis went down over the taking: it may have been carried out, or be when Redis goes on.
+                # Also where Redis went down while the lease was taken: that may have been, or will be, carried out.
                 if is_asked_for:
                     ending = asyncio.create_task(self._end_later(lease, token, key))
                     self._late_ends.add(ending)
@@ -139,62 +149,63 @@ class RedisLeases:
             return False
 
     async def close(self) -> None:
-        tasks = [*self._late_ends, *filter(None, [self._hearing])]
+        tasks = [*self._late_ends, *filter(None, [self._subscription])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self, lease: str, token: str, key: str) -> None:
-        """Takes the lease as soon as it is free; without one, at once, where Redis is down and everybody works alone.
+        """Takes the lease as soon as it is free. Where Redis is down and everybody works on alone, it returns at once,
+        without a lease.
 
-        Raises `CounterUnavailable` where Redis is down and nobody does.
+        Raises `CounterUnavailable` where Redis is down and nobody works on alone.
 
-        A lease that is gone before its time, and nobody said that it ended, was forgotten by Redis and not by its
-        holder, who takes it again when it is to be renewed: it is waited for.
+        A lease that is gone before its time, while no end was published, was forgotten by Redis and not by its holder,
+        who takes it again at the next renewal: its time is waited for.
         """
         loop, held_until, ended = asyncio.get_running_loop(), 0.0, asyncio.Event()
         try:
             while True:
                 may = "1" if ended.is_set() or loop.time() >= held_until else "0"
-                # Before the try, or an end between the two would not be heard.
+                # Before the try, or an end between the two would be missed.
                 ended = self._ended.setdefault(key, asyncio.Event())
-                left = await self._run(_TAKE, lease, token, self._milliseconds, may)
+                left = await self._run(TAKE, lease, token, self._milliseconds, may)
                 if left == 0:
                     break
                 if left > 0:
                     held_until = loop.time() + left / 1000
-                self._hear()
+                self._subscribe()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_TRIES_APART):
+                    async with asyncio.timeout(self._timings.between_tries):
                         await ended.wait()
         except RedisDown as down:
             if not self._alone:
                 detail = "Redis does not answer, so another replica may be making this picture"
                 raise CounterUnavailable(detail) from down
-            log.debug("no lease of %s: each replica for itself", key)
+            log.debug("Redis is down: %s is made without a lease", key)
 
     async def _renew(self, lease: str, token: str) -> None:
         """Until it is cancelled. A lease that was lost stays lost, and the work goes on."""
         while True:
-            await asyncio.sleep(self._seconds / _RENEWALS)
+            await asyncio.sleep(self._timings.lease / _RENEWALS)
             with contextlib.suppress(RedisDown):
-                await self._run(_TAKE, lease, token, self._milliseconds, "1")
+                await self._run(TAKE, lease, token, self._milliseconds, "1")
 
     async def _run(self, script: str, lease: str, *arguments: str) -> Any:
         return await self._connection.script(script, [lease], *arguments)
 
     async def _end_later(self, lease: str, token: str, key: str) -> None:
-        """As soon as Redis is back: nobody need wait until the lease has run out."""
+        """Ends the lease as soon as Redis is back, so that nobody has to wait until it runs out."""
         while True:
-            await asyncio.sleep(_BACK_SECONDS)
+            await asyncio.sleep(self._timings.between_late_ends)
             with contextlib.suppress(RedisDown):
                 await self._run(_END, lease, token, ENDS, key)
                 return
 
-    def _hear(self) -> None:
+    def _subscribe(self) -> None:
         """One subscription for all who wait here for a lease."""
-        if self._hearing is None:
-            self._hearing = asyncio.create_task(self._connection.hear(ENDS, self._wake))
+        if self._subscription is None:
+            self._subscription = asyncio.create_task(self._connection.subscribe(ENDS, self._wake))
 
     def _wake(self, key: str) -> None:
         if event := self._ended.pop(key, None):

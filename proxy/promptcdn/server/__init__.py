@@ -1,4 +1,4 @@
-"""uvicorn, set up for this service: its own `Date`, no access log (it prints prompts), a drain before the end."""
+"""uvicorn, set up for this service: no access log (it prints prompts), no `Date` of its own, a drain before the end."""
 
 import asyncio
 import errno
@@ -17,23 +17,22 @@ from starlette.types import ASGIApp
 from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import BadSettings
 from promptcdn.server.descriptors import BoundedConnections
-from promptcdn.server.request_limits import GuardedHeads
+from promptcdn.server.request_limits import LimitedRequests
+from promptcdn.server.timings import TIMINGS, Timings
 
 _BACKLOG = 2048
-# How long a client may read nothing while an answer waits for it: a phone may go through a tunnel.
-READ_SECONDS = 30
-# How much of an answer the kernel takes ahead of the client: left to itself megabytes, for each that reads nothing.
+# How much of an answer the kernel takes ahead of the client. By default it is megabytes for each that reads nothing.
 _UNSENT_MAX = 256 * 1024
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening socket's beginnings. Raises `BadSettings` where the address cannot be had."""
+def bound_socket(host: str, port: int, timings: Timings = TIMINGS) -> socket.socket:
+    """A socket that listens. Raises `BadSettings` where the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sys.platform == "linux":
-        # Connections have these from the socket that listens.
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * READ_SECONDS)
+        # Connections inherit these from the socket that listens.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * timings.read))
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_MAX)
     try:
         bound.bind((host, port))
@@ -67,7 +66,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         if hasattr(signal, "SIGHUP"):  # Windows has none
-            # Left alone it would kill, and what is being made and paid for with it.
+            # By default the signal kills the process, and loses pictures that are being made and paid for.
             on_hangup = self._on_hangup or partial(self.handle_exit, signal.SIGTERM, None)
             self._loop.add_signal_handler(signal.SIGHUP, on_hangup)
         self._on_ready()
@@ -88,21 +87,23 @@ def run(
     observer: Observer = NO_OBSERVER,
     connections: BoundedConnections | None = None,
 ) -> None:
-    """Serves `app` on `bound` until a signal ends it; requests under way have `grace` seconds. All calls are in the
-    event loop: `on_ready` once it answers, `on_stop` as soon as a signal came, `on_hangup` at each SIGHUP, which ends
-    the service as SIGTERM does where there is no such call."""
-    heads: Any = partial(GuardedHeads, observer=observer, connections=connections)  # uvicorn only calls it
+    """Serves `app` on `bound` until a signal ends it. Requests under way then have `grace` seconds.
+
+    All callbacks are called in the event loop: `on_ready` once the service answers, `on_stop` as soon as a signal came,
+    `on_hangup` at each SIGHUP. Without `on_hangup` SIGHUP ends the service as SIGTERM does.
+    """
+    protocol: Any = partial(LimitedRequests, observer=observer, connections=connections)  # uvicorn only calls it
     config = uvicorn.Config(
         app,
         lifespan="on",
-        http=heads,
+        http=protocol,
         ws="none",
         proxy_headers=False,
         server_header=False,
         date_header=False,
         access_log=False,
         log_config=None,
-        # Its warnings are one a bad request: whoever sends a million would fill the log with them.
+        # It warns once for each bad request: a client that sends a million would fill the log.
         log_level=logging.ERROR,
         timeout_graceful_shutdown=max(1, int(grace)),
     )

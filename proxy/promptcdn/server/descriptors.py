@@ -1,6 +1,6 @@
-"""File descriptors: as many as the process may have, and connections kept within them.
+"""File descriptors: the limit of the process is raised, and connections are kept within it.
 
-A process that has none left can accept nobody, and its store and its counters fail too.
+A process without a free descriptor can accept no connection, and its store and its counters fail too.
 """
 
 import contextlib
@@ -16,51 +16,53 @@ from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.readers import clients
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.readers.connections import Bounds, Connections, Reason
+from promptcdn.server.timings import TIMINGS, Timings
 
 log = logging.getLogger("promptcdn")
 
-# Where nothing says how many there may be.
+# Where no limit is known.
 _UNLIMITED = 1_048_576
-# macOS calls its hard limit infinite, and takes no more than this (OPEN_MAX).
+# macOS says that its hard limit is infinite, and accepts no more than this (OPEN_MAX).
 _OPEN_MAX = 10_240
-_LINES_APART = 60.0
 _NO_BOUNDS = Bounds(_UNLIMITED, _UNLIMITED)
 _NOBODY = TrustedProxies()
 
 
 class Abortable(Hashable, Protocol):
-    """A connection."""
+    """A connection that can be ended at once."""
 
     def abort(self) -> None:
-        """Gives its descriptor back at once: what its client has not read is dropped, since it may never be read."""
+        """Gives the descriptor back. What the client has not read is dropped."""
 
 
 class BoundedConnections:
-    """Closes connections where there are too many, reports each, and says so in the log once a minute."""
+    """Closes connections where there are too many, reports each, and logs them from time to time."""
 
     def __init__(
         self,
         bounds: Bounds = _NO_BOUNDS,
         trusted: TrustedProxies = _NOBODY,
         observer: Observer = NO_OBSERVER,
+        timings: Timings = TIMINGS,
     ) -> None:
         self._bounds = bounds
         self._trusted = trusted
         self._observer = observer
         self._connections: Connections[Abortable] = Connections(bounds)
-        self._untold: Counter[Reason] = Counter()
-        self._told_at = -_LINES_APART
+        self._timings = timings
+        self._closed: Counter[Reason] = Counter()  # since the last line in the log
+        self._logged_at = -timings.logged
 
     def __len__(self) -> int:
         return len(self._connections)
 
     def opened(self, connection: Abortable, address: str | None) -> None:
-        """Takes in a new connection from `address`; it, or another one for it, may be closed at once."""
+        """Counts a new connection from `address`; the connection, or another one for its sake, may be closed."""
         closed = self._connections.opened(connection, clients.peer(address, self._trusted))
         if closed is not None:
             closed[0].abort()
             self._observer.closed(closed[1])
-            self._tell(closed[1])
+            self._log(closed[1])
 
     def answers(self, connection: Abortable) -> None:
         self._connections.answers(connection)
@@ -77,24 +79,24 @@ class BoundedConnections:
     def gone(self, connection: Abortable) -> None:
         self._connections.gone(connection)
 
-    def _tell(self, reason: Reason) -> None:
-        self._untold[reason] += 1
+    def _log(self, reason: Reason) -> None:
+        self._closed[reason] += 1
         now = time.monotonic()
-        if now - self._told_at < _LINES_APART:
+        if now - self._logged_at < self._timings.logged:
             return
-        counts = ", ".join(f"{reason} {count}" for reason, count in self._untold.items())
+        counts = ", ".join(f"{reason} {count}" for reason, count in self._closed.items())
         log.warning(
-            "too many connections: %d are open, of %d at most and %d from one address; closed since the last such line,"
-            " those first that wait longest or do not read: %s",
+            "too many connections: %d are open, of %d at most and %d from one address; closed since the last line like"
+            " this, first those that were idle or did not read for longest: %s",
             *(len(self), self._bounds.most, self._bounds.each, counts),
         )
-        self._untold.clear()
-        self._told_at = now
+        self._closed.clear()
+        self._logged_at = now
 
 
 @dataclass(frozen=True)
-class Limit:
-    """How many files the process could have open at its start, and can now."""
+class DescriptorLimit:
+    """How many files the process could have open at its start, and can have open now."""
 
     before: int
     now: int
@@ -104,10 +106,10 @@ class Limit:
         return f"{self.now} at most{raised}"
 
 
-def raised() -> Limit:
-    """The limit of open files, once the soft one is as high as the hard one."""
+def raised_limit() -> DescriptorLimit:
+    """Raises the soft limit of open files to the hard one."""
     if sys.platform == "win32":
-        return Limit(_UNLIMITED, _UNLIMITED)
+        return DescriptorLimit(_UNLIMITED, _UNLIMITED)
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -116,4 +118,4 @@ def raised() -> Limit:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             break
     now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return Limit(*(_UNLIMITED if limit == resource.RLIM_INFINITY else limit for limit in (soft, now)))
+    return DescriptorLimit(*(_UNLIMITED if limit == resource.RLIM_INFINITY else limit for limit in (soft, now)))

@@ -1,17 +1,16 @@
-"""Request heads, guarded: uvicorn's httptools protocol with limits on their time, size and form.
+"""Limits on requests: on how long their heads take, how large they are, and their form.
 
-Without it a head may take for ever and be as large as memory (measured: 200 MB in one header), and may mean one thing
-here and another to the cache in front. It leans on uvicorn's internals, so uvicorn is pinned to one minor version, and
-tests/service/test_heads.py and test_raw_requests.py speak to it over raw sockets.
+uvicorn has none of these. Without them a head may take for ever and be as large as memory (measured: 200 MB in one
+header), and may mean one thing here and another to the cache in front. This file leans on uvicorn's internals, so
+uvicorn is pinned to one minor version; tests/service/test_heads.py and test_raw_requests.py speak to it over raw
+sockets.
 """
 
 import asyncio
 import json
 import logging
-import re
 import secrets
-from collections.abc import Sequence
-from email.utils import formatdate
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -20,245 +19,220 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from promptcdn import problems
 from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem
-from promptcdn.readers import fields
-from promptcdn.readers import headers as caching
+from promptcdn.readers import framing, headers
 from promptcdn.server.descriptors import BoundedConnections
-from promptcdn.url import parse as grammar
+from promptcdn.server.timings import TIMINGS, Timings
+from promptcdn.url.parse import URL_MAX
 
 log = logging.getLogger("promptcdn")
 
-HEAD_SECONDS = 5.0
+# A head in bytes: its request line, its header lines and the empty line after them.
 HEAD_MAX = 64 * 1024
-# Each line of a head is looked at for each field that is read: thousands of them would take longer than a hit.
+# Header lines. Each is looked at for each field that is read: thousands of them would take longer than a hit.
 LINES_MAX = 128
-# The URL, a method and a version: what is longer is told so before the rest of it was read.
-LINE_MAX = grammar.URL_MAX + 64
-# How much of answers is kept for a client before the application is told to wait; what asyncio and uvloop allow too.
+# The request line: a URL, a method and a version. A longer one is refused before the rest of it has arrived.
+REQUEST_LINE_MAX = URL_MAX + 64
+# Unread bytes of answers, beyond which the application waits for the client. It is asyncio's and uvloop's default.
 WRITE_MAX = 64 * 1024
-# How long clients have after the signal to stop, to read what they were answered before it.
-LAST_READ_SECONDS = 5.0
-# A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). Nothing here is made of it.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*+|\[[0-9A-Fa-f:.]++\])(?::[0-9]*+)?")
 
 _END_OF_HEAD = b"\r\n\r\n"
-_UNREADABLE = "this is no HTTP request that can be read"
 
 
-def fault(version: str, headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    """Why a head that could be parsed is refused (RFC 9112 sections 2.3, 3.2 and 6.1), or `None`.
-
-    What two servers in a row may read in two ways is how a request is smuggled past the first.
-    """
-    if version not in ("1.0", "1.1"):
-        return "only HTTP/1.0 and HTTP/1.1 are spoken here"
-    hosts = _values(headers, b"host")
-    if len(hosts) > 1 or (not hosts and version == "1.1"):
-        return "a request has one Host"
-    if not all(len(host) <= fields.FIELD_MAX and _HOST.fullmatch(host) for host in hosts):
-        return "this Host is none"
-    encodings = _values(headers, b"transfer-encoding")
-    if encodings and (version == "1.0" or [encoding.lower() for encoding in encodings] != [b"chunked"]):
-        return "the only Transfer-Encoding of a request is chunked"
-    return None
-
-
-def has_body(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether a body follows a head without a fault (RFC 9112 section 6.3)."""
-    return bool(_values(headers, b"transfer-encoding")) or _values(headers, b"content-length") not in ([], [b"0"])
-
-
-def _values(headers: Sequence[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
-    return [value.strip(b" \t") for name, value in headers if name == wanted]
-
-
-class GuardedHeads(HttpToolsProtocol):
-    """A connection whose heads arrive in time, in bounds and in a form that has one meaning."""
+class LimitedRequests(HttpToolsProtocol):
+    """A connection whose requests have heads that arrive in time, within bounds, and in a form with one meaning."""
 
     def __init__(
         self,
         *args: Any,
         observer: Observer = NO_OBSERVER,
         connections: BoundedConnections | None = None,
+        timings: Timings = TIMINGS,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._observer = observer
-        self._open = BoundedConnections() if connections is None else connections
-        self._line: bytearray | None = bytearray()
-        self._head = 0
+        self._connections = BoundedConnections() if connections is None else connections
+        self._timings = timings
+        self._request_line: bytearray | None = bytearray()  # as far as it has arrived; `None` once it is whole
+        self._head_length = 0
         self._in_head = True
+        self._last_bytes = b""  # the end of the head so far: the empty line after it may lie across two pieces
         self._timer: asyncio.TimerHandle | None = None
         self._began = self.loop.time()
-        self._objection = Problem(problems.BAD_REQUEST, _UNREADABLE)
-        self._unread = 0
-        self._tail = b""
-        self._for_head = self._refused = self._gone = False
+        self._objection = Problem(problems.BAD_REQUEST, "the request is not valid HTTP")
+        self._skipped = 0
+        self._is_head_method = self._refused = self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if self.client is None:
-            # Reset before it was accepted: nobody is there, and nobody knows whose it was.
+            # It was reset before it was accepted, and has no address to be counted for.
             transport.abort()
             return
-        self._tell_when_all_is_read(WRITE_MAX)
-        self._open.opened(self, self.client[0])
-        self._arm()
+        self._signal_unread_beyond(WRITE_MAX)
+        self._connections.opened(self, self.client[0])
+        self._start_timer()
 
     def abort(self) -> None:
-        """So that others are let in. Closing would wait until all of an answer was read, and keep the descriptor."""
+        """Gives the descriptor back at once. Closing would wait until the client has read all of its answer."""
         self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        self._gone = True
-        self._open.gone(self)
+        self._stop_timer()
+        self._lost = True
+        self._connections.gone(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Hands heads on one at a time: several may come in one piece, and one in many."""
+        """Hands heads on one at a time: a piece of data may have several, and a head may come in many pieces."""
         while data and not self._refused and not self.transport.is_closing():
             if not self._in_head:
-                self._pass_over(len(data))
+                self._skip(len(data))
                 return
-            self._arm()
-            piece, data = self._to_its_end(data)
-            if (whole := self._with_line(piece)) is not None:
+            self._start_timer()
+            piece, data = self._split_at_end_of_head(data)
+            if (whole := self._with_request_line(piece)) is not None:
                 super().data_received(whole)
 
-    def _to_its_end(self, data: bytes) -> tuple[bytes, bytes]:
-        """What of `data` belongs to the head that is coming in, and the rest. Its end may lie across two pieces."""
-        seen = self._tail + data
+    def _split_at_end_of_head(self, data: bytes) -> tuple[bytes, bytes]:
+        """What of `data` belongs to the head that is arriving, and the rest."""
+        seen = self._last_bytes + data
         end = seen.find(_END_OF_HEAD)
         if end < 0:
-            self._tail = seen[1 - len(_END_OF_HEAD) :]
+            self._last_bytes = seen[1 - len(_END_OF_HEAD) :]
             return data, b""
-        cut = end + len(_END_OF_HEAD) - len(self._tail)
-        self._tail = b""
+        cut = end + len(_END_OF_HEAD) - len(self._last_bytes)
+        self._last_bytes = b""
         return data[:cut], data[cut:]
 
-    def _pass_over(self, length: int) -> None:
-        """What is behind a head with a body is read by nobody, and not kept either; too much of it is left waiting."""
-        self._unread += length
-        if self._unread > HEAD_MAX:
+    def _skip(self, length: int) -> None:
+        """Drops bytes behind a head with a body, which nobody reads. Beyond a limit, they are left to the kernel."""
+        self._skipped += length
+        if self._skipped > HEAD_MAX:
             self.flow.pause_reading()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) >= LINES_MAX:
-            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request's head has {LINES_MAX} fields at most")
+            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request may have at most {LINES_MAX} header fields")
             raise ValueError(self._objection.detail)  # the parser stops, and `send_400_response` follows
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._disarm()
+        self._stop_timer()
         self._in_head = False
-        if found := fault(self.parser.get_http_version(), self.headers):
+        if found := framing.objection(self.parser.get_http_version(), self.headers):
             self._objection = Problem(problems.BAD_REQUEST, found)
             raise ValueError(found)
-        self._open.answers(self)
+        self._connections.answers(self)
         super().on_headers_complete()
-        if has_body(self.headers) or self.parser.should_upgrade():
+        if framing.has_body(self.headers) or self.parser.should_upgrade():
             # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_head, self._head, self._line = True, 0, bytearray()
+        self._in_head, self._head_length, self._request_line = True, 0, bytearray()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self._gone:
+        if not self._lost:
             self._answered()
 
     def _answered(self) -> None:
-        """What the kernel did not take of an answer is unread, however little it is."""
+        """An answer was handed to the kernel. What the kernel did not take of it is unread, however little it is."""
         if self.transport.get_write_buffer_size():
-            self._tell_when_all_is_read(0)
+            self._signal_unread_beyond(0)
         if self.cycle is None or self.cycle.response_complete:
-            self._open.waits(self)
+            self._connections.waits(self)
 
-    def _tell_when_all_is_read(self, above: int) -> None:
-        """Calls `pause_writing` where more than `above` bytes are unread, and `resume_writing` once none are."""
-        self.transport.set_write_buffer_limits(high=above, low=0)
+    def _signal_unread_beyond(self, size: int) -> None:
+        """From now on `pause_writing` is called once more than `size` bytes are unread, `resume_writing` at none."""
+        self.transport.set_write_buffer_limits(high=size, low=0)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._open.unread(self)
+        self._connections.unread(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._tell_when_all_is_read(WRITE_MAX)
-        self._open.read(self)
+        self._signal_unread_beyond(WRITE_MAX)
+        self._connections.read(self)
 
     def _should_upgrade(self) -> bool:
         """Never, so that nobody takes a long `Connection` apart to find out."""
         return False
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which name no part of it
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which does not say what is wrong
         self._refuse(self._objection)
 
     def shutdown(self) -> None:
         super().shutdown()
-        self._cut_off_later()
+        self._abort_once_unread()
 
-    def _cut_off_later(self) -> None:
-        """Closing waits until all of an answer was read, which may begin later, and nobody knows whether it ever is."""
-        if self._gone:
+    def _abort_once_unread(self) -> None:
+        """Ends the connection of a client that reads nothing: closing would wait for it for ever.
+
+        An answer may begin after the signal to stop, so each answer has its time from when some of it is unread.
+        """
+        if self._lost:
             return
         unread = self.transport.get_write_buffer_size() > 0
-        self.loop.call_later(LAST_READ_SECONDS, self._cut_off if unread else self._cut_off_later)
+        self.loop.call_later(self._timings.drain, self._abort_if_unread if unread else self._abort_once_unread)
 
-    def _cut_off(self) -> None:
+    def _abort_if_unread(self) -> None:
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
-            self._cut_off_later()
+            self._abort_once_unread()
 
-    def _with_line(self, data: bytes) -> bytes | None:
-        """`data` once its request line is whole, in ASCII; `None` while there is nothing to hand on."""
-        self._head += len(data)
+    def _with_request_line(self, data: bytes) -> bytes | None:
+        """`data` once its request line is whole, in ASCII; `None` while the parser gets nothing."""
+        self._head_length += len(data)
         line, newline, rest = b"", b"", data
-        if self._line is not None:
+        if self._request_line is not None:
             # Empty lines before a request are passed over (RFC 9112 section 2.2).
-            self._line = (self._line + data).lstrip(b"\r\n")
-            line, newline, rest = bytes(self._line).partition(b"\n")
-            self._for_head = line.startswith(b"HEAD ")
-        if len(line) > LINE_MAX:
-            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL has {grammar.URL_MAX} bytes at most"))
+            self._request_line = (self._request_line + data).lstrip(b"\r\n")
+            line, newline, rest = bytes(self._request_line).partition(b"\n")
+            self._is_head_method = line.startswith(b"HEAD ")
+        if len(line) > REQUEST_LINE_MAX:
+            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes"))
             return None
-        if self._head > HEAD_MAX:
-            self._refuse(Problem(problems.HEAD_TOO_LARGE, f"a request's head has {HEAD_MAX} bytes at most"))
+        if self._head_length > HEAD_MAX:
+            detail = f"the request line and the headers may have at most {HEAD_MAX} bytes"
+            self._refuse(Problem(problems.HEAD_TOO_LARGE, detail))
             return None
-        if self._line is None:
+        if self._request_line is None:
             return data
         if not newline:
             return None
-        self._line = None
+        self._request_line = None
         # People type 灯台, and curl sends it as it is: percent-encoded it is the URL that a browser would send.
         if not line.isascii():
             line = b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line)
         return line + newline + rest
 
-    def _arm(self) -> None:
+    def _start_timer(self) -> None:
         if self._timer is None:
             self._began = self.loop.time()
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+            self._timer = self.loop.call_later(self._timings.head, self._time_out)
 
-    def _disarm(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _late(self) -> None:
+    def _time_out(self) -> None:
         self._timer = None
-        if self._head:
-            self._refuse(Problem(problems.REQUEST_TIMEOUT, f"the request's head took longer than {HEAD_SECONDS:.0f} s"))
+        if self._head_length:
+            detail = f"the request's headers took longer than {self._timings.head:g} s to arrive"
+            self._refuse(Problem(problems.REQUEST_TIMEOUT, detail))
         else:
             self._observer.closed("silent")
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
         """Answers with a problem document, and closes: what follows on this connection is not a request."""
-        self._disarm()
+        self._stop_timer()
         if self.transport.is_closing():
             return
         self._refused = True
@@ -269,20 +243,15 @@ class GuardedHeads(HttpToolsProtocol):
             return
         request_id = secrets.token_hex(8)
         self._observer.refused(problem.kind.code)
-        fields = {"request_id": request_id, "status": problem.kind.status, "outcome": problem.kind.code}
-        log.info("refused", extra={"fields": fields})
+        reported = {"request_id": request_id, "status": problem.kind.status, "outcome": problem.kind.code}
+        log.info("refused", extra={"fields": reported})
         body = json.dumps(problem.document()).encode()
-        headers = {
-            **caching.problem_headers(problem),
-            **caching.on_every_answer(request_id, 1000 * (self.loop.time() - self._began)),
-            "date": formatdate(usegmt=True),
-            "content-length": str(len(body)),
-            "connection": "close",
-        }
-        status = HTTPStatus(problem.kind.status)
-        head = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        self.transport.write("\r\n".join([*head, "", ""]).encode("ascii"))
-        if not self._for_head:
+        own = [(name.encode(), value.encode()) for name, value in headers.closing_headers(problem, len(body)).items()]
+        status, milliseconds = HTTPStatus(problem.kind.status), 1000 * (self.loop.time() - self._began)
+        whole = headers.completed(own, status, request_id, milliseconds, time.time())
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b"%s: %s" % line for line in whole)]
+        self.transport.write(b"\r\n".join([*lines, b"", b""]))
+        if not self._is_head_method:
             self.transport.write(body)
         self.transport.close()
         self._answered()

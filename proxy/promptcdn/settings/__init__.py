@@ -21,22 +21,24 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
+from promptcdn.generators.declaration import Declaration
+from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.guard.authorisation import Misses
-from promptcdn.money.budgets import Limits
+from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.prices import Prices
-from promptcdn.money.rates import Rate
+from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import forms
-from promptcdn.url import engines
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Defaults
+from promptcdn.url.resolving import Defaults
 from promptcdn.url.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
+AUTO = "auto"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "budget": Limits.parse,
+    "budget": BudgetLimits.parse,
     "prices": Prices.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
@@ -60,8 +62,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    generator: Literal["auto", "sketch", "stability"] = Field(
-        "auto", description="What makes pictures. auto: stability where a key or a host is set, else sketch."
+    generator: str = Field(
+        AUTO,
+        description=f"What makes pictures: {', '.join(sorted(BY_NAME))}, or auto."
+        " auto: stability where a key or a host is set, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -73,7 +77,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("STABILITY_HOST"),
         description="The address of the upstream. Empty: the hosted service.",
     )
-    engine: str | None = Field(None, description=f"The default engine. Empty: {engines.DEFAULT_ENGINE}.")
+    engine: str | None = Field(None, description="The default engine. Empty: the generator's own.")
     engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
         (), description="The engines that URLs may name. Empty: the default engine alone."
     )
@@ -180,6 +184,13 @@ class Settings(BaseSettings):
             _READERS[str(info.field_name)](text)
         return text
 
+    @field_validator("generator")
+    @classmethod
+    def _is_a_generator(cls, name: str) -> str:
+        if name != AUTO and name not in BY_NAME:
+            raise ValueError(f"there is no such generator; allowed: {allowed('generator')}")
+        return name
+
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
@@ -203,29 +214,44 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.generator == "stability" and not (self.stability_key or self.stability_host):
-            raise ValueError(f"{PREFIX}GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST")
+        if not self._is_set_up(self.makes):
+            needed = " or ".join(map(str.upper, self.makes.settings))
+            raise ValueError(f"{PREFIX}GENERATOR={self.generator} needs {needed}")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
-        drawer = engines.engine(self.defaults.engine)
+        drawer = self.defaults.drawer(self.defaults.engine)
         if self.size and not drawer.allows(self.size):
             nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
             raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
 
     @property
-    def makes(self) -> Literal["sketch", "stability"]:
+    def makes(self) -> Declaration:
         """The generator in use."""
-        if self.generator == "auto":
-            return "stability" if self.stability_key or self.stability_host else "sketch"
-        return self.generator
+        if self.generator == AUTO:
+            return next(each for each in GENERATORS if self._is_set_up(each))
+        return BY_NAME[self.generator]
+
+    @property
+    def generator_settings(self) -> Mapping[str, str]:
+        """The values of the settings that the generator in use declares, empty where they are not set."""
+        return {name: self._plain(name) for name in self.makes.settings}
+
+    def _is_set_up(self, generator: Declaration) -> bool:
+        """Whether the generator needs nothing, or one of its settings is set."""
+        return not generator.settings or any(map(self._plain, generator.settings))
+
+    def _plain(self, name: str) -> str:
+        value = getattr(self, name)
+        return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
 
     @property
     def defaults(self) -> Defaults:
-        """What is filled into the blanks of a request. `sketch` has one engine, whatever is set for others."""
-        engine = engines.SKETCH if self.makes == "sketch" else self.engine or engines.DEFAULT_ENGINE
-        offered = (engine,) if self.makes == "sketch" else tuple(dict.fromkeys((engine, *self.engines)))
-        return Defaults(self.makes, engine, offered, self.size, self.steps)
+        """What is filled into the blanks of a request. Engines that only another generator has are left out."""
+        makes = self.makes
+        engine = self.engine if self.engine and makes.has(self.engine) else makes.engine
+        offered = tuple(dict.fromkeys((engine, *filter(makes.has, self.engines))))
+        return Defaults(makes.name, engine, offered, self.size, self.steps, families=makes.engines)
 
     def address(self, port: int) -> str:
         """Where a browser on this machine finds the service; a host that stands for all addresses is none to open."""
@@ -256,13 +282,13 @@ class Settings(BaseSettings):
     @property
     def chosen(self) -> misconfiguration.Chosen:
         """What `misconfiguration` looks at."""
-        hosted = self.makes == "stability" and not self.stability_host
+        hosted = self.makes.paid and not self.stability_host
         keys = {"STABILITY_KEY": self.stability_key, f"{PREFIX}ADMIN_TOKEN": self.admin_token}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
-            unlimited=hosted and not self.limits(paid=True).each,
+            unlimited=hosted and not self.budget_limits(paid=True).each,
             admin_token=self.admin_token is not None,
             public_url=self.public_url,
             wait=self.wait,
@@ -270,9 +296,9 @@ class Settings(BaseSettings):
             secrets=(*((name, key.get_secret_value()) for name, key in keys.items() if key), *signing),
         )
 
-    def limits(self, *, paid: bool) -> Limits:
+    def budget_limits(self, *, paid: bool) -> BudgetLimits:
         """The budget; unlimited must be said where pictures cost money."""
-        return Limits.parse(self.budget or ("100/day" if paid else "unlimited"))
+        return BudgetLimits.parse(self.budget or ("100/day" if paid else "unlimited"))
 
     def rate(self, *, paid: bool) -> Rate | None:
         """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
@@ -305,6 +331,8 @@ def shown_name(name: str) -> str:
 def allowed(name: str) -> str:
     """What may be set: a range, choices, or what it looks like; empty where that is any text."""
     field = Settings.model_fields[name]
+    if name == "generator":
+        return misconfiguration.one_of((*sorted(BY_NAME), AUTO))
     if field.annotation is bool:
         return misconfiguration.one_of(("true", "false"))
     if get_origin(field.annotation) is Literal:

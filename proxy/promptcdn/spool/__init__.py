@@ -11,12 +11,12 @@ more is paid for.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptcdn.checks import Check
+from promptcdn.clock import SYSTEM, Clock
 from promptcdn.problems import SpoolFull, Unavailable
 from promptcdn.spool.entries import Order, Paid
 from promptcdn.spool.folder import SpoolFolder
@@ -45,9 +45,14 @@ class _Waiting:
 class Spool:
     """Holds paid answers until they are dropped. An entry *waits* once the store did not take it, or its maker died."""
 
-    def __init__(self, folder: Path) -> None:
-        """A folder that cannot be used is no error: `finding` says so, and memory takes what it can."""
+    def __init__(self, folder: Path, clock: Clock = SYSTEM, *, on_the_stores_disk: bool = False) -> None:
+        """A folder that cannot be used is no error: `finding` says so, and memory takes what it can.
+
+        `on_the_stores_disk`: what the spool has no room for, the store has no room for either.
+        """
         self._folder = SpoolFolder(folder)
+        self._clock = clock
+        self._on_the_stores_disk = on_the_stores_disk
         self._waiting: dict[str, _Waiting] = {}
         self._by_url: dict[str, str] = {}
         self._unwritten: dict[str, Paid] = {}
@@ -127,7 +132,11 @@ class Spool:
         self._forget(content_key)
 
     async def secure(self) -> None:
-        """Writes what waits in memory only. Raises `SpoolFull` where that fails: one more would be at risk too."""
+        """Writes what waits in memory only. Raises `SpoolFull` where that fails: one more would be at risk too. So
+        would be a first one, where the disk of both spool and store takes nothing."""
+        if self._on_the_stores_disk:
+            with self._watched():
+                await self._folder.require_room()
         for key in [key for key in self._unwritten if key in self._waiting]:
             try:
                 await self._write(self._unwritten[key])
@@ -143,18 +152,18 @@ class Spool:
         look a second at most, however many ask.
         """
         async with self._looking:
-            now = asyncio.get_running_loop().time()
-            if not age and now < self._looked_at + LOOKS_APART:
+            looked_at = self._clock.monotonic()
+            if not age and looked_at < self._looked_at + LOOKS_APART:
                 return
             before = self.waiting()
             with contextlib.suppress(Unavailable):
-                there = await self._folder.listed()
-                await self._take_over(key for key, at in there.items() if time.time() - at >= age)
+                there, now = await self._folder.listed(), self._clock.unix()
+                await self._take_over(key for key, at in there.items() if not age or now - at >= age)
                 for key in before:
                     if key not in there and key not in self._unwritten:
                         self._forget(key)
                 self._aside = await self._folder.aside()
-            self._looked_at = self._looked_at if age else now
+            self._looked_at = self._looked_at if age else looked_at
 
     async def recover(self) -> None:
         """Sees whether a disk that gave trouble is well again, and writes what is in memory only."""

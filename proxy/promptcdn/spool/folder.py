@@ -14,12 +14,14 @@ from typing import TypeVar
 from promptcdn.problems import SpoolFull, UnreadableObject
 from promptcdn.spool import entries
 from promptcdn.spool.entries import Paid
-from promptcdn.stores import Name, permissions
+from promptcdn.stores import Name, permissions, volumes
 from promptcdn.stores.disk import DiskStore
 
 # The counters lie on the same disk: a spool that fills it up would stop them.
 ROOM_LEFT = 64_000_000
 
+# Of a generator's answers: what the gRPC client takes at most.
+_LARGEST = 32 << 20
 _PROBE = b"." * 4096
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -85,10 +87,21 @@ class SpoolFolder:
         """Writes a file and takes it away again."""
         await self._run(self._probe)
 
+    async def require_room(self) -> None:
+        """Raises `SpoolFull` where the disk has no room for the largest answer of a generator, or is read-only."""
+        await self._run(self._require_room)
+
     async def close(self) -> None:
         self._thread.shutdown()
         if self._disk is not None:
             await self._disk.close()
+
+    def _require_room(self) -> None:
+        disk = os.statvfs(volumes.existing(self.root))
+        if disk.f_flag & os.ST_RDONLY:
+            raise SpoolFull("the disk is read-only")
+        if disk.f_bavail * disk.f_frsize < _LARGEST + ROOM_LEFT:
+            raise SpoolFull("the disk is full")
 
     def _probe(self) -> None:
         self.open(len(_PROBE))

@@ -114,7 +114,8 @@ class DiskStore:
     def identify(self) -> str:
         made = identity.new()
         try:
-            self._prepare()
+            if not self._temporary.exists():
+                self._prepare()
             if self._linked(self._root / identity.PATH, identity.written(made, int(time.time()))):
                 return made
         except OSError as error:

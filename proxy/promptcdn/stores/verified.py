@@ -197,10 +197,7 @@ class VerifiedStore:
         return answer
 
     async def _require(self, since: float) -> None:
-        """Raises `StoreUnavailable` unless a look that began then or later saw the right store.
-
-        All who wait share one look.
-        """
+        """Raises `StoreUnavailable` unless a look that began then or later saw the right store. All share one look."""
         async with self._looking:
             if self._last.began < since or (self._last.unknown is None and not self._right):
                 began = time.monotonic()

@@ -34,3 +34,13 @@ def replica_id(folder: Path) -> str:
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
     return path.read_text()
+
+
+def same_disk(one: Path, other: Path) -> bool:
+    """Whether two folders, which need not be there yet, are on one file system."""
+    return existing(one).stat().st_dev == existing(other).stat().st_dev
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above that is there already."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

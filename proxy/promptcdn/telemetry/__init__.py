@@ -3,13 +3,16 @@
     metrics    the table of metrics
     observed   a store and a generator that are timed from outside
     logs       lines as text or JSON
-    tracing    spans over the way of a request, with the extra `otel`
+    tracing    a span for each step of a request, with the extra `otel`
 
-`Telemetry` is the `Observer` that counts. What has a value of its own is read when somebody looks: `watch`.
+`Telemetry` is the `Observer`: it counts, and has steps traced. What has a value of its own is read when somebody looks:
+`watch`.
 """
 
+import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
@@ -17,14 +20,16 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from starlette.types import ASGIApp
 
 from promptcdn.money.prices import Cost
-from promptcdn.observer import Operation, Result, Source
+from promptcdn.observer import Operation, Result, Source, Step
 from promptcdn.problems import Unavailable
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.connections import Reason
 from promptcdn.telemetry import metrics
 from promptcdn.telemetry.metrics import Metric
+from promptcdn.telemetry.tracing import Tracing
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -33,9 +38,13 @@ Reading = float | Mapping[tuple[str, ...], float]
 
 
 class Telemetry:
-    """Counts what is reported, and reads the rest at each look. One instance a service: no state is shared."""
+    """Counts what is reported, and reads the rest at each look. One instance a service: no state is shared.
 
-    def __init__(self) -> None:
+    Steps are traced by `tracing`, and by nothing where there is none.
+    """
+
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self._tracing = tracing or Tracing()
         self._registry = _Registry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
@@ -56,6 +65,20 @@ class Telemetry:
         self._answers: dict[tuple[str, Audience, int, Source], tuple[Counter, Histogram]] = {}
         self._watched: list[tuple[Metric, Callable[[], Reading | Awaitable[Reading]]]] = []
         self._readings = _Readings(self._registry)
+
+    def step(self, name: Step) -> AbstractContextManager[object]:
+        return self._tracing.span(name)
+
+    def task_context(self) -> contextvars.Context:
+        return self._tracing.task_context()
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """`app`, each of whose requests is a step."""
+        return self._tracing.around(app)
+
+    async def close(self) -> None:
+        """Sends the spans that were not sent yet."""
+        await self._tracing.close()
 
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:
         found = self._answers.get((outcome, audience, status, source))

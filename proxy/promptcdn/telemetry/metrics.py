@@ -14,7 +14,10 @@ _GENERATORS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 
 @dataclass(frozen=True)
 class Metric:
-    """One row. Counters end in `_total`, what has a unit in the unit; `buckets` are upper bounds in seconds."""
+    """One row. The name of a counter ends in `_total`, of what has a unit in the unit.
+
+    `meaning` is the metric's HELP text: one sentence that is understood alone. `buckets` are upper bounds in seconds.
+    """
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -26,89 +29,135 @@ class Metric:
 REQUESTS = Metric(
     "promptcdn_requests_total",
     "counter",
-    "Answers, by what was answered (an outcome or the code of a problem), to whom, and with which status.",
+    "Requests answered, by outcome (of a picture, or the code of a problem), audience and HTTP status.",
     ("outcome", "audience", "status"),
 )
 DURATION = Metric(
     "promptcdn_request_duration_seconds",
     "histogram",
-    "From a request to the beginning of its answer, by where the picture came from: memory, store, made, none.",
+    "Seconds from a request to the start of its answer, by where the picture came from: memory, store, made, none.",
     ("source",),
     _ANSWERS,
 )
 REFUSALS = Metric(
     "promptcdn_refusals_total",
     "counter",
-    "Problems that were answered, by code; with those of request heads, which no other metric has.",
+    "Requests answered with a problem, by its code; also requests whose head was refused before they were read.",
     ("code",),
 )
-CONNECTIONS = Metric("promptcdn_connections", "gauge", "Connections of clients that are open now.")
+CONNECTIONS = Metric("promptcdn_connections", "gauge", "Client connections that are open now.")
 CONNECTIONS_CLOSED = Metric(
     "promptcdn_connections_closed_total",
     "counter",
-    "Connections that were closed though their clients kept them: bound and peer_bound (there were too many, in all or"
-    " of one address, and it had waited longest for a request, or left its answer unread longest), refused (new, while"
-    " all others were being answered), silent (no request came).",
+    "Client connections that the service closed, by reason: bound (too many connections in all), peer_bound (too many"
+    " of one address), refused (a new one, while all others were being answered), silent (no request came).",
     ("reason",),
 )
 FLIGHTS_BEGUN = Metric(
-    "promptcdn_flights_begun_total", "counter", "Requests that found no picture and began to have it made."
+    "promptcdn_flights_begun_total", "counter", "New pictures that a request started, because none was stored."
 )
 FLIGHTS_JOINED = Metric(
-    "promptcdn_flights_joined_total", "counter", "Requests that found no picture and joined those who wait for it."
+    "promptcdn_flights_joined_total",
+    "counter",
+    "Requests that waited for a new picture which another request had started.",
 )
-FLIGHTS = Metric("promptcdn_flights", "gauge", "Pictures that are being made now.")
-QUEUE = Metric("promptcdn_queue", "gauge", "Pictures that wait for their turn to be made.")
+FLIGHTS = Metric("promptcdn_flights", "gauge", "New pictures that are being made now.")
+QUEUE = Metric(
+    "promptcdn_queue", "gauge", "New pictures in the queue, which wait until one that is being made is done."
+)
 WAITING = Metric(
     "promptcdn_requests_waiting",
     "gauge",
-    "Requests that wait for the store, an encode or a new picture; with those whose askers have left.",
+    "Requests that wait for the store, for an encode or for a new picture; also those whose clients have left.",
 )
-PAID = Metric("promptcdn_paid_total", "counter", "Calls that cost money, or may have.", ("engine",))
-CREDITS = Metric("promptcdn_credits_total", "counter", "What those calls cost, in credits.", ("engine",))
+PAID = Metric(
+    "promptcdn_paid_total", "counter", "Generator calls that cost money, or may have, by engine.", ("engine",)
+)
+CREDITS = Metric(
+    "promptcdn_credits_total",
+    "counter",
+    "Credits that generator calls cost, or may have cost, since this process started, by engine.",
+    ("engine",),
+)
 SPENT_PICTURES = Metric(
     "promptcdn_spent_pictures",
     "gauge",
-    "What the budget's counter has of this UTC day and month, restarts and other processes included.",
+    "Pictures counted by the budget in this UTC day and month, by engine, restarts and other processes included.",
     ("engine", "period"),
 )
-SPENT_CREDITS = Metric("promptcdn_spent_credits", "gauge", "The same in credits.", ("engine", "period"))
-BUDGET_LEFT = Metric(
-    "promptcdn_budget_left", "gauge", "What may still be spent in the period, in the limit's currency.", ("limit",)
+SPENT_CREDITS = Metric(
+    "promptcdn_spent_credits",
+    "gauge",
+    "Credits counted by the budget in this UTC day and month, by engine, restarts and other processes included.",
+    ("engine", "period"),
 )
-BUDGET_LIMIT = Metric("promptcdn_budget_limit", "gauge", "What may be spent in a whole period.", ("limit",))
+BUDGET_LEFT = Metric(
+    "promptcdn_budget_left",
+    "gauge",
+    "Pictures or credits, as the limit says, that may still be spent in the limit's present period.",
+    ("limit",),
+)
+BUDGET_LIMIT = Metric(
+    "promptcdn_budget_limit",
+    "gauge",
+    "Pictures or credits, as the limit says, that may be spent in a whole period.",
+    ("limit",),
+)
 RESTING = Metric(
-    "promptcdn_resting_keys", "gauge", "Pictures that are not tried again yet: the last try may have cost."
+    "promptcdn_resting_keys",
+    "gauge",
+    "Pictures in a cooldown: a try that may have cost money failed, and the next one has to wait.",
 )
 GENERATED = Metric(
     "promptcdn_generator_calls_total",
     "counter",
-    "What the generator answered: picture, filtered, or the code of a problem.",
+    "Generator calls, by result: picture, filtered (by the upstream), or the code of a problem.",
     ("result",),
 )
 GENERATOR_DURATION = Metric(
-    "promptcdn_generator_duration_seconds", "histogram", "How long it took to answer.", buckets=_GENERATORS
+    "promptcdn_generator_duration_seconds",
+    "histogram",
+    "Seconds from a generator call to its answer, with all retries.",
+    buckets=_GENERATORS,
 )
 STORED = Metric(
     "promptcdn_store_operations_total",
     "counter",
-    "What the store answered: there, absent, or unknown where it did not answer.",
+    "Store operations, by operation and result: there, absent, or unknown (no answer, or none in time).",
     ("operation", "result"),
 )
 STORE_DURATION = Metric(
     "promptcdn_store_operation_duration_seconds",
     "histogram",
-    "How long it took to answer.",
+    "Seconds from a store operation's start to the store's answer, by operation.",
     ("operation",),
     _STORES,
 )
-CORRUPT = Metric("promptcdn_corrupt_objects_total", "counter", "Objects that were found corrupt and set aside.")
-MEMORY = Metric("promptcdn_memory_bytes", "gauge", "Pictures held in memory, overhead counted.")
-EVICTIONS = Metric("promptcdn_memory_evictions_total", "counter", "Pictures that left memory to make room.")
-ENCODES = Metric("promptcdn_encodes_total", "counter", "Renditions made of masters, by media type.", ("media_type",))
-BREAKER = Metric("promptcdn_breaker_open", "gauge", "1 while the upstream fails so often that no new picture is made.")
-REDIS = Metric("promptcdn_redis_down", "gauge", "1 while the Redis that replicas share does not answer.")
-SPOOL = Metric("promptcdn_spool_entries", "gauge", "Paid pictures that wait for the store.")
-BUILD = Metric("promptcdn_build_info", "gauge", "Always 1; its labels say what runs.", ("version", "generator"))
+CORRUPT = Metric(
+    "promptcdn_corrupt_objects_total", "counter", "Stored objects that were found corrupt, and were set aside."
+)
+MEMORY = Metric("promptcdn_memory_bytes", "gauge", "Bytes of pictures held in memory, with what holding them takes.")
+EVICTIONS = Metric(
+    "promptcdn_memory_evictions_total", "counter", "Pictures dropped from memory to make room for others."
+)
+ENCODES = Metric(
+    "promptcdn_encodes_total",
+    "counter",
+    "Stored pictures encoded in another format or size, by media type.",
+    ("media_type",),
+)
+BREAKER = Metric(
+    "promptcdn_breaker_open",
+    "gauge",
+    "1 while no new pictures are made because the upstream failed many times in a row.",
+)
+REDIS = Metric("promptcdn_redis_down", "gauge", "1 while the Redis that the replicas share does not answer.")
+SPOOL = Metric("promptcdn_spool_entries", "gauge", "Paid pictures in the spool, which the store has not taken yet.")
+BUILD = Metric(
+    "promptcdn_build_info",
+    "gauge",
+    "Always 1; the labels name the running version and generator.",
+    ("version", "generator"),
+)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -1,31 +1,21 @@
 """What the budget's counter knows, as gauges: it outlives restarts, and counts for all processes of the machine."""
 
 from datetime import datetime
-from typing import Protocol
 
-from promptcdn.making import Clock
-from promptcdn.money.budgets import Left
+from promptcdn.clock import Clock
+from promptcdn.money.budget import Budget
 from promptcdn.money.prices import Cost
 from promptcdn.telemetry import Reading, Telemetry, metrics
-from promptcdn.url.request import Calendar
 
 
-class Counted(Protocol):
-    """A budget that can be asked."""
-
-    async def left(self, now: datetime) -> tuple[Left, ...]: ...
-
-    async def by_engine(self, unit: Calendar, at: datetime) -> tuple[Cost, ...]: ...
-
-
-def watch(telemetry: Telemetry, budget: Counted, clock: Clock) -> None:
+def watch(telemetry: Telemetry, budget: Budget, clock: Clock) -> None:
     """From now on `telemetry` says what was spent, and what may be."""
 
     async def left() -> Reading:
-        return {(str(each.limit),): each.limit.number(each.left) for each in await budget.left(clock.utc())}
+        return {(str(each.limit),): each.limit.number(each.left) for each in await budget.usage(clock.utc())}
 
     async def limit() -> Reading:
-        return {(str(each.limit),): each.limit.number(each.limit.amount) for each in await budget.left(clock.utc())}
+        return {(str(each.limit),): each.limit.number(each.limit.amount) for each in await budget.usage(clock.utc())}
 
     async def pictures() -> Reading:
         costs = await spent(budget, clock.utc())
@@ -41,7 +31,7 @@ def watch(telemetry: Telemetry, budget: Counted, clock: Clock) -> None:
     telemetry.watch(metrics.SPENT_CREDITS, credits_)
 
 
-async def spent(budget: Counted, now: datetime) -> dict[str, tuple[Cost, ...]]:
+async def spent(budget: Budget, now: datetime) -> dict[str, tuple[Cost, ...]]:
     """What was spent on each engine in this UTC `day` and `month`. Raises `CounterUnavailable`."""
     return {
         "day": await budget.by_engine("day", now),

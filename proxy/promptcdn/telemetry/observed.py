@@ -1,4 +1,4 @@
-"""A store and a generator that are timed from outside, so that neither they nor their callers hold a clock."""
+"""A store and a generator whose calls are reported, so that neither they nor their callers hold a clock."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from promptcdn.url.request import Resolved
 
 @dataclass
 class _Call:
-    """What a call has come to by its end."""
+    """The result of a call, as far as it is known."""
 
     result: Result = "unknown"
 
 
 class ObservedStore:
-    """Any store, reported call by call. One that is given up before it answered is `unknown`."""
+    """Any store, each of whose calls is reported. A call that is given up before the store answered is `unknown`."""
 
     def __init__(self, store: InspectedStore, observer: Observer) -> None:
         self._store = store
@@ -32,31 +32,31 @@ class ObservedStore:
         return self._store.corrupt
 
     async def get(self, name: Name) -> Record | None:
-        with self._timed("get") as call:
+        with self._step("get") as call:
             record = await self._store.get(name)
             call.result = "absent" if record is None else "there"
             return record
 
     async def look(self, name: Name) -> Header | None:
-        with self._timed("look") as call:
+        with self._step("look") as call:
             header = await self._store.look(name)
             call.result = "absent" if header is None else "there"
             return header
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
-        with self._timed("list") as call:
+        with self._step("list") as call:
             names = await self._store.names(folder, leaf)
             call.result = "there"
             return names
 
     async def put(self, name: Name, record: Record) -> Record:
-        with self._timed("put") as call:
+        with self._step("put") as call:
             winner = await self._store.put(name, record)
             call.result = "there"
             return winner
 
     async def delete(self, name: Name) -> None:
-        with self._timed("delete") as call:
+        with self._step("delete") as call:
             await self._store.delete(name)
             call.result = "absent"
 
@@ -73,6 +73,12 @@ class ObservedStore:
         finally:
             self._observer.stored(operation, call.result, time.perf_counter() - began)
 
+    @contextmanager
+    def _step(self, operation: Operation) -> Iterator[_Call]:
+        # Not around `listed`: its caller may go from one element to the next in other contexts.
+        with self._observer.step("store"), self._timed(operation) as call:
+            yield call
+
     async def checks(self) -> tuple[Check, ...]:
         return await self._store.checks()
 
@@ -81,7 +87,7 @@ class ObservedStore:
 
 
 class ObservedGenerator:
-    """Any generator, reported call by call; its own retries are inside of one."""
+    """Any generator, each of whose calls is reported; its own retries are inside of one call."""
 
     def __init__(self, generator: InspectedGenerator, observer: Observer) -> None:
         self._generator = generator
@@ -102,7 +108,8 @@ class ObservedGenerator:
     async def generate(self, resolved: Resolved, content_key: str) -> Made:
         began, result = time.perf_counter(), INTERNAL.code
         try:
-            made = await self._generator.generate(resolved, content_key)
+            with self._observer.step("generator"):
+                made = await self._generator.generate(resolved, content_key)
             result = "filtered" if made.filtered else "picture"
         except UpstreamFailed as failure:
             result = failure.kind.code

@@ -6,38 +6,37 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from promptcdn.checks import Check
+from promptcdn.clock import Clock
 from promptcdn.flights import Flights
 from promptcdn.generators import InspectedGenerator
-from promptcdn.making import Clock
-from promptcdn.money import budgets as limits
-from promptcdn.money.budget import NoBudget, SqliteBudget
-from promptcdn.money.budget.redis import RedisBudget
+from promptcdn.money.budget import Budget, limits
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
 from promptcdn.spool import Spool
 from promptcdn.stores import InspectedStore, Name, durability
 
-# Less than the time-outs of those who probe.
-PATIENCE_SECONDS = 2.0
-
 
 @dataclass
 class Readiness:
-    """Looks at every part at once; all who ask meanwhile share the look, so that probes are no load."""
+    """Looks at every part at once; all who ask meanwhile share the look, so that probes are no load.
+
+    A part has `patience` seconds to answer: less than the time-outs of those who probe.
+    """
 
     settings: Settings
     clock: Clock
     flights: Flights[None]
     store: InspectedStore
     generator: InspectedGenerator
-    budget: RedisBudget | SqliteBudget | NoBudget
+    budget: Budget
     spool: Spool
     connection: RedisConnection | None
+    patience: float = 2.0
     _looking: asyncio.Task[tuple[Check, ...]] | None = field(default=None, init=False)
 
     async def parts(self) -> tuple[Check, ...]:
-        """What was found, part by part."""
+        """What was found of each part."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         return await asyncio.shield(self._looking)
@@ -48,14 +47,14 @@ class Readiness:
             await asyncio.gather(self._looking, return_exceptions=True)
 
     def spooled(self) -> Check:
-        """What waits for the store; not good where what is paid for could be lost."""
+        """The paid pictures that wait for the store; not good where one could be lost."""
         found = self.spool.finding(self.clock.utc().timestamp())
         return found if self.generator.paid else replace(found, good=True)
 
     @property
     def caveats(self) -> str:
         """What the budget's count does not outlive or cover; empty where there is nothing to say."""
-        limited = self.settings.limits(paid=self.generator.paid).each
+        limited = self.settings.budget_limits(paid=self.generator.paid).each
         alone = limited and self.connection is None and self.settings.store_url.startswith("s3:")
         return "; ".join(filter(None, (self.budget.forgets, durability.COUNTED_ALONE if alone else "")))
 
@@ -65,10 +64,10 @@ class Readiness:
         if self.connection is not None:
             looks["redis"] = self._redis
         return (
-            Check("service", not stopping, "stopping" if stopping else "answers"),
+            Check("service", not stopping, "shutting down" if stopping else "answers"),
             self._generator(),
             self.spooled(),
-            *await asyncio.gather(*(_within_patience(part, look) for part, look in looks.items())),
+            *await asyncio.gather(*(self._within_patience(part, look) for part, look in looks.items())),
         )
 
     def _generator(self) -> Check:
@@ -77,7 +76,7 @@ class Readiness:
         return Check("generator", not refuses, "; ".join(filter(None, (detail, refuses))))
 
     async def _store(self) -> Check:
-        """Asks for what cannot be there: a store that says so answers."""
+        """Asks for an object that cannot be there: a store that says so answers."""
         url = self.settings.store_url
         try:
             await self.store.get(Name("masters", secrets.token_hex(32)))
@@ -87,23 +86,22 @@ class Readiness:
 
     async def _budget(self) -> Check:
         try:
-            left = await self.budget.left(self.clock.utc())
+            usages = await self.budget.usage(self.clock.utc())
         except CounterUnavailable as unknown:
             return Check("budget", False, unknown.detail)
-        return Check("budget", True, "; ".join(filter(None, (limits.said(left), self.caveats))))
+        return Check("budget", True, "; ".join(filter(None, (limits.summary(usages), self.caveats))))
 
     async def _redis(self) -> Check:
         assert self.connection is not None
         try:
             await self.connection.call(lambda redis: redis.ping())
         except RedisDown as down:
-            return Check("redis", False, f"{down}; pictures that are there go on")
+            return Check("redis", False, f"{down}; stored pictures are answered as always")
         return Check("redis", True, "answers")
 
-
-async def _within_patience(part: str, look: Callable[[], Awaitable[Check]]) -> Check:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await look()
-    except TimeoutError:
-        return Check(part, False, f"no answer within {PATIENCE_SECONDS:g} s")
+    async def _within_patience(self, part: str, look: Callable[[], Awaitable[Check]]) -> Check:
+        try:
+            async with asyncio.timeout(self.patience):
+                return await look()
+        except TimeoutError:
+            return Check(part, False, f"no answer within {self.patience:g} s")

@@ -1,22 +1,20 @@
-"""OpenTelemetry spans over the way of a request: one for each room, put around it from outside.
+"""OpenTelemetry spans: one for each step of a request (`observer.Step`), in the span of the step that it lies in.
 
-Rooms know nothing of it: `follow` puts a span around a method of one that is open, `carry` lets flights go on below
-the request that began them. Without the extra `otel`, or while no OTEL_… variable asks for it, nothing is put anywhere.
+Without the extra `otel`, or while no OTEL_… variable asks for traces, a step does nothing.
 """
 
 import asyncio
-import functools
-import inspect
+import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import __version__
-from promptcdn.flights import Flights
+from promptcdn.observer import NO_STEP, Step
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -38,7 +36,7 @@ class Tracing:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Tracing":
-        """As the OTEL_… variables say. Where they ask for what is not installed, the log says so."""
+        """As the OTEL_… variables say. Where they ask for an exporter that is not installed, a log line says so."""
         exporter = _exporter(environment)
         if exporter is None:
             return cls()
@@ -51,7 +49,9 @@ class Tracing:
             made = found.load()()
         except (ImportError, ValueError) as missing:
             log.warning(
-                "no traces: the exporter %s is not installed (%s): pip install promptcdn[otel]", exporter, missing
+                "traces are off: the exporter %s is not installed (%s). Install it: pip install promptcdn[otel]",
+                exporter,
+                missing,
             )
             return cls()
         who = Resource.create({"service.name": environment.get("OTEL_SERVICE_NAME") or "promptcdn"})
@@ -59,52 +59,20 @@ class Tracing:
         provider.add_span_processor(BatchSpanProcessor(made))
         return cls(provider)
 
-    def room(self, name: str) -> AbstractContextManager[object]:
+    def span(self, name: Step) -> AbstractContextManager[object]:
         """A span of that name. An error is not described in it: its text may hold what somebody asked for."""
         if self._tracer is None:
-            return _NO_SPAN
+            return NO_STEP
         return self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False)
 
-    def follow(self, room: object, method: str, name: str) -> None:
-        """From now on each call of that method of this very room is a span."""
-        if self._tracer is None:
-            return
-        inner = getattr(room, method)
+    def task_context(self) -> contextvars.Context:
+        """A context that is empty but for the present span."""
+        empty = contextvars.Context()
+        if self._tracer is not None:
+            from opentelemetry import context
 
-        @functools.wraps(inner)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            with self.room(name):
-                return inner(*args, **kwargs)
-
-        @functools.wraps(inner)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
-            with self.room(name):
-                return await inner(*args, **kwargs)
-
-        setattr(room, method, awaited if inspect.iscoroutinefunction(inner) else called)
-
-    def carry(self, flights: Flights[Any], name: str | None = None) -> None:
-        """From now on what flies is below the span of whoever began it, with a span of its own where it has a name."""
-        if self._tracer is None:
-            return
-        from opentelemetry import context
-
-        inner = flights.join
-
-        def join(key: str, fly: Callable[[], Awaitable[Any]]) -> Any:
-            beginning = context.get_current()
-
-            async def flown() -> Any:
-                token = context.attach(beginning)
-                try:
-                    with self.room(name) if name else _NO_SPAN:
-                        return await fly()
-                finally:
-                    context.detach(token)
-
-            return inner(key, flown)
-
-        flights.join = join  # type: ignore[method-assign]
+            empty.run(context.attach, context.get_current())
+        return empty
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """`app`, each of whose requests is a span."""
@@ -112,7 +80,7 @@ class Tracing:
             return app
 
         async def traced(scope: Scope, receive: Receive, send: Send) -> None:
-            with self.room("request") if scope["type"] == "http" else _NO_SPAN:
+            with self.span("request") if scope["type"] == "http" else NO_STEP:
                 await app(scope, receive, send)
 
         return traced
@@ -123,13 +91,10 @@ class Tracing:
             await asyncio.to_thread(self._provider.shutdown)
 
 
-_NO_SPAN: AbstractContextManager[object] = nullcontext()
-
-
 def _exporter(environment: Mapping[str, str]) -> str | None:
     """The name of the exporter, where traces are asked for."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     implied = "otlp" if any(environment.get(name) for name in _ENDPOINTS) else "none"
-    said = environment.get("OTEL_TRACES_EXPORTER") or implied
-    return None if said == "none" else said
+    chosen = environment.get("OTEL_TRACES_EXPORTER") or implied
+    return None if chosen == "none" else chosen

@@ -1,7 +1,7 @@
-"""The path faces: extensions, and what a Pollinations URL means after its host was changed.
+"""What a Pollinations URL means after its host was changed.
 
-`/prompt/{prompt}?…` understands that API's names and habits, and notes whatever it does not take at its word. What
-comes out is a request like any other: nothing of the face enters a key.
+`/prompt/{prompt}?…` understands the parameters of that API, and notes those that it ignores or changes. What comes out
+is a request like any other: no key tells in which style its URL was written.
 """
 
 import re
@@ -10,12 +10,9 @@ from urllib.parse import unquote_to_bytes
 
 from promptcdn.url import seeds, text
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
-from promptcdn.url.request import Format
-
-EXTENSIONS: dict[str, Format] = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".avif": "avif"}
 
 ALIASES = {"guidance_scale": "cfg_scale", "aspectRatio": "aspect_ratio", "model": "engine"}
-# What that API knows and ours has no use for. `token` and `key` are secrets there: their values go nowhere.
+# Parameters of that API which mean nothing here. `token` and `key` are secrets there: their values are never repeated.
 IGNORED = frozenset(
     {
         *("nologo", "private", "nofeed", "enhance", "safe", "quality", "transparent", "referrer", "json"),
@@ -27,30 +24,23 @@ _ENGINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 Pair = tuple[str, bytes]
 
 
-def split_extension(path: str) -> tuple[str, Format | None]:
-    """A path without its extension, and the format that it names. Only the four in the table are extensions."""
-    stem, dot, extension = path.rpartition(".")
-    format_ = EXTENSIONS.get(dot + extension)
-    return (path, None) if format_ is None else (stem, format_)
-
-
 def translated(pairs: Iterable[Pair], notes: list[str]) -> Iterator[Pair]:
-    """The parameters of a Pollinations URL in our own words; `notes` gets a sentence for each that changed."""
-    said = [(ALIASES.get(name, name), value) for name, value in pairs]
-    names = {name for name, _ in said}
-    sides = {name: side for name, value in said if name in ("width", "height") and (side := _side(value))}
+    """The parameters of a Pollinations URL under our names. A sentence for each that changes is added to `notes`."""
+    renamed = [(ALIASES.get(name, name), value) for name, value in pairs]
+    names = {name for name, _ in renamed}
+    sides = {name: side for name, value in renamed if name in ("width", "height") and (side := _side(value))}
     scale = _scale(sides.values())
-    for name, value in said:
+    for name, value in renamed:
         if name in IGNORED:
-            notes.append(f"{name} has no meaning here")
+            notes.append(f"this service ignores the parameter {name}")
         elif name == "aspect_ratio" and names & {"width", "height"}:
-            notes.append("aspect_ratio gives way to width and height")
+            notes.append("this service ignores aspect_ratio where width or height is given")
         elif name == "engine" and _ENGINE.fullmatch(_text(value)) is None:
-            notes.append("the model is unknown, the default engine draws")
+            notes.append("the model is not a valid name: the default engine is used in its place")
         elif name in sides:
             side = _stepped(sides[name] * scale)
             if side != sides[name]:
-                notes.append(f"{name} {sides[name]} is drawn as {side}")
+                notes.append(f"the {name} {sides[name]} is not offered: {side} is used in its place")
             yield name, str(side).encode()
         elif name == "seed":
             yield from _seed(value, notes)
@@ -59,13 +49,13 @@ def translated(pairs: Iterable[Pair], notes: list[str]) -> Iterator[Pair]:
 
 
 def _seed(value: bytes, notes: list[str]) -> Iterator[Pair]:
-    """That API draws `-1` at random, and knows larger seeds than ours: those are hashed like words."""
+    """There, `-1` is a random seed, and seeds may be larger than ours: such seeds are hashed like words."""
     spelled = text.number(_text(value))
     if spelled == "-1":
-        notes.append("seed -1 is another picture at each view")
+        notes.append("seed=-1 is taken as no seed: each view shows another picture")
     elif spelled is not None and spelled.isdigit() and (len(spelled) > 10 or int(spelled) > seeds.SEED_MAX):
         seed = seeds.of_word(spelled)
-        notes.append(f"seed {spelled[:32]} is beyond ours and stands for {seed}")
+        notes.append(f"the seed {spelled[:32]} is larger than {seeds.SEED_MAX}: {seed} is used in its place")
         yield "seed", str(seed).encode()
     else:
         yield "seed", value
@@ -77,7 +67,7 @@ def _side(value: bytes) -> int | None:
 
 
 def _scale(sides: Iterable[int]) -> float:
-    """By what both sides are multiplied, so that a picture that is too large or too small keeps its shape."""
+    """The factor for both sides, so that a picture which is too large or too small keeps its shape."""
     longest = max(sides, default=SIDE_MAX)
     shrunk = min(1.0, SIDE_MAX / longest)
     return max(shrunk, SIDE_MIN / longest) if longest < SIDE_MIN else shrunk

@@ -1,10 +1,7 @@
-"""What each engine allows: sizes, and which engines the hosted service has retired.
-
-Sources: the size rules of Stability's text-to-image API (v1), and the protocol's own engine ids.
-An id that no family claims is taken as it is: a self-hosted server names its models as it likes.
-"""
+"""What an engine allows: the sizes that it draws. Each generator declares the families of its engines."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 
@@ -13,26 +10,13 @@ Size = tuple[int, int]
 SIDE_STEP = 64
 SIDE_MIN, SIDE_MAX = 256, 1536
 
-SKETCH = "sketch"
-DEFAULT_ENGINE = "stable-diffusion-xl-1024-v1-0"
-
 _SIDES = range(SIDE_MIN, SIDE_MAX + 1, SIDE_STEP)
-_EVERY_SIZE = tuple((width, height) for width in _SIDES for height in _SIDES)
-_SDXL_SIZES: tuple[Size, ...] = (
-    (1024, 1024),
-    (1152, 896),
-    (896, 1152),
-    (1216, 832),
-    (832, 1216),
-    (1344, 768),
-    (768, 1344),
-    (1536, 640),
-    (640, 1536),
-)
+EVERY_SIZE = tuple((width, height) for width in _SIDES for height in _SIDES)
 
 
-def _sizes_of_area(least: int, most: int) -> tuple[Size, ...]:
-    return tuple(size for size in _EVERY_SIZE if least <= size[0] * size[1] <= most)
+def sizes_of_area(least: int, most: int) -> tuple[Size, ...]:
+    """Every size of so many pixels."""
+    return tuple(size for size in EVERY_SIZE if least <= size[0] * size[1] <= most)
 
 
 @dataclass(frozen=True)
@@ -68,41 +52,24 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class _Family:
+class Family:
+    """Engines that allow the same: those whose whole id the pattern matches. A generator declares its families."""
+
     pattern: str
     sizes: tuple[Size, ...]
     default_size: Size
     retired: bool = False
 
-
-# The first pattern that matches the whole id wins.
-_FAMILIES = (
-    _Family(r"sketch", _EVERY_SIZE, (1024, 1024)),
-    _Family(r"stable-diffusion-xl-beta-.*", _sizes_of_area(128 * 512, 512 * 896), (512, 512), True),
-    _Family(r"stable-diffusion-xl-1024-v0-9", _SDXL_SIZES, (1024, 1024), True),
-    _Family(r"stable-diffusion-xl-1024-v1-0", _SDXL_SIZES, (1024, 1024)),
-    _Family(
-        r"stable-diffusion-v1-6",
-        tuple(size for size in _EVERY_SIZE if min(size) >= 320),
-        (512, 512),
-    ),
-    _Family(
-        r"stable-diffusion-(512-v2-[01]|v1(-[0-5])?)",
-        _sizes_of_area(512 * 512, 1024 * 1024),
-        (512, 512),
-        True,
-    ),
-    _Family(
-        r"stable-diffusion-768-v2-[01]",
-        _sizes_of_area(768 * 768, 1024 * 1024),
-        (768, 768),
-        True,
-    ),
-    _Family(r".*", _EVERY_SIZE, (1024, 1024)),
-)
+    def claims(self, name: str) -> bool:
+        """Whether the engine of that id is one of the family."""
+        return re.fullmatch(self.pattern, name) is not None
 
 
-def engine(name: str) -> Engine:
-    """The engine of that id, with its family's limits."""
-    family = next(family for family in _FAMILIES if re.fullmatch(family.pattern, name))
+# What an id that no family claims is taken for: a self-hosted server names its models as it likes.
+ANY = Family(r".*", EVERY_SIZE, (1024, 1024))
+
+
+def engine(name: str, families: Iterable[Family]) -> Engine:
+    """The engine of that id, with the limits of the first family whose pattern matches the whole id."""
+    family = next((family for family in families if family.claims(name)), ANY)
     return Engine(name, family.sizes, family.default_size, family.retired)

@@ -1,7 +1,7 @@
 """Canonical forms and the keys made of them: SHA-256 of RFC 8785 JSON with a version number in it.
 
-These bytes are frozen by golden vectors (tests/golden): a changed key is a broken promise. What the version number
-stands for includes the Unicode version that the grammar normalises by.
+Golden vectors (tests/golden) freeze these bytes: a changed key is a broken promise. The version number covers the rules
+of `parse` and `text` too, with their Unicode version.
 """
 
 import hashlib
@@ -20,15 +20,15 @@ def as_asked_form(asked: Asked) -> bytes:
 
 
 def as_asked_key(asked: Asked) -> str:
-    """64 hex digits that name what a URL asks for, however it is spelled."""
+    """64 hex digits that name what a URL asks for, in any spelling."""
     return hashlib.sha256(as_asked_form(asked)).hexdigest()
 
 
 def nearest_key(asked: Asked) -> str:
-    """64 hex digits that name what a URL asks for under a face that draws the nearest of what is offered.
+    """64 hex digits that name what a URL asks for in the style where what is not offered is replaced by the nearest.
 
-    A binding of its own: what that face draws in place of something that is not offered must not decide what other
-    faces show once it is offered.
+    The URL has a binding of its own by this key. What replaces, say, an engine that is not offered must not decide what
+    URLs in the other style show once that engine is offered.
     """
     form = rfc8785.dumps({"as_asked": AS_ASKED_VERSION, "nearest": True, **asked.parameters()})
     return hashlib.sha256(form).hexdigest()

@@ -1,22 +1,23 @@
-"""Every parameter of a URL, one row each: how its text is read and what is allowed.
+"""Every parameter of a URL, one row each: how its value is read and which values are allowed.
 
-A row's `read` takes normalised text that is not empty and gives the value, or raises `ValueError` with what is wrong.
+A row's `read` gets normalised text that is not empty. It returns the value, or raises `ValueError` that says what is
+wrong.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.url import seeds, text
+from promptcdn.url import formats, seeds, text
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
 
 Group = Literal["generation", "delivery", "control"]
 Reader = Callable[[str], Value | None]
 
-CALENDARS = ("hour", "day", "week", "month")
 # The protocol's names (generation.proto, DiffusionSampler) without SAMPLER_, in lower case.
 SAMPLERS = (
     "ddim",
@@ -58,7 +59,7 @@ DELIVERED_SIDE_MAX = 2048
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row. `built` is false for what the grammar reads and the service does not do yet."""
+    """One row. `built` is false for a parameter that is read and that the service does not support yet."""
 
     name: str
     group: Group
@@ -71,7 +72,7 @@ class Parameter:
 
 def _prose(value: str) -> str:
     if len(value) > PROMPT_MAX:
-        raise ValueError(f"it has {len(value)} characters")
+        raise ValueError(f"the text has {len(value)} characters")
     return value
 
 
@@ -120,7 +121,7 @@ def _one_of(*names: str, unset: str | None = None, **spellings: str) -> Reader:
     def read(value: str) -> str | None:
         value = spellings.get(value, value)
         if value not in names:
-            raise ValueError("no such choice")
+            raise ValueError("not one of the choices")
         return None if value == unset else value
 
     return read
@@ -129,7 +130,7 @@ def _one_of(*names: str, unset: str | None = None, **spellings: str) -> Reader:
 def _matching(pattern: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if re.fullmatch(pattern, value, re.ASCII) is None:
-            raise ValueError("not of that form")
+            raise ValueError("not in the allowed form")
         return value
 
     return read
@@ -138,7 +139,7 @@ def _matching(pattern: str) -> Callable[[str], str]:
 def _ratio(value: str) -> str:
     across, down = (int(side) for side in _matching(r"0*[1-9][0-9]?:0*[1-9][0-9]?")(value).split(":"))
     if not 1 / 4 <= across / down <= 4:
-        raise ValueError("too long a strip")
+        raise ValueError("the shape is too long")
     return f"{across}:{down}"
 
 
@@ -147,15 +148,19 @@ def _seed(value: str) -> Value | None:
         return _whole(0, seeds.SEED_MAX)(value)
     if value == "random":
         return None
-    if value in CALENDARS:
+    if value in PERIODS:
         return value
     if len(value) > SEED_WORD_MAX:
         raise ValueError(f"the word has {len(value)} characters")
     return seeds.of_word(value)
 
 
-def _choices(names: tuple[str, ...]) -> str:
+def _choices(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def _format(row: formats.Format) -> str:
+    return row.name if row.extension == row.name else f"{row.name} (or {row.extension})"
 
 
 _KEY = r"[0-9a-f]{64}"
@@ -163,55 +168,63 @@ _SIDES = f"a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX} that the engi
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter("prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture shows"),
-    Parameter("negative_prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what it shall not show"),
+    Parameter(
+        "negative_prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture must not show"
+    ),
     Parameter(
         "seed",
         "generation",
         _seed,
-        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(CALENDARS)}, or random",
-        "which of the prompt's pictures; without it another one at each view",
+        f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(PERIODS)}, or random",
+        "which of the prompt's pictures is shown; without a seed each view shows another one",
     ),
-    Parameter("width", "generation", _side, _SIDES, "of the picture that is generated, in pixels"),
-    Parameter("height", "generation", _side, _SIDES, "of the picture that is generated, in pixels"),
+    Parameter("width", "generation", _side, _SIDES, "width of the generated picture in pixels"),
+    Parameter("height", "generation", _side, _SIDES, "height of the generated picture in pixels"),
     Parameter(
         "aspect_ratio",
         "generation",
         _ratio,
-        "two whole numbers like 16:9, from 1:4 to 4:1, without width and height",
-        "picks the engine's size of that shape",
+        "two whole numbers like 16:9, from 1:4 to 4:1, and neither width nor height beside",
+        "shape of the picture; the engine's size that comes nearest is taken",
     ),
-    Parameter("steps", "generation", _whole(10, 50), "10 to 50", "of the diffusion"),
+    Parameter("steps", "generation", _whole(10, 50), "10 to 50", "number of diffusion steps"),
     Parameter(
         "cfg_scale",
         "generation",
         _hundredths(0, 35),
         "0 to 35, two decimals at most",
-        "how closely to follow the prompt",
+        "how closely the picture follows the prompt",
     ),
-    Parameter("sampler", "generation", _one_of(*SAMPLERS), _choices(SAMPLERS), "of the diffusion"),
-    Parameter("style_preset", "generation", _one_of(*STYLE_PRESETS), _choices(STYLE_PRESETS), "the upstream's styles"),
+    Parameter("sampler", "generation", _one_of(*SAMPLERS), _choices(SAMPLERS), "diffusion sampler"),
+    Parameter(
+        "style_preset",
+        "generation",
+        _one_of(*STYLE_PRESETS),
+        _choices(STYLE_PRESETS),
+        "style of the picture, as the image generator has it",
+    ),
     Parameter(
         "guidance_preset",
         "generation",
         _one_of(*GUIDANCE_PRESETS, unset="none"),
         _choices(GUIDANCE_PRESETS),
-        "CLIP guidance; none is as good as leaving it out",
+        "CLIP guidance; none is the same as leaving the parameter out",
     ),
     Parameter(
         "engine",
         "generation",
         _matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
         "an engine that the operator offers",
-        "what draws the picture",
+        "model that makes the picture",
         aliases=("model",),
     ),
-    Parameter("rev", "generation", _whole(0, 999999), "0 to 999999", "changes the picture on purpose"),
+    Parameter("rev", "generation", _whole(0, 999999), "0 to 999999", "number that changes the picture on purpose"),
     Parameter(
         "init",
         "generation",
         _matching(_KEY),
         "the content key of a stored picture",
-        "starts from that picture",
+        "picture to start from",
         built=False,
     ),
     Parameter(
@@ -219,7 +232,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "generation",
         _hundredths(0, 1),
         "0 to 1, two decimals at most",
-        "how far to leave init behind",
+        "how far the picture may differ from init",
         built=False,
     ),
     Parameter(
@@ -227,50 +240,60 @@ PARAMETERS: tuple[Parameter, ...] = (
         "generation",
         _matching(_KEY),
         "the content key of a stored picture",
-        "where init may change",
+        "picture that marks where init may change",
         built=False,
     ),
-    Parameter("upscale", "generation", _whole(2, 2), "2", "twice the size", built=False),
+    Parameter("upscale", "generation", _whole(2, 2), "2", "factor by which the picture is enlarged", built=False),
     Parameter(
         "format",
         "delivery",
-        _one_of("webp", "png", "jpeg", "avif", "auto", jpg="jpeg"),
-        "webp, png, jpeg (or jpg), avif or auto",
-        "the file's format; webp without it",
+        _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS),
+        f"{_choices(map(_format, formats.FORMATS))} or {formats.AUTO}",
+        f"format of the file; {formats.DEFAULT.name} where it is left out",
     ),
     Parameter(
         "w",
         "delivery",
         _rounded_up(8, DELIVERED_SIDE_MAX),
         f"1 to {DELIVERED_SIDE_MAX}",
-        "width as delivered, up to the next multiple of 8",
+        "width of the file in pixels, rounded up to a multiple of 8",
     ),
     Parameter(
         "h",
         "delivery",
         _rounded_up(8, DELIVERED_SIDE_MAX),
         f"1 to {DELIVERED_SIDE_MAX}",
-        "height as delivered, up to the next multiple of 8",
+        "height of the file in pixels, rounded up to a multiple of 8",
     ),
-    Parameter("fit", "delivery", _one_of("inside", "cover"), "inside or cover", "how the picture meets w and h"),
-    Parameter("dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h"),
-    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality, up to the next multiple of 5"),
-    Parameter("wait", "control", _hundredths(0, 120), "0 to 120 seconds", "how long to wait for a new picture"),
+    Parameter(
+        "fit",
+        "delivery",
+        _one_of("inside", "cover"),
+        "inside or cover",
+        "whether the picture fits into w and h whole, or fills them and is cut",
+    ),
+    Parameter(
+        "dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h, for dense screens"
+    ),
+    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality of the file, rounded up to a multiple of 5"),
+    Parameter(
+        "wait", "control", _hundredths(0, 120), "0 to 120 seconds", "how long the answer waits for a new picture"
+    ),
     Parameter(
         "sig",
         "control",
         _matching(r"[A-Za-z0-9_-]{1,128}"),
-        "unpadded base64url",
-        "the operator's signature",
+        "base64url without padding",
+        "signature of the operator",
     ),
     Parameter(
         "kid",
         "control",
         _matching(KEY_ID),
-        "letters, digits, dot, dash, underscore",
-        "which key signed",
+        "up to 64 letters, digits, dots, dashes and underscores",
+        "id of the key that signed",
     ),
-    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature ends"),
+    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature expires"),
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}

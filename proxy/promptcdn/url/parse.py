@@ -1,7 +1,8 @@
-"""URL → parameters. The raw query is read here: a framework's parser replaces bad bytes silently.
+"""From a URL to its parameters, and back to the canonical URL.
 
-Part of the promise of every key: the grammar may become wider, never narrower. Its version is the keys' version, and
-the pinned Unicode version belongs to it.
+The raw query is read here, since a framework's parser replaces bad bytes silently. What URLs may say is part of the
+promise of every key: more may be allowed later, never less. The version in the keys is the version of these rules, to
+which the pinned Unicode version belongs.
 """
 
 import difflib
@@ -12,21 +13,22 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlencode
 
 from promptcdn import problems
-from promptcdn.url import text
-from promptcdn.url.dialects import EXTENSIONS, Pair, split_extension, translated
-from promptcdn.url.parameters import BY_NAME, PARAMETERS, Group, Parameter
-from promptcdn.url.request import Asked, Control, Delivery, Format, Request, Value
+from promptcdn.url import formats, text
+from promptcdn.url.dialects import Pair, translated
+from promptcdn.url.formats import split_extension
+from promptcdn.url.parameters import BY_NAME, Group, Parameter
+from promptcdn.url.request import Asked, Control, Delivery, Request, Value
 
 URL_MAX = 8192
 
-# `?v=2` is how people make an image proxy look again; the others are added by whoever counts visits.
+# People add `?v=2` so that an image proxy fetches a picture again. Analytics and mailing tools add the others.
 _IGNORED = ("v", "fbclid", "gclid")
 _IGNORED_PREFIX = "utm_"
 _ESCAPED_AMPERSANDS = re.compile("(?:amp;)*")
 
 
-def parse(raw_query: bytes, format_: Format | None = None) -> Request:
-    """What a picture's URL says; `format_` is what its path's extension says.
+def parse(raw_query: bytes, format_: str | None = None) -> Request:
+    """What a picture's URL asks for. `format_` is the format that the path's extension names.
 
     Raises `Problem` (400) that names the parameter, the value and what is allowed.
     """
@@ -34,7 +36,7 @@ def parse(raw_query: bytes, format_: Format | None = None) -> Request:
 
 
 def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
-    """What `/prompt/{prompt}[.ext]?…` says: a plus is a plus in a path, and other APIs' habits are understood."""
+    """What `/prompt/{prompt}[.ext]?…` asks for. A plus in a path is a plus; Pollinations' parameters are understood."""
     stem, format_ = split_extension(raw_prompt.partition(b"#")[0].decode("latin-1"))
     notes: list[str] = []
     prompt = ("prompt", stem.encode("latin-1").replace(b"+", b"%2B"))
@@ -43,31 +45,33 @@ def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
 
 
 def parse_url(raw_path: bytes, raw_query: bytes) -> Request:
-    """What a whole URL says, under whichever face it is written."""
+    """What a whole URL asks for, in either style and also behind `/info`."""
     before, is_path_style, raw_prompt = raw_path.partition(b"/prompt/")
     if is_path_style and before in (b"", b"/info"):
         return parse_path(raw_prompt, raw_query)
     return parse(raw_query, split_extension(raw_path.decode("latin-1"))[1])
 
 
-def _request(pairs: Iterable[Pair], format_: Format | None) -> Request:
-    said = _said(pairs, ("generation", "delivery", "control"), format_)
-    if "prompt" not in said["generation"]:
+def _request(pairs: Iterable[Pair], format_: str | None) -> Request:
+    values = _by_group(pairs, ("generation", "delivery", "control"), format_)
+    if "prompt" not in values["generation"]:
         example = "like /?prompt=a+lighthouse&seed=7"
-        raise problems.bad_parameter("prompt", "", f"{BY_NAME['prompt'].allowed}, {example}", "it is missing")
-    if "aspect_ratio" in said["generation"] and (sides := {"width", "height"} & said["generation"].keys()):
-        ratio = said["generation"]["aspect_ratio"]
-        raise problems.bad_parameter("aspect_ratio", ratio, f"either this or {min(sides)}", "both are given")
-    return Request(Asked(**said["generation"]), Delivery(**said["delivery"]), Control(**said["control"]))
+        raise problems.bad_parameter(
+            "prompt", "", f"{BY_NAME['prompt'].allowed}, {example}", "the parameter is missing"
+        )
+    if "aspect_ratio" in values["generation"] and (sides := {"width", "height"} & values["generation"].keys()):
+        ratio = values["generation"]["aspect_ratio"]
+        raise problems.bad_parameter("aspect_ratio", ratio, f"either aspect_ratio or {min(sides)}", "both are given")
+    return Request(Asked(**values["generation"]), Delivery(**values["delivery"]), Control(**values["control"]))
 
 
-def parse_delivery(raw_query: bytes, format_: Format | None = None) -> Delivery:
-    """What a permalink's URL says: it names the picture itself, only its delivery is left to ask for."""
-    return Delivery(**_said(_pairs(raw_query), ("delivery",), format_)["delivery"])
+def parse_delivery(raw_query: bytes, format_: str | None = None) -> Delivery:
+    """What a permalink's query asks for. The path names the picture, so only delivery parameters are allowed."""
+    return Delivery(**_by_group(_pairs(raw_query), ("delivery",), format_)["delivery"])
 
 
 def require_built(*groups: Asked | Control) -> None:
-    """Raises `Problem` (400) for what the grammar reads and this service does not make yet."""
+    """Raises `Problem` (400) for parameters that are read and that this service does not support yet."""
     for name, value in ((name, value) for group in groups for name, value in vars(group).items()):
         if value is not None and not BY_NAME[name].built:
             raise problems.not_available(name, str(value))
@@ -80,23 +84,24 @@ def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:
 
 def permalink(content_key: str, delivery: Delivery = Delivery()) -> str:
     """The path-absolute URL of one stored picture, with an extension where the format is not the usual one."""
-    said = delivery.parameters()
-    extension = next((ending for ending, format_ in EXTENSIONS.items() if format_ == said.get("format")), "")
+    parameters = delivery.parameters()
+    row = formats.BY_NAME.get(str(parameters.get("format")))
+    extension = "" if row is None else f".{row.extension}"
     if extension:
-        del said["format"]
-    return f"/i/{content_key}{extension}" + (f"?{_query(said)}" if said else "")
+        del parameters["format"]
+    return f"/i/{content_key}{extension}" + (f"?{_query(parameters)}" if parameters else "")
 
 
-def _query(said: dict[str, Value]) -> str:
+def _query(parameters: dict[str, Value]) -> str:
     return urlencode(
-        {name: text.number(str(value)) if isinstance(value, float) else value for name, value in said.items()}
+        {name: text.number(str(value)) if isinstance(value, float) else value for name, value in parameters.items()}
     )
 
 
-def _said(
-    pairs: Iterable[Pair], groups: tuple[Group, ...], format_: Format | None = None
+def _by_group(
+    pairs: Iterable[Pair], groups: tuple[Group, ...], format_: str | None = None
 ) -> dict[Group, dict[str, Any]]:
-    said: dict[Group, dict[str, Any]] = {group: {} for group in groups}
+    values: dict[Group, dict[str, Any]] = {group: {} for group in groups}
     seen: set[str] = set()
     for name, raw_value in pairs:
         row = _row(name, raw_value, groups)
@@ -104,19 +109,21 @@ def _said(
         if not spelled:
             continue
         if row.name in seen:
-            raise problems.bad_parameter(name, _shown(raw_value), "once", "it is given twice")
+            raise problems.bad_parameter(name, _shown(raw_value), "one value", "the parameter is given twice")
         seen.add(row.name)
         value = _value(row, name, spelled)
         if value is not None:
-            said[row.group][row.name] = value
-    if format_ is not None and said["delivery"].setdefault("format", format_) != format_:
-        other = said["delivery"]["format"]
-        raise problems.bad_parameter("format", other, f"{format_} or none", "the path's extension says otherwise")
-    return said
+            values[row.group][row.name] = value
+    if format_ is not None and values["delivery"].setdefault("format", format_) != format_:
+        other = values["delivery"]["format"]
+        raise problems.bad_parameter(
+            "format", other, f"{format_}, or leave it out", "the extension in the path names another format"
+        )
+    return values
 
 
 def _pairs(raw_query: bytes) -> Iterator[Pair]:
-    """Names, and values still raw. A fragment is cut: some servers leave it in the query."""
+    """Names, and values as they were sent. A fragment is cut, since some servers leave it in the query."""
     for pair in raw_query.partition(b"#")[0].split(b"&"):
         raw_name, _, raw_value = pair.partition(b"=")
         name = _name(raw_name)
@@ -127,7 +134,7 @@ def _pairs(raw_query: bytes) -> Iterator[Pair]:
 
 
 def _name(raw: bytes) -> str:
-    """A parameter's name. `&amp;` in a URL that nobody decoded leaves `amp;` before it, once or more."""
+    """A parameter's name. Where HTML escapes were not decoded, `&amp;` leaves `amp;` before it, once or more often."""
     try:
         return _ESCAPED_AMPERSANDS.sub("", _decoded(raw), count=1)
     except UnicodeDecodeError:
@@ -138,21 +145,21 @@ def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:
     row = BY_NAME.get(name)
     if row is not None and row.group in groups:
         return row
-    known = [known for known, row in BY_NAME.items() if row.group in groups and row.built]
-    close = _meant(name[:50].lower(), known)
+    names = [each for each, row in BY_NAME.items() if row.group in groups and row.built]
+    close = _closest(name[:50].lower(), names)
     hint = f"unknown parameter (did you mean {close}?)" if close else "unknown parameter"
-    raise problems.bad_parameter(_printable(name), _shown(raw_value), ", ".join(known), hint)
+    raise problems.bad_parameter(_printable(name), _shown(raw_value), ", ".join(names), hint)
 
 
-def _meant(name: str, known: list[str]) -> str | None:
-    """The one parameter that begins with `name` or has it in it, else the one spelled most like it."""
+def _closest(name: str, names: list[str]) -> str | None:
+    """The only parameter that begins with `name` or contains it, else the one with the most similar spelling."""
     for found in (
-        [one for one in known if one.startswith(name)],
-        [one for one in known if len(name) > 2 and name in one],
+        [one for one in names if one.startswith(name)],
+        [one for one in names if len(name) > 2 and name in one],
     ):
         if len(found) == 1:
             return found[0]
-    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
 def _text(row: Parameter, name: str, raw: bytes) -> str:
@@ -172,7 +179,7 @@ def _value(row: Parameter, name: str, spelled: str) -> Value | None:
 
 
 def _decoded(raw: bytes) -> str:
-    """Percent-decoded once; a malformed escape is a literal `%`, since renderers send `100%` both ways."""
+    """Percent-decoded once. A malformed escape is a literal `%`: renderers send both `100%` and `100%25`."""
     return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8", "strict")
 
 
@@ -181,20 +188,5 @@ def _shown(raw: bytes) -> str:
 
 
 def _printable(text: str) -> str:
-    """`text` escaped so that it can stand in an error without doing harm."""
+    """`text` with control characters and the like escaped, so that it does no harm in an error."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
-
-
-__all__ = [
-    "EXTENSIONS",
-    "PARAMETERS",
-    "URL_MAX",
-    "canonical_url",
-    "parse",
-    "parse_delivery",
-    "parse_path",
-    "parse_url",
-    "permalink",
-    "require_built",
-    "split_extension",
-]

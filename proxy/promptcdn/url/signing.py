@@ -1,6 +1,6 @@
-"""Signed URLs: whoever holds a key says which pictures may be made, and nobody else.
+"""Signed URLs: only who holds a key decides which pictures may be made.
 
-What is signed is what is asked for, not how it is written or handed out: HMAC-SHA256 (RFC 2104) over
+The signature covers what a URL asks for, in any spelling. It is HMAC-SHA256 (RFC 2104) over
 
     promptcdn-sig-1
     the as-asked canonical JSON (no seed when seedless, the word when calendar)
@@ -13,7 +13,9 @@ joined by line feeds. Delivery and control parameters are not signed: `format`, 
 import base64
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 from promptcdn.problems import BAD_SIGNATURE, SIGNATURE_EXPIRED, SIGNATURE_REQUIRED, Problem
@@ -24,13 +26,14 @@ KEY_ID = r"[A-Za-z0-9._-]{1,64}"
 SECRET_MIN = 16
 
 _VERSION = "promptcdn-sig-1"
-# Whoever names no key of ours waits as long as for a wrong signature. It is no key: what it signs is refused too.
+# Used where `kid` names no key of ours, so that the answer takes as long as for a wrong signature. It is no key either:
+# what is signed with it is refused.
 _NOBODYS = b"no key at all"
 
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """Secrets by key id. The first signs, all of them verify: that is how keys are rotated. Never shows a secret."""
+    """Secrets by key id. The first key signs and all keys verify, so that keys can be rotated."""
 
     secrets: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
@@ -44,28 +47,38 @@ class SigningKeys:
 
     def secret(self, kid: str) -> bytes | None:
         """The secret of a key, or `None` where there is no such key."""
-        return dict(self.secrets).get(kid)
+        return self._by_id.get(kid)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, bytes]:
+        return dict(self.secrets)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The keys of `id:secret,id2:secret2`. Raises `ValueError` that names an entry by its place only.
+        """The keys of `id:secret,id2:secret2`. Raises `ValueError` that names an entry by its position only.
 
-        What stands before the colon is not said either: who mixed up the two would find the secret in the log.
+        The id is not repeated either: where id and secret are mixed up, the secret would be in the log.
         """
         secrets: dict[str, bytes] = {}
+        seen: set[bytes] = set()
         for place, entry in enumerate(text.split(","), 1):
             kid, colon, secret = (part.strip() for part in entry.partition(":"))
             if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
-                raise ValueError(f"key {place}: say it like id:secret; an id is letters, digits, dot, dash, underscore")
-            if len(secret) < SECRET_MIN or not secret.isprintable():
-                raise ValueError(f"key {place}: a secret has at least {SECRET_MIN} characters, all of them visible")
-            if kid in secrets:
-                raise ValueError(f"key {place}: its id is that of a key before it")
-            if secret.encode() in secrets.values():
                 raise ValueError(
-                    f"key {place}: its secret is that of a key before it, so taking that out changes nothing"
+                    f"key {place}: write it like id:secret; an id has letters, digits, dots, dashes, underscores"
+                )
+            if len(secret) < SECRET_MIN or not secret.isprintable():
+                raise ValueError(
+                    f"key {place}: a secret must have at least {SECRET_MIN} visible characters and no others"
+                )
+            if kid in secrets:
+                raise ValueError(f"key {place}: another key before it has the same id")
+            if secret.encode() in seen:
+                raise ValueError(
+                    f"key {place}: a key before it has the same secret, so removing one of them changes nothing"
                 )
             secrets[kid] = secret.encode()
+            seen.add(secret.encode())
         return cls(tuple(secrets.items()))
 
 
@@ -77,27 +90,29 @@ def signed(asked: Asked, signing_keys: SigningKeys, exp: int | None = None, kid:
     kid = kid or next(iter(signing_keys.ids), "")
     secret = signing_keys.secret(kid)
     if secret is None:
-        raise ValueError(f"no key {kid}; there is {', '.join(signing_keys.ids) or 'none'}")
+        raise ValueError(f"there is no key {kid}; the keys are {', '.join(signing_keys.ids) or 'none'}")
     return Control(sig=_signature(asked, kid, exp, secret), kid=kid, exp=exp)
 
 
 def objection(asked: Asked, control: Control, signing_keys: SigningKeys, now: float) -> Problem | None:
     """Why the signature in `control` does not let `asked` be made at `now` (Unix seconds); `None` where it does."""
     if control.sig is None:
-        words = "this picture is not made yet, and new ones need a signature"
+        words = "this picture was not made before, and new pictures need a signed URL"
         return Problem(SIGNATURE_REQUIRED, words, parameter="sig")
     if control.kid is None:
-        return Problem(BAD_SIGNATURE, "a signature comes with kid, the id of its key", parameter="kid")
+        return Problem(BAD_SIGNATURE, "sig needs kid beside it, the id of the key that signed the URL", parameter="kid")
     secret = signing_keys.secret(control.kid)
     right = _signature(asked, control.kid, control.exp, _NOBODYS if secret is None else secret)
     # As bytes: of text that is not ASCII it would raise.
     matches = hmac.compare_digest(control.sig.encode(), right.encode())
     if secret is None:
-        return Problem(BAD_SIGNATURE, "kid names no key of this service", parameter="kid", value=control.kid)
+        return Problem(
+            BAD_SIGNATURE, "this service has no signing key with this id", parameter="kid", value=control.kid
+        )
     if not matches:
-        return Problem(BAD_SIGNATURE, "the signature is not that of this request", parameter="sig")
+        return Problem(BAD_SIGNATURE, "the signature does not match this URL", parameter="sig")
     if control.exp is not None and now > control.exp:
-        words = "the signature has expired before this picture was made"
+        words = "the signature expired before this picture was made: sign the URL again"
         return Problem(SIGNATURE_EXPIRED, words, parameter="exp", value=str(control.exp))
     return None
 

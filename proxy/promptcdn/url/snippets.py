@@ -1,4 +1,4 @@
-"""What people paste: a picture's URL in the markup of their page, with the prompt as its description."""
+"""Snippets to paste: a picture's URL in the markup of a page, with the prompt as its description."""
 
 import html
 import re

@@ -1,7 +1,7 @@
-"""Text as people meant it: one spelling for what looks the same, and a clear no to what cannot be seen.
+"""Normalising text: one spelling for what looks the same, and an error for invisible characters.
 
-Everything here goes by one pinned Unicode version (`unicodedata2`), never the interpreter's: the normalised text is
-hashed into keys, and a Python upgrade must not move them.
+One pinned Unicode version decides everything here (`unicodedata2`), never the interpreter's: the normalised text is
+hashed into keys, which must not change when Python is upgraded.
 """
 
 import re
@@ -15,24 +15,24 @@ _WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\
 _DROPPED = re.compile("[\u00ad\u200b\ufeff]")
 _JOINERS_AND_MARKS = frozenset("\u200c\u200d\u200e\u200f")
 # UTS #51, emoji tag sequences: a base (with its presentation or skin tone), tags, and the end tag.
-# A tag is no base, and nothing is given back: a row of tags without its end would else take quadratic time.
+# A tag is no base, and the quantifier is possessive: else a row of tags without its end takes quadratic time.
 _TAG_SEQUENCE = re.compile(
     "([^\n\U000e0020-\U000e007e])[\ufe0f\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007e]++\U000e007f"
 )
 
-# No `0*` before the digits: two ways to match a nought take quadratic time over eight thousand of them.
+# No `0*` before the digits: two ways to match a zero take quadratic time over eight thousand zeros.
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 
 
 def normalised(text: str) -> str:
-    """`text` in the one spelling that is hashed and generated: NFC, white space in single blanks, trimmed.
+    """`text` in the one spelling that is hashed and generated: NFC, each run of white space one blank, trimmed.
 
-    Raises `ValueError` that names the first character which is neither visible nor of use.
+    Raises `ValueError` that names the first character which is invisible and not allowed.
     """
     text = unicode.normalize("NFC", _DROPPED.sub("", text))
     text = _WHITE_SPACE.sub(" ", text).strip(" ")
     if strange := _strange(text):
-        raise ValueError(f"U+{ord(strange):04X} cannot be seen")
+        raise ValueError(f"U+{ord(strange):04X} is an invisible character")
     return text
 
 

@@ -1,110 +1,116 @@
-"""Where the breaker towards the upstream is remembered: by this process, or by all replicas that share one Redis."""
+"""The circuit breaker towards the upstream: whether the upstream is called at all.
 
-import json
-import secrets
-from collections.abc import Callable
-from dataclasses import asdict, fields, replace
-from typing import Protocol
-
-from promptcdn.generators.care.retries import FIRST_PAUSES, Breaker
-from promptcdn.problems import UpstreamFailed
-from promptcdn.replicas.connection import RedisConnection, RedisDown
-
-# Raises `UpstreamFailed` where no call may go through.
-Step = Callable[[Breaker], Breaker]
-
-_KEY = "promptcdn:breaker"
-_FIELDS = [field.name for field in fields(Breaker)]
-_CAUSES = {"", *(kind.code for kind in FIRST_PAUSES)}
-# Far longer than the longest pause.
-_KEPT_SECONDS = 3600
-
-# Redis' clock is the one that all share. KEYS: the breaker. Gives its text and seconds.
-_LOOK = """
-local time = redis.call('time')
-return {redis.call('get', KEYS[1]) or '', time[1] + time[2] / 1e6 .. ''}
-"""
-# KEYS: the breaker. ARGV: the text it must have, the new one, seconds to keep it. Gives whether it was set, and the
-# text there was: two replicas may want the same text, and only one of them has set it.
-_SWAP = """
-local said = redis.call('get', KEYS[1]) or ''
-if said ~= ARGV[1] then return {0, said} end
-redis.call('set', KEYS[1], ARGV[2], 'EX', ARGV[3])
-return {1, said}
+An upstream that fails is left alone for a while: new pictures are refused at once then, and not after a deadline.
 """
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal, Protocol, Self
 
-class Breakers(Protocol):
-    """One breaker, changed by one at a time."""
+from promptcdn import problems
+from promptcdn.problems import ProblemType, UpstreamFailed
+
+# Failures of the upstream as a whole, and the seconds for which it is left alone at first. What only the operator can
+# mend is looked at less often. Any other answer, a refusal too, shows that the upstream works: it is about one picture.
+FIRST_PAUSES: Mapping[ProblemType, float] = MappingProxyType(
+    {
+        problems.UPSTREAM_UNREACHABLE: 5.0,
+        problems.UPSTREAM_BUSY: 5.0,
+        problems.UPSTREAM_TIMEOUT: 5.0,
+        problems.UPSTREAM_UNPAID: 60.0,
+        problems.UPSTREAM_UNAUTHORIZED: 60.0,
+    }
+)
+LONGEST_PAUSE = 300.0
+FAILURES_TO_OPEN = 5
+
+Phase = Literal["closed", "open", "half-open"]
+
+
+@dataclass(frozen=True)
+class BreakerState:
+    """Whether the upstream is called: closed, it is; open, it is not; half-open, by one probe at a time.
+
+    Five failures in a row open the breaker. When its pause is over, a probe goes through: success closes the breaker,
+    failure doubles the pause. Times are seconds on the caller's clock (those who share a breaker share the clock),
+    `cause` is the code of the last failure and empty while closed. All fields are plain values, for JSON.
+    """
+
+    failures: int = 0
+    cause: str = ""
+    pause: float = 0.0
+    until: float = 0.0
+    probing_until: float = 0.0
 
     @property
-    def known(self) -> Breaker:
-        """As it was when it was last seen from here."""
+    def closed(self) -> bool:
+        return not self.cause
 
-    async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
-        """Takes the step; gives the breaker before and after it. Times are on the clock of `now`."""
+    def phase(self, now: float) -> Phase:
+        """What the breaker is at `now`."""
+        if self.closed:
+            return "closed"
+        return "open" if now < self.until else "half-open"
 
+    def left(self, now: float) -> float:
+        """Seconds until a call may go through; 0 where one may now."""
+        return 0.0 if self.closed else max(0.0, self.until - now, self.probing_until - now)
 
-class LocalBreaker:
-    """This process's own."""
+    def admit(self, now: float, patience: float) -> Self:
+        """The breaker once a call has gone through: as a probe, where the breaker is not closed.
 
-    def __init__(self) -> None:
-        self.known = Breaker()
+        A probe that has not ended after `patience` seconds is lost, and another may follow. Raises `UpstreamFailed`,
+        not charged, where no call may go through.
+        """
+        if self.left(now):
+            raise self._refusal(now)
+        return self if self.closed else replace(self, probing_until=now + patience)
 
-    async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
-        del now
-        before, self.known = self.known, step(self.known)
-        return before, self.known
+    def after(self, failure: ProblemType | None, now: float, *, probe: bool) -> "BreakerState":
+        """The breaker after a call, which failed or (`None`) did not.
 
+        While the breaker is not closed only a probe's outcome counts: other calls began before it opened.
+        """
+        if not (self.closed or probe):
+            return self
+        if failure is None or failure not in FIRST_PAUSES:
+            return BreakerState()
+        failures = self.failures + 1
+        if self.closed and failures < FAILURES_TO_OPEN:
+            return replace(self, failures=failures)
+        length = min(max(self.pause * 2, FIRST_PAUSES[failure]), LONGEST_PAUSE)
+        return BreakerState(failures, failure.code, length, now + length)
 
-class RedisBreaker:
-    """That of all replicas which share a Redis; while it does not answer, what was last known goes on here."""
+    def without_probe(self) -> Self:
+        """The breaker after a probe that was given up: the next call is one."""
+        return replace(self, probing_until=0.0)
 
-    def __init__(self, connection: RedisConnection) -> None:
-        self._connection = connection
-        self.known = Breaker()
+    def moved(self, seconds: float) -> Self:
+        """The same breaker on a clock that is `seconds` ahead."""
+        if self.closed:
+            return self
+        return replace(self, until=self.until + seconds, probing_until=self.probing_until + seconds)
 
-    async def change(self, step: Step, now: float) -> tuple[Breaker, Breaker]:
-        before = self.known
-        try:
-            said, shared_now = await self._connection.script(_LOOK, [_KEY])
-            ahead = now - float(shared_now)
-            while True:
-                before = self._read(said, ahead)
-                after = self._stepped(step, before)
-                if after == before:
-                    break
-                # Signed, since the link may send it twice: what stands there is ours, or another replica's.
-                wanted = json.dumps({**asdict(_moved(after, -ahead)), "by": secrets.token_hex(4)})
-                is_set, said = await self._connection.script(_SWAP, [_KEY], said, wanted, _KEPT_SECONDS)
-                if is_set or said == wanted:
-                    break
-                # The step is taken from where the other one came to.
-        except RedisDown:
-            after = self._stepped(step, before)
-        self.known = after
-        return before, after
-
-    def _stepped(self, step: Step, before: Breaker) -> Breaker:
-        try:
-            return step(before)
-        except UpstreamFailed:
-            self.known = before
-            raise
-
-    def _read(self, said: str, ahead: float) -> Breaker:
-        try:
-            told = json.loads(said)
-            # No other fields: another version may have written it.
-            breaker = Breaker(**{name: told[name] for name in _FIELDS})
-        except (ValueError, TypeError, KeyError):
-            # Nothing that can be read, as where Redis forgot: ours is as good as any.
-            return self.known
-        return _moved(breaker, ahead) if breaker.cause in _CAUSES else self.known
+    def _refusal(self, now: float) -> UpstreamFailed:
+        kind = next(kind for kind in FIRST_PAUSES if kind.code == self.cause)
+        # While a probe is out, its end is not known: whoever comes back in the first pause hears of it soon.
+        left = self.until - now if now < self.until else FIRST_PAUSES[kind]
+        detail = f"the upstream failed {self.failures} times in a row and is not called for now"
+        return UpstreamFailed(kind, detail, charged=False, pause=math.ceil(left))
 
 
-def _moved(breaker: Breaker, seconds: float) -> Breaker:
-    """The same breaker on a clock that is `seconds` ahead."""
-    if breaker.closed:
-        return breaker
-    return replace(breaker, until=breaker.until + seconds, probing_until=breaker.probing_until + seconds)
+# Raises `UpstreamFailed` where no call may go through.
+Change = Callable[[BreakerState], BreakerState]
+
+
+class Breaker(Protocol):
+    """One breaker, changed by one caller at a time."""
+
+    @property
+    def state(self) -> BreakerState:
+        """As it was last seen from here."""
+
+    async def change(self, change: Change, now: float) -> tuple[BreakerState, BreakerState]:
+        """Makes the change; gives the state before and after it. Times are on the clock of `now`."""

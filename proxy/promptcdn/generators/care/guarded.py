@@ -1,4 +1,4 @@
-"""Care for an upstream that fails as services do: one deadline over all tries, few of them, and a breaker.
+"""A generator whose upstream may fail: one deadline over all tries at a picture, few tries, and a circuit breaker.
 
 deadline → breaker → try → pause → try …
 """
@@ -14,9 +14,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from promptcdn.checks import Check
 from promptcdn.generators import Made, Upstream
-from promptcdn.generators.care import retries as resting
-from promptcdn.generators.care.breaker import Breakers, LocalBreaker
-from promptcdn.generators.care.retries import Breaker
+from promptcdn.generators.care import retries
+from promptcdn.generators.care.breaker import Breaker, BreakerState, Phase
+from promptcdn.generators.care.breakers import LocalBreaker
+from promptcdn.generators.care.retries import TIMINGS, Timings
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UPSTREAM_UNPAID, ProblemType, UpstreamFailed
 from promptcdn.url.request import Resolved
 
@@ -24,11 +25,9 @@ log = logging.getLogger(__name__)
 
 # What only the operator can mend.
 _ADVICE = {
-    UPSTREAM_UNPAID: "the upstream says that the account cannot pay: buy credits",
-    UPSTREAM_UNAUTHORIZED: "the upstream does not take the key, or not for this engine: check STABILITY_KEY",
+    UPSTREAM_UNPAID: "the upstream says that the account has no credits left: buy credits",
+    UPSTREAM_UNAUTHORIZED: "the upstream does not accept the key, or not for this engine: check STABILITY_KEY",
 }
-# A probe ends within its deadline; one that has not by then, and a little, is lost.
-_LINGER = 5.0
 _jitter = SystemRandom().random
 
 
@@ -46,14 +45,16 @@ class Guarded:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = _jitter,
-        breakers: Breakers | None = None,
+        breaker: Breaker | None = None,
+        timings: Timings = TIMINGS,
     ) -> None:
         self._upstream = upstream
         self._seconds = seconds
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
-        self._breakers = breakers or LocalBreaker()
+        self._breaker = breaker or LocalBreaker()
+        self._timings = timings
 
     @property
     def name(self) -> str:
@@ -64,35 +65,33 @@ class Guarded:
         return self._upstream.paid
 
     @property
-    def breaker(self) -> Breaker:
-        return self._breakers.known
-
-    @property
-    def state(self) -> resting.State:
+    def phase(self) -> Phase:
         """Of the breaker, now."""
-        return self.breaker.state(self._clock())
+        return self._breaker.state.phase(self._clock())
 
     @property
     def refuses(self) -> str:
         """Why no new picture is made while the breaker is open; empty when one may be tried again."""
-        if self.state != "open":
+        if self.phase != "open":
             return ""
-        left = self.breaker.left(self._clock())
-        return f"answers hits only: {self.breaker.cause}, tried again in {left:.0f} s"
+        state = self._breaker.state
+        return f"no new pictures for {state.left(self._clock()):.0f} s: {state.cause}"
 
     async def generate(self, resolved: Resolved, content_key: str) -> Made:
         """One picture. Raises `UpstreamFailed`, at once and not charged while the breaker is open."""
         now = self._clock()
-        before, _ = await self._breakers.change(lambda breaker: breaker.admit(now, self._seconds + _LINGER), now)
+        before, _ = await self._breaker.change(
+            lambda state: state.admit(now, self._seconds + self._timings.probe_margin), now
+        )
         probe = not before.closed
         try:
             made = await self._tries(resolved, content_key)
         except UpstreamFailed as failure:
             await self._learn(failure.kind, probe=probe)
             raise
-        except BaseException:  # cancelled, or broken on our side: it says nothing of the upstream
+        except BaseException:  # cancelled, or a fault of this service: it says nothing of the upstream
             if probe:
-                await self._breakers.change(Breaker.without_probe, self._clock())
+                await self._breaker.change(BreakerState.without_probe, self._clock())
             raise
         await self._learn(None, probe=probe)
         return made
@@ -111,35 +110,36 @@ class Guarded:
         async def once() -> Made:
             return await self._upstream.generate(resolved, content_key, ends - self._clock())
 
+        last_start = retries.last_start(self._seconds, self._timings)
         # One a call: its state is the object's own, and calls would share it.
         retrying = AsyncRetrying(
             sleep=self._sleep,
-            retry=retry_if_exception(self._is_worth_a_try),
+            retry=retry_if_exception(self._may_retry),
             wait=self._pause,
-            stop=stop_after_attempt(resting.MOST_TRIES) | stop_before_delay(resting.last_start(self._seconds)),
-            before_sleep=_say,
+            stop=stop_after_attempt(retries.MAX_TRIES) | stop_before_delay(last_start),
+            before_sleep=_log_retry,
             reraise=True,
         )
         made: Made = await retrying(once)
         return made
 
-    def _is_worth_a_try(self, error: BaseException) -> bool:
+    def _may_retry(self, error: BaseException) -> bool:
         # A probe gets one try, and what others have learnt meanwhile holds for this call too.
-        return isinstance(error, UpstreamFailed) and resting.passes_by_itself(error) and self.breaker.closed
+        return isinstance(error, UpstreamFailed) and retries.may_retry(error) and self._breaker.state.closed
 
     def _pause(self, state: RetryCallState) -> float:
         failure = _failure(state)
-        return resting.pause(state.attempt_number, failure.pause, self._chance())
+        return retries.pause(state.attempt_number, failure.pause, self._chance(), self._timings)
 
     async def _learn(self, failure: ProblemType | None, *, probe: bool) -> None:
         now = self._clock()
-        before, after = await self._breakers.change(lambda breaker: breaker.after(failure, now, probe=probe), now)
+        before, after = await self._breaker.change(lambda state: state.after(failure, now, probe=probe), now)
         if failure in _ADVICE:
             log.error("%s: %s", failure.code, _ADVICE[failure])
         if after.closed and not before.closed:
-            log.info("the upstream works again: new pictures are made")
+            log.info("the upstream answers again: new pictures are made")
         elif not after.closed and after.until > before.until:
-            log.warning("%s: no new pictures for %.0f s, hits only", after.cause, after.left(now))
+            log.warning("no new pictures for %.0f s, only stored ones: %s", after.left(now), after.cause)
 
 
 def _failure(state: RetryCallState) -> Any:
@@ -147,6 +147,6 @@ def _failure(state: RetryCallState) -> Any:
     return state.outcome.exception()
 
 
-def _say(state: RetryCallState) -> None:
+def _log_retry(state: RetryCallState) -> None:
     failure = _failure(state)
-    log.info("%s: %s; trying again in %.1f s", failure.kind.code, failure.detail, state.upcoming_sleep)
+    log.info("%s: %s; the call is tried again in %.1f s", failure.kind.code, failure.detail, state.upcoming_sleep)

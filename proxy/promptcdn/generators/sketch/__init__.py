@@ -12,10 +12,10 @@ from typing import Final
 
 from promptcdn.checks import Check
 from promptcdn.generators import Made
-from promptcdn.generators.sketch.drawing import draw
+from promptcdn.generators.declaration import Declaration
+from promptcdn.money.prices import Price
+from promptcdn.url.engines import EVERY_SIZE, Family
 from promptcdn.url.request import Resolved
-
-__all__ = ["Sketch", "draw"]
 
 _THREADS = 2
 
@@ -23,9 +23,15 @@ _THREADS = 2
 class Sketch:
     """Draws in threads of its own, so that a flood of sketches never starves other work."""
 
-    name: Final = "sketch"
-    paid: Final = False
     refuses: Final = ""
+
+    @property
+    def name(self) -> str:
+        return DECLARATION.name
+
+    @property
+    def paid(self) -> bool:
+        return DECLARATION.paid
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sketch")
@@ -43,7 +49,22 @@ class Sketch:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+DECLARATION = Declaration(
+    name="sketch",
+    opened=lambda _: Sketch(),
+    engine="sketch",
+    engines=(Family("sketch", EVERY_SIZE, (1024, 1024)),),
+    prices=(Price("sketch", 0),),
+    paid=False,
+    source_type="algorithmicMedia",
+    # Apart, so that a demo's URLs become real pictures when a key is set.
+    bindings="sketch-bindings",
+)
+
+
 def _png(resolved: Resolved, content_key: str) -> bytes:
+    from promptcdn.generators.sketch.drawing import draw  # late: Pillow, for those who draw
+
     file = BytesIO()
     draw(resolved, content_key).save(file, "PNG", compress_level=1)  # the store's copy; renditions are smaller
     return file.getvalue()

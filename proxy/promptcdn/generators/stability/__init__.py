@@ -1,9 +1,11 @@
 """The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
 
+    engines    its engines with their sizes, and what they cost
     address    what STABILITY_HOST means
     client     one call, from the order to the picture
     account    what the upstream says of itself, without spending
-    line       the connection to the upstream
+    channels   the connection to the upstream
+    timings    how long the upstream is waited for
     wire       the order as the protocol's message
     answers    the stream of answers, and what it comes to
     statuses   every gRPC status, and what it means for us
@@ -16,33 +18,39 @@ Importing this module is cheap: grpc and the SDK come in when a `Stability` is m
 from collections.abc import Sequence
 
 from promptcdn.checks import Check
-from promptcdn.generators import Made
+from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.generators.stability import engines
 from promptcdn.generators.stability.address import DEFAULT_HOST, address
+from promptcdn.generators.stability.timings import TIMINGS, Timings
 from promptcdn.url.request import Resolved
-
-TIMEOUT = 120.0
 
 
 class Stability:
     """Makes pictures over gRPC, with the SDK's messages and never with its client (docs/stability.md says why).
 
-    `host` is text as in STABILITY_HOST, `timeout` the seconds one picture may take where the call names none,
-    connecting included.
+    `host` is text as in STABILITY_HOST.
     Raises `ValueError` where host or key cannot be right, `SdkMissing` where stability-sdk is not installed.
     """
 
-    name = "stability"
-    paid = True
     refuses = ""
 
-    def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timeout: float = TIMEOUT) -> None:
+    def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timings: Timings = TIMINGS) -> None:
         where = address(host)
         _check(key)
         from promptcdn.generators.stability.client import Client  # late: 0.2 s and 30 MB, for those who pay
 
         self._where = where
-        self._client = Client(where, key)
-        self._timeout = timeout
+        self._client = Client(where, key, timings)
+        self._timings = timings
+
+    @property
+    def name(self) -> str:
+        return DECLARATION.name
+
+    @property
+    def paid(self) -> bool:
+        return DECLARATION.paid
 
     def __repr__(self) -> str:
         return f"Stability({self._where.target!r}, tls={self._where.tls})"
@@ -52,7 +60,7 @@ class Stability:
 
         The first call binds the generator to the running event loop.
         """
-        return await self._client.generate(resolved, content_key, self._timeout if seconds is None else seconds)
+        return await self._client.generate(resolved, content_key, self._timings.picture if seconds is None else seconds)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the upstream is there, has `engines`, and what is left on the account."""
@@ -69,3 +77,20 @@ def _check(key: str | None) -> None:
         raise ValueError(
             "STABILITY_KEY holds white space or characters that no header carries (is there a line break?)"
         )
+
+
+def _opened(given: Given) -> InspectedGenerator:
+    from promptcdn.generators.care.guarded import Guarded  # late, like the client
+
+    key, host = (given.settings[name] for name in DECLARATION.settings)
+    return Guarded(Stability(host or DEFAULT_HOST, key or None), given.seconds, breaker=given.breaker)
+
+
+DECLARATION = Declaration(
+    name="stability",
+    opened=_opened,
+    engine=engines.DEFAULT,
+    engines=engines.FAMILIES,
+    prices=engines.PRICES,
+    settings=("stability_key", "stability_host"),
+)

@@ -1,6 +1,7 @@
 """What the upstream says of itself and of the account, without spending anything: for `doctor`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from grpc.aio import AioRpcError, Channel
@@ -8,23 +9,25 @@ from grpc.aio import AioRpcError, Channel
 from promptcdn.checks import Check
 from promptcdn.generators.stability import stubs
 
-PATIENCE = 10.0
 Metadata = tuple[tuple[str, str], ...]
+# A method's path, its request and the type of its answer → the answer.
+_Ask = Callable[[str, Any, Any], Awaitable[Any]]
 
 
-async def checks(channel: Channel, metadata: Metadata, engines: Sequence[str]) -> tuple[Check, ...]:
-    """Which of `engines` the upstream has, and the balance where it tells."""
-    listed = await _engines(channel, metadata)
+async def checks(channel: Channel, metadata: Metadata, engines: Sequence[str], patience: float) -> tuple[Check, ...]:
+    """Which of `engines` the upstream has, and the balance where it tells; `patience` in seconds for each question."""
+    ask = partial(_call, channel, metadata, patience)
+    listed = await _engines(ask)
     if isinstance(listed, Check):
         return (listed,)
-    return (*(_engine(name, listed) for name in engines), await _balance(channel, metadata))
+    return (*(_engine(name, listed) for name in engines), await _balance(ask))
 
 
-async def _engines(channel: Channel, metadata: Metadata) -> dict[str, bool] | Check:
+async def _engines(ask: _Ask) -> dict[str, bool] | Check:
     """Whether each engine is ready, by its id."""
     request, answer = stubs.engines.ListEnginesRequest, stubs.engines.Engines
     try:
-        engines = await _call(channel, "EnginesService/ListEngines", request(), answer, metadata)
+        engines = await ask("EnginesService/ListEngines", request(), answer)
     except AioRpcError as error:
         advice = "check STABILITY_KEY" if error.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED") else ""
         return Check("engines", False, f"the upstream answered {error.code().name}", advice)
@@ -39,28 +42,24 @@ def _engine(name: str, listed: dict[str, bool]) -> Check:
     return Check(f"engine {name}", True, "ready")
 
 
-async def _balance(channel: Channel, metadata: Metadata) -> Check:
+async def _balance(ask: _Ask) -> Check:
     """Self-hosted servers have no accounts: that they do not tell is no fault."""
     try:
-        me = await _call(
-            channel, "DashboardService/GetMe", stubs.dashboard.EmptyRequest(), stubs.dashboard.User, metadata
-        )
+        me = await ask("DashboardService/GetMe", stubs.dashboard.EmptyRequest(), stubs.dashboard.User)
         member = next((member for member in me.organizations if member.is_default), None) or me.organizations[0]
         request = stubs.dashboard.GetOrganizationRequest(id=member.organization.id)
-        organization = await _call(
-            channel, "DashboardService/GetOrganization", request, stubs.dashboard.Organization, metadata
-        )
+        organization = await ask("DashboardService/GetOrganization", request, stubs.dashboard.Organization)
     except (AioRpcError, IndexError):
         return Check("balance", True, "the upstream does not tell")
     left = organization.payment_info.balance * 100  # it is told in dollars
     return Check("balance", left > 0, f"{left:.0f} credits", "" if left > 0 else "buy credits")
 
 
-async def _call(channel: Channel, method: str, request: Any, answer: Any, metadata: Metadata) -> Any:
+async def _call(channel: Channel, metadata: Metadata, patience: float, method: str, request: Any, answer: Any) -> Any:
     # By its path: the SDK's stub of the engines does not import.
     call = channel.unary_unary(
         f"/gooseai.{method}",
         request_serializer=type(request).SerializeToString,
         response_deserializer=answer.FromString,
     )
-    return await call(request, timeout=PATIENCE, metadata=metadata)
+    return await call(request, timeout=patience, metadata=metadata)

@@ -15,10 +15,6 @@ from promptcdn.problems import UPSTREAM_GARBLED, UpstreamFailed
 Answer = Any  # gooseai.Answer: the SDK has no types
 Artifact = Any  # gooseai.Artifact
 
-# Seconds that the upstream has to close its stream once the outcome is known. Servers do it in milliseconds; one that
-# never does must not cost us the picture.
-LINGER = 1.0
-
 
 @dataclass(frozen=True)
 class Ending:
@@ -67,13 +63,14 @@ class Reading:
             self.seed_echo = artifact.seed
 
 
-async def read(call: Any, *, seed: int, engine: str) -> Made:
+async def read(call: Any, *, seed: int, engine: str, linger: float) -> Made:
     """What `call`, a stream of answers, came to; `seed` and `engine` are what it was asked for.
+    Once that is known the upstream has `linger` seconds to end the stream.
 
     A picture that has come is kept, however the stream ends. Raises `UpstreamFailed`.
     """
     reading = Reading()
-    ending = await _drain(call, reading)
+    ending = await _drain(call, reading, linger)
     if reading.filtered or statuses.is_filter(ending.code, ending.text):
         return Made(b"", seed_sent=seed, filtered=True)
     if reading.picture:
@@ -86,14 +83,14 @@ async def read(call: Any, *, seed: int, engine: str) -> Made:
     raise statuses.failure(ending.code, ending.text, engine, artifacts=reading.artifacts, pause=ending.pause)
 
 
-async def _drain(call: Any, reading: Reading) -> Ending:
+async def _drain(call: Any, reading: Reading, linger: float) -> Ending:
     """Reads to the end, and says how that was."""
     try:
         async with asyncio.timeout(None) as patience:
             async for answer in call:
                 reading.take(answer)
                 if reading.settled and patience.when() is None:
-                    patience.reschedule(asyncio.get_running_loop().time() + LINGER)
+                    patience.reschedule(asyncio.get_running_loop().time() + linger)
     except TimeoutError:
         pass  # settled, and the upstream keeps its stream open: the cancelled read has hung up
     except AioRpcError as error:

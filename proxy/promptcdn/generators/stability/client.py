@@ -1,4 +1,4 @@
-"""One call, from the order to the picture."""
+"""One call for a picture."""
 
 import time
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.stability import account, answers, wire
 from promptcdn.generators.stability.address import Address
-from promptcdn.generators.stability.line import CONNECT_SECONDS, Lines
+from promptcdn.generators.stability.channels import Channels
 from promptcdn.generators.stability.stubs import GenerationServiceStub
+from promptcdn.generators.stability.timings import Timings
 from promptcdn.problems import UpstreamFailed
 from promptcdn.url.request import Resolved
 
@@ -17,8 +18,9 @@ from promptcdn.url.request import Resolved
 class Client:
     """Orders pictures at one upstream."""
 
-    def __init__(self, where: Address, key: str | None) -> None:
-        self._lines = Lines(where)
+    def __init__(self, where: Address, key: str | None, timings: Timings) -> None:
+        self._timings = timings
+        self._channels = Channels(where, timings)
         self._metadata = _metadata(key)
 
     async def generate(self, resolved: Resolved, content_key: str, seconds: float) -> Made:
@@ -28,24 +30,26 @@ class Client:
         """
         ends = time.monotonic() + seconds
         request = wire.generation_request(resolved, content_key)
-        async with self._lines.connected(min(CONNECT_SECONDS, seconds / 2)) as channel:
+        async with self._channels.connected(min(self._timings.connect, seconds / 2)) as channel:
             stub = GenerationServiceStub(channel)
             call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
-            return await answers.read(call, seed=request.image.seed[0], engine=resolved.engine)
+            return await answers.read(
+                call, seed=request.image.seed[0], engine=resolved.engine, linger=self._timings.linger
+            )
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """What a look at the upstream finds."""
-        target = self._lines.target
+        target = self._channels.target
         try:
-            async with self._lines.connected(CONNECT_SECONDS) as channel:
+            async with self._channels.connected(self._timings.connect) as channel:
                 there = Check("generator", True, f"stability at {target}")
-                return (there, *await account.checks(channel, self._metadata, engines))
+                return (there, *await account.checks(channel, self._metadata, engines, self._timings.account))
         except UpstreamFailed as failure:
             advice = "check STABILITY_HOST, its scheme (grpc:// or grpcs://), and whether the server runs"
             return (Check("generator", False, f"stability at {target}: {failure.detail}", advice),)
 
     async def close(self) -> None:
-        await self._lines.close()
+        await self._channels.close()
 
 
 def _metadata(key: str | None) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,6 @@
 """The operator's deny-list: words and patterns of prompts for which no new picture is made (docs/denylist.md).
 
-Only the prompt is judged. A negative prompt says what shall not be shown: the words of a list are at home there.
+Only the prompt is judged. A negative prompt says what the picture must not show, so words of the list are right there.
 """
 
 import re
@@ -20,15 +20,18 @@ _PUNCTUATION = frozenset(" -'’.")
 
 @dataclass
 class _Node:
-    """Where a walk along the words of phrases has come to; `rule` where a phrase ends."""
+    """A node of the trie of all phrases, word by word; `rule` is the phrase that ends here."""
 
     after: "dict[str, _Node]" = field(default_factory=dict)
     rule: str | None = None
 
 
 class DenyList:
-    """What is denied; nothing, until a file was parsed. The time of a judgement grows with the prompt, not with the
-    number of words and phrases; each pattern is one more pass."""
+    """The rules of a file; without one, nothing is denied.
+
+    The time of a judgement grows with the prompt and not with the number of words and phrases; each pattern is one more
+    pass over the prompt.
+    """
 
     def __init__(self) -> None:
         self.rules = 0
@@ -39,7 +42,7 @@ class DenyList:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The list of a file: a rule a line; blank lines, and lines that begin with `#`, are none.
+        """The list of a file with one rule on each line; blank lines and lines that begin with `#` are skipped.
 
         Raises `ValueError` with the number of the line, the line and what is allowed.
         """
@@ -56,7 +59,7 @@ class DenyList:
         return parsed
 
     def denied(self, *texts: str) -> str | None:
-        """The rule that one of the texts breaks, for the operator's eyes alone; `None` where all may pass."""
+        """The rule that one of the texts breaks, for the operator alone; `None` where all are allowed."""
         if not self.rules:  # a long prompt takes milliseconds to fold
             return None
         return next((rule for text in texts if (rule := self._broken_by(text)) is not None), None)
@@ -87,7 +90,7 @@ class DenyList:
         return next(found, None)
 
     def _read(self, word: str) -> str:
-        """The listed word that `word` is, or is a disguise of; else `word`."""
+        """The listed word that `word` is, or is a disguise of; else `word` itself."""
         for spelling in (word, *skeleton.undrawn(word)):
             if spelling in self._words:
                 return spelling
@@ -108,20 +111,21 @@ class DenyList:
 
 
 def _words(rule: str) -> list[str]:
-    """The words of a phrase. Raises `ValueError` where it has none, or something that is part of none."""
+    """The words of a phrase. Raises `ValueError` where it has no word, or a character that no word has."""
     for letter in skeleton.visible(rule):
         if not skeleton.in_words(letter) and letter not in _PUNCTUATION:
-            raise ValueError(f'"{letter}" is in no word')
+            raise ValueError(f'"{letter}" cannot be part of a word')
     words = skeleton.words(skeleton.foldings(rule)[0])
     if not words:
-        raise ValueError("there is no word in it")
+        raise ValueError("the rule has no word")
     return words
 
 
 def _compiled(source: str) -> Any:
-    """A pattern over UTF-8 bytes: over text it would count characters up to each match, which nobody needs.
+    """A pattern over UTF-8 bytes: over text RE2 would count the characters before each match, which nobody needs.
 
-    Raises `ValueError` for what RE2 does not take (look-around, back references) and for what would deny everything.
+    Raises `ValueError` for what RE2 does not support (look-around, back references), and for a pattern that would deny
+    every prompt.
     """
     options = re2.Options()
     options.case_sensitive = False
@@ -129,7 +133,7 @@ def _compiled(source: str) -> Any:
     try:
         pattern = re2.compile(source.encode(), options)
     except re2.error as error:
-        raise ValueError(f"RE2 takes no such pattern ({error.args[0].decode(errors='replace')})") from None
+        raise ValueError(f"RE2 does not support this pattern ({error.args[0].decode(errors='replace')})") from None
     if pattern.search(b""):
-        raise ValueError("it matches where nothing is, so it would deny every prompt")
+        raise ValueError("the pattern matches an empty text, so it would deny every prompt")
     return pattern

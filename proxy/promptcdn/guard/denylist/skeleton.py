@@ -1,11 +1,11 @@
 """What a text looks like to a person who reads past its tricks.
 
-`foldings` take away what the eye does not see or does not mind: invisible characters, width and fancy letters (NFKC),
-accents, look-alikes of other scripts, case. `readings` then splits it into words, in every way that people close up
-spaced-out letters in their heads. A rule and a prompt go the same way, so that like meets like in every script.
+`foldings` remove what a reader does not see or does not mind: invisible characters, width and fancy letters (NFKC),
+accents, look-alikes of other scripts, case. `readings` then split the text into words, in every way in which people
+read spaced-out letters as one word. Rules and prompts are folded alike, so that they compare in every script.
 
-Marks are dropped where a word stays itself without them (Latin, Greek, Cyrillic, Hebrew points, Arabic vowels), and
-kept where they are letters (Indic vowels, Thai tones, the voicing of kana).
+Marks are removed where a word stays the same word without them (Latin, Greek, Cyrillic, Hebrew points, Arabic vowels),
+and kept where they are letters (Indic vowels, Thai tones, the voicing of kana).
 """
 
 import re
@@ -13,12 +13,14 @@ from collections.abc import Iterator
 
 import unicodedata2 as unicode
 
+from promptcdn.guard.denylist.confusables import LOOK_ALIKES
+
 # Default_Ignorable_Code_Point (Unicode DerivedCoreProperties), and the interlinear annotations behind it.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# Marks of no script, and those of Cyrillic, Hebrew and Arabic; with them the stroke that only lengthens Arabic words.
+# Marks of no single script, of Cyrillic, Hebrew and Arabic, and the stroke that only lengthens Arabic words.
 _MARKS = re.compile(
     "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u0483-\u0489"
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
@@ -29,17 +31,17 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-# After UTS #39 (confusables.txt), for texts without case: Cyrillic, Greek, Armenian, Coptic, Cherokee, Lisu, phonetic
-# and struck-through letters. What NFKC maps to Latin is left out.
-_LOOK_ALIKES = {
-    "a": "αаɑᴀɐᎪꓮ", "b": "βвьƅʙɓƀꞵᏴꓐ", "c": "сⲥᴄᏟꓚ", "d": "ԁᴅđðɖɗᎠꓓ", "e": "εеєҽəɛᴇǝꬲᎬꓰ", "f": "ꜰƒքϝꞙꓝ",
-    "g": "ɡɢցᶃԍᏀᏳꓖ", "h": "һհнʜħɦⲏᎻꓧ", "i": "ιіıɩɪӏⲓ", "j": "јյᴊȷϳᎫꓙ", "k": "κкᴋⲕᏦꓗ", "l": "ʟłɫǀוᏞⳑꓡ", "m": "мᴍɱϻⲙᎷꓟ",
-    "n": "ηոռпɴŋɲᴎⲛꓠ", "o": "οоօσᴏøθѳⲟꓳ", "p": "ρрᴘⲣᏢꓑ", "q": "ԛզգ", "r": "гʀɾɹⲅᴦᎡᏒꓣ", "s": "ѕꜱƽտᏕᏚꓢ", "t": "τтᴛŧʇⲧᎢꓔ",
-    "u": "υսᴜʋʉμꓴ", "v": "νѵᴠᏙꓦ", "w": "ωшաѡԝᴡɯᎳᏔꓪ", "x": "χх×ⲭꓫ", "y": "γуүʏɣⲩꓬ", "z": "ᴢƶʐζᏃꓜ",
+# Look-alikes that Unicode's confusables do not name: letters drawn alike in some fonts only, or turned round. They go
+# before the confusables, which read a small `μ` and `η` by their capitals (M and H).
+_MORE_LOOK_ALIKES = {
+    "a": "ɐ", "e": "єəɛǝ", "j": "յȷ", "l": "ו", "m": "ɱ", "n": "ηпŋᴎ", "o": "θѳ", "r": "ɾɹ", "t": "ʇ", "u": "μ",
+    "w": "ωш", "x": "×",
 }  # fmt: skip
 # White letters on black rounds and squares, and regional indicators (what flags are spelled with), have no NFKC form.
 _BADGES = {start + i: chr(ord("a") + i) for start in (0x1F150, 0x1F170, 0x1F1E6) for i in range(26)}
-_AS_LATIN = {ord(twin): letter for letter, twins in _LOOK_ALIKES.items() for twin in twins} | _BADGES
+_AS_LATIN = {
+    ord(twin): letter for table in (LOOK_ALIKES, _MORE_LOOK_ALIKES) for letter, twins in table.items() for twin in twins
+} | _BADGES
 # What looks like another letter than the small one that case folding makes of it: `Η` like H, and `η` like n.
 _CAPITALS_AS_LATIN = str.maketrans("ΗΝΥΜΣΛԱς", "HNYMEAUc")
 
@@ -71,7 +73,7 @@ def foldings(text: str) -> tuple[str, ...]:
 
 
 def in_words(letter: str) -> bool:
-    """Whether words are made of it: letters, marks, digits."""
+    """Whether a word may contain it: a letter, a mark or a digit."""
     return unicode.category(letter)[0] in "LMN"
 
 
@@ -81,10 +83,10 @@ def words(text: str) -> list[str]:
 
 
 def readings(text: str) -> tuple[list[str], ...]:
-    """The words of a folded text in every way to read it, without doubles:
+    """The words of a folded text in every way to read it, each way once:
 
-    as it stands; with symbols for letters and single letters in a row closed up (`n u d e`, `n.u.d.e`), with and
-    without an article before them; with everything between two blanks closed up (`nu-de`).
+    as it stands; with symbols read as letters, and single letters in a row as one word (`n u d e`, `n.u.d.e`), with and
+    without an article before them; with all that stands between two blanks as one word (`nu-de`).
     """
     with_symbols = " ".join(_trimmed(_spaced(text, _SYMBOLS).split()))
     chunks = (_spaced(chunk, _SYMBOLS).replace(" ", "") for chunk in text.split())
@@ -98,7 +100,7 @@ def readings(text: str) -> tuple[list[str], ...]:
 
 
 def undrawn(word: str) -> tuple[str, ...]:
-    """A word whose letters are drawn out (`nuuude`), with three or more of a kind as one, and as two."""
+    """The spellings of a word with drawn-out letters (`nuuude`): three or more of one letter as one, and as two."""
     if _DRAWN_OUT.search(word) is None:
         return ()
     return _DRAWN_OUT.sub(r"\1", word), _DRAWN_OUT.sub(r"\1\1", word)
@@ -110,7 +112,7 @@ def shape(word: str) -> str:
 
 
 def is_disguised(word: str) -> bool:
-    """Whether digits or symbols stand for letters in it. Numbers, `4k` and names of models (`A55`, `T17`) are none."""
+    """Whether digits or symbols stand for letters in it. Numbers, `4k` and model names (`A55`, `T17`) are not."""
     digits = sum(letter.isdecimal() for letter in word)
     if len(word) < 3 or digits == len(word) or (len(word) == 3 and digits > 1):
         return False
@@ -128,5 +130,5 @@ def _closed_up(row: re.Match[str]) -> str:
 
 
 def _trimmed(words: Iterator[str] | list[str]) -> Iterator[str]:
-    """A mark of exclamation is a letter only within a word."""
+    """An exclamation mark is a letter only within a word."""
     return (trimmed for word in words if (trimmed := word.strip("!|")))

@@ -1,8 +1,8 @@
-"""What runs inside Redis, each script as one step that nothing comes between.
+"""The scripts that run inside Redis, each as one step that no other command comes between.
 
-All begin alike: a Redis that has no epoch has lost what it knew. So has one that was started again since the epoch was
-set, though it may have read back what it last saved: the epoch begins with the id of the server's own run. Then a new
-one is set, and a window in which nobody may reserve while every replica merges what it remembers.
+All begin alike: a Redis without an epoch has lost the count. So has one that was restarted since the epoch was set,
+though it may have read back what it last saved: the epoch begins with the id of the server's own run. Then a new epoch
+is set, and a window in which nobody may reserve while every replica sends the numbers that it has.
 """
 
 EPOCH = "promptcdn:epoch"
@@ -11,7 +11,7 @@ SPENT = "promptcdn:spent"
 RETURNED = "promptcdn:returned"
 
 # KEYS: epoch, window.
-_KNOWN = """
+_CURRENT = """
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 local epoch = redis.call('GET', KEYS[1])
@@ -20,12 +20,12 @@ if epoch and string.sub(epoch, 1, #run) ~= run then
 end
 """
 
-# Gives the epoch, empty where there is none, and whether the window is open. Changes nothing.
-STATE = _KNOWN + "return {epoch or '', redis.call('EXISTS', KEYS[2])}"
+# Gives the epoch (empty where there is none), and whether the window is open. Changes nothing.
+STATE = _CURRENT + "return {epoch or '', redis.call('EXISTS', KEYS[2])}"
 
 # ARGV: a new epoch's name, the window in milliseconds.
 _EPOCH = (
-    _KNOWN
+    _CURRENT
     + """
 if not epoch then
     epoch = run .. ':' .. ARGV[1]
@@ -35,33 +35,33 @@ end
 """
 )
 
-# Adds to one replica's fields of all periods, and tells everybody who listens at `channel`: that is a hint, and no
-# reason to fail after the counting. `adds` is kind → how much.
+# Adds to one replica's fields of all periods, and publishes the new numbers on `channel`: a hint to the other replicas,
+# whose failure must not undo the counting. `adds` is kind → number.
 _ADD = """
 local function add(channel, from, prefix, adds, lengths)
     local changed = {}
     for index, seconds in ipairs(lengths) do
         local key = KEYS[from + index]
-        for kind, much in pairs(adds) do
-            local now = redis.call('HINCRBY', key, prefix .. kind, much)
+        for kind, number in pairs(adds) do
+            local now = redis.call('HINCRBY', key, prefix .. kind, number)
             changed[#changed + 1] = {key, prefix .. kind, now}
         end
         redis.call('EXPIRE', key, seconds)
     end
-    local said = cjson.encode(changed)
-    redis.pcall('PUBLISH', channel, said)
-    return said
+    local numbers = cjson.encode(changed)
+    redis.pcall('PUBLISH', channel, numbers)
+    return numbers
 end
 """
 
-# KEYS: and the hash of each period. ARGV: and [period, field, number] for each number to merge, and for how
-# many seconds each hash is of use.
-# Gives the epoch, and what each hash holds then.
+# KEYS: as above, and the hash of each period. ARGV: as above, then [period, field, number] for each number to merge,
+# and for how many seconds each hash is kept.
+# Gives the epoch, and what each hash has afterwards.
 SYNC = (
     _EPOCH
     + """
-for _, told in ipairs(cjson.decode(ARGV[3])) do
-    local key, field, number = KEYS[2 + told[1]], told[2], told[3]
+for _, sent in ipairs(cjson.decode(ARGV[3])) do
+    local key, field, number = KEYS[2 + sent[1]], sent[2], sent[3]
     if tonumber(redis.call('HGET', key, field) or 0) < number then
         redis.call('HSET', key, field, string.format('%d', number))
     end
@@ -75,10 +75,10 @@ return {epoch, hashes}
 """
 )
 
-# KEYS: and the hashes of hour, day, week and month. ARGV: and the epoch that this replica has merged into, the
-# beginning of its fields, kind → cost, [period, kind, amount] of each limit, for how long each hash is of use, and
-# the channel.
-# Gives what came of it, what is used of each limit, and what was counted.
+# KEYS: as above, and the hashes of hour, day, week and month. ARGV: as above, then the epoch that this replica has sent
+# its numbers to, the beginning of its fields, kind → cost, [period, kind, amount] of each limit, for how many seconds
+# each hash is kept, and the channel.
+# Gives the outcome (granted, spent or refilling), what is used of each limit, and the numbers that changed.
 RESERVE = (
     _EPOCH
     + _ADD
@@ -114,9 +114,9 @@ return {outcome, sums, add(ARGV[8], 2, ARGV[4], costs, cjson.decode(ARGV[7]))}
 )
 
 # KEYS: a name for this giving back, and the hashes of the hour, day, week and month it was charged to.
-# ARGV: how long the name is remembered, the beginning of the fields, kind → what comes back, for how long
-# each hash is of use, and the channel.
-# Gives what was counted: nothing a second time, and never more than this replica spent in that hour.
+# ARGV: for how many seconds the name is kept, the beginning of the fields, kind → what comes back, for how many seconds
+# each hash is kept, and the channel.
+# Gives the numbers that changed: none a second time, and never more than this replica spent in that hour.
 GIVE_BACK = (
     _ADD
     + """

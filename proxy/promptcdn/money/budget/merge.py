@@ -1,8 +1,8 @@
 """What several replicas have spent, as numbers that only grow: merged by the larger one, none is lost or counts twice.
 
-Of each period, replica and engine it is known how many pictures were paid for and how many came back, and the same in
-thousandths of a credit. Whoever hears of it twice, late, or in another order knows the same in the end, so that a
-Redis that forgot all is filled again by what any replica remembers (a grow-only counter, Shapiro et al. 2011).
+For each period, replica and engine there is the number of pictures paid for and the number given back, and the same in
+thousandths of a credit. Whoever receives them twice, late, or in another order has the same numbers in the end, so that
+any replica can fill a Redis that forgot all (a grow-only counter, Shapiro et al. 2011).
 """
 
 from collections import defaultdict
@@ -11,19 +11,19 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Self, get_args
 
 from promptcdn.money.prices import Cost
-from promptcdn.url import seeds
-from promptcdn.url.request import Calendar
+from promptcdn.url.periods import Period, period_end, period_name
 
-# Pictures, millicredits, and as much of each as came back.
+# Pictures and millicredits that were paid for (p, m), and those that were given back (rp, rm).
 Tally = Literal["p", "m", "rp", "rm"]
 
-UNITS: tuple[Calendar, ...] = ("hour", "day", "week", "month")
-# So far may the clocks of two replicas lie apart where a period begins.
+UNITS: tuple[Period, ...] = ("hour", "day", "week", "month")
+# So far apart may the clocks of two replicas be where a period begins.
 _SKEW = timedelta(minutes=5)
 
 
 class Field(NamedTuple):
-    """Whose number it is. As a text it is a field in Redis; of its parts only the engine may hold a bar."""
+    """Whose number it is. As text (`replica|engine|kind`) it is a field of a hash in Redis; only the engine's name may
+    contain a bar itself."""
 
     replica: str
     engine: str
@@ -39,12 +39,12 @@ class Field(NamedTuple):
         return f"{self.replica}|{self.engine}|{self.kind}"
 
 
-# (period, field) → how much
+# (period, field) → the number
 Numbers = Mapping[tuple[str, str], int]
 
 
-class Known:
-    """The numbers that one replica has heard of."""
+class Totals:
+    """The numbers that one replica has, its own and all that it received."""
 
     def __init__(self) -> None:
         self.numbers: dict[tuple[str, str], int] = {}
@@ -54,23 +54,23 @@ class Known:
             self.numbers[name] = max(number, self.numbers.get(name, 0))
 
     def beyond(self, others: Numbers) -> dict[tuple[str, str], int]:
-        """What is more here than there."""
+        """The numbers that are larger here than in `others`."""
         return {name: number for name, number in self.numbers.items() if number > others.get(name, 0)}
 
     def keep(self, periods: Iterable[str]) -> None:
-        """Forgets all others."""
+        """Forgets all other periods."""
         kept = set(periods)
         self.numbers = {(period, field): number for (period, field), number in self.numbers.items() if period in kept}
 
     def own(self, replica: str, period: str, cost: Cost) -> dict[tuple[str, str], int]:
-        """What the replica must have spent in all where `cost` of it has not come back."""
+        """The numbers of a replica that has spent `cost` and not got it back: with all that it got back before."""
         names = {kind: (period, str(Field(replica, cost.engine, kind))) for kind in get_args(Tally)}
         back = {kind: self.numbers.get(names[kind], 0) for kind in get_args(Tally)}
         return {names["p"]: cost.pictures + back["rp"], names["m"]: cost.millicredits + back["rm"]}
 
 
 def costs(fields: Mapping[str, int]) -> tuple[Cost, ...]:
-    """What all replicas spent on each engine in one period, and did not get back."""
+    """What all replicas together spent on each engine in one period and did not get back."""
     sums: defaultdict[tuple[str, Tally], int] = defaultdict(int)
     for text, number in fields.items():
         field = Field.parse(text)
@@ -84,9 +84,9 @@ def costs(fields: Mapping[str, int]) -> tuple[Cost, ...]:
 
 def periods(*moments: datetime) -> dict[str, datetime]:
     """The hours, days, weeks and months that these moments lie in, and when each ends."""
-    return {seeds.period_name(unit, at): seeds.period_end(unit, at) for at in moments for unit in UNITS}
+    return {period_name(unit, at): period_end(unit, at) for at in moments for unit in UNITS}
 
 
 def around(now: datetime) -> dict[str, datetime]:
-    """The periods that some replica may be spending in, by its own clock, and when each ends."""
+    """The periods that some replica may count in, by its own clock, and when each ends."""
     return periods(now, now - _SKEW, now + _SKEW)

@@ -5,11 +5,10 @@ import json
 import secrets
 from datetime import datetime
 
-from pyrate_limiter import Rate as Window
-from pyrate_limiter import SlidingWindowLog
-
-from promptcdn.money.rates import Bill, Payer, Rate, Refusal, SqliteRates, bill, milliseconds, problem
-from promptcdn.money.rates.refusals import Refusals
+from promptcdn.money.rates.payers import Bill, bill
+from promptcdn.money.rates.rate import Rate, milliseconds
+from promptcdn.money.rates.refusals import Refusal, Refusals, problem
+from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
@@ -19,8 +18,8 @@ _STARTED = "promptcdn:started"
 # KEYS: each payer's starts, line by line. ARGV: now, a name for this start, and as JSON [starts, milliseconds] of each
 # payer in each line. Counts the start for the first payer in each line who may, or gives the number of the line that
 # has no such, and for each of its payers the start that must be over first.
-# What has this name was paid before: the link may send it twice.
-# As in the file, what lies a whole window ahead is of a clock that was set back.
+# A start with this name was counted before: the connection may send the script twice.
+# As in the file, a start that lies a whole window ahead was counted before the clock was set back.
 _PAY = """
 local now, next, paying = tonumber(ARGV[1]), 0, {}
 for number, line in ipairs(cjson.decode(ARGV[3])) do
@@ -53,7 +52,7 @@ return {0, {}}
 
 
 class RedisRates:
-    """One rate over all replicas that share a Redis; while it does not answer, `local` decides for this machine."""
+    """One rate over all replicas that share a Redis. While Redis is down, `local` decides for this machine."""
 
     def __init__(self, connection: RedisConnection, rate: Rate, local: SqliteRates) -> None:
         self._connection = connection
@@ -62,9 +61,12 @@ class RedisRates:
         self._turn = asyncio.Semaphore(SHARE)
         self._refusals = Refusals()
 
+    async def start(self) -> None:
+        """There is nothing to begin: Redis is asked at each start of a picture."""
+
     async def charge(self, client: Client, kid: str | None, now: datetime, *, image_proxy: bool = False) -> None:
-        if (known := self.refusal(client, now, image_proxy=image_proxy)) is not None:
-            raise known
+        if (cached := self.refusal(client, now, image_proxy=image_proxy)) is not None:
+            raise cached
         owed, at = bill(self._rate, client, kid, image_proxy=image_proxy), milliseconds(now)
         try:
             refusal = await self._paid(owed, at)
@@ -76,24 +78,19 @@ class RedisRates:
             raise problem(refusal)
 
     def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> Problem | None:
-        known = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
-        return None if known is None else problem(known)
+        cached = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
+        return None if cached is None else problem(cached)
 
     async def close(self) -> None:
         await self._local.close()
 
     async def _paid(self, owed: Bill, now: int) -> Refusal | None:
         keys = [f"{_STARTED}:{payer.name}" for line in owed for payer in line]
-        rates = json.dumps([[(payer.rate.starts, 1000 * payer.rate.seconds) for payer in line] for line in owed])
+        rates = json.dumps([[(payer.rate.starts, payer.rate.milliseconds) for payer in line] for line in owed])
         async with self._turn:
             number, blocking = await self._connection.script(_PAY, keys, str(now), secrets.token_hex(8), rates)
         if not number:
             return None
         line = owed[number - 1]
-        wait = min(_wait(payer, now, int(float(start))) for payer, start in zip(line, blocking, strict=True))
+        wait = min(payer.rate.wait(now, int(float(start))) for payer, start in zip(line, blocking, strict=True))
         return Refusal(line[0], wait)
-
-
-def _wait(payer: Payer, now: int, start: int) -> int:
-    """How many milliseconds it takes until `start` is over."""
-    return SlidingWindowLog().retry_after(Window(payer.rate.starts, 1000 * payer.rate.seconds), now, start)

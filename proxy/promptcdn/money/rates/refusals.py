@@ -1,41 +1,65 @@
-"""Who was found over their rate a moment ago: a flood of refusals asks neither a file nor Redis."""
+"""How a client over its rate is refused: from memory for a few seconds, so that a flood asks neither file nor Redis."""
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from math import ceil
 
 import cachetools
 
+from promptcdn.money.rates.payers import Payer
+from promptcdn.problems import RateLimited
 from promptcdn.readers.clients import Client
 
-if TYPE_CHECKING:
-    from promptcdn.money.rates import Refusal
+_CLIENTS_CACHED = 10_000
+# No longer, since the counter may forget meanwhile: an operator deletes the file, or Redis is emptied.
+_CACHED_MS = 5000
 
-_REMEMBERED = 10_000
-# What is counted may be forgotten by somebody else: an operator who deletes the file, a Redis that is emptied.
-_BELIEVED_MS = 5000
+
+@dataclass(frozen=True)
+class Refusal:
+    """Which payer may not start one more now, and in how many milliseconds it may."""
+
+    payer: Payer
+    milliseconds: int
+
+    @property
+    def seconds(self) -> int:
+        """The whole seconds after which the payer surely may."""
+        return max(1, ceil(self.milliseconds / 1000))
 
 
 class Refusals:
-    """Refusals of clients, each believed until it is over, and for five seconds at the most.
+    """Refusals of clients, each cached until it is over, and at most for five seconds.
 
-    It is exact meanwhile: starts are only ever added, and the oldest that counts ends when the refusal does.
+    A cached refusal is exact: starts are only ever added, and the oldest that counts ends when the refusal does.
     """
 
     def __init__(self) -> None:
-        self._last: cachetools.LRUCache[tuple[Client, bool], tuple[Refusal, int]] = cachetools.LRUCache(_REMEMBERED)
+        self._last: cachetools.LRUCache[tuple[Client, bool], tuple[Refusal, int]] = cachetools.LRUCache(_CLIENTS_CACHED)
 
-    def remember(self, client: Client, refusal: "Refusal", now: int, *, image_proxy: bool) -> None:
-        """`now` in milliseconds. What the key of a URL may start is nothing to know of a client."""
+    def remember(self, client: Client, refusal: Refusal, now: int, *, image_proxy: bool) -> None:
+        """Caches a refusal of the client; one of a signing key says nothing of the client. `now` in milliseconds."""
         if refusal.payer.policy == "client":
             self._last[client, image_proxy] = refusal, now
 
-    def of(self, client: Client, now: int, *, image_proxy: bool) -> "Refusal | None":
-        """What is left of the last one."""
-        known = self._last.get((client, image_proxy))
-        if known is None:
+    def of(self, client: Client, now: int, *, image_proxy: bool) -> Refusal | None:
+        """What is left of the client's last refusal; `None` where it is over, or no longer cached."""
+        cached = self._last.get((client, image_proxy))
+        if cached is None:
             return None
-        refusal, at = known
-        # Before it: the clock was set back.
-        if not at <= now < at + min(refusal.milliseconds, _BELIEVED_MS):
+        refusal, at = cached
+        # Earlier than the refusal: the clock was set back.
+        if not at <= now < at + min(refusal.milliseconds, _CACHED_MS):
             return None
         return replace(refusal, milliseconds=refusal.milliseconds - (now - at))
+
+
+def problem(refusal: Refusal) -> RateLimited:
+    """The 429."""
+    rate = refusal.payer.rate
+    who = "the key that signed this URL" if refusal.payer.policy == "kid" else "one client"
+    detail = (
+        f"{who} may start at most {rate.starts} new pictures per {rate.unit}: try again in {refusal.seconds} s."
+        " Pictures that are already stored are still shown"
+    )
+    policy, quota, window = refusal.payer.policy, rate.starts, rate.seconds
+    return RateLimited(detail, policy=policy, quota=quota, window=window, retry_after=refusal.seconds)

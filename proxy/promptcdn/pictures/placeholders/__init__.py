@@ -1,13 +1,14 @@
-"""Notices: small pictures that say why there is no picture, drawn off the event loop and remembered."""
+"""Placeholders and error pictures: drawn off the event loop, once for all who wait for the same one, and remembered."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cachetools
 
 from promptcdn.flights import Flights
-from promptcdn.pictures.placeholders import drawing as placeholders
+from promptcdn.pictures.placeholders import drawing
 from promptcdn.problems import Problem
 from promptcdn.url.engines import Size
 
@@ -16,38 +17,43 @@ MEDIA_TYPE = "image/png"
 _REMEMBERED_BYTES = 8 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Timings:
+    """How many seconds a drawing is waited for: one that must be shown, and one that a problem document can replace."""
+
+    needed: float = 10.0
+    optional: float = 0.5
+
+
 class Placeholders:
-    """Draws each notice once for all who wait for it, in two lines.
+    """Draws in two queues. Error pictures with a detail, which clients may word as they like, have a short queue and
+    little time: a flood of them must not hold up placeholders and brief errors, of which there are few."""
 
-    What clients may word, an error in full, has a short one and little time: a flood of it must not hold up what image
-    proxies have been promised, of which there are few.
-    """
-
-    def __init__(self) -> None:
-        self._promised = _Line("notices", waiting=256, patience=10.0)
-        self._worded = _Line("errors", waiting=8, patience=0.5)
+    def __init__(self, timings: Timings = Timings()) -> None:
+        self._needed = _Queue("placeholders", waiting=256, patience=timings.needed)
+        self._optional = _Queue("error-pictures", waiting=8, patience=timings.optional)
 
     async def placeholder(self, size: Size) -> bytes:
-        """What is shown in place of a picture of that size while it is being made."""
-        return await self._promised.drawn(f"placeholder {size}", lambda: placeholders.placeholder(size))
+        """What is shown in place of a picture of that size while the picture is being made."""
+        return await self._needed.drawn(f"placeholder {size}", lambda: drawing.placeholder(size))
 
     async def error(self, problem: Problem) -> bytes:
         """The picture that says what the problem document says. Raises `Problem` where too many are being drawn."""
         title, detail, footer = problem.kind.title, problem.detail, _footer(problem)
-        return await self._worded.drawn(f"{footer} {detail}", lambda: placeholders.error(title, detail, footer))
+        return await self._optional.drawn(f"{footer} {detail}", lambda: drawing.error(title, detail, footer))
 
     async def brief(self, problem: Problem) -> bytes:
         """The same without its detail, for those who must have a picture."""
         title, footer = problem.kind.title, _footer(problem)
-        return await self._promised.drawn(footer, lambda: placeholders.error(title, "", footer))
+        return await self._needed.drawn(footer, lambda: drawing.error(title, "", footer))
 
     async def close(self) -> None:
-        await self._promised.close()
-        await self._worded.close()
+        await self._needed.close()
+        await self._optional.close()
 
 
-class _Line:
-    """One drawing at a time, in a thread that encodes of pictures never hold up."""
+class _Queue:
+    """One drawing at a time, in a thread of its own that encoding pictures never holds up."""
 
     def __init__(self, name: str, waiting: int, patience: float) -> None:
         self._patience = patience
@@ -59,11 +65,11 @@ class _Line:
         if (remembered := self._remembered.get(key)) is not None:
             return remembered
 
-        async def drawing() -> bytes:
+        async def work() -> bytes:
             drawn = self._remembered[key] = await asyncio.get_running_loop().run_in_executor(self._thread, draw)
             return drawn
 
-        flight, _ = self._drawings.join(key, drawing)
+        flight, _ = self._drawings.join(key, work)
         return await flight.outcome(self._patience)
 
     async def close(self) -> None:

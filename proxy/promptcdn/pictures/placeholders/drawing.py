@@ -1,4 +1,4 @@
-"""Notices: pictures that say something, for those who are shown nothing but pictures (README image proxies).
+"""How placeholders and error pictures look: for people whom a README's image proxy shows nothing but pictures.
 
 A placeholder stands in for a picture that is still being made, an error picture says what went wrong. Both show the
 lighthouse of this project's examples: its light is on while a picture comes, and out after an error.

@@ -1,4 +1,4 @@
-"""What an operator may say about money, and what those are told whom it stops."""
+"""The limits that an operator may set, and the refusal beyond them."""
 
 from datetime import UTC, datetime
 
@@ -7,37 +7,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn import problems
-from promptcdn.money import budgets as limits
-from promptcdn.money.budgets import Left, Limit, Limits
+from promptcdn.money.budget import limits
+from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits, Usage
 from promptcdn.money.prices import Cost
 from tests.support.fakes import NOON
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
 
-DAY = Limit(100, "day")
-MONTH = Limit(500_000, "month", "credits")
+DAY = BudgetLimit(100, "day")
+MONTH = BudgetLimit(500_000, "month", "credits")
 
 
 @pytest.mark.parametrize(
     ("text", "each"),
     [
         ("100/day", (DAY,)),
-        ("0/hour", (Limit(0, "hour"),)),
-        ("1/week", (Limit(1, "week"),)),
-        ("999999999/month", (Limit(999_999_999, "month"),)),
+        ("0/hour", (BudgetLimit(0, "hour"),)),
+        ("1/week", (BudgetLimit(1, "week"),)),
+        ("999999999/month", (BudgetLimit(999_999_999, "month"),)),
         ("unlimited", ()),
         ("500 credits/month", (MONTH,)),
-        ("0.5 credits/hour", (Limit(500, "hour", "credits"),)),
-        ("12.125 credits/week", (Limit(12_125, "week", "credits"),)),
-        ("100/day, 2000/month", (DAY, Limit(2000, "month"))),
+        ("0.5 credits/hour", (BudgetLimit(500, "hour", "credits"),)),
+        ("12.125 credits/week", (BudgetLimit(12_125, "week", "credits"),)),
+        ("100/day, 2000/month", (DAY, BudgetLimit(2000, "month"))),
         ("100/day, 500 credits/month", (DAY, MONTH)),
-        ("100/day, 20 credits/day", (DAY, Limit(20_000, "day", "credits"))),
+        ("100/day, 20 credits/day", (DAY, BudgetLimit(20_000, "day", "credits"))),
     ],
 )
-def test_limits_are_so_much_in_a_period_each(text: str, each: tuple[Limit, ...]) -> None:
-    assert Limits.parse(text) == Limits(each)
-    assert str(Limits(each)) == text
+def test_limits_are_so_much_in_a_period_each(text: str, each: tuple[BudgetLimit, ...]) -> None:
+    assert BudgetLimits.parse(text) == BudgetLimits(each)
+    assert str(BudgetLimits(each)) == text
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_limits_are_so_much_in_a_period_each(text: str, each: tuple[Limit, ...])
     ],
 )
 def test_what_can_be_said_in_two_ways_is_shown_in_one(text: str, plain: str) -> None:
-    assert str(Limits.parse(text)) == plain
+    assert str(BudgetLimits.parse(text)) == plain
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_can_be_said_in_two_ways_is_shown_in_one(text: str, plain: str) -> 
 )
 def test_what_is_no_limit_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="100/day"):
-        Limits.parse(text)
+        BudgetLimits.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -68,43 +68,43 @@ def test_what_is_no_limit_is_refused_with_an_example(text: str) -> None:
 )
 def test_a_limit_is_spelled_strictly(text: str) -> None:
     with pytest.raises(ValueError, match="100/day"):
-        Limits.parse(text)
+        BudgetLimits.parse(text)
 
 
 @pytest.mark.parametrize("text", ["1.2345 credits/day", ".5 credits/day", "1. credits/day", "credits/day"])
 def test_credits_have_three_decimals_at_most(text: str) -> None:
     with pytest.raises(ValueError, match="100/day"):
-        Limits.parse(text)
+        BudgetLimits.parse(text)
 
 
 @pytest.mark.parametrize("text", ["100/day,", ",100/day", "100/day;5/hour", "100/day 5/hour", "100/day, "])
 def test_limits_are_parted_by_commas(text: str) -> None:
     with pytest.raises(ValueError, match="100/day"):
-        Limits.parse(text)
+        BudgetLimits.parse(text)
 
 
 @pytest.mark.parametrize("text", ["100/day, unlimited", "unlimited, 100/day", "Unlimited"])
 def test_unlimited_stands_alone(text: str) -> None:
     with pytest.raises(ValueError, match="100/day"):
-        Limits.parse(text)
+        BudgetLimits.parse(text)
 
 
 @pytest.mark.parametrize("text", ["100/day, 50/day", "100/day, 100/day", "5 credits/week, 5/week, 6 credits/week"])
 def test_a_period_is_limited_once_in_each_currency(text: str) -> None:
-    with pytest.raises(ValueError, match="two limits in one period"):
-        Limits.parse(text)
+    with pytest.raises(ValueError, match="two limits for one period"):
+        BudgetLimits.parse(text)
 
 
 LIMIT = st.builds(
-    Limit, st.integers(0, 999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("pictures")
+    BudgetLimit, st.integers(0, 999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("pictures")
 ) | st.builds(
-    Limit, st.integers(0, 999_999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("credits")
+    BudgetLimit, st.integers(0, 999_999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("credits")
 )
 
 
 @given(st.lists(LIMIT, unique_by=lambda limit: (limit.unit, limit.currency)))
-def test_what_is_shown_can_be_said(each: list[Limit]) -> None:
-    assert Limits.parse(str(Limits(tuple(each)))) == Limits(tuple(each))
+def test_what_is_shown_can_be_said(each: list[BudgetLimit]) -> None:
+    assert BudgetLimits.parse(str(BudgetLimits(tuple(each)))) == BudgetLimits(tuple(each))
 
 
 @pytest.mark.parametrize(
@@ -119,23 +119,23 @@ def test_what_is_shown_can_be_said(each: list[Limit]) -> None:
         (MONTH, 700_000, Cost("e", 1, 0), True),
     ],
 )
-def test_what_fits_is_allowed_and_what_is_free_always(limit: Limit, used: int, cost: Cost, allowed: bool) -> None:
-    assert Left(limit, used, DECEMBER).allows(cost) is allowed
+def test_what_fits_is_allowed_and_what_is_free_always(limit: BudgetLimit, used: int, cost: Cost, allowed: bool) -> None:
+    assert Usage(limit, used, DECEMBER).allows(cost) is allowed
 
 
 def test_what_is_left_is_never_less_than_nothing() -> None:
-    assert Left(DAY, 130, MIDNIGHT).left == 0
+    assert Usage(DAY, 130, MIDNIGHT).left == 0
 
 
 def test_what_is_left_is_said_in_the_limits_own_words() -> None:
-    assert limits.said([Left(DAY, 3, MIDNIGHT), Left(MONTH, 2_700, DECEMBER)]) == (
+    assert limits.summary([Usage(DAY, 3, MIDNIGHT), Usage(MONTH, 2_700, DECEMBER)]) == (
         "97 of 100/day left, 497.3 of 500 credits/month left"
     )
-    assert limits.said([]) == "unlimited"
+    assert limits.summary([]) == "unlimited"
 
 
 def test_what_is_left_goes_into_json_as_people_count() -> None:
-    assert Left(DAY, 3, MIDNIGHT).values() == {
+    assert Usage(DAY, 3, MIDNIGHT).values() == {
         "limit": "100/day",
         "currency": "pictures",
         "period": "day",
@@ -144,12 +144,13 @@ def test_what_is_left_goes_into_json_as_people_count() -> None:
         "left": 97,
         "until": "2026-11-24T00:00:00+00:00",
     }
-    credits_ = Left(MONTH, 2_700, DECEMBER).values()
+    credits_ = Usage(MONTH, 2_700, DECEMBER).values()
     assert (credits_["amount"], credits_["used"], credits_["left"]) == (500.0, 2.7, 497.3)
 
 
-def test_who_is_refused_is_told_what_is_spent_and_waits_for_the_last_of_it() -> None:
-    spent = [Left(DAY, 100, MIDNIGHT), Left(MONTH, 499_500, DECEMBER)]
+def test_a_refusal_names_what_is_spent_and_when_it_is_possible() -> None:
+    """`Retry-After` is the end of the last period that is spent."""
+    spent = [Usage(DAY, 100, MIDNIGHT), Usage(MONTH, 499_500, DECEMBER)]
 
     problem = limits.refusal(spent, Cost("e", 1, 900), NOON)
 
@@ -157,5 +158,5 @@ def test_who_is_refused_is_told_what_is_spent_and_waits_for_the_last_of_it() -> 
     assert problem.retry_after == (DECEMBER - NOON).total_seconds() + 1
     assert problem.detail == (
         "the budget is spent: 100/day (0 left, 1 needed), 500 credits/month (0.5 left, 0.9 needed);"
-        " the next pictures from 2026-12-01T00 UTC"
+        " new pictures are possible from 2026-12-01 00:00 UTC"
     )

@@ -9,40 +9,39 @@ from grpc import ChannelConnectivity
 
 from promptcdn import __version__
 from promptcdn.generators.stability.address import Address
+from promptcdn.generators.stability.timings import Timings
 from promptcdn.problems import UPSTREAM_UNREACHABLE, UpstreamFailed
 
-CONNECT_SECONDS = 5.0
 MAX_MESSAGE_BYTES = 32 << 20  # gRPC's own 4 MiB are less than a large picture; the servers' limit is 20 MiB
 
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.enable_retries", 0),
     ("grpc.primary_user_agent", f"promptcdn/{__version__}"),
-    # Two addresses of one name get their turn within CONNECT_SECONDS; gRPC's own 20 s are for the first alone.
-    ("grpc.min_reconnect_backoff_ms", int(CONNECT_SECONDS * 1000 / 2)),
     # Else a new channel takes over the waiting time of the one that it replaces.
     ("grpc.use_local_subchannel_pool", 1),
 )
 
 
-class _Line:
-    """One channel, and how many calls are on it."""
+class _Channel:
+    """One gRPC channel, and how many calls are on it."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.channel = channel
+        self.grpc = channel
         self.users = 0
 
 
-class Lines:
-    """Gives connected channels. One that could not connect is not tried again but replaced by the next call:
+class Channels:
+    """Gives a connected channel, which calls share. The next call replaces one that could not connect:
 
     gRPC waits longer and longer between its tries, up to two minutes where the name did not resolve, and an upstream
     that is back must be used at once.
     """
 
-    def __init__(self, where: Address) -> None:
+    def __init__(self, where: Address, timings: Timings) -> None:
         self._where = where
-        self._line: _Line | None = None
+        self._timings = timings
+        self._shared: _Channel | None = None
 
     @property
     def target(self) -> str:
@@ -52,35 +51,37 @@ class Lines:
     @asynccontextmanager
     async def connected(self, seconds: float) -> AsyncIterator[grpc.aio.Channel]:
         """A channel that is connected now. Raises `UpstreamFailed`, surely not charged, after `seconds` or before."""
-        if self._line is None:
-            self._line = _Line(_channel(self._where))
-        line = self._line
-        line.users += 1
+        if self._shared is None:
+            self._shared = _Channel(_opened(self._where, self._timings))
+        channel = self._shared
+        channel.users += 1
         try:
-            if not await _connect(line.channel, seconds):
-                if self._line is line:
-                    self._line = None
+            if not await _connect(channel.grpc, seconds):
+                if self._shared is channel:
+                    self._shared = None
                 raise UpstreamFailed(UPSTREAM_UNREACHABLE, "the upstream cannot be connected to", charged=False)
-            yield line.channel
+            yield channel.grpc
         finally:
-            line.users -= 1
-            if line is not self._line:
-                await _close(line)
+            channel.users -= 1
+            if channel is not self._shared:
+                await _close(channel)
 
     async def close(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            await _close(line)
+        channel, self._shared = self._shared, None
+        if channel is not None:
+            await _close(channel)
 
 
-async def _close(line: _Line) -> None:
-    # The last one out: closing cancels every call on the channel, and each is paid for.
-    if not line.users:
-        await line.channel.close()
+async def _close(channel: _Channel) -> None:
+    # Only the last call closes: closing cancels every call on the channel, and each is paid for.
+    if not channel.users:
+        await channel.grpc.close()
 
 
-def _channel(where: Address) -> grpc.aio.Channel:
+def _opened(where: Address, timings: Timings) -> grpc.aio.Channel:
     options = list(_OPTIONS)
+    # Two addresses of one name get their turn while a call connects; gRPC's own 20 s are for the first alone.
+    options.append(("grpc.min_reconnect_backoff_ms", int(timings.connect * 1000 / 2)))
     if where.loopback:
         options.append(("grpc.enable_http_proxy", 0))  # gRPC asks http_proxy for 127.0.0.1, too
     target = f"dns:///{where.target}"  # else a host named "unix" is a socket

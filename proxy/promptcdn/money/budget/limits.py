@@ -1,4 +1,4 @@
-"""How much may be paid for in which period, in pictures or in credits; what is left of it, and how it is refused."""
+"""What the operator allows to be spent: limits in pictures or credits for each period, and the refusal beyond them."""
 
 import re
 from collections.abc import Sequence
@@ -8,21 +8,22 @@ from typing import Literal, Self, cast
 
 from promptcdn import problems
 from promptcdn.money.prices import Cost, in_credits, millicredits
-from promptcdn.url import seeds
-from promptcdn.url.request import Calendar
+from promptcdn.url.periods import Period
 
 Currency = Literal["pictures", "credits"]
 
 _LIMIT = r"([0-9]{1,9})(?:(\.[0-9]{1,3})? (credits?))?/(hour|day|week|month)"
-_ALLOWED = "say how many pictures in which period, like 100/day or 100/day, 500 credits/month; or unlimited"
+_ALLOWED = (
+    "a budget is so many pictures or credits in a period, like 100/day or 100/day, 500 credits/month; or unlimited"
+)
 
 
 @dataclass(frozen=True)
-class Limit:
+class BudgetLimit:
     """So many pictures, or thousandths of a credit, in each UTC hour, day, week (ISO) or month."""
 
     amount: int
-    unit: Calendar
+    unit: Period
     currency: Currency = "pictures"
 
     @classmethod
@@ -33,18 +34,18 @@ class Limit:
             raise ValueError(_ALLOWED)
         whole, decimals, credits_, unit = match.groups()
         if credits_:
-            return cls(millicredits(whole + (decimals or "")), cast("Calendar", unit), "credits")
-        return cls(int(whole), cast("Calendar", unit))
+            return cls(millicredits(whole + (decimals or "")), cast("Period", unit), "credits")
+        return cls(int(whole), cast("Period", unit))
 
     def __str__(self) -> str:
         return f"{self.shown(self.amount)}{' credits' * (self.currency == 'credits')}/{self.unit}"
 
     def shown(self, amount: int) -> str:
-        """An amount in this limit's currency, for people."""
+        """An amount in this limit's currency, as text for people."""
         return in_credits(amount) if self.currency == "credits" else str(amount)
 
     def number(self, amount: int) -> float:
-        """An amount in this limit's currency, for programs."""
+        """An amount in this limit's currency, as a number for programs."""
         return amount / 1000 if self.currency == "credits" else amount
 
     def of(self, cost: Cost) -> int:
@@ -53,19 +54,19 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits that all hold at once; none is unlimited."""
+class BudgetLimits:
+    """Limits that all hold at once; no limit at all is unlimited."""
 
-    each: tuple[Limit, ...] = ()
+    each: tuple[BudgetLimit, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """`100/day, 500 credits/month`, or `unlimited`. Raises `ValueError` for anything else."""
         if text == "unlimited":
             return cls()
-        each = tuple(Limit.parse(item) for item in re.split(", *", text))
+        each = tuple(BudgetLimit.parse(item) for item in re.split(", *", text))
         if len({(limit.unit, limit.currency) for limit in each}) < len(each):
-            raise ValueError("two limits in one period and currency: say the smaller alone")
+            raise ValueError("there are two limits for one period and currency: keep the smaller one")
         return cls(each)
 
     def __str__(self) -> str:
@@ -73,10 +74,10 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Left:
+class Usage:
     """What was used of a limit in the period that ends at `until`; amounts as in the limit."""
 
-    limit: Limit
+    limit: BudgetLimit
     used: int
     until: datetime
 
@@ -85,11 +86,11 @@ class Left:
         return max(0, self.limit.amount - self.used)
 
     def allows(self, cost: Cost) -> bool:
-        """Whether this may still be paid. What costs nothing always may, also where a smaller limit was set since."""
+        """Whether `cost` may still be spent. What costs nothing always may, also where the limit is overdrawn."""
         return self.limit.of(cost) <= self.left
 
     def values(self) -> dict[str, str | float]:
-        """For JSON and metrics; credits as credits."""
+        """The usage for JSON; credits as credits, not thousandths."""
         number = self.limit.number
         return {
             "limit": str(self.limit),
@@ -105,17 +106,17 @@ class Left:
         return f"{self.limit.shown(self.left)} of {self.limit} left"
 
 
-def said(lefts: Sequence[Left]) -> str:
-    """What is left of everything, in one line."""
-    return ", ".join(map(str, lefts)) or "unlimited"
+def summary(usages: Sequence[Usage]) -> str:
+    """What is left of each limit, in one line."""
+    return ", ".join(map(str, usages)) or "unlimited"
 
 
-def refusal(spent: Sequence[Left], cost: Cost, now: datetime) -> problems.Problem:
-    """The 503 for a picture that these limits do not allow: when the last of them begins anew, it is possible."""
-    last = max(spent, key=lambda left: left.until)
+def refusal(spent: Sequence[Usage], cost: Cost, now: datetime) -> problems.Problem:
+    """The 503 for a picture that these limits do not allow. It is possible once the last of them begins anew."""
+    last = max(spent, key=lambda usage: usage.until)
     which = ", ".join(
-        f"{left.limit} ({left.limit.shown(left.left)} left, {left.limit.shown(left.limit.of(cost))} needed)"
-        for left in spent
+        f"{usage.limit} ({usage.limit.shown(usage.left)} left, {usage.limit.shown(usage.limit.of(cost))} needed)"
+        for usage in spent
     )
-    detail = f"the budget is spent: {which}; the next pictures from {seeds.period_name('hour', last.until)} UTC"
+    detail = f"the budget is spent: {which}; new pictures are possible from {last.until:%Y-%m-%d %H:%M} UTC"
     return problems.Problem(problems.BUDGET_SPENT, detail, retry_after=int((last.until - now).total_seconds()) + 1)

@@ -1,0 +1,110 @@
+"""What an HTTP request says: who asks for what, what they have already, and how long they wait."""
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from starlette.datastructures import Headers
+from starlette.requests import Request as HttpRequest
+from starlette.types import Scope
+
+from promptcdn import problems
+from promptcdn.flights import DetachedTasks
+from promptcdn.guard.authorisation import is_operator
+from promptcdn.problems import Problem
+from promptcdn.readers import audience, clients, negotiation
+from promptcdn.readers.audience import Audience
+from promptcdn.readers.clients import Client
+from promptcdn.readers.conditions import NOTHING, Condition
+from promptcdn.url import formats
+from promptcdn.url.parse import URL_MAX, parse_url
+from promptcdn.url.request import Delivery, Request
+from promptcdn.wiring import Service
+
+_T = TypeVar("_T")
+
+
+def service_of(http: HttpRequest) -> Service:
+    """The service that the application was made for."""
+    service: Service = http.app.state.service
+    return service
+
+
+def parsed(http: HttpRequest) -> Request:
+    """What the URL asks for. Raises `Problem`.
+
+    The path is read as it was sent: in the framework's `%2F` is a slash, and bad bytes are replaced.
+    """
+    with service_of(http).telemetry.step("parse"):
+        return parse_url(http.scope["raw_path"], raw_query(http))
+
+
+def raw_query(http: HttpRequest) -> bytes:
+    """The query as it was sent. Raises `Problem` (414) for a URL that is too long."""
+    query: bytes = http.scope["query_string"]
+    if len(http.scope["raw_path"]) + 1 + len(query) > URL_MAX:
+        raise Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes")
+    return query
+
+
+def audience_of(scope: Scope) -> Audience:
+    """Who sent this request. Several parts ask, and finding it out takes a while, so it is kept in the scope."""
+    who: Audience | None = scope.get("promptcdn.audience")
+    if who is None:
+        who = scope["promptcdn.audience"] = audience.audience(audience.joined(Headers(scope=scope).items()))
+    return who
+
+
+def is_shared(http: HttpRequest) -> bool:
+    """Whether an answer made for this client is right for every client to whom caches would show it."""
+    return audience.is_decided_by_vary(http.headers.items())
+
+
+def client(http: HttpRequest) -> Client:
+    """The client whom new pictures are charged to."""
+    peer = http.client.host if http.client else None
+    forwarded, x_forwarded_for = (http.headers.getlist(name) for name in ("forwarded", "x-forwarded-for"))
+    return clients.client(peer, forwarded, x_forwarded_for, service_of(http).trusted)
+
+
+def negotiated(http: HttpRequest, delivery: Delivery) -> Delivery:
+    """`delivery` with the format that `Accept` chooses where the URL says `auto`."""
+    if delivery.format != formats.AUTO:
+        return delivery
+    return replace(delivery, format=negotiation.picture_format(_accept(http), audience_of(http.scope)))
+
+
+def wants_picture(http: HttpRequest) -> bool:
+    """Whether an error is to be a picture."""
+    return negotiation.wants_picture(_accept(http), audience_of(http.scope))
+
+
+def condition(http: HttpRequest) -> Condition:
+    """The picture that the client says it has."""
+    return Condition.parse(http.headers.getlist("if-none-match"), http.headers.get("if-modified-since"))
+
+
+def early_condition(http: HttpRequest, as_written: Delivery) -> Condition:
+    """The condition, as far as it can be evaluated without the picture: not where `Accept` chooses the format."""
+    return NOTHING if as_written.format == formats.AUTO else condition(http)
+
+
+def is_from_operator(http: HttpRequest) -> bool:
+    """Whether the request has the operator's token. Where no token is set, no request is the operator's."""
+    token = service_of(http).settings.admin_token
+    return token is not None and is_operator(http.headers.get("authorization"), token.get_secret_value())
+
+
+def wait(http: HttpRequest, asked: float | None = None) -> float:
+    """How many seconds the client waits for a new picture; `asked` is what the URL says."""
+    settings = service_of(http).settings
+    return audience.wait(audience_of(http.scope), asked, settings.wait, settings.proxy_wait)
+
+
+async def looked_up(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: DetachedTasks) -> _T:
+    """What `look` returns or raises, for as long as the client waits for what is stored already."""
+    return await detached.run(look, audience.wait_for_stored(wait(http)), client(http))
+
+
+def _accept(http: HttpRequest) -> str:
+    return ",".join(http.headers.getlist("accept"))

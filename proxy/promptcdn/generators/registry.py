@@ -1,0 +1,22 @@
+"""Every generator, one line each. Nothing else in the service names one."""
+
+from promptcdn.generators import sketch, stability
+from promptcdn.generators.declaration import Declaration, SourceType
+from promptcdn.stores import Folder
+
+# Where the operator names none, the first that is set up is the one in use; the last needs nothing.
+GENERATORS: tuple[Declaration, ...] = (
+    stability.DECLARATION,
+    sketch.DECLARATION,
+)
+BY_NAME = {each.name: each for each in GENERATORS}
+
+
+def source_type(generator: str) -> SourceType:
+    """The mark of that generator's pictures; of a generator that only a newer version has, that of a trained model."""
+    return BY_NAME[generator].source_type if generator in BY_NAME else "trainedAlgorithmicMedia"
+
+
+def bindings_folder(generator: str) -> Folder:
+    """The folder of that generator's bindings; of a generator that only a newer version has, the usual one."""
+    return BY_NAME[generator].bindings if generator in BY_NAME else "bindings"

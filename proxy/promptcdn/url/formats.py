@@ -1,0 +1,52 @@
+"""Every picture format, one row each. The row is all that the service knows of a format but its encoder.
+
+A format is added by its row here and an encoder of the same name in `pictures.encoding`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """One row.
+
+    name        the value of `format` in URLs; the names of stored renditions end in it, so it is never changed
+    media_type  of the file (RFC 9110 section 8.3)
+    extension   of paths, without its dot; `format` understands the extension too
+    quality     the usual `q`; `None` for a format that keeps every pixel and has none
+    loss        the rank of what the usual quality loses of a master: 0 is nothing, and no two formats share a rank
+    by_name     `format=auto` gives it only to clients whose `Accept` names it, and not to those that take `image/*`
+    """
+
+    name: str
+    media_type: str
+    extension: str
+    quality: int | None
+    loss: int
+    by_name: bool = False
+
+
+# The order in which `format=auto` likes them: the format with the smallest files first.
+FORMATS = (
+    # Younger than many clients that send `image/*`.
+    Format("avif", "image/avif", "avif", quality=60, loss=1, by_name=True),
+    Format("webp", "image/webp", "webp", quality=80, loss=2),
+    Format("jpeg", "image/jpeg", "jpg", quality=80, loss=3),
+    Format("png", "image/png", "png", quality=None, loss=0),
+)
+BY_NAME = {row.name: row for row in FORMATS}
+BY_EXTENSION = {f".{row.extension}": row for row in FORMATS}
+
+# What a URL that names no format gets, and every image proxy.
+DEFAULT = BY_NAME["webp"]
+# The value of `format` where `Accept` decides.
+AUTO = "auto"
+# The same name by its extension: `jpg` for `jpeg`.
+SPELLINGS = {row.extension: row.name for row in FORMATS if row.extension != row.name}
+
+
+def split_extension(path: str) -> tuple[str, str | None]:
+    """A path without its extension, and the name of the extension's format; `None` where it is no format's."""
+    stem, dot, extension = path.rpartition(".")
+    row = BY_EXTENSION.get(dot + extension)
+    return (path, None) if row is None else (stem, row.name)

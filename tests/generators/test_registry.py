@@ -1,0 +1,83 @@
+"""The registry of generators: what each declares, and that nothing else in the service names one."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from promptcdn.generators import registry
+from promptcdn.generators.declaration import Declaration
+from promptcdn.generators.registry import BY_NAME, GENERATORS
+from promptcdn.money.prices import Prices
+from promptcdn.url.engines import engine
+from promptcdn.url.resolving import Defaults
+from tests.support.fakes import order
+
+PACKAGE = Path(registry.__file__).parent.parent
+each_generator = pytest.mark.parametrize("generator", GENERATORS, ids=lambda each: each.name)
+
+
+@each_generator
+def test_a_generator_has_its_default_engine(generator: Declaration) -> None:
+    found = engine(generator.engine, generator.engines)
+
+    assert generator.has(generator.engine)
+    assert found.allows(found.default_size)
+    assert not found.retired
+
+
+@each_generator
+def test_what_the_default_engine_costs_is_declared(generator: Declaration) -> None:
+    cost = Prices(published=generator.prices).cost(order(engine=generator.engine).resolved)
+
+    assert (cost.millicredits > 0) == generator.paid
+
+
+def test_a_paid_generator_without_a_price_cannot_be_declared() -> None:
+    with pytest.raises(AssertionError, match="credits budget"):
+        Declaration(name="free-lunch", opened=BY_NAME["sketch"].opened, engine="e")
+
+
+def test_one_generator_needs_nothing_and_is_the_last() -> None:
+    assert [each.name for each in GENERATORS if not each.settings] == [GENERATORS[-1].name]
+
+
+@pytest.mark.parametrize(
+    ("generator", "mark", "folder"),
+    [
+        ("sketch", "algorithmicMedia", "sketch-bindings"),
+        ("stability", "trainedAlgorithmicMedia", "bindings"),
+        ("of-a-newer-version", "trainedAlgorithmicMedia", "bindings"),
+    ],
+)
+def test_a_stored_picture_keeps_its_mark_and_folder(generator: str, mark: str, folder: str) -> None:
+    assert (registry.source_type(generator), registry.bindings_folder(generator)) == (mark, folder)
+
+
+def test_only_its_own_engines_are_resolved_with_limits() -> None:
+    sketch = BY_NAME["sketch"]
+
+    assert not sketch.has("stable-diffusion-v1-6")
+    assert Defaults("sketch", "sketch", ("sketch",), families=sketch.engines).drawer("sketch").allows((1536, 256))
+
+
+def test_the_registry_loads_no_library_that_draws_or_calls() -> None:
+    program = "import sys, promptcdn.generators.registry; print({'PIL', 'grpc', 'redis', 'tenacity'} & {*sys.modules})"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == "set()"
+
+
+def test_no_other_part_of_the_service_names_a_generator() -> None:
+    named = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[:2] not in {("generators", name) for name in BY_NAME}
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in BY_NAME
+    ]
+
+    assert named == []
