@@ -1,9 +1,8 @@
-"""Small policies: is this picture good, how long does a key rest, who may cause a picture, what do people paste."""
+"""Small policies: is this picture good, who may cause a picture, what do people paste."""
 
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.care.retries import next_rest
 from promptcdn.guard.authorisation import Authorisation, Misses
 from promptcdn.guard.denylist import DenyList
 from promptcdn.pictures.validation import Decoded, defect
@@ -31,23 +30,6 @@ def test_a_picture_is_kept_only_if_it_is_what_was_ordered(
     found = defect(ORDER, decoded, sent, echo)
 
     assert found is None if words is None else words in str(found)
-
-
-def test_each_failure_doubles_a_keys_rest_up_to_an_hour() -> None:
-    """A key rests twice as long after each failure up to an hour."""
-    rest, lengths = None, []
-    for _ in range(12):
-        rest = next_rest(rest, problems.UPSTREAM_TIMEOUT, "slow", 100.0)
-        lengths.append(rest.length)
-
-    assert lengths == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
-
-
-def test_a_rest_is_over_at_its_end() -> None:
-    rest = next_rest(None, problems.UPSTREAM_TIMEOUT, "slow", 100.0)
-
-    assert rest.left(103.0) == 2.0
-    assert rest.left(105.0) == 0.0
 
 
 SIGNING_KEYS = SigningKeys.parse("k1:0123456789abcdef")

@@ -24,7 +24,7 @@ from promptcdn.guard.authorisation import Authorisation, Denies
 from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
 from promptcdn.making import Making
-from promptcdn.making.cooldown import Cooldowns
+from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
@@ -64,7 +64,7 @@ _INFOS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """Everything that is open while the service runs."""
+    """All parts of a running service."""
 
     settings: Settings
     cdn: Cdn
@@ -91,7 +91,7 @@ class Service:
     readiness: Readiness
 
     async def start(self) -> None:
-        """Begins what goes on beside requests: hearing what others remove and spend, storing what is left over."""
+        """Starts what runs beside requests: hearing what others remove and spend, storing what the spool has."""
         await self.verified.start()
         await self.removals.start()
         await self.budget.start()
@@ -99,18 +99,18 @@ class Service:
         self.reconciler.start()
 
     def stop(self) -> None:
-        """The signal came: no new pictures, and those who wait are sent away. `close` finishes what has begun."""
+        """After a signal to stop: no new pictures, and those who wait are answered. `close` ends what is under way."""
         if not self.flights.draining and self.flights.count:
             log.info("shutting down: %d new pictures are being made or wait to be made", self.flights.count)
         self.flights.stop()
 
     def read_again(self) -> None:
-        """The signal came to take the deny-list's file as it is now. Returns at once; requests go on meanwhile."""
+        """After a signal to read the deny-list's file again. Returns at once; requests go on meanwhile."""
         if self.deny is not None:
             asyncio.get_running_loop().run_in_executor(None, self.deny.read_again)
 
     async def close(self) -> None:
-        """Finishes what was paid for within the grace since the signal, then closes what it needed, in that order."""
+        """Finishes pictures under way within the grace since the signal, then closes all parts, in that order."""
         await self.flights.drain(self.settings.grace)
         await self.detached.close()
         await self.infos.close()
@@ -157,10 +157,10 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
     paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
     rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
-    way = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
+    seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
-        cdn=Cdn(way, rules, clock, chance),
+        cdn=Cdn(seeded, rules, clock, chance),
         clock=clock,
         flights=flights,
         leases=leases,
@@ -192,7 +192,7 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
-    watch(metrics.RESTING, lambda: making.resting)
+    watch(metrics.RESTING, lambda: making.on_cooldown)
     watch(metrics.MEMORY, lambda: memory.bytes)
     watch(metrics.EVICTIONS, lambda: memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
@@ -223,7 +223,7 @@ def _rules(settings: Settings, deny: Denies) -> Rules:
 
 
 def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], None]:
-    """What is to be done when a picture's objects, or a URL's binding, were deleted."""
+    """A function that forgets a picture or a binding whose objects were deleted."""
 
     def forget(key: str) -> None:
         renditions.forget(key)
@@ -295,7 +295,7 @@ def redis_connection(settings: Settings) -> RedisConnection | None:
     try:
         return RedisConnection(settings.redis_url.get_secret_value())
     except ValueError:  # its text may show the password
-        raise BadSettings("PROMPTCDN_REDIS_URL: this is no address of a Redis") from None
+        raise BadSettings("PROMPTCDN_REDIS_URL: this is not the URL of a Redis server") from None
 
 
 def _leases(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Leases:
@@ -333,7 +333,7 @@ def _rates(settings: Settings, generator: Generator, connection: RedisConnection
 
 @contextmanager
 def _made(data_folder: Path) -> Iterator[Path]:
-    """The folder that counters lie in. Raises `BadSettings` where it, or what is done in it, is no use."""
+    """The folder of the counters. Raises `BadSettings` where it, or what is done in it, cannot be used."""
     try:
         permissions.make_folder(data_folder)
         yield data_folder

@@ -9,7 +9,7 @@ import pytest
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.generators import Made
 from promptcdn.problems import StoreUnavailable, UnreadableObject
-from promptcdn.spool import Order, Paid, Spool
+from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Folder, Record
 from promptcdn.stores.disk import DiskStore
 from tests.support.fakes import KEY, FakeStore, name, order, within
@@ -28,7 +28,7 @@ def test_a_url_stays_bound_to_the_whole_order_after_a_restart(tmp_path: Path) ->
     whole = order(negative_prompt="fog", sampler="ddim", style_preset="anime", guidance_preset="slow", rev=2)
 
     async def work(store: DiskStore) -> None:
-        assert await Bindings(store, "painter").bind(KEY, whole, 1) == whole
+        assert await Bindings(store, "painter").bind(whole, 1) == whole
         assert await Bindings(store, "painter").of(KEY) == whole
 
     within(tmp_path, work)
@@ -37,8 +37,8 @@ def test_a_url_stays_bound_to_the_whole_order_after_a_restart(tmp_path: Path) ->
 def test_a_binding_is_written_once(tmp_path: Path) -> None:
     async def work(store: DiskStore) -> None:
         bindings = Bindings(store, "painter")
-        await bindings.bind(KEY, order(steps=30), 1)
-        assert await bindings.bind(KEY, order(steps=40), 2) == order(steps=30)
+        await bindings.bind(order(steps=30), 1)
+        assert await bindings.bind(order(steps=40), 2) == order(steps=30)
         assert await Bindings(store, "painter").of(KEY) == order(steps=30)
 
     within(tmp_path, work)
@@ -50,7 +50,7 @@ def test_who_loses_the_race_to_bind_reads_the_winners_order(tmp_path: Path) -> N
         wanted = [order(steps=10 + number) for number in range(20)]
         assert [await one.of(KEY) for one in processes] == [None] * 20
         given = await asyncio.gather(
-            *(one.bind(KEY, mine, 1) for one, mine in zip(processes, wanted, strict=True)),
+            *(one.bind(mine, 1) for one, mine in zip(processes, wanted, strict=True)),
         )
         assert given == [given[0]] * 20
         assert [await one.of(KEY) for one in processes] == given
@@ -61,7 +61,7 @@ def test_who_loses_the_race_to_bind_reads_the_winners_order(tmp_path: Path) -> N
 def test_the_key_is_the_one_of_the_day_of_the_binding() -> None:
     async def work() -> None:
         shelf = FakeStore()
-        await Bindings(shelf, "painter").bind(KEY, REAL, 1)
+        await Bindings(shelf, "painter").bind(REAL, 1)
         written = shelf.objects[name(folder="bindings")]
         elsewhere = b'{"content_key": "' + b"ab" * 32 + b'"}'
         shelf.objects[name(folder="bindings")] = Record(elsewhere, written.media_type, 1, written.resolved)
@@ -78,7 +78,7 @@ def test_the_key_is_the_one_of_the_day_of_the_binding() -> None:
 def test_a_sketchs_binding_is_not_read_under_another_generator() -> None:
     async def work() -> None:
         shelf = FakeStore()
-        await Bindings(shelf, "sketch").bind(KEY, SKETCHED, 1)
+        await Bindings(shelf, "sketch").bind(SKETCHED, 1)
         assert await Bindings(shelf, "painter").of(KEY) is None
         assert await Bindings(shelf, "sketch").of(KEY) == SKETCHED
 
@@ -88,8 +88,8 @@ def test_a_sketchs_binding_is_not_read_under_another_generator() -> None:
 def test_a_real_binding_is_read_under_sketch_and_wins_over_a_sketchs() -> None:
     async def work() -> None:
         shelf = FakeStore()
-        await Bindings(shelf, "sketch").bind(KEY, SKETCHED, 1)
-        await Bindings(shelf, "painter").bind(KEY, REAL, 2)
+        await Bindings(shelf, "sketch").bind(SKETCHED, 1)
+        await Bindings(shelf, "painter").bind(REAL, 2)
         assert await Bindings(shelf, "sketch").of(KEY) == REAL
 
     asyncio.run(work())
@@ -99,7 +99,7 @@ def test_a_real_binding_is_read_under_sketch_and_wins_over_a_sketchs() -> None:
 def test_each_kind_of_binding_has_its_folder(generator: str, folder: Folder) -> None:
     async def work() -> None:
         shelf = FakeStore()
-        await Bindings(shelf, generator).bind(KEY, order(generator=generator), 1)
+        await Bindings(shelf, generator).bind(order(generator=generator), 1)
         assert list(shelf.objects) == [name(folder=folder)]
 
     asyncio.run(work())
@@ -136,7 +136,7 @@ def test_a_binding_of_a_newer_version_is_refused_and_not_written_over(strange: R
         with pytest.raises(UnreadableObject):
             await Bindings(shelf, "painter").of(KEY)
         with pytest.raises(UnreadableObject):
-            await Bindings(shelf, "painter").bind(KEY, REAL, 1)
+            await Bindings(shelf, "painter").bind(REAL, 1)
         assert shelf.objects == {name(folder="bindings"): strange}
 
     asyncio.run(work())
@@ -148,7 +148,7 @@ def test_a_binding_that_could_not_be_written_is_not_remembered() -> None:
         bindings = Bindings(shelf, "painter")
         shelf.down = True
         with pytest.raises(StoreUnavailable):
-            await bindings.bind(KEY, REAL, 1)
+            await bindings.bind(REAL, 1)
         shelf.down = False
         assert await bindings.of(KEY) is None
 
@@ -163,11 +163,11 @@ def test_a_binding_once_met_is_known_while_the_store_is_down(met: str) -> None:
     async def work() -> None:
         shelf = FakeStore()
         bindings = Bindings(shelf, "painter")
-        await (bindings if met == "bound here" else Bindings(shelf, "painter")).bind(KEY, REAL, 1)
+        await (bindings if met == "bound here" else Bindings(shelf, "painter")).bind(REAL, 1)
         await bindings.of(KEY)
         shelf.down = True
         assert await bindings.of(KEY) == REAL
-        assert await bindings.bind(KEY, order(steps=50), 2) == REAL
+        assert await bindings.bind(order(steps=50), 2) == REAL
 
     asyncio.run(work())
 
@@ -227,8 +227,7 @@ def with_waiting(folder: Path, generator: str, work: Callable[[Bindings, FakeSto
 
     async def lived() -> None:
         shelf, spool = FakeStore(), Spool(folder)
-        wanted = order(generator=generator)
-        spool.wait(Paid(Order(KEY, wanted.resolved, wanted.content_key), Made(b"", 7), 1), "the shelf is down")
+        spool.wait(Paid(order(generator=generator), Made(b"", 7), 1), "the shelf is down")
         await work(Bindings(shelf, "painter", spool), shelf)
         await spool.close()
 
@@ -246,8 +245,8 @@ def test_a_url_whose_picture_waits_is_bound_without_asking_the_store(tmp_path: P
 def test_what_waits_is_written_all_the_same_and_a_winner_wins(tmp_path: Path) -> None:
     async def work(bindings: Bindings, shelf: FakeStore) -> None:
         await bindings.of(KEY)
-        await Bindings(shelf, "painter").bind(KEY, order(steps=40), 1)
-        assert await bindings.bind(KEY, REAL, 1) == order(steps=40)
+        await Bindings(shelf, "painter").bind(order(steps=40), 1)
+        assert await bindings.bind(REAL, 1) == order(steps=40)
 
     with_waiting(tmp_path, "painter", work)
 

@@ -13,7 +13,7 @@ from promptcdn import problems
 from promptcdn.generators import Made
 from promptcdn.generators.stability.engines import FAMILIES
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Answer, Asker, Unchanged
+from promptcdn.readers.answers import Answer, Asker, Reply
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import Condition
 from promptcdn.url.parse import parse, parse_path
@@ -40,7 +40,7 @@ class NeverTwice(Painter):
         return Made(file.getvalue(), resolved.seed)
 
 
-def shade(answer: Answer | Unchanged | None) -> int:
+def shade(answer: Reply) -> int:
     """Which call of the generator an answer shows."""
     assert isinstance(answer, Answer)
     with Image.open(io.BytesIO(answer.rendition.body)) as image:
@@ -114,7 +114,7 @@ def test_who_has_the_picture_that_was_lost_is_shown_the_new_one_in_every_format(
         next(house.painter._shades)  # type: ignore[attr-defined]
         assert shade(await house.get(URL)) == 1
         for format_, tag in zip(FORMATS, tags, strict=True):
-            answer = await house.ask(f"{URL}&format={format_}", has=Condition.parse([tag]))
+            answer = await house.ask(f"{URL}&format={format_}", condition=Condition.parse([tag]))
             assert shade(answer) == 1
             assert isinstance(answer, Answer)
             assert answer.rendition.etag != tag
@@ -130,7 +130,7 @@ def test_a_permalink_shows_what_is_left_of_a_picture(tmp_path: Path) -> None:
 
     async def after(house: House) -> None:
         lose(*masters(tmp_path))
-        assert shade(await house.cdn.stored(key, Delivery("png"))) == 0
+        assert shade(await house.cdn.permalink(key, Delivery("png"))) == 0
 
     within(tmp_path, after, painter=NeverTwice())
 

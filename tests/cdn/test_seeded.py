@@ -27,7 +27,7 @@ from promptcdn.making import Making
 from promptcdn.money.budget import NoBudget
 from promptcdn.money.rates import NoRates
 from promptcdn.problems import Problem, StoreUnavailable
-from promptcdn.readers.answers import Answer, Asker, Unchanged
+from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.readers.headers import Outcome
@@ -142,10 +142,12 @@ class House:
     def _seconds(self) -> float:
         return self.now.timestamp()
 
-    async def ask(self, query: str, *, making: bool = True, has: Condition = NOTHING) -> Answer | Unchanged | None:
+    async def ask(self, query: str, *, making: bool = True, condition: Condition = NOTHING) -> Reply:
         request = parse(query.encode())
         wait = 20 if request.control.wait is None else request.control.wait
-        return await self.cdn.answer(request, Asker(self._seconds() + wait, Client(None), making=making, has=has))
+        return await self.cdn.answer(
+            request, Asker(self._seconds() + wait, Client(None), making=making, condition=condition)
+        )
 
     async def get(self, query: str) -> Answer:
         answer = await self.ask(query)
@@ -506,7 +508,7 @@ def test_a_client_with_less_patience_is_told_to_come_back_and_the_flight_goes_on
 def test_head_makes_nothing_of_any_kind(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         for query in ("prompt=a&seed=1", "prompt=a", "prompt=a&seed=day"):
-            assert await house.ask(query, making=False) is None
+            assert await house.ask(query, making=False) == Unmade()
         assert house.painter.calls == []
 
     within(tmp_path, work)
@@ -521,12 +523,12 @@ def test_who_has_a_picture_that_is_lost_is_told_so_for_nothing(tmp_path: Path, q
         return (await house.get(query)).rendition.etag
 
     async def lost(house: House) -> None:
-        answer = await house.ask(query, has=Condition.parse([f'"other", W/{tag}']))
+        answer = await house.ask(query, condition=Condition.parse([f'"other", W/{tag}']))
         assert isinstance(answer, Unchanged)
         assert (answer.tag, answer.outcome) == (f"W/{tag}", KNOWN[query])
         assert house.painter.calls == []
         # Nothing but a tag of this very picture saves a payment.
-        await house.ask(query, has=Condition.parse(['*, "0123456789abcdef.0123456789abcdef"']))
+        await house.ask(query, condition=Condition.parse(['*, "0123456789abcdef.0123456789abcdef"']))
         assert len(house.painter.calls) == 1
 
     tag = within(tmp_path, made)
@@ -538,8 +540,10 @@ def test_who_has_a_picture_that_is_lost_is_told_so_for_nothing(tmp_path: Path, q
 def test_who_has_a_picture_gets_no_rendition_made_for_it(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         tag = (await house.get("prompt=a&seed=1&format=png")).rendition.etag
-        assert isinstance(await house.ask("prompt=a&seed=1", has=Condition.parse([tag])), Unchanged)
-        assert isinstance(await house.ask("prompt=a&seed=1&format=png", has=Condition.parse([tag])), Answer)
+        assert isinstance(await house.ask("prompt=a&seed=1", condition=Condition.parse([tag])), Unchanged)
+        stored = await house.ask("prompt=a&seed=1&format=png", condition=Condition.parse([tag]))
+        assert isinstance(stored, Unchanged)
+        assert stored.status.hit == "memory"
         assert not (tmp_path / "renditions").exists()
 
     within(tmp_path, work)
@@ -550,7 +554,7 @@ def test_a_view_of_a_pool_is_never_told_that_it_has_it(tmp_path: Path) -> None:
         tag = (await house.get("prompt=pool")).rendition.etag
         shutil.rmtree(tmp_path / "masters")
         shutil.rmtree(tmp_path / "renditions")
-        assert isinstance(await house.ask("prompt=pool&format=png", has=Condition.parse([tag])), Answer)
+        assert isinstance(await house.ask("prompt=pool&format=png", condition=Condition.parse([tag])), Answer)
 
     within(tmp_path, work)
 

@@ -43,6 +43,7 @@ from tests.support.parts import (
     UNREACHABLE,
     VERDICT,
     Parts,
+    of_its_own_url,
     within,
 )
 
@@ -132,17 +133,17 @@ def test_a_stored_picture_of_a_generator_that_is_not_set_up_is_bound_all_the_sam
         elsewhere = order(generator="elsewhere")
         await shop.renditions.keep(elsewhere.content_key, Record(GOOD.picture, "image/png", 1, {}))
         await shop.make(elsewhere)
-        assert await shop.bindings.of(elsewhere.content_key) == elsewhere
+        assert await shop.bindings.of(elsewhere.content_key) == of_its_own_url(elsewhere)
 
     within(Parts(), work)
 
 
 def test_a_url_that_is_bound_to_another_picture_by_now_pays_for_nothing() -> None:
     async def work(shop: Parts) -> None:
-        await shop.making.make(KEY, ORDER)
+        await shop.making.make(ORDER)
         # Another process, with other defaults.
         other = Parts(shelf=shop.shelf)
-        await other.making.make(KEY, order(steps=50))
+        await other.making.make(order(steps=50))
         assert (other.generator.calls, other.purse.spent) == (0, 0)
         await other.close()
 
@@ -162,7 +163,7 @@ def test_nothing_that_is_remembered_as_absent_is_believed_before_paying() -> Non
         making = Making(
             late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
         )
-        await making.make(KEY, ORDER)
+        await making.make(ORDER)
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
@@ -179,7 +180,7 @@ def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
         making = Making(
             late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
         )
-        await making.make(KEY, order(steps=50))
+        await making.make(order(steps=50))
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
 
@@ -197,7 +198,7 @@ def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
             late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
         )
         with pytest.raises(Problem) as refused:
-            await making.make(KEY, ORDER)
+            await making.make(ORDER)
         assert refused.value.kind is problems.FILTERED
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
@@ -425,7 +426,7 @@ def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
         renditions = Renditions(store, Memory(0), spool)
         making = Making(generator, FakeBudget(), spool, bindings, renditions, FakeRemovals(), ManualClock().clock)
         assert await renditions.find(ORDER.content_key, Delivery()) is None
-        await making.make(KEY, ORDER)
+        await making.make(ORDER)
         assert await renditions.find(ORDER.content_key, Delivery()) is not None
         await renditions.close()
         await spool.close()

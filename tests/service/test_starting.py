@@ -19,7 +19,10 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_MEMORY": "1.5"}, ['PROMPTCDN_MEMORY="1.5": allowed: a whole number, 0 or more']),
     ({"PROMPTCDN_XYZZY": 4}, ["PROMPTCDN_XYZZY: no such setting; docs/settings.md has them all"]),
     ({"PROMPTCDN_REDIS_URL": "http://:canary@h"}, ["PROMPTCDN_REDIS_URL: allowed: redis://:password@host:6379/0"]),
-    ({"PROMPTCDN_REDIS_URL": "redis://:canary@h:99999"}, ["PROMPTCDN_REDIS_URL: this is no address of a Redis"]),
+    (
+        {"PROMPTCDN_REDIS_URL": "redis://:canary@h:99999"},
+        ["PROMPTCDN_REDIS_URL: this is not the URL of a Redis server"],
+    ),
     ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": allowed: a whole number from 10 to 50']),
     ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": allowed: a whole number from 10 to 50']),
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": allowed: a whole number from 1 to 64']),
@@ -77,7 +80,7 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         {"STABILITY_HOST": "grpcs://host:443/?key=canary"},
         ["STABILITY_HOST: an address has no user, no password and no"],
     ),
-    ({"STABILITY_HOST": "grpcs://key:canary"}, ["STABILITY_HOST: this is no host with a port"]),
+    ({"STABILITY_HOST": "grpcs://key:canary"}, ["STABILITY_HOST: this is not a host with a port"]),
     (
         {"PROMPTCDN_PUBLIC_URL": "https://u:canary@h.example"},
         ["PROMPTCDN_PUBLIC_URL: allowed: an address like https://"],

@@ -59,7 +59,7 @@ def test_a_miss_takes_its_steps_in_their_order(tmp_path: Path) -> None:
     assert (above["request"], above["authorisation"], above["flight"], above["generator"]) == (
         None,
         "request",
-        "authorisation",
+        "request",
         "flight",
     )
     assert "a-secret-prompt" not in str(found)

@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from promptcdn.catalog.bindings import Bound, bound
 from promptcdn.catalog.removals import Preparation
 from promptcdn.clock import Clock
 from promptcdn.generators import Made
 from promptcdn.money.budget import NoBudget, Reservation
 from promptcdn.money.prices import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
-from promptcdn.spool import Order, Paid
+from promptcdn.spool import Paid
 from promptcdn.stores import Folder, Header, Name, Record
 from promptcdn.stores.disk import DiskStore
+from promptcdn.url.order import Order
 from promptcdn.url.request import Resolved
 
 _T = TypeVar("_T")
@@ -38,16 +38,15 @@ def record(body: bytes = b"a picture") -> Record:
     return Record(body, "image/png", 1_795_435_200, {"generator": "painter", "prompt": "a lighthouse", "seed": 7})
 
 
-def order(**changes: Any) -> Bound:
-    """A whole order and its key."""
-    return bound(replace(Resolved("painter", "e", "a lighthouse", 7, 64, 64, 30, 7.0), **changes))
+def order(as_asked_key: str = KEY, **changes: Any) -> Order:
+    """The order of the URL with that key."""
+    return Order.of(as_asked_key, replace(Resolved("painter", "e", "a lighthouse", 7, 64, 64, 30, 7.0), **changes))
 
 
 def paid(body: bytes | None = None, as_asked_key: str = KEY, seed: int = 7, **answer: Any) -> Paid:
     """A generator's answer to the order with that seed, a good one by default."""
-    wanted = order(seed=seed)
     made = Made(picture() if body is None else body, seed, **answer)
-    return Paid(Order(as_asked_key, wanted.resolved, wanted.content_key), made, 1_795_435_200)
+    return Paid(order(as_asked_key, seed=seed), made, 1_795_435_200)
 
 
 def picture(size: tuple[int, int] = (64, 64), format_: str = "PNG", colour: str = "teal", **options: Any) -> bytes:

@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from promptcdn import problems
-from promptcdn.catalog.bindings import Bindings, Bound
+from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Made
-from promptcdn.making import Making
+from promptcdn.making import Making, Timings
 from promptcdn.making.reconcile import Reconciler
 from promptcdn.money.budget import Budget
 from promptcdn.problems import Problem, UpstreamFailed
 from promptcdn.spool import Spool
+from promptcdn.url.order import Order
 from promptcdn.url.request import Resolved
 from tests.support.fakes import (
-    KEY,
     FakeBudget,
     FakeGenerator,
     FakeRemovals,
@@ -31,6 +32,12 @@ from tests.support.fakes import (
 
 ORDER = order()
 MASTER, BINDING, VERDICT = name(ORDER.content_key), name(folder="bindings"), name(ORDER.content_key, "verdicts")
+
+
+def of_its_own_url(order: Order) -> Order:
+    """The same order by another URL."""
+    return replace(order, as_asked_key=order.content_key)
+
 
 GOOD = Made(picture(), seed_sent=7)
 FILTERED = Made(b"", seed_sent=7, filtered=True)
@@ -67,7 +74,7 @@ class Parts:
             self.renditions,
             FakeRemovals(),
             self.hands.clock,
-            patience=0.05,
+            timings=Timings(store=0.05),
         )
         self.reconciler = Reconciler(self.spool, self.making)
 
@@ -80,11 +87,11 @@ class Parts:
         await self.renditions.close()
         await self.spool.close()
 
-    async def make(self, wanted: Bound = ORDER) -> None:
+    async def make(self, wanted: Order = ORDER) -> None:
         """By a URL of its own for each order."""
-        await self.making.make(KEY if wanted == ORDER else wanted.content_key, wanted)
+        await self.making.make(wanted if wanted == ORDER else of_its_own_url(wanted))
 
-    async def refused(self, wanted: Bound = ORDER) -> Problem:
+    async def refused(self, wanted: Order = ORDER) -> Problem:
         """Why no picture is made."""
         with pytest.raises(Problem) as problem:
             await self.make(wanted)

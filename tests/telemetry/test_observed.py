@@ -155,7 +155,7 @@ async def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made
     renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
     generator, clock = doubles.FakeGenerator([answer]), doubles.ManualClock().clock
     making = Making(generator, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, recorder)
-    await asyncio.gather(making.make(doubles.KEY, doubles.order()), return_exceptions=True)
+    await asyncio.gather(making.make(doubles.order()), return_exceptions=True)
     await renditions.close()
     await spool.close()
 

@@ -1,7 +1,6 @@
 """Bindings and verdicts over a store: what a URL was found to mean, and what the upstream refused to draw."""
 
 import json
-from dataclasses import dataclass
 
 import cachetools
 
@@ -10,24 +9,11 @@ from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import Unavailable, UnreadableObject
 from promptcdn.spool import Spool
 from promptcdn.stores import Folder, Name, Record, Store
-from promptcdn.url import keys
+from promptcdn.url.order import Order
 from promptcdn.url.request import Resolved
 
-REMEMBERED_BYTES = 32 * 1024 * 1024
+_CACHED_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 1000
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A whole resolved request and the content key it had when it was bound: neither ever changes again."""
-
-    resolved: Resolved
-    content_key: str
-
-
-def bound(resolved: Resolved) -> Bound:
-    """`resolved` with the key that names its picture."""
-    return Bound(resolved, keys.content_key(resolved))
 
 
 class Bindings:
@@ -46,14 +32,14 @@ class Bindings:
         self._spool = spool
         self._observer = observer
         self._folders: tuple[Folder, ...] = tuple(dict.fromkeys(("bindings", bindings_folder(generator))))
-        self._remembered: cachetools.LRUCache[str, Bound] = cachetools.LRUCache(REMEMBERED_BYTES, _weight)
+        self._cached: cachetools.LRUCache[str, Order] = cachetools.LRUCache(_CACHED_BYTES, _weight)
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
     @step("binding")
-    async def of(self, as_asked_key: str) -> Bound | None:
+    async def of(self, as_asked_key: str) -> Order | None:
         """What the URL is bound to. Raises `Unavailable`: what cannot be read must not be bound anew."""
-        if (known := self._remembered.get(as_asked_key)) is not None:
-            return known
+        if (cached := self._cached.get(as_asked_key)) is not None:
+            return cached
         if (waiting := self._waiting(as_asked_key)) is not None:
             return waiting
         try:
@@ -66,14 +52,12 @@ class Bindings:
             return waiting
 
     @step("binding")
-    async def bind(self, as_asked_key: str, wanted: Bound, made_at: int) -> Bound:
-        """What the URL is bound to from now on: `wanted`, or what another was faster to write."""
-        if (known := self._remembered.get(as_asked_key)) is not None:
-            return known
-        winner = await self._store.put(
-            Name(bindings_folder(wanted.resolved.generator), as_asked_key), _written(wanted, made_at)
-        )
-        return self._remember(as_asked_key, _read(winner))
+    async def bind(self, order: Order, made_at: int) -> Order:
+        """What the URL of `order` is bound to from now on: `order`, or what another process was faster to write."""
+        if (cached := self._cached.get(order.as_asked_key)) is not None:
+            return cached
+        name = Name(bindings_folder(order.resolved.generator), order.as_asked_key)
+        return self._remember(_read(name, await self._store.put(name, _written(order, made_at))))
 
     async def filtered(self, content_key: str) -> bool:
         """Whether the upstream's filter refused this picture."""
@@ -84,32 +68,32 @@ class Bindings:
         self._verdicts[content_key] = True
         return True
 
-    async def filter(self, refused: Bound, made_at: int) -> None:
-        """Keeps the verdict: not paid for again, never shown."""
+    async def filter(self, refused: Order, made_at: int) -> None:
+        """Keeps the verdict: the picture is not paid for again, and never shown."""
         self._verdicts[refused.content_key] = True
         await self._store.put(Name("verdicts", refused.content_key), _written(refused, made_at))
 
-    async def _stored(self, as_asked_key: str) -> Bound | None:
+    async def _stored(self, as_asked_key: str) -> Order | None:
         for folder in self._folders:
-            record = await self._store.get(Name(folder, as_asked_key))
+            record = await self._store.get(name := Name(folder, as_asked_key))
             if record is not None:
-                return self._remember(as_asked_key, _read(record))
+                return self._remember(_read(name, record))
         return None
 
-    def _waiting(self, as_asked_key: str) -> Bound | None:
-        """Not remembered: it is not written, and another may be faster to write."""
+    def _waiting(self, as_asked_key: str) -> Order | None:
+        """The order of what waits in the spool. It is not cached: another process may be faster to write a binding."""
         order = self._spool.ordered(as_asked_key) if self._spool is not None else None
         if order is None or bindings_folder(order.resolved.generator) not in self._folders:
             return None
-        return Bound(order.resolved, order.content_key)
+        return order
 
-    def _remember(self, as_asked_key: str, known: Bound) -> Bound:
-        self._remembered[as_asked_key] = known
-        return known
+    def _remember(self, order: Order) -> Order:
+        self._cached[order.as_asked_key] = order
+        return order
 
     def forget(self, key: str) -> None:
         """Drops what memory has of a binding or a verdict: its object was deleted."""
-        self._remembered.pop(key, None)
+        self._cached.pop(key, None)
         self._verdicts.pop(key, None)
 
     @property
@@ -118,18 +102,19 @@ class Bindings:
         return self._folders
 
 
-def _written(wanted: Bound, made_at: int) -> Record:
-    body = json.dumps({"content_key": wanted.content_key}).encode()
-    return Record(body, "application/json", made_at, wanted.resolved.parameters())
+def _written(order: Order, made_at: int) -> Record:
+    body = json.dumps({"content_key": order.content_key}).encode()
+    return Record(body, "application/json", made_at, order.resolved.parameters())
 
 
-def _read(record: Record) -> Bound:
+def _read(name: Name, record: Record) -> Order:
     try:
-        return Bound(Resolved.from_parameters(record.resolved), json.loads(record.body)["content_key"])
+        resolved, content_key = Resolved.from_parameters(record.resolved), json.loads(record.body)["content_key"]
     except (TypeError, KeyError, ValueError) as error:
         detail = "the object that says which picture belongs to this URL was written by a newer version of promptcdn"
         raise UnreadableObject(f"{detail}: run that version") from error
+    return Order(name.leaf, resolved, content_key)
 
 
-def _weight(known: Bound) -> int:
-    return _OVERHEAD + 4 * len(known.resolved.prompt) + 4 * len(known.resolved.negative_prompt or "")
+def _weight(order: Order) -> int:
+    return _OVERHEAD + 4 * len(order.resolved.prompt) + 4 * len(order.resolved.negative_prompt or "")

@@ -164,7 +164,7 @@ class Renditions:
         if defect := validation.defect(resolved, decoded, made.seed_sent, made.seed_echo):
             raise UpstreamFailed(problems.UPSTREAM_GARBLED, defect, charged=True)
         clean = await self._in_thread(lambda: pictures.master(made.picture, source_type(resolved.generator)))
-        lineage = Lineage(after=paid.order.after)
+        lineage = Lineage(after=paid.after)
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
     async def keep(self, content_key: str, master: Record) -> None:

@@ -3,6 +3,8 @@
 seeded      the one way of a request
 pool        a URL without a seed
 calendar    a URL whose seed is the present hour, day, week or month
+targets     what a URL is for
+stored      who is shown a stored picture, and who has it already (304)
 """
 
 import random
@@ -11,10 +13,11 @@ from promptcdn import problems
 from promptcdn.cdn.calendar import Calendar
 from promptcdn.cdn.pool import Pool
 from promptcdn.cdn.seeded import Rules, Seeded
+from promptcdn.cdn.stored import conditional
 from promptcdn.clock import Clock
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Answer, Asker, Look, Unchanged
+from promptcdn.readers.answers import Asker, Look, Reply
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Delivery, Request
@@ -26,31 +29,31 @@ __all__ = ["Cdn", "Rules", "Seeded"]
 class Cdn:
     """Answers requests with pictures."""
 
-    def __init__(self, way: Seeded, rules: Rules, clock: Clock, chance: random.Random) -> None:
-        self.way = way
+    def __init__(self, seeded: Seeded, rules: Rules, clock: Clock, chance: random.Random) -> None:
+        self._seeded = seeded
         self._rules = rules
-        self._pool = Pool(way, rules.variants, clock, chance)
-        self._calendar = Calendar(way, clock)
+        self._pool = Pool(seeded, rules.variants, clock, chance)
+        self._calendar = Calendar(seeded, clock)
 
-    async def answer(self, request: Request, asker: Asker) -> Answer | Unchanged | None:
-        """The picture, or that the asker has it. `None` where it is not there and may not be made for them.
+    async def answer(self, request: Request, asker: Asker) -> Reply:
+        """The picture, or that the asker has it, or that it is not made. Raises `Problem`."""
+        return conditional(await self._answer(request, asker), asker.condition)
 
-        Raises `Problem`.
-        """
+    async def _answer(self, request: Request, asker: Asker) -> Reply:
         match request.asked.seed:
             case int():
-                return await self.way.answer(request, asker)
+                return await self._seeded.answer(request, asker)
             case None:
                 return await self._pool.answer(request, asker)
             case _:
                 return await self._calendar.answer(request, asker)
 
-    async def stored(self, content_key: str, delivery: Delivery, has: Condition = NOTHING) -> Answer | Unchanged:
+    async def permalink(self, content_key: str, delivery: Delivery, condition: Condition = NOTHING) -> Reply:
         """A permalink's picture. Never makes one: `Problem` (404) where there is none."""
-        answer = await self.way.stored(content_key, delivery, has)
-        if answer is None:
+        reply = await self._seeded.permalink(content_key, delivery, condition)
+        if reply is None:
             raise Problem(problems.NOT_FOUND, "no picture of this content key is stored here")
-        return answer
+        return conditional(reply, condition)
 
     def size(self, request: Request) -> Size:
         """The size that a picture which is still being made will have, as far as is known without the store."""
@@ -61,8 +64,9 @@ class Cdn:
         return sizing.variant(request.delivery, resolved.size).size or resolved.size
 
     async def look(self, request: Request) -> Look:
-        """What is known of a request; of a calendar one, for the present period. Never makes, never writes."""
-        return await self.way.known(self._calendar.present(request) if isinstance(request.asked.seed, str) else request)
+        """What there is of a request's picture, or of a calendar one's in the present period. Never makes or writes."""
+        is_calendar = isinstance(request.asked.seed, str)
+        return await self._seeded.look(self._calendar.present(request) if is_calendar else request)
 
     def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""

@@ -11,7 +11,7 @@ from promptcdn import problems
 from promptcdn.faces import requests, responses
 from promptcdn.problems import Problem
 from promptcdn.readers import audience, headers
-from promptcdn.readers.answers import Answer, Asker, Unchanged
+from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
 from promptcdn.readers.audience import Audience
 from promptcdn.url import formats
 from promptcdn.url.parse import parse_delivery, require_built
@@ -50,7 +50,7 @@ async def permalink(http: HttpRequest) -> Response:
     service = requests.service_of(http)
     as_written = parse_delivery(requests.raw_query(http), format_)
     delivery = requests.negotiated(http, as_written)
-    look = service.cdn.stored(content_key, delivery, requests.early_condition(http, as_written))
+    look = service.cdn.permalink(content_key, delivery, requests.condition(http, as_written))
     answer = await requests.looked_up(http, look, service.detached)
     return _response(http, answer, delivery, as_written)
 
@@ -62,32 +62,30 @@ def _asker(http: HttpRequest, wait: float, as_written: Delivery) -> Asker:
         client=requests.client(http),
         image_proxy=who is Audience.IMAGE_PROXY,
         making=http.method != "HEAD" and who is not Audience.CRAWLER,
-        has=requests.early_condition(http, as_written),
+        condition=requests.condition(http, as_written),
     )
 
 
-def _response(
-    http: HttpRequest, answer: Answer | Unchanged | None, delivery: Delivery, as_written: Delivery
-) -> Response:
-    """What the core answers as a response. `None` is a picture that was not made, and may not be made for this client.
+def _response(http: HttpRequest, reply: Reply, delivery: Delivery, as_written: Delivery) -> Response:
+    """What the core answers as a response.
 
-    Raises `Problem` (503) for such a picture where its client would be shown it.
+    Raises `Problem` (503) for a picture that was not made, where its client would be shown it.
     """
     service, negotiated = requests.service_of(http), as_written.format == formats.AUTO
     now = int(service.clock.utc().timestamp())
     with service.telemetry.step("headers"):
-        match answer:
+        match reply:
             case Answer():
-                return responses.picture(http, answer, delivery, now, negotiated=negotiated)
+                return responses.picture(http, reply, delivery, now, negotiated=negotiated)
             case Unchanged():
-                return responses.unchanged(http, answer, delivery, now)
-            case None if http.method == "HEAD":
+                return responses.unchanged(http, reply, delivery, now, negotiated=negotiated)
+            case Unmade() if http.method == "HEAD":
                 return responses.unmade(http, delivery, negotiated=negotiated)
-            case None:
+            case Unmade():
                 detail = "crawlers and prefetches start no new pictures: open the URL in a browser"
                 raise Problem(problems.HITS_ONLY, f"this picture was not made before, and {detail}")
             case _:
-                assert_never(answer)
+                assert_never(reply)
 
 
 async def _take_down(http: HttpRequest, content_key: str) -> Response:

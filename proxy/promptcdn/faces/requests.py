@@ -15,7 +15,7 @@ from promptcdn.problems import Problem
 from promptcdn.readers import audience, clients, negotiation
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.clients import Client
-from promptcdn.readers.conditions import NOTHING, Condition
+from promptcdn.readers.conditions import Condition
 from promptcdn.url import formats
 from promptcdn.url.parse import URL_MAX, parse_url
 from promptcdn.url.request import Delivery, Request
@@ -79,14 +79,10 @@ def wants_picture(http: HttpRequest) -> bool:
     return negotiation.wants_picture(_accept(http), audience_of(http.scope))
 
 
-def condition(http: HttpRequest) -> Condition:
+def condition(http: HttpRequest, as_written: Delivery) -> Condition:
     """The picture that the client says it has."""
-    return Condition.parse(http.headers.getlist("if-none-match"), http.headers.get("if-modified-since"))
-
-
-def early_condition(http: HttpRequest, as_written: Delivery) -> Condition:
-    """The condition, as far as it can be evaluated without the picture: not where `Accept` chooses the format."""
-    return NOTHING if as_written.format == formats.AUTO else condition(http)
+    tags, date = http.headers.getlist("if-none-match"), http.headers.get("if-modified-since")
+    return Condition.parse(tags, date, negotiated=as_written.format == formats.AUTO)
 
 
 def is_from_operator(http: HttpRequest) -> bool:

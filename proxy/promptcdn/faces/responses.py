@@ -15,7 +15,7 @@ from promptcdn.problems import Problem
 from promptcdn.readers import headers
 from promptcdn.readers.answers import Answer, Unchanged
 from promptcdn.readers.audience import Audience
-from promptcdn.readers.headers import POLICIES, Addresses, Outcome
+from promptcdn.readers.headers import Addresses, Outcome
 from promptcdn.url import formats
 from promptcdn.url.engines import Size
 from promptcdn.url.parse import permalink
@@ -41,12 +41,11 @@ def noted(scope: Scope) -> Note:
 
 
 def picture(http: HttpRequest, answer: Answer, delivery: Delivery, now: int, *, negotiated: bool) -> Response:
-    """A picture as `delivery` says, or 304 where the client has it. `negotiated`: `Accept` chose its format.
+    """A picture as `delivery` says. `negotiated`: `Accept` chose its format.
 
     `now` in Unix seconds: `max-age` of a calendar picture begins at this very moment.
     """
-    hit = answer.status.hit
-    _note(http, Note(_name(answer.outcome), hit or "made", answer.content_key))
+    _note_reply(http, answer)
     fields = headers.picture_headers(
         answer.rendition,
         answer.outcome,
@@ -57,17 +56,21 @@ def picture(http: HttpRequest, answer: Answer, delivery: Delivery, now: int, *, 
         negotiated=negotiated,
         shared=not negotiated or requests.is_shared(http),
     )
-    has_validators = POLICIES[answer.outcome].validators
-    if has_validators and requests.condition(http).is_met_by(answer.rendition, was_there=hit is not None):
-        return Response(status_code=304, headers=fields)
     return Response(answer.rendition.body, headers=fields)
 
 
-def unchanged(http: HttpRequest, answer: Unchanged, delivery: Delivery, now: int) -> Response:
-    """304 for a picture that the client has, and that need not be read for it."""
-    _note(http, Note(_name(answer.outcome), "store", answer.content_key))
-    addresses, seconds_left = _addresses(answer, delivery), _seconds_left(answer, now)
-    fields = headers.unchanged_headers(answer.tag, answer.outcome, addresses, now, seconds_left=seconds_left)
+def unchanged(http: HttpRequest, answer: Unchanged, delivery: Delivery, now: int, *, negotiated: bool) -> Response:
+    """304 for a picture that the client has. The parameters are those of `picture`."""
+    _note_reply(http, answer)
+    fields = headers.unchanged_headers(
+        answer.tag,
+        answer.outcome,
+        _addresses(answer, delivery),
+        now,
+        seconds_left=_seconds_left(answer, now),
+        negotiated=negotiated,
+        shared=not negotiated or requests.is_shared(http),
+    )
     return Response(status_code=304, headers=fields)
 
 
@@ -130,6 +133,10 @@ def _addresses(answer: Answer | Unchanged, delivery: Delivery) -> Addresses:
 
 def _seconds_left(answer: Answer | Unchanged, now: int) -> int:
     return int(answer.until.timestamp()) - now if answer.until else 0
+
+
+def _note_reply(http: HttpRequest, answer: Answer | Unchanged) -> None:
+    _note(http, Note(_name(answer.outcome), answer.status.hit or "made", answer.content_key))
 
 
 def _note(http: HttpRequest, note: Note) -> None:

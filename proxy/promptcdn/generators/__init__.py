@@ -1,4 +1,4 @@
-"""Generators: what makes a master. One file each, behind the small Protocol below."""
+"""Generators: what makes masters. Each is a file or folder behind the Protocol below, with a line in `registry`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,20 +38,20 @@ class Generator(Protocol):
 
 
 class InspectedGenerator(Generator, Protocol):
-    """A generator as its operator's tools see it."""
+    """A generator that also says how it is: for `doctor`, `/readyz` and metrics."""
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
-        """Whether it could make pictures with `engines`; looks only, and spends nothing."""
+        """Whether pictures could be made with `engines`; looks only, and spends nothing."""
         ...
 
     @property
     def refuses(self) -> str:
-        """Why no new picture is made now; empty where they are."""
+        """Why no new pictures are made now; empty while they are made."""
         ...
 
 
 class Upstream(InspectedGenerator, Protocol):
-    """A generator that is somebody else's service, and may fail as services do: `guarded` takes care of it."""
+    """A generator that is somebody else's service. `care.guarded` retries its calls, and stops while it fails."""
 
     async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
         """One picture within `seconds`. Raises `UpstreamFailed`."""

@@ -59,7 +59,7 @@ class Reconciler:
         """One round: each once, up to the first that the store does not take. Whether nothing waits any more."""
         for content_key in self._spool.waiting():
             paid = await self._spool.get(content_key)
-            if paid is None or (paid.order.after and self._clock.unix() < paid.made_at + self._timings.propagation):
+            if paid is None or (paid.after and self._clock.unix() < paid.made_at + self._timings.propagation):
                 continue  # gone, or another process may still show the picture of before
             if not await self._settled(paid):
                 return False

@@ -20,14 +20,14 @@ class Asker:
     client       who is charged for a new picture
     image_proxy  whether the request claims to come from an image proxy
     making       whether a new picture may be made for this request
-    has          the picture that the client has already
+    condition    the picture that the client has already
     """
 
     until: float
     client: Client
     image_proxy: bool = False
     making: bool = True
-    has: Condition = NOTHING
+    condition: Condition = NOTHING
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,28 @@ class Answer:
         return self.rendition.content_key
 
 
+_FROM_STORE = CacheStatus("store")
+
+
 @dataclass(frozen=True)
 class Unchanged:
-    """The client has the picture, as its `tag` shows, and the rendition is not stored. Members as those of `Answer`."""
+    """The client has the picture, as its `tag` shows (304). The other members are those of `Answer`."""
 
     content_key: str
     tag: str
     outcome: Outcome = Outcome.SEEDED
     location: str | None = None
     until: datetime | None = None
+    status: CacheStatus = _FROM_STORE
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """The picture was not made before, and none may be made for this asker."""
+
+
+# What the CDN answers where there is no `Problem`.
+Reply = Answer | Unchanged | Unmade
 
 
 @dataclass(frozen=True)

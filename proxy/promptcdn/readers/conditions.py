@@ -19,20 +19,25 @@ class Condition:
     """`If-None-Match`, or where it is missing `If-Modified-Since` (section 13.2.2: tags take precedence).
 
     `tags` are as the client sent them, with `W/`, and are compared weakly (section 13.1.2). `since` is in Unix seconds.
+    `negotiated`: `Accept` chooses the format, so that only a whole tag shows what the client has.
     """
 
     tags: tuple[str, ...] = ()
     anything: bool = False
     since: float | None = None
+    negotiated: bool = False
 
     @classmethod
-    def parse(cls, if_none_match: Sequence[str], if_modified_since: str | None = None) -> Self:
+    def parse(
+        cls, if_none_match: Sequence[str], if_modified_since: str | None = None, *, negotiated: bool = False
+    ) -> Self:
         """The condition in these field lines. An invalid date is no condition (section 13.1.3)."""
         if if_none_match:
             lines = fields.first(if_none_match)
             tags = (match[0] for line in lines for match in _ENTITY_TAG.finditer(line))
-            return cls(tuple(islice(tags, fields.ENTRIES_MAX)), anything=any(line.strip() == "*" for line in lines))
-        return cls(since=_seconds(if_modified_since))
+            anything = any(line.strip() == "*" for line in lines)
+            return cls(tuple(islice(tags, fields.ENTRIES_MAX)), anything, negotiated=negotiated)
+        return cls(since=_seconds(if_modified_since), negotiated=negotiated)
 
     def is_met_by(self, rendition: Rendition, *, was_there: bool) -> bool:
         """Whether the client has this very picture, so that 304 answers it.
@@ -46,9 +51,12 @@ class Condition:
     def tag_of(self, content_key: str) -> str | None:
         """The client's tag of any rendition of this picture, or `None`.
 
-        Where no rendition is stored, such a tag is enough for a 304: the picture never changes, and nothing is paid for
-        to find that out. `*` is not enough, since it means what exists, and whether the picture exists is not known.
+        In a fixed format, where no rendition is stored, such a tag is enough for a 304: the picture never changes, and
+        nothing is paid for to find that out. `*` is not enough, since it means what exists, and whether the picture
+        exists is not known.
         """
+        if self.negotiated:
+            return None
         ours = ((tag, _OURS.fullmatch(tag)) for tag in self.tags)
         return next((tag for tag, match in ours if match and match[1] == content_key[:16]), None)
 

@@ -98,8 +98,8 @@ POLICIES: Mapping[Outcome, CachePolicy] = {
 class Rendition:
     """A picture as it is sent. `made_at` is when its master was made, in Unix seconds.
 
-    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where nobody recorded it. `remade`:
-    another picture was shown before under this key.
+    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where nobody recorded it. Another
+    picture was shown under this key before, whose purge had the moment `after` (nanoseconds); 0 where there was none.
     """
 
     content_key: str
@@ -199,12 +199,22 @@ def picture_headers(
 
 
 def unchanged_headers(
-    tag: str, outcome: Outcome, addresses: Addresses, now: int, *, seconds_left: int = 0
+    tag: str,
+    outcome: Outcome,
+    addresses: Addresses,
+    now: int,
+    *,
+    seconds_left: int = 0,
+    negotiated: bool = False,
+    shared: bool = True,
 ) -> dict[str, str]:
-    """The headers of a 304 for a picture that is not here, to a client whose `tag` says that it has it."""
-    headers = {"date": date(now), "etag": tag, "cache-control": cache_control(outcome, seconds_left)}
+    """The headers of a 304 to a client that has the picture under `tag`; the others are those of `picture_headers`."""
+    kept = cache_control(outcome, seconds_left) if shared else NO_STORE
+    headers = {"date": date(now), "etag": tag, "cache-control": kept}
     if POLICIES[outcome].located and addresses.content_location is not None:
         headers["content-location"] = addresses.content_location
+    if negotiated:
+        headers["vary"] = "Accept"
     return checked(headers)
 
 

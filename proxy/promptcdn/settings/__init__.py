@@ -229,7 +229,8 @@ class Settings(BaseSettings):
     def makes(self) -> Declaration:
         """The generator in use."""
         if self.generator == AUTO:
-            return next(each for each in GENERATORS if self._is_set_up(each))
+            chosen = (each for each in GENERATORS if each.settings and self._is_set_up(each))
+            return next(chosen, GENERATORS[-1])
         return BY_NAME[self.generator]
 
     @property

@@ -18,11 +18,12 @@ from pathlib import Path
 from promptcdn.checks import Check
 from promptcdn.clock import SYSTEM, Clock
 from promptcdn.problems import SpoolFull, Unavailable
-from promptcdn.spool.entries import Order, Paid
+from promptcdn.spool.entries import Paid
 from promptcdn.spool.folder import SpoolFolder
 from promptcdn.stores import volumes
+from promptcdn.url.order import Order
 
-__all__ = ["Order", "Paid", "Spool"]
+__all__ = ["Paid", "Spool"]
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Spool:
     async def drop_ordered_before(self, content_key: str, moment: int) -> None:
         """Gives up an entry that was ordered before the purge of that moment (nanoseconds of the Unix clock)."""
         paid = await self.get(content_key)
-        if paid is not None and paid.order.after < moment:
+        if paid is not None and paid.after < moment:
             await self.drop(content_key)
 
     async def set_aside(self, content_key: str) -> None:

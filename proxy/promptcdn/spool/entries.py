@@ -4,54 +4,48 @@ from dataclasses import dataclass
 
 from promptcdn.generators import Made
 from promptcdn.stores import Record
+from promptcdn.url.order import Order
 from promptcdn.url.request import Resolved
 
 
 @dataclass(frozen=True)
-class Order:
-    """What was ordered: the whole request, the key of its picture, and that of the URL which asked for it.
-
-    There was such a picture before, and the purge or the loss of it had the moment `after` (nanoseconds of the Unix
-    clock); 0 where there was none.
-    """
-
-    as_asked_key: str
-    resolved: Resolved
-    content_key: str
-    after: int = 0
-
-
-@dataclass(frozen=True)
 class Paid:
-    """What a generator answered to an order, and when (Unix seconds): all that is needed to settle it."""
+    """What a generator answered to an order, and when (Unix seconds): all that is needed to settle it.
+
+    There was another picture under the content key before, and the purge or the loss of it had the moment `after`
+    (nanoseconds of the Unix clock); 0 where there was none.
+    """
 
     order: Order
     made: Made
     made_at: int
+    after: int = 0
 
 
 def written(paid: Paid) -> Record:
     """The entry as an object. Its body is the picture as it came: no check and no cleaning has seen it yet."""
     order, made = paid.order, paid.made
-    said = {
+    fields = {
         "as_asked_key": order.as_asked_key,
         "content_key": order.content_key,
         "resolved": order.resolved.parameters(),
         "seed_sent": made.seed_sent,
         "seed_echo": made.seed_echo,
         "filtered": made.filtered,
-        "after": order.after,
+        "after": paid.after,
     }
-    return Record(made.picture, "application/octet-stream", paid.made_at, said)
+    return Record(made.picture, "application/octet-stream", paid.made_at, fields)
 
 
 def read(record: Record) -> Paid:
     """The inverse of `written`. Raises `ValueError` where another version wrote it."""
-    said = record.resolved
+    fields = record.resolved
     try:
-        resolved, after = Resolved.from_parameters(said["resolved"]), int(said.get("after", said.get("again", 0)))
-        order = Order(said["as_asked_key"], resolved, said["content_key"], after)
-        made = Made(record.body, said["seed_sent"], said["seed_echo"], said["filtered"])
+        resolved = Resolved.from_parameters(fields["resolved"])
+        order = Order(fields["as_asked_key"], resolved, fields["content_key"])
+        made = Made(record.body, fields["seed_sent"], fields["seed_echo"], fields["filtered"])
+        # Older versions wrote `again`, whether there was another picture before, and before that neither.
+        after = int(fields.get("after", fields.get("again", 0)))
     except (TypeError, KeyError) as error:
-        raise ValueError("an entry that this version does not know") from error
-    return Paid(order, made, record.made_at)
+        raise ValueError("an entry of the spool was written by a version that this one does not know") from error
+    return Paid(order, made, record.made_at, after)

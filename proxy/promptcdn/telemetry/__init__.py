@@ -1,7 +1,7 @@
-"""Telemetry: what the operator sees.
+"""Telemetry: what the service tells its operator.
 
     metrics    the table of metrics
-    observed   a store and a generator that are timed from outside
+    observed   a store and a generator whose calls are reported
     logs       lines as text or JSON
     tracing    a span for each step of a request, with the extra `otel`
 

@@ -1,4 +1,4 @@
-"""Log lines as text or as JSON, one a record. The libraries' formatters were more to set up than this is to read.
+"""Log lines as text or as JSON, one for each record.
 
 A record's `fields` are the named parts of its line; `docs/telemetry.md` has those of a request.
 """
@@ -15,19 +15,19 @@ from typing import Any, Literal
 # Control characters move a terminal's cursor and begin lines; bidi controls make a line read otherwise than it is.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
-_LOOPS_WORDS = re.compile("Exception in callback|[^\n]*")
+_ASYNCIO_TEXT = re.compile("Exception in callback|[^\n]*")
 
 _SECRET_MIN = 8
 
 
 class Lines(logging.Formatter):
-    """One line a record; only a traceback in a text log has more, indented. No line says one of the `secrets`, and
-    none what an error quotes."""
+    """One line for each record; only a traceback in a text log has more, indented. No line has one of the `secrets`
+    or the text of an error, which may quote a prompt."""
 
     def __init__(self, kind: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self._json = kind == "json"
-        # A shorter one guards nothing, and without its letters no line could be read.
+        # A shorter one guards nothing, and taking it out of every line would make lines unreadable.
         self._secrets = tuple(secret for secret in secrets if len(secret) >= _SECRET_MIN)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -49,19 +49,19 @@ class Lines(logging.Formatter):
 
 
 def set_up(kind: Literal["text", "json"], secrets: Iterable[str]) -> None:
-    """Sends all that is logged to standard error, one line a record."""
+    """Sends all that is logged to standard error, one line for each record."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(kind, secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").addFilter(_without_details)
-    # It tells where it found its keys, at every start.
+    # botocore logs at every start where it found its keys.
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def _traceback(error: BaseException) -> str:
-    """Where an error was raised, and of which kind it is; after those that it came of.
+    """Where an error was raised, and its type; its causes come first.
 
-    Without its text, which may quote what somebody asked for: `int` does so. The system's own words quote nothing.
+    Without its text, which may quote a prompt: that of `int` does so. The operating system's own texts quote nothing.
     """
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -77,8 +77,8 @@ def _kind(error: BaseException) -> str:
 
 
 def _without_details(record: logging.LogRecord) -> bool:
-    """For the loop's own records: they show a task's error with its text, and a callback with what it was given."""
-    found = _LOOPS_WORDS.match(record.getMessage())
+    """For asyncio's own records, which have a task's error with its text, and a callback with its arguments."""
+    found = _ASYNCIO_TEXT.match(record.getMessage())
     record.msg, record.args = found[0] if found else "", None
     return True
 

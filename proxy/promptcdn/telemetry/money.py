@@ -9,7 +9,7 @@ from promptcdn.telemetry import Reading, Telemetry, metrics
 
 
 def watch(telemetry: Telemetry, budget: Budget, clock: Clock) -> None:
-    """From now on `telemetry` says what was spent, and what may be."""
+    """From now on `telemetry` has gauges of what was spent, and of what may still be spent."""
 
     async def left() -> Reading:
         return {(str(each.limit),): each.limit.number(each.left) for each in await budget.usage(clock.utc())}

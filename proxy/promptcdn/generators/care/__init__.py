@@ -1,1 +1,1 @@
-"""Care for a generator that is somebody else's service: a deadline, tries, and a breaker."""
+"""Care for a generator that is somebody else's service: a deadline, retries, and a circuit breaker."""

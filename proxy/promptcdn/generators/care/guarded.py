@@ -34,7 +34,8 @@ _jitter = SystemRandom().random
 class Guarded:
     """Makes the pictures of `upstream`, each in `seconds` at most, all its tries together.
 
-    What surely was not charged and may pass by itself is tried again. The breaker is all that it remembers.
+    A call is tried again where it surely was not charged and may do better in a moment. Nothing is remembered between
+    calls but the breaker.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Guarded:
         return made
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
-        """The upstream's, and the breaker's while that is open as far as is known here."""
+        """The upstream's, and the breaker's while it is open."""
         found = await self._upstream.checks(engines)
         return (*found, Check("breaker", False, self.refuses)) if self.refuses else found
 

@@ -1,45 +1,9 @@
-"""Back-off: keys whose paid answer was no good rest before they may cost money again, and which failed calls are tried
-again, and when.
-
-    Cooldown   how long one key rests
-    pause      how long a try waits for the one before
-"""
+"""Retries: which failed calls are tried again, and when."""
 
 from dataclasses import dataclass
 
 from promptcdn import problems
-from promptcdn.problems import ProblemType, UpstreamFailed
-
-FIRST_REST = 5.0
-LONGEST_REST = 3600.0
-# Told again each time the store is tried: it is for a replica that goes away with what it has.
-ELSEWHERE_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Cooldown:
-    """A key at rest: until when (on the caller's clock, in seconds), how long this rest is, and what caused it."""
-
-    cause: ProblemType
-    detail: str
-    until: float
-    length: float
-
-    def left(self, now: float) -> float:
-        """Seconds to go; 0 when the key may be tried again."""
-        return max(0.0, self.until - now)
-
-
-def next_rest(last: Cooldown | None, cause: ProblemType, detail: str, now: float) -> Cooldown:
-    """The rest that follows a failure: 5 s at first, twice the last one after that, an hour at most."""
-    length = FIRST_REST if last is None else min(last.length * 2, LONGEST_REST)
-    return Cooldown(cause, detail, now + length, length)
-
-
-def elsewhere(now: float) -> Cooldown:
-    """The rest of a key at all replicas but the one that has paid for it, while the store does not take the picture."""
-    detail = "the picture is paid for, and waits at another replica for the store to take it"
-    return Cooldown(problems.STORE_UNAVAILABLE, detail, now + ELSEWHERE_SECONDS, FIRST_REST)
+from promptcdn.problems import UpstreamFailed
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
     engines    its engines with their sizes, and what they cost
     address    what STABILITY_HOST means
-    client     one call, from the order to the picture
-    account    what the upstream says of itself, without spending
+    client     one call for a picture
+    account    what `doctor` asks the upstream, without spending
     channels   the connection to the upstream
     timings    how long the upstream is waited for
-    wire       the order as the protocol's message
-    answers    the stream of answers, and what it comes to
+    wire       the protocol's message that asks for a picture
+    answers    the stream of answers to one call
     statuses   every gRPC status, and what it means for us
-    pauses     how long the upstream asks to be left alone
+    pauses     for how long the upstream wants no further call
     stubs      the SDK's messages, imported without its side effects
 
 Importing this module is cheap: grpc and the SDK come in when a `Stability` is made.

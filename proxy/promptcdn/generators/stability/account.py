@@ -1,4 +1,4 @@
-"""What the upstream says of itself and of the account, without spending anything: for `doctor`."""
+"""What `doctor` asks the upstream, without spending anything: its engines and the account's balance."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -43,20 +43,20 @@ def _engine(name: str, listed: dict[str, bool]) -> Check:
 
 
 async def _balance(ask: _Ask) -> Check:
-    """Self-hosted servers have no accounts: that they do not tell is no fault."""
+    """The balance of the account. Self-hosted servers have no accounts: an upstream without an answer is no fault."""
     try:
         me = await ask("DashboardService/GetMe", stubs.dashboard.EmptyRequest(), stubs.dashboard.User)
         member = next((member for member in me.organizations if member.is_default), None) or me.organizations[0]
         request = stubs.dashboard.GetOrganizationRequest(id=member.organization.id)
         organization = await ask("DashboardService/GetOrganization", request, stubs.dashboard.Organization)
     except (AioRpcError, IndexError):
-        return Check("balance", True, "the upstream does not tell")
-    left = organization.payment_info.balance * 100  # it is told in dollars
+        return Check("balance", True, "the upstream has no answer")
+    left = organization.payment_info.balance * 100  # the upstream answers in dollars
     return Check("balance", left > 0, f"{left:.0f} credits", "" if left > 0 else "buy credits")
 
 
 async def _call(channel: Channel, metadata: Metadata, patience: float, method: str, request: Any, answer: Any) -> Any:
-    # By its path: the SDK's stub of the engines does not import.
+    # By its path: the SDK's stub for engines cannot be imported.
     call = channel.unary_unary(
         f"/gooseai.{method}",
         request_serializer=type(request).SerializeToString,

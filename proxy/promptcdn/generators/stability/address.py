@@ -33,7 +33,7 @@ def address(host: str) -> Address:
     """
     scheme, separator, rest = host.strip().lower().rpartition("://")
     if separator and scheme not in _SCHEMES:
-        raise _bad(host, f'the scheme "{scheme}" is not gRPC')
+        raise _bad(host, f'the scheme "{scheme}" is not one of gRPC')
     name, port = _split(host, rest.removesuffix("/") if separator else rest)
     loopback = _is_loopback(name)
     tls = _SCHEMES[scheme] if separator else not loopback
@@ -47,12 +47,12 @@ def _split(host: str, text: str) -> tuple[str, int | None]:
         return text, None
     parts = _PARTS.fullmatch(text)
     if parts is None:
-        raise _bad(host, "this is no host with a port")
+        raise _bad(host, "this is not a host with a port")
     bracketed, bare, port = parts["bracketed"], parts["bare"], parts["port"]
     if bracketed is not None and not _is_ipv6(bracketed):
-        raise _bad(host, "between the brackets there is no IPv6 address")
+        raise _bad(host, "the text in brackets is not an IPv6 address")
     if bracketed is None and not _NAME.fullmatch(bare):
-        raise _bad(host, "this is no host name")
+        raise _bad(host, "this is not a host name")
     if port is not None and not 1 <= int(port) <= 65535:
         raise _bad(host, f"there is no port {port}")
     return bracketed or bare, int(port) if port else None

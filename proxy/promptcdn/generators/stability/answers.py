@@ -1,4 +1,4 @@
-"""The stream of answers to one call, and what it comes to."""
+"""The stream of answers to one call: whether it has a picture, a refusal or a failure."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Artifact = Any  # gooseai.Artifact
 
 @dataclass(frozen=True)
 class Ending:
-    """How a stream ended: its status, the upstream's text, and how long that asks to be left alone."""
+    """How a stream ended: its status, the upstream's text, and the seconds for which the upstream wants no call."""
 
     code: StatusCode = StatusCode.OK
     text: str = ""
@@ -26,7 +26,7 @@ class Ending:
 
 
 class Reading:
-    """What the answers so far come to."""
+    """The outcome of the answers that came so far."""
 
     def __init__(self) -> None:
         self.picture = b""
@@ -64,8 +64,8 @@ class Reading:
 
 
 async def read(call: Any, *, seed: int, engine: str, linger: float) -> Made:
-    """What `call`, a stream of answers, came to; `seed` and `engine` are what it was asked for.
-    Once that is known the upstream has `linger` seconds to end the stream.
+    """The outcome of `call`, a stream of answers; `seed` and `engine` are what it was asked for.
+    Once the outcome is clear the upstream has `linger` seconds to end the stream.
 
     A picture that has come is kept, however the stream ends. Raises `UpstreamFailed`.
     """
@@ -84,7 +84,7 @@ async def read(call: Any, *, seed: int, engine: str, linger: float) -> Made:
 
 
 async def _drain(call: Any, reading: Reading, linger: float) -> Ending:
-    """Reads to the end, and says how that was."""
+    """Reads the stream to its end."""
     try:
         async with asyncio.timeout(None) as patience:
             async for answer in call:

@@ -16,7 +16,7 @@ from promptcdn.url.request import Resolved
 
 
 class Client:
-    """Orders pictures at one upstream."""
+    """Asks one upstream for pictures."""
 
     def __init__(self, where: Address, key: str | None, timings: Timings) -> None:
         self._timings = timings
@@ -24,7 +24,7 @@ class Client:
         self._metadata = _metadata(key)
 
     async def generate(self, resolved: Resolved, content_key: str, seconds: float) -> Made:
-        """One picture, or the word that it was filtered, in so many seconds, connecting included.
+        """One picture, or that it was filtered, within `seconds`, connecting included.
 
         Raises `UpstreamFailed`.
         """
@@ -38,12 +38,12 @@ class Client:
             )
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
-        """What a look at the upstream finds."""
+        """Whether the upstream answers, has `engines`, and has credits left."""
         target = self._channels.target
         try:
             async with self._channels.connected(self._timings.connect) as channel:
-                there = Check("generator", True, f"stability at {target}")
-                return (there, *await account.checks(channel, self._metadata, engines, self._timings.account))
+                reached = Check("generator", True, f"stability at {target}")
+                return (reached, *await account.checks(channel, self._metadata, engines, self._timings.account))
         except UpstreamFailed as failure:
             advice = "check STABILITY_HOST, its scheme (grpc:// or grpcs://), and whether the server runs"
             return (Check("generator", False, f"stability at {target}: {failure.detail}", advice),)

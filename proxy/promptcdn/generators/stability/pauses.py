@@ -1,4 +1,4 @@
-"""How long the upstream asks to be left alone, as far as what ends its answer says so."""
+"""For how long the upstream wants no further call, as the trailing metadata of its answer says."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""An order as the protocol's message (generation.proto, package gooseai)."""
+"""The protocol's message that asks for one picture (generation.proto, package gooseai)."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from promptcdn.url.request import Resolved
 
 Request = Any  # gooseai.Request: the SDK has no types
 
-# Seed 0 as the upstream is told it. There and in the SDK (client.py: `if not seed`) 0 means "any". Frozen: another
+# What is sent for seed 0. To the upstream and to the SDK (client.py: `if not seed`) 0 means "any". Frozen: another
 # number would make other pictures for old URLs.
 SEED_FOR_ZERO = 2_654_435_769
 
@@ -28,7 +28,7 @@ def seed_on_the_wire(seed: int) -> int:
 
 
 def generation_request(resolved: Resolved, content_key: str) -> Request:
-    """The message that orders one picture.
+    """The message that asks for one picture.
 
     `request_id` is the content key: a self-hosted server writes it into the file, and equal calls must give equal
     bytes. `schedule` and `adapter` stay unset: without an init image the first washes pictures out (client.py).
@@ -61,14 +61,14 @@ def _prompts(resolved: Resolved) -> list[Any]:
 def _transform(resolved: Resolved) -> Any:
     if resolved.sampler is None:
         return None
-    # ddim is 0: by its name, never by its truth (client.py: `if sampler:` drops it). The oneof keeps its presence.
+    # ddim is 0, which is false in Python: the SDK's `if sampler:` (client.py) drops it. The oneof says that it is set.
     return messages.TransformType(diffusion=SAMPLERS[resolved.sampler])
 
 
 def _step(resolved: Resolved) -> Any:
     step = messages.StepParameter(scaled_step=0, sampler=messages.SamplerParameters(cfg_scale=resolved.cfg_scale))
     if resolved.guidance_preset is not None:
-        # Beside the cfg_scale: the SDK drops that here (client.py). The empty instance is as the SDK sends it.
+        # Beside the cfg_scale, which the SDK drops here (client.py). The empty instance is what the SDK sends.
         step.guidance.guidance_preset = GUIDANCE_PRESETS[resolved.guidance_preset]
         step.guidance.instances.add()
     return step

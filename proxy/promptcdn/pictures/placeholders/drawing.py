@@ -88,15 +88,15 @@ def _error(texts: tuple[str, str, str], soft: int) -> bytes:
     room = _WIDTH - 2 * _MARGIN
     headline = lettering.lines(title, _TITLE, room, _TITLE_LINES)
     top = _MARGIN + len(headline) * _leading(_TITLE) + 22
-    told = lettering.lines(detail, _DETAIL, room, (_MOST - top - _SHORE) // _leading(_DETAIL))
-    height = max(top + len(told) * _leading(_DETAIL) + _SHORE, _LEAST)
+    body = lettering.lines(detail, _DETAIL, room, (_MOST - top - _SHORE) // _leading(_DETAIL))
+    height = max(top + len(body) * _leading(_DETAIL) + _SHORE, _LEAST)
 
     sheet = Sheet(_WIDTH, height, _SKY, soft)
     _coast(sheet, _WIDTH - 60, height - 42, 66, lantern=_ROCK)
     for i, line in enumerate(headline):
         sheet.text(_MARGIN, _MARGIN - 4 + i * _leading(_TITLE), line, _TITLE, _WALL)
     sheet.box(_MARGIN, top - 15, _MARGIN + 48, top - 11, _BAND)
-    for i, line in enumerate(told):
+    for i, line in enumerate(body):
         sheet.text(_MARGIN, top + i * _leading(_DETAIL), line, _DETAIL, _INK)
     for line in lettering.lines(footer, _FOOTER, room - 80, 1):
         sheet.text(_MARGIN, height - 30, line, _FOOTER, _WALL)
@@ -167,7 +167,7 @@ def _leading(size: int) -> int:
 
 
 def _shown(text: str) -> str:
-    """A text as it can be drawn."""
+    """The letters of a text that can be drawn."""
     return " ".join("".join(map(_sign, text[:_LETTERS])).split())
 
 

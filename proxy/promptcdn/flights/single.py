@@ -1,12 +1,11 @@
-"""Flights: one piece of work a key, shared by all who wait for it, cancelled by none of them.
+"""Single flight: one piece of work for each key, shared by all who wait for it, cancelled by none of them.
 
 flight → lease → its turn → the work
 """
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from promptcdn import problems
@@ -59,22 +58,29 @@ class Flight(Generic[_T]):
 
 
 class Flights(Generic[_T]):
-    """At most one flight a key, of all who share the leases. So many at once, so many in the queue behind them; more
-    are refused."""
+    """At most one flight for each key, of all who share the leases. So many are under way at once, so many are queued
+    behind them; more are refused."""
 
     def __init__(
-        self, concurrency: int, queue: int, leases: Leases | None = None, observer: Observer = NO_OBSERVER
+        self,
+        concurrency: int,
+        queue: int,
+        leases: Leases | None = None,
+        observer: Observer = NO_OBSERVER,
+        work: str = "new pictures are being made or queued",
     ) -> None:
+        """`work` ends the sentence that refuses one more flight, after their number."""
         self._leases = leases or NoLeases()
         self._observer = observer
+        self._work = work
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
-        # So far.
+        # How many were begun, and joined, so far.
         self.begun = self.joined = 0
         self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
-        # Those of them that wait for their lease or their turn.
+        # The tasks that wait for their lease or their turn.
         self._idle: set[asyncio.Task[Any]] = set()
         self._stopped: asyncio.Future[None] | None = None
         self._stopped_at: float | None = None
@@ -110,7 +116,7 @@ class Flights(Generic[_T]):
     def join(self, key: str, fly: Callable[[], Awaitable[_T]]) -> tuple[Flight[_T], bool]:
         """The flight of `key`, begun with `fly` where there is none; and whether it was there already.
 
-        Nothing here awaits: between the look and the start no other request can slip in.
+        Nothing here awaits: no other request can begin a flight between the look and the start.
         Raises `Problem` (503) where too many are under way, or the service is stopping.
         """
         if (flight := self._flights.get(key)) is not None:
@@ -119,9 +125,7 @@ class Flights(Generic[_T]):
         if self.draining:
             raise _draining()
         if len(self._flights) >= self._most:
-            raise Problem(
-                problems.OVERLOADED, f"{self._most} new pictures are being made or queued already: try again later"
-            )
+            raise Problem(problems.OVERLOADED, f"{self._most} {self._work} already: try again later")
         # Not the caller's context: a flight is nobody's request, and must not carry the first one's.
         task = asyncio.create_task(self._fly(key, fly), context=self._observer.task_context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
@@ -135,7 +139,7 @@ class Flights(Generic[_T]):
         return flight, False
 
     def stop(self) -> None:
-        """Lets no new flight begin, and sends those away who wait; what has begun goes on.
+        """Lets no new flight begin, and ends the waiting of all who wait; what has begun goes on.
 
         Flights that wait for their lease or their turn have cost nothing yet, and end.
         """
@@ -168,80 +172,12 @@ class Flights(Generic[_T]):
                 return await fly()
         except Problem as problem:
             return problem
-        except Exception:  # the edge of a task: whatever broke, its waiters are told
+        except Exception:  # the edge of a task: whatever broke, its waiters get an answer
             log.exception("a flight broke")
-            return Problem(
-                problems.INTERNAL,
-                "an unexpected error: the picture could not be made. The log of the service has the details",
-            )
+            return Problem(problems.INTERNAL, "an unexpected error. The log of the service has the details")
         finally:
-            # The outcome is in the store and in memory by now: whoever comes after this line finds it there.
+            # What the work gives is in the store and in memory by now: whoever comes after this line finds it there.
             del self._flights[key]
-
-
-class DetachedTasks:
-    """Work for one asker that goes on when they have left, so that what it found or began is there the next time.
-
-    There are `most` places for all of it, and half of them for one client. Work that ends in its first step, as it does
-    for a picture in memory, needs none.
-    """
-
-    def __init__(self, most: int = 4096) -> None:
-        self._most = most
-        self._under_way: dict[asyncio.Task[Any], Hashable] = {}
-        self._of: Counter[Hashable] = Counter()
-
-    @property
-    def count(self) -> int:
-        """How many are waiting for something, or going on."""
-        return len(self._under_way)
-
-    async def run(self, work: Coroutine[Any, Any, _T], patience: float, client: Hashable = None) -> _T:
-        """What `work` gives or raises. `Problem` (503) where it takes longer than `patience` seconds, or no place is
-        left for it, or none of those that its client may have."""
-        task = asyncio.create_task(work)
-        # The loop runs tasks in the order in which they were ready: this one's first step comes before what follows.
-        await asyncio.sleep(0)
-        if not task.done():
-            self._place(task, client)
-            await asyncio.wait({task}, timeout=patience)
-        if not task.done():
-            raise problems.too_slow()
-        return task.result()
-
-    async def close(self) -> None:
-        """Gives up what is under way: whoever wanted it has left."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
-
-    def _place(self, task: asyncio.Task[Any], client: Hashable) -> None:
-        """Takes a place for the task. Raises `Problem` (503) where there is none, and gives the task up."""
-        refusal = self._refusal(client)
-        if refusal is not None:
-            task.cancel()
-            raise refusal
-        self._under_way[task] = client
-        self._of[client] += 1
-        task.add_done_callback(self._ended)
-
-    def _refusal(self, client: Hashable) -> Problem | None:
-        if self.count >= self._most:
-            return Problem(
-                problems.OVERLOADED, f"{self._most} requests are waiting for pictures already: try again later"
-            )
-        if self._of[client] >= self._most // 2:
-            detail = f"{self._most // 2} requests of this client are waiting for pictures already: try again later"
-            return Problem(problems.OVERLOADED, detail, cache_control=problems.NO_STORE)
-        return None
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        client = self._under_way.pop(task)
-        self._of[client] -= 1
-        if not self._of[client]:
-            del self._of[client]
-        if not task.cancelled():
-            task.exception()  # nobody may be left to ask for it, and then the loop complains
 
 
 def _draining() -> Problem:

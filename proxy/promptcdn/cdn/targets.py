@@ -1,0 +1,97 @@
+"""What a URL is for: the order that it is bound to, else what it means by today's defaults."""
+
+from dataclasses import dataclass, replace
+
+import cachetools
+
+from promptcdn.catalog.bindings import Bindings
+from promptcdn.making import Making
+from promptcdn.url import keys
+from promptcdn.url.order import Order
+from promptcdn.url.parse import canonical_url
+from promptcdn.url.request import Asked, Request
+from promptcdn.url.resolving import Defaults, as_drawn, departures, resolve
+
+_URLS_CACHED = 100_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a URL is for. `bound` says that a binding has the order, so that the URL had a picture before.
+
+    `asked` is the request in words that every face understands.
+    """
+
+    order: Order
+    asked: Asked
+    bound: bool
+
+    @property
+    def content_key(self) -> str:
+        return self.order.content_key
+
+
+class Targets:
+    """Finds out what URLs are for. Nothing is written."""
+
+    def __init__(self, bindings: Bindings, making: Making, defaults: Defaults) -> None:
+        self._bindings = bindings
+        self._making = making
+        self._defaults = defaults
+        # The keys of URLs that a face which draws the nearest need not look for a binding of their own.
+        self._plain: cachetools.LRUCache[str, None] = cachetools.LRUCache(_URLS_CACHED)
+
+    async def of(self, request: Request) -> Target:
+        """What the request is for. Raises `Problem` where it cannot be made, or that is not known."""
+        if request.nearest:
+            return await self._of_the_nearest(request.asked)
+        return await self._bound(request.asked) or self._new(request.asked)
+
+    async def bound_by_now(self, target: Target, request: Request) -> Target | None:
+        """What another process has bound a URL to since its binding was cached as absent here.
+
+        Only for a face that draws the nearest: what a process draws that offers less is bound to another key than
+        what is about to be made here, and would not be found by `Making`.
+        """
+        if target.bound or not request.nearest:
+            return None
+        order = await self._making.bound_by_now(keys.nearest_key(request.asked))
+        return None if order is None else _drawn(request.asked, order)
+
+    async def location(self, view: Request) -> str:
+        """The seeded URL of a view, in words that every face understands."""
+        asked = (await self.of(view)).asked if view.nearest else view.asked
+        return canonical_url(asked, view.delivery)
+
+    async def _of_the_nearest(self, asked: Asked) -> Target:
+        """The target of a face that draws the nearest of what is offered.
+
+        Where that is not as asked the URL has a binding of its own, and is the request as drawn.
+        """
+        plain, key = keys.as_asked_key(asked), keys.nearest_key(asked)
+        drawn_before = None if plain in self._plain else await self._bindings.of(key)
+        if drawn_before is not None:
+            return _drawn(asked, drawn_before)
+        # Older versions bound such a URL as it was asked.
+        if (bound := await self._bound(asked)) is not None:
+            # It gets no binding of its own any more: from now on memory alone can tell.
+            self._plain[plain] = None
+            return bound
+        resolved = resolve(asked, self._defaults, nearest=True)
+        if not departures(asked, resolved):
+            return self._new(asked)
+        drawn = as_drawn(asked, resolved)
+        target = await self._bound(drawn) or self._new(drawn)
+        return replace(target, order=replace(target.order, as_asked_key=key), bound=False)
+
+    async def _bound(self, asked: Asked) -> Target | None:
+        order = await self._bindings.of(keys.as_asked_key(asked))
+        return None if order is None else Target(order, asked, bound=True)
+
+    def _new(self, asked: Asked) -> Target:
+        return Target(Order.of(keys.as_asked_key(asked), resolve(asked, self._defaults)), asked, bound=False)
+
+
+def _drawn(asked: Asked, order: Order) -> Target:
+    """The target of a URL that was bound as it was drawn."""
+    return Target(order, as_drawn(asked, order.resolved), bound=True)

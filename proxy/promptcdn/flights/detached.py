@@ -1,0 +1,76 @@
+"""Detached tasks: bounded work for one asker that goes on when the asker has left."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Hashable
+from typing import Any, TypeVar
+
+from promptcdn import problems
+from promptcdn.problems import Problem
+
+_T = TypeVar("_T")
+
+
+class DetachedTasks:
+    """Runs work for askers that may leave, so that what the work found or began is there when they ask again.
+
+    There are `most` places for all tasks, and half of them for one client. Work that ends in its first step, as it does
+    for a picture in memory, needs no place.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._under_way: dict[asyncio.Task[Any], Hashable] = {}
+        self._of: Counter[Hashable] = Counter()
+
+    @property
+    def count(self) -> int:
+        """How many tasks are under way."""
+        return len(self._under_way)
+
+    async def run(self, work: Coroutine[Any, Any, _T], patience: float, client: Hashable = None) -> _T:
+        """What `work` gives or raises. `Problem` (503) where it takes longer than `patience` seconds, or no place is
+        left for it, or none of those that its client may have."""
+        task = asyncio.create_task(work)
+        # The loop runs tasks in the order in which they were ready: this one's first step comes before what follows.
+        await asyncio.sleep(0)
+        if not task.done():
+            self._place(task, client)
+            await asyncio.wait({task}, timeout=patience)
+        if not task.done():
+            raise problems.too_slow()
+        return task.result()
+
+    async def close(self) -> None:
+        """Gives up what is under way: whoever wanted it has left."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _place(self, task: asyncio.Task[Any], client: Hashable) -> None:
+        """Takes a place for the task. Raises `Problem` (503) where there is none, and gives the task up."""
+        refusal = self._refusal(client)
+        if refusal is not None:
+            task.cancel()
+            raise refusal
+        self._under_way[task] = client
+        self._of[client] += 1
+        task.add_done_callback(self._ended)
+
+    def _refusal(self, client: Hashable) -> Problem | None:
+        if self.count >= self._most:
+            return Problem(
+                problems.OVERLOADED, f"{self._most} requests are waiting for pictures already: try again later"
+            )
+        if self._of[client] >= self._most // 2:
+            detail = f"{self._most // 2} requests of this client are waiting for pictures already: try again later"
+            return Problem(problems.OVERLOADED, detail, cache_control=problems.NO_STORE)
+        return None
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        client = self._under_way.pop(task)
+        self._of[client] -= 1
+        if not self._of[client]:
+            del self._of[client]
+        if not task.cancelled():
+            task.exception()  # or the loop complains of it, where nobody is left to ask
