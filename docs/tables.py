@@ -8,7 +8,7 @@ from pathlib import Path
 from promptcdn import problems
 from promptcdn.readers.audience import IMAGE_PROXIES
 from promptcdn.readers.headers import POLICIES, Outcome, cache_control
-from promptcdn.settings import PREFIX, Settings
+from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url.parameters import PARAMETERS, Group
 from promptcdn.url.signing import SigningKeys
@@ -46,10 +46,14 @@ def settings() -> str:
     """The fields of the settings, under the names people set."""
     rows = []
     for name, field in Settings.model_fields.items():
-        shown = PREFIX + name.upper() if field.validation_alias is None else name.upper()
-        default = "" if field.default in (None, "", (), SigningKeys()) else f"`{field.default}`"
-        rows.append((f"`{shown}`", default, field.description))
-    return table(("setting", "default", "what it is"), rows)
+        default = "" if field.default in (None, "", (), SigningKeys()) else f"`{_as_set(field.default)}`"
+        rows.append((f"`{shown_name(name)}`", default, allowed(name), field.description))
+    return table(("setting", "default", "allowed", "what it is"), rows)
+
+
+def _as_set(value: object) -> str:
+    """A default as people would set it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def codes() -> str:

@@ -6,7 +6,17 @@ from ipaddress import ip_network
 
 import pytest
 
-from promptcdn.misconfiguration import Chosen, doubts, require_narrow, require_no_credentials, require_token, shown
+from promptcdn.misconfiguration import (
+    Chosen,
+    doubts,
+    nearest,
+    number,
+    one_of,
+    require_narrow,
+    require_no_credentials,
+    require_token,
+    shown,
+)
 
 PUBLIC = Chosen(public_url="https://pictures.example.org", admin_token=True)
 OWN = [
@@ -27,7 +37,8 @@ def test_a_token_that_nobody_guesses_will_do(token: str) -> None:
 @pytest.mark.parametrize(
     "token", ["canary", "0123456789abcde", " 0123456789abcde", "0123456789 abcdef", "grün" * 8, "a\n" * 16]
 )
-def test_a_token_that_is_short_or_cannot_be_sent_is_refused_and_not_said(token: str) -> None:
+def test_a_token_that_is_short_or_cannot_be_sent_is_refused(token: str) -> None:
+    """And not said."""
     with pytest.raises(ValueError, match="at least 16 characters") as caught:
         require_token(token)
 
@@ -93,6 +104,20 @@ def test_an_address_with_a_secret_in_it_is_refused_and_not_shown(address: str, s
 @pytest.mark.parametrize("address", ["s3://KEY:canary/bucket", "s3:KEY:canary", "KEY:canary", "s3://KEY:12canary/x"])
 def test_what_may_be_a_secret_is_not_shown(address: str) -> None:
     assert shown(address) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("A_VARIANT", "A_VARIANTS"), ("A_WIT", "A_WAIT"), ("A_PORT", "PORT"), ("A_FOO", None), ("A_XYZZY", None)],
+)
+def test_the_setting_that_was_meant_is_found_where_it_is_alike(name: str, meant: str | None) -> None:
+    assert nearest(name, ["A_VARIANTS", "A_WAIT", "A_LOG", "PORT"], "A_") == meant
+
+
+def test_what_is_allowed_is_a_range_or_choices() -> None:
+    assert number(whole=True, least=10, most=50) == "a whole number from 10 to 50"
+    assert number(whole=False, least=0, most=None) == "a number, 0 or more"
+    assert (one_of(["a"]), one_of(["a", "b", "c"])) == ("a", "a, b or c")
 
 
 DOUBTS: list[tuple[Chosen, str]] = [

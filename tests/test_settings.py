@@ -37,6 +37,15 @@ def test_settings_show_no_secret_however_they_are_looked_at() -> None:
         assert "canary" not in shown
 
 
+# Any text may be one.
+ANY_TEXT = {"stability_key"}
+
+
+@pytest.mark.parametrize("name", sorted(set(settings.Settings.model_fields) - ANY_TEXT))
+def test_each_setting_says_what_is_allowed(name: str) -> None:
+    assert settings.allowed(name)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -1,12 +1,14 @@
 """Settings that are a mistake, in one place. What is surely one is refused; what may be one is said.
 
 `require_…` raise `ValueError`, whose text says what to do and quotes no secret: such a setting ends the start.
+`number`, `one_of` and `nearest` are what such texts are made of.
 `doubts` are findings: a line each at the start, and in `promptcdn doctor`. Two signing keys with one secret are refused
 in `signing`, where keys are read.
 """
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -57,6 +59,25 @@ def require_no_credentials(address: str) -> None:
 def shown(address: str) -> str:
     """`="address"` for a message about it, or nothing where it may hold a secret."""
     return "" if _CREDENTIALS.search(address) or _ODD_COLON.search(address) else f'="{address}"'
+
+
+def nearest(name: str, names: Iterable[str], prefix: str) -> str | None:
+    """The setting that was probably meant by `name`. What all have in common (the prefix) is no likeness."""
+    by_end = {known.removeprefix(prefix): known for known in names}
+    close = difflib.get_close_matches(name.removeprefix(prefix), by_end, n=1)
+    return by_end[close[0]] if close else None
+
+
+def number(*, whole: bool, least: float, most: float | None) -> str:
+    """What a setting that is a number may be."""
+    kind = "a whole number" if whole else "a number"
+    return f"{kind}, {least:g} or more" if most is None else f"{kind} from {least:g} to {most:g}"
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """What a setting with choices may be."""
+    *others, last = choices
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,13 @@ from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
-from promptcdn.replicas.leases import Leases, Nested, NoLeases, RedisLeases
-from promptcdn.settings import Settings, require_store
+from promptcdn.replicas.leases import Leases, Nested, RedisLeases
+from promptcdn.settings import Settings
+from promptcdn.settings.forms import require_store
 from promptcdn.spool import Spool
 from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
 from promptcdn.stores.buckets import Bucket, Unusable
-from promptcdn.stores.disk import DiskStore
+from promptcdn.stores.disk import DiskStore, missing
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
@@ -131,13 +132,24 @@ class Service:
 
 def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = None) -> Service:
     """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
+    return _opened(settings, clock, Telemetry(tracing), None)
+
+
+def opened_to_read(settings: Settings, scratch: Path) -> Service:
+    """The same for a command that makes nothing: what is not there yet is made in the folder `scratch`, and nowhere
+    else. Raises `BadSettings`."""
+    return _opened(settings, SYSTEM, Telemetry(None), scratch)
+
+
+def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None) -> Service:
     deny = DenyFile(settings.deny) if settings.deny else None
-    telemetry, connection = Telemetry(tracing), _connection(settings)
+    connection = redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(verified := _verified_store(settings, connection), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock)
+    kept = ObservedStore(verified := _verified_store(settings, connection, writes=scratch is None), telemetry)
+    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock, scratch)
     leases = _leases(settings, generator, connection)
-    budget, rates = _budget(settings, generator, clock, connection), _rates(settings, generator, connection)
+    budget = _budget(settings, generator, clock, connection, scratch)
+    rates = NoRates() if scratch else _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
     removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
@@ -191,12 +203,19 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     return service
 
 
-def _spool(settings: Settings, clock: Clock) -> Spool:
+def _spool(settings: Settings, clock: Clock, scratch: Path | None) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
-    permissions.shut(settings.data_dir, "locks", "replica", "store-id")
-    spool, store = settings.data_dir / "spool", settings.store_url
-    beside = store.startswith("disk:") and volumes.same_disk(spool, Path(store.removeprefix("disk:").strip()))
+    if scratch is None:
+        permissions.shut(settings.data_dir, "locks", "replica", "store-id")
+    spool, store = _where(settings, scratch, "spool") / "spool", settings.store_url
+    beside = store.startswith("disk:") and volumes.same_disk(spool, _folder(store))
     return Spool(spool, clock, on_the_stores_disk=beside)
+
+
+def _where(settings: Settings, scratch: Path | None, *names: str) -> Path:
+    """The data folder, or `scratch` where one of these is not there."""
+    folder = settings.data_dir
+    return folder if scratch is None or all((folder / name).exists() for name in names) else scratch
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -222,16 +241,31 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
         raise BadSettings(str(wrong)) from wrong
 
 
-def _verified_store(settings: Settings, connection: RedisConnection | None) -> VerifiedStore:
-    store = opened_store(settings.store_url, settings.store_setting)
+def _verified_store(settings: Settings, connection: RedisConnection | None, *, writes: bool) -> VerifiedStore:
+    ids = StoreIds(settings.store_id, settings.data_dir, connection)
+    # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
+    prepare = writes and not (ids.remembered_here and _is_missing(settings.store_url))
+    store = opened_store(settings.store_url, settings.store_setting, prepare=prepare)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
     timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
-    return VerifiedStore(store, StoreIds(settings.store_id, settings.data_dir, connection), timings)
+    return VerifiedStore(store, ids, timings)
 
 
-def opened_store(url: str, setting: str) -> IdentifiableStore:
+def _is_missing(store_url: str) -> bool:
+    try:
+        return store_url.startswith("disk:") and bool(missing(_folder(store_url)))
+    except OSError:  # whoever opens the store says what is wrong
+        return False
+
+
+def _folder(store_url: str) -> Path:
+    return Path(store_url.removeprefix("disk:").strip())
+
+
+def opened_store(url: str, setting: str, *, prepare: bool = True) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
+    A folder is made where it is missing, unless `prepare` is false: then it is left as it is.
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
     try:
@@ -239,9 +273,9 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     except ValueError as wrong:
         raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
     if url.startswith("disk:"):
-        folder = Path(url.removeprefix("disk:").strip())
+        folder = _folder(url)
         try:
-            return DiskStore(folder)
+            return DiskStore(folder, prepare=prepare)
         except OSError as error:
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
     bucket = Bucket.parse(url)
@@ -254,7 +288,7 @@ def opened_store(url: str, setting: str) -> IdentifiableStore:
     return S3Store(bucket)
 
 
-def _connection(settings: Settings) -> RedisConnection | None:
+def redis_connection(settings: Settings) -> RedisConnection | None:
     """To the Redis that all replicas share, if there is one."""
     if settings.redis_url is None:
         return None
@@ -265,21 +299,22 @@ def _connection(settings: Settings) -> RedisConnection | None:
 
 
 def _leases(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Leases:
-    """Who makes a picture, where several could; for pictures that cost nothing nobody waits."""
-    if not generator.paid:
-        return NoLeases()
+    """Who makes a picture, where several processes could."""
     machine = LockFiles(settings.data_dir / "locks")
     if connection is None:
         return machine
-    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits(paid=True).each))
+    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits(paid=generator.paid).each))
 
 
-def _budget(settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None) -> Budget:
+def _budget(
+    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None, scratch: Path | None
+) -> Budget:
     chosen = settings.budget_limits(paid=generator.paid)
     prices = Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
-    with _data_folder(settings) as folder:
+    counted = ("budget.sqlite3", "replica") if connection else ("budget.sqlite3",)
+    with _made(_where(settings, scratch, *counted)) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
@@ -291,17 +326,16 @@ def _rates(settings: Settings, generator: Generator, connection: RedisConnection
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return NoRates()
-    with _data_folder(settings) as folder:
+    with _made(settings.data_dir) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
         return local if connection is None else RedisRates(connection, rate, local)
 
 
 @contextmanager
-def _data_folder(settings: Settings) -> Iterator[Path]:
+def _made(data_folder: Path) -> Iterator[Path]:
     """The folder of the counters. Raises `BadSettings` where it, or what is done in it, cannot be used."""
-    folder = settings.data_dir
     try:
-        permissions.make_folder(folder)
-        yield folder
+        permissions.make_folder(data_folder)
+        yield data_folder
     except OSError as error:
-        raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {folder} cannot be used: {error.strerror}") from error
+        raise BadSettings(f"PROMPTCDN_DATA_DIR: the folder {data_folder} cannot be used: {error.strerror}") from error

@@ -46,6 +46,28 @@ def test_a_url_is_printed_in_the_markup_of_ones_page(markup: str, printed: str) 
     assert ended.stdout == printed
 
 
+def test_markup_that_there_is_none_of_is_refused() -> None:
+    ended = promptcdn("url", "a cat", "--as", "pdf")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == 'promptcdn: --as="pdf": allowed: url, markdown, html, asciidoc, rst\n'
+
+
+COMMANDS = ["serve", "url", "sign", "info", "doctor", "stats", "warm", "purge", "store"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, "store stats", "store verify", "store copy", "store adopt"])
+def test_each_command_and_each_option_says_what_it_is_for(command: str) -> None:
+    """A text begins with a capital letter and ends with a full stop."""
+    printed = promptcdn(*command.split(), "--help", COLUMNS="1000", NO_COLOR="1").stdout
+
+    rows = [line.strip("│ ") for line in printed.splitlines() if line.startswith("│")]
+    assert rows
+    for row in rows:
+        text = re.split(r" {2,}", re.sub(r" \[(required|default: \w+)\]", "", row))[-1]
+        assert re.fullmatch(r"[A-Zd].*\.", text), row
+
+
 def test_json_holds_all_of_it() -> None:
     printed = json.loads(promptcdn("url", "a cat", "--base", "https://h", "--json").stdout)
 

@@ -21,7 +21,7 @@ def said(folder: Path, *words: str, **settings: object) -> dict[str, Any]:
     return found
 
 
-def test_a_running_service_and_afterwards_its_files_say_what_was_paid_for(tmp_path: Path) -> None:
+def test_a_service_and_then_its_files_say_what_was_paid_for(tmp_path: Path) -> None:
     settings = {"PROMPTCDN_ENGINE": "any", "PROMPTCDN_PRICES": "any=0.5", "PROMPTCDN_BUDGET": "5/day"}
     spent = [{"engine": "any", "pictures": 2, "credits": 1.0}]
     with Upstream() as upstream:
@@ -51,9 +51,13 @@ def test_a_running_service_and_afterwards_its_files_say_what_was_paid_for(tmp_pa
     assert (refused.returncode, "PROMPTCDN_ADMIN_TOKEN" in refused.stderr) == (2, True)
 
 
-def test_nothing_was_paid_where_nothing_ran(tmp_path: Path) -> None:
+def test_where_no_service_answers_its_address_is_named(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path):
+        pass
+
     assert said(tmp_path, PORT=9) == {"spent": {"day": [], "month": []}, "budget": [], "store": {}}
-    assert "none is running here" in promptcdn(tmp_path, "stats", PORT=9).stdout
+    printed = promptcdn(tmp_path, "stats", PORT=9).stdout
+    assert "none answers at http://127.0.0.1:9; --url asks another address" in printed
 
 
 def test_a_service_that_was_named_and_is_not_there_is_exit_2(tmp_path: Path) -> None:

@@ -26,15 +26,77 @@ def checks(folder: Path, **settings: object) -> dict[str, tuple[bool, str, str]]
     return {each["part"]: (each["good"], each["detail"], each["advice"]) for each in found}
 
 
+PARTS = {
+    *("python", "clock", "settings", "store", "corrupt objects", "generator"),
+    *("budget", "client rate", "deny-list", "admin token", "spool"),
+}
+
+
 def test_doctor_finds_a_service_without_settings_well(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path):
+        pass
+
     ended = promptcdn(tmp_path, "doctor")
 
     assert ended.returncode == 0
     assert "BAD" not in ended.stdout
-    assert set(checks(tmp_path)) == {"python", "clock", "settings", "store", "generator", "budget", "spool"}
+    assert set(checks(tmp_path)) == PARTS
 
 
-def test_doctor_asks_the_upstream_for_engines_and_balance_and_spends_nothing(tmp_path: Path) -> None:
+def test_doctor_says_what_guards_new_pictures(tmp_path: Path) -> None:
+    (tmp_path / "deny").write_text("one\ntwo\n")
+    settings = {
+        "PROMPTCDN_CLIENT_RATE": "9/minute",
+        "PROMPTCDN_DENY": tmp_path / "deny",
+        "PROMPTCDN_ADMIN_TOKEN": "canary-of-the-operator",
+    }
+
+    bare, guarded = checks(tmp_path), checks(tmp_path, **settings)
+
+    parts = ("client rate", "deny-list", "admin token")
+    assert [bare[part][1] for part in parts[:2]] == ["unlimited", "none"]
+    assert "everybody can read /metrics" in bare["admin token"][1]
+    assert [guarded[part][1] for part in parts] == ["9/minute new pictures for each client", "2 rules", "set"]
+    assert "canary" not in str(guarded)
+
+
+@pytest.mark.parametrize("missing", [True, False], ids=["moved away", "swapped"])
+def test_doctor_has_one_line_for_a_store_that_is_not_right(tmp_path: Path, missing: bool) -> None:
+    with Promptcdn(tmp_path):
+        pass
+    store = tmp_path / "data" / "store"
+    store.rename(tmp_path / "away")
+    if not missing:
+        with Promptcdn(tmp_path / "other"):
+            pass
+        (tmp_path / "other" / "data" / "store").rename(store)
+
+    lines = [line for line in promptcdn(tmp_path, "doctor").stdout.splitlines() if "store: " in line]
+
+    assert len(lines) == 1
+    assert lines[0].startswith("BAD   store: this is not the store that was used before: ")
+    good, detail, advice = checks(tmp_path)["store"]
+    assert not good
+    assert ("the folder is not there" in detail) is missing
+    assert "Mount the right store" in advice
+    assert "promptcdn store adopt" in advice
+
+
+def test_doctor_finds_what_was_set_aside_as_corrupt(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path):
+        pass
+    aside = tmp_path / "data" / "store" / "corrupt"
+    aside.mkdir()
+    (aside / "a-picture.1").write_bytes(b"x" * 1_500_000)
+
+    good, detail, advice = checks(tmp_path)["corrupt objects"]
+
+    assert (good, detail) == (False, f"1 set aside in {aside}, 1.5 MB")
+    assert "empty that folder" in advice
+
+
+def test_doctor_asks_the_upstream_and_spends_nothing(tmp_path: Path) -> None:
+    """For engines and the balance."""
     with Upstream() as upstream:
         found = checks(
             tmp_path,
@@ -64,7 +126,7 @@ def test_doctor_says_what_to_do_about_a_dead_upstream(tmp_path: Path) -> None:
     ("policy", "good"),
     [("noeviction", True), ("volatile-ttl", False), ("allkeys-lru", False), ("allkeys-random", False)],
 )
-def test_doctor_finds_a_redis_that_would_forget_leases_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
+def test_doctor_finds_a_redis_that_would_forget_when_it_is_full(tmp_path: Path, policy: str, good: bool) -> None:
     with Server(tmp_path, "a-password") as redis:
         redis.client.config_set("maxmemory-policy", policy)
         found = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url)["redis"]
@@ -102,7 +164,7 @@ def test_doctor_says_that_replicas_count_in_redis(tmp_path: Path) -> None:
     assert found["budget"][:2] == (True, "9 of 9/day left, counted in Redis")
 
 
-def test_doctor_finds_a_redis_that_is_dead_and_one_that_does_not_let_the_service_in(tmp_path: Path) -> None:
+def test_doctor_finds_a_redis_that_is_dead_or_lets_nobody_in(tmp_path: Path) -> None:
     with Server(tmp_path, "a-password") as redis:
         wrong = checks(tmp_path, PROMPTCDN_REDIS_URL=redis.url.replace("a-password", "another"))["redis"]
     dead = checks(tmp_path, PROMPTCDN_REDIS_URL="redis://127.0.0.1:9")["redis"]
@@ -159,7 +221,8 @@ def test_store_stats_counts_what_is_stored(filled: Path) -> None:
     assert "masters" in promptcdn(filled, "store", "stats").stdout
 
 
-def test_store_verify_sets_a_corrupt_object_aside_and_its_rendition_stands_in(filled: Path) -> None:
+def test_store_verify_sets_a_corrupt_object_aside(filled: Path) -> None:
+    """And a rendition stands in for a master that was."""
     master = next((filled / "data" / "store" / "masters").glob("*/*/*"))
     data = bytearray(master.read_bytes())
     data[-50] ^= 1

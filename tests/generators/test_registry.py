@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from promptcdn.generators import registry
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.money.prices import Prices
+from promptcdn.settings import load
 from promptcdn.url.engines import engine
 from promptcdn.url.resolving import Defaults
 from tests.support.fakes import order
@@ -40,8 +42,29 @@ def test_a_paid_generator_without_a_price_cannot_be_declared() -> None:
         Declaration(name="free-lunch", opened=BY_NAME["sketch"].opened, engine="e")
 
 
-def test_one_generator_needs_nothing_and_is_the_last() -> None:
-    assert [each.name for each in GENERATORS if not each.settings] == [GENERATORS[-1].name]
+def test_the_last_generator_needs_nothing_and_costs_nothing() -> None:
+    """It is in use where nothing is set."""
+    assert (GENERATORS[-1].settings, GENERATORS[-1].paid) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen"),
+    [({}, "sketch"), ({"STABILITY_KEY": "key"}, "stability"), ({"STABILITY_HOST": "host"}, "stability")],
+    ids=["nothing", "a key", "a host"],
+)
+def test_auto_chooses_a_generator_whose_settings_are_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], chosen: str
+) -> None:
+    """One that has no settings, which anybody could add, is used where it is named only."""
+    monkeypatch.chdir(tmp_path)  # there is no .env
+    free = replace(BY_NAME["sketch"], name="free")
+    monkeypatch.setattr("promptcdn.settings.GENERATORS", (free, *GENERATORS))
+    for name in ("STABILITY_KEY", "STABILITY_HOST", "PROMPTCDN_GENERATOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    assert load().makes.name == chosen
 
 
 @pytest.mark.parametrize(

@@ -46,56 +46,79 @@ def require_refused(service: Promptcdn, *urls: str) -> None:
         assert int(answer.headers["retry-after"]) > 0
 
 
-def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def test_a_folder_that_is_empty_at_the_start_is_no_new_service_until_it_is_adopted(
-    tmp_path: Path, upstream: Upstream
+@pytest.mark.parametrize("mount_point", [True, False], ids=["empty", "gone"])
+def test_a_store_that_is_away_at_the_start_is_not_made_anew(
+    tmp_path: Path, upstream: Upstream, mount_point: bool
 ) -> None:
+    """Neither is anything made where it is to be mounted: it would be in the way."""
     store = tmp_path / "data" / "store"
     with small(tmp_path, upstream) as service:
         pictures = shown(service)
     store.rename(tmp_path / "not mounted")
+    if mount_point:
+        store.mkdir()
     before = paid(upstream)
 
     with small(tmp_path, upstream) as service:
         require_refused(service, *URLS, NEW, "/?prompt=pool")
         part = service.get("/readyz").json()["parts"]["store"]
         assert part["ready"] is False
-        assert "this is not the store that was known" in part["detail"]
-        assert (tmp_path / "log").read_text().count("this is not the store that was known") == 1
+        assert "this is not the store that was used before" in part["detail"]
+        assert (tmp_path / "log").read_text().count("this is not the store that was used before") == 1
         doctor = promptcdn(service, "doctor")
         assert doctor.returncode == 1
-        assert "say promptcdn store adopt if this one is right" in doctor.stdout
-        assert files(store) == []
+        assert "If this one is right: promptcdn store adopt" in doctor.stdout
+        assert [*store.rglob("*"), store.exists()] == [mount_point]
         assert paid(upstream) == before
 
-        shutil.rmtree(store)
+        if mount_point:
+            store.rmdir()
         (tmp_path / "not mounted").rename(store)
         until(lambda: service.get(URLS[0]).status_code == 200, 5)
         assert shown(service) == pictures
         assert paid(upstream) == before
 
 
-def test_a_store_that_is_adopted_is_used_by_the_service_that_runs(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_store_that_is_adopted_is_used_by_a_running_service(tmp_path: Path, upstream: Upstream) -> None:
     with small(tmp_path, upstream) as service:
         service.get(NEW)
     (tmp_path / "data" / "store").rename(tmp_path / "away")
 
     with small(tmp_path, upstream) as service:
         require_refused(service, NEW)
-        adopted = promptcdn(service, "store", "adopt")
+        refused = promptcdn(service, "store", "adopt")
+        assert (refused.returncode, "0 pictures: is its disk mounted?" in refused.stderr) == (2, True)
+        adopted = promptcdn(service, "store", "adopt", "--new")
         assert adopted.returncode == 0, adopted.stderr
+        assert "it replaces " in adopted.stdout
+        assert "It is new and has 0 pictures: all pictures are made and paid for again." in adopted.stdout
         until(lambda: service.get(NEW).status_code == 200, 5)
         assert service.get("/readyz").json()["parts"]["store"]["ready"] is True
-        assert promptcdn(service, "store", "adopt").stdout == adopted.stdout
+        assert promptcdn(service, "store", "adopt").stdout.startswith("nothing changes: ")
     assert sorted(paid(upstream).values()) == [2]
 
 
-def test_a_bucket_that_is_emptied_while_the_service_runs_is_not_believed_and_memory_goes_on(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_a_store_that_is_moved_away_meanwhile_is_said_once(tmp_path: Path, upstream: Upstream) -> None:
+    """In the log, with what to do; strangers are told what they are told of any store that is not available."""
+    store = tmp_path / "data" / "store"
+    with small(tmp_path, upstream, PROMPTCDN_MEMORY=0) as service:
+        pictures = shown(service)
+        store.rename(tmp_path / "away")
+        until(lambda: service.get(NEW).status_code == 503)
+        details = {service.get(url).json()["detail"] for url in (NEW, "/?prompt=other&seed=1")}
+        assert len(details) == 1
+        assert "until its operator has mended it" in details.pop()
+        assert not store.exists()
+        (tmp_path / "away").rename(store)
+        until(lambda: service.get(URLS[0]).status_code == 200)
+        assert shown(service) == pictures
+    errors = [line for line in (tmp_path / "log").read_text().splitlines() if " ERROR " in line]
+    assert len(errors) == 1, errors
+    assert f"there is no store in the folder {store}: the folder is not there" in errors[0]
+
+
+def test_a_bucket_that_is_emptied_meanwhile_is_not_believed(tmp_path: Path, upstream: Upstream) -> None:
+    """And what is in memory is shown."""
     with moto(tmp_path) as bucket:
         url = f"s3://{BUCKET}/here"
         with small(tmp_path, upstream, PROMPTCDN_STORE=url, **bucket.environment) as service:
@@ -118,13 +141,11 @@ def test_a_bucket_that_is_emptied_while_the_service_runs_is_not_believed_and_mem
             require_refused(service, NEW)
 
 
-def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_where_data_folder_and_store_are_away_the_setting_knows(tmp_path: Path, upstream: Upstream) -> None:
     with small(tmp_path, upstream) as service:
         pictures = shown(service)
-        store = json.loads(promptcdn(service, "doctor", "--json").stdout)[3]["detail"]
-    store_id = store.rpartition(" ")[2]
+        checks = json.loads(promptcdn(service, "doctor", "--json").stdout)
+    (store_id,) = [each["detail"].rpartition(" ")[2] for each in checks if each["part"] == "store"]
     before = paid(upstream)
     data = tmp_path / "data"
     data.rename(tmp_path / "away")
@@ -133,7 +154,10 @@ def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
         require_refused(service, *URLS)
         adopted = promptcdn(service, "store", "adopt")
         assert adopted.returncode == 2
-        assert f'PROMPTCDN_STORE_ID="{store_id}" names another store: set it to ' in adopted.stderr
+        assert f'PROMPTCDN_STORE_ID="{store_id}" names another store: there is no store in' in adopted.stderr
+        assert "Is its disk mounted?" in adopted.stderr
+        assert not (data / "store").exists()
+        assert not (data / "store-id").exists()
     shutil.rmtree(data)
     (tmp_path / "away").rename(data)
     with small(tmp_path, upstream, PROMPTCDN_STORE_ID=store_id) as service:
@@ -141,7 +165,7 @@ def test_where_the_data_folder_is_away_with_the_store_in_it_the_setting_knows(
     assert paid(upstream) == before
 
 
-def test_permalinks_are_back_when_the_store_comes_right_after_the_start(tmp_path: Path, upstream: Upstream) -> None:
+def test_permalinks_are_back_when_the_store_is(tmp_path: Path, upstream: Upstream) -> None:
     """They wait for the list of removals, and nobody asks for anything else, which would look at the store's id."""
     with small(tmp_path, upstream) as service:
         permalink = service.get("/info" + URLS[0][1:]).json()["permalink"].removeprefix(service.url)
@@ -151,7 +175,6 @@ def test_permalinks_are_back_when_the_store_comes_right_after_the_start(tmp_path
 
     with small(tmp_path, upstream) as service:
         require_refused(service, permalink)
-        shutil.rmtree(store)
         (tmp_path / "not mounted").rename(store)
         until(lambda: service.get(permalink).status_code == 200, 5)
 
@@ -172,7 +195,7 @@ def test_a_store_that_is_not_the_one_of_its_redis_makes_nothing(tmp_path: Path) 
             redis.start()
             until(lambda: one.get("/readyz").json()["parts"]["redis"]["ready"])
             part = one.get("/readyz").json()["parts"]["store"]
-            assert (part["ready"], f"Redis knows {known}" in part["detail"]) == (False, True)
+            assert (part["ready"], f"Redis remembers the id {known}" in part["detail"]) == (False, True)
             require_refused(one, URLS[0])
         with Promptcdn(tmp_path / "one", **settings) as one:
             require_refused(one, NEW)

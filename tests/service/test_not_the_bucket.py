@@ -43,9 +43,10 @@ def answered(service: Promptcdn, url: str) -> tuple[int, bytes | str]:
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
-def test_while_a_page_answers_for_the_bucket_nothing_is_paid_and_stored_urls_stay_what_they_are(
+def test_while_a_page_answers_for_the_bucket_nothing_is_paid(
     service: Promptcdn, way: Ingress, upstream: Upstream, page: Page
 ) -> None:
+    """And stored URLs stay what they are."""
     stored = [answered(service, url) for url in URLS]
     before = paid(upstream)
     service.stop()
@@ -65,7 +66,7 @@ def test_while_a_page_answers_for_the_bucket_nothing_is_paid_and_stored_urls_sta
 
 
 @pytest.mark.parametrize("page", ["ingress 404", "static 200", "empty 204", "moved 301"])
-def test_where_one_answer_in_three_is_a_page_no_picture_is_paid_for_twice(
+def test_where_one_answer_in_three_is_a_page_each_is_paid_once(
     service: Promptcdn, way: Ingress, upstream: Upstream, page: str
 ) -> None:
     stored = [answered(service, url) for url in URLS]

@@ -42,7 +42,8 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]
         yield Machine(opened, tmp_path, request.param)
 
 
-def test_what_one_process_looked_for_in_vain_and_another_made_is_not_paid_for_again(machine: Machine) -> None:
+def test_what_another_process_made_is_not_paid_for_again(machine: Machine) -> None:
+    """Not even where this one had just looked for it in vain."""
     for seed in range(10):
         url = f"/?prompt=a&seed={seed}"
         assert machine.other.client.head(url).status_code == 200
@@ -66,7 +67,7 @@ def test_of_forty_clients_at_two_processes_at_once_one_pays(machine: Machine) ->
     assert machine.paid == 1
 
 
-def test_when_the_process_that_makes_a_picture_is_killed_the_other_makes_it(machine: Machine) -> None:
+def test_when_a_pictures_process_is_killed_the_other_makes_it(machine: Machine) -> None:
     machine.upstream.hold()
     with ThreadPoolExecutor(2) as pool:
         lost = pool.submit(machine.one.get, "/?prompt=a&seed=1")
@@ -83,7 +84,8 @@ def test_when_the_process_that_makes_a_picture_is_killed_the_other_makes_it(mach
     assert machine.paid == 2
 
 
-def test_a_process_with_other_defaults_shows_what_the_url_was_bound_to_a_moment_ago(tmp_path: Path) -> None:
+def test_a_process_with_other_defaults_shows_what_is_bound(tmp_path: Path) -> None:
+    """Though the URL was bound by another process a moment ago."""
     with ExitStack() as opened:
         machine = Machine(opened, tmp_path, "disk")
         late = Promptcdn(tmp_path / "late", **machine.settings | {"PROMPTCDN_STEPS": 50})
@@ -108,3 +110,16 @@ def test_a_process_that_offers_more_shows_what_one_that_offers_less_has_drawn(tm
 
         assert more.get(url).content == first.content
         assert machine.paid == 1
+
+
+def test_two_processes_that_draw_sketches_draw_each_once(tmp_path: Path) -> None:
+    """Nothing is paid, but a picture that is made twice takes twice the time, and is counted twice."""
+    settings = {"PROMPTCDN_DATA_DIR": tmp_path / "data", "PROMPTCDN_BUDGET": "100/day"}
+    urls = [f"/?prompt=a&seed={seed}&width=512&height=512" for seed in range(10)]
+    with Promptcdn(tmp_path / "one", **settings) as one, Promptcdn(tmp_path / "other", **settings) as other:
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(process.get_together, *urls) for process in (one, other)]
+            answers = [answer for each in asked for answer in each.result()]
+        left = one.get("/readyz").json()["parts"]["budget"]["detail"]
+    assert {answer.status_code for answer in answers} == {200}
+    assert left.startswith("90 of 100/day left")

@@ -127,7 +127,7 @@ def test_a_bucket_that_dies_and_a_service_that_is_killed_lose_no_paid_picture(
         assert unstored(service.get_together(*URLS)) == pictures
         with moto(tmp_path, port=bucket.port) as again:
             # It comes back empty, so that it is another store until its operator says that it is the one.
-            adopt = [PROMPTCDN, "store", "adopt"]
+            adopt = [PROMPTCDN, "store", "adopt", "--new"]
             subprocess.run(adopt, cwd=service.folder, env=environment(**service._settings), check=True)
             require_stored_within(5, service, pictures)
             kept = stored(again, "store")

@@ -11,16 +11,22 @@ from tests.support.service import PROMPTCDN, Promptcdn, environment
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
-    ({"PROMPTCDN_XYZZY": 4}, ["PROMPTCDN_XYZZY: no such setting"]),
-    ({"PROMPTCDN_REDIS_URL": "http://:canary@h"}, ["PROMPTCDN_REDIS_URL: say it like redis://:password@host:6379/0"]),
+    # What all names begin with is no likeness.
+    ({"PROMPTCDN_FOO": 4}, ["PROMPTCDN_FOO: no such setting; docs/settings.md has them all"]),
+    ({"PROMPTCDN_PORT": 4}, ["PROMPTCDN_PORT: no such setting, did you mean PORT?"]),
+    ({"PROMPTCDN_STABILITY_KEY": "canary"}, ["PROMPTCDN_STABILITY_KEY: no such setting, did you mean STABILITY_KEY?"]),
+    ({"PROMPTCDN_WAIT": "nan"}, ['PROMPTCDN_WAIT="nan": allowed: a number from 0 to 120']),
+    ({"PROMPTCDN_MEMORY": "1.5"}, ['PROMPTCDN_MEMORY="1.5": allowed: a whole number, 0 or more']),
+    ({"PROMPTCDN_XYZZY": 4}, ["PROMPTCDN_XYZZY: no such setting; docs/settings.md has them all"]),
+    ({"PROMPTCDN_REDIS_URL": "http://:canary@h"}, ["PROMPTCDN_REDIS_URL: allowed: redis://:password@host:6379/0"]),
     (
         {"PROMPTCDN_REDIS_URL": "redis://:canary@h:99999"},
         ["PROMPTCDN_REDIS_URL: this is not the URL of a Redis server"],
     ),
-    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": Input should be a valid integer']),
-    ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": Input should be less than or equal to 50']),
-    ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": Input should be greater than or equal to 1']),
-    ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": say it like 1024x1024']),
+    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": allowed: a whole number from 10 to 50']),
+    ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": allowed: a whole number from 10 to 50']),
+    ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": allowed: a whole number from 1 to 64']),
+    ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": allowed: WIDTHxHEIGHT like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": a budget is so many pictures or credits in a period']),
     (
         {"PROMPTCDN_BUDGET": "1/day,2/day"},
@@ -32,12 +38,12 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         ['PROMPTCDN_CLIENT_RATE="1/week": a rate is so many new pictures (1 to 99999)'],
     ),
     ({"PROMPTCDN_TRUSTED_PROXIES": "nginx"}, ['PROMPTCDN_TRUSTED_PROXIES="nginx": "nginx": neither an address nor']),
-    ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": say it like disk:PATH or s3://bucket/prefix']),
-    ({"PROMPTCDN_STORE_ID": "mine"}, ['PROMPTCDN_STORE_ID="mine": say the 32 hexadecimal digits']),
+    ({"PROMPTCDN_STORE": "ftp://x"}, ['PROMPTCDN_STORE="ftp://x": allowed: disk:PATH or s3://bucket/prefix']),
+    ({"PROMPTCDN_STORE_ID": "mine"}, ['PROMPTCDN_STORE_ID="mine": allowed: the 32 hexadecimal digits']),
     ({"PROMPTCDN_STORE": "s3://KEY:canary@bucket/x"}, ["PROMPTCDN_STORE: an address has no user, no password and no"]),
     ({"PROMPTCDN_STORE": "s3://KEY:can/ary@bucket"}, ["PROMPTCDN_STORE: an address has no user, no password and no"]),
     ({"PROMPTCDN_STORE": "s3://bucket?secret=canary"}, ["PROMPTCDN_STORE: an address has no user, no password and no"]),
-    ({"PROMPTCDN_STORE": "s3://KEY:canary/bucket"}, ["PROMPTCDN_STORE: say it like disk:PATH or s3://bucket/prefix"]),
+    ({"PROMPTCDN_STORE": "s3://KEY:canary/bucket"}, ["PROMPTCDN_STORE: allowed: disk:PATH or s3://bucket/prefix"]),
     ({"PROMPTCDN_STORE": "https://u:canary@host/bucket"}, ["PROMPTCDN_STORE: an address has no user, no password and"]),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL_S3": "http://KEY:canary@127.0.0.1:9"},
@@ -58,9 +64,9 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
         ["PROMPTCDN_SIGNING_KEYS: key 2: a key before it has the same secret"],
     ),
-    ({"PROMPTCDN_LOG": "xml"}, ["PROMPTCDN_LOG=\"xml\": Input should be 'text' or 'json'"]),
-    ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": Input should be a valid boolean']),
-    ({"PROMPTCDN_MISSES": "some"}, ["PROMPTCDN_MISSES=\"some\": Input should be 'open', 'signed' or 'closed'"]),
+    ({"PROMPTCDN_LOG": "xml"}, ['PROMPTCDN_LOG="xml": allowed: text or json']),
+    ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": allowed: true or false']),
+    ({"PROMPTCDN_MISSES": "some"}, ['PROMPTCDN_MISSES="some": allowed: open, signed or closed']),
     ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
@@ -75,11 +81,20 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         ["STABILITY_HOST: an address has no user, no password and no"],
     ),
     ({"STABILITY_HOST": "grpcs://key:canary"}, ["STABILITY_HOST: this is not a host with a port"]),
-    ({"PROMPTCDN_PUBLIC_URL": "https://u:canary@h.example"}, ["PROMPTCDN_PUBLIC_URL: say it like https://"]),
-    ({"PROMPTCDN_PUBLIC_URL": "https://u:can/ary@h.example"}, ["PROMPTCDN_PUBLIC_URL: say it like https://"]),
-    ({"PROMPTCDN_PUBLIC_URL": "https://h.example/?k=canary"}, ["PROMPTCDN_PUBLIC_URL: say it like https://"]),
-    ({"PROMPTCDN_PUBLIC_URL": "h.example"}, ['PROMPTCDN_PUBLIC_URL="h.example": say it like https://']),
-    ({"PORT": "web"}, ['PORT="web": Input should be a valid integer']),
+    (
+        {"PROMPTCDN_PUBLIC_URL": "https://u:canary@h.example"},
+        ["PROMPTCDN_PUBLIC_URL: allowed: an address like https://"],
+    ),
+    (
+        {"PROMPTCDN_PUBLIC_URL": "https://u:can/ary@h.example"},
+        ["PROMPTCDN_PUBLIC_URL: allowed: an address like https://"],
+    ),
+    (
+        {"PROMPTCDN_PUBLIC_URL": "https://h.example/?k=canary"},
+        ["PROMPTCDN_PUBLIC_URL: allowed: an address like https://"],
+    ),
+    ({"PROMPTCDN_PUBLIC_URL": "h.example"}, ['PROMPTCDN_PUBLIC_URL="h.example": allowed: an address like https://']),
+    ({"PORT": "web"}, ['PORT="web": allowed: a whole number from 0 to 65535']),
     (
         {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0", "PROMPTCDN_SIZE": "512x512"},
         ["PROMPTCDN_SIZE: stable-diffusion-xl-1024-v1-0 draws no such size; the nearest are"],
@@ -106,7 +121,7 @@ def test_a_wrong_setting_is_one_clear_line_each_and_exit_2(
         assert line.startswith(f"promptcdn: {expected}")
 
 
-def test_what_may_be_a_mistake_is_a_line_at_the_start_and_a_finding_of_doctor(tmp_path: Path) -> None:
+def test_what_may_be_a_mistake_is_said_by_service_and_doctor(tmp_path: Path) -> None:
     settings = {
         "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789",
         "PROMPTCDN_ADMIN_TOKEN": "canary-0123456789",
@@ -129,13 +144,13 @@ def test_what_may_be_a_mistake_is_a_line_at_the_start_and_a_finding_of_doctor(tm
     assert "canary" not in log + doctor.stdout + doctor.stderr
 
 
-def test_a_command_that_is_given_a_store_with_a_secret_in_it_does_not_say_it(tmp_path: Path) -> None:
+def test_a_command_does_not_say_the_secret_in_a_stores_address(tmp_path: Path) -> None:
     for words in (["verify", "--store"], ["stats", "--store"], ["copy", "--to", "disk:x", "--from"]):
         command = [PROMPTCDN, "store", *words, "s3://KEY:canary@bucket/prefix"]
         ended = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
 
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert ended.stderr.startswith("promptcdn: --store: an address has no user, no password and no parameters")
+        assert ended.stderr.startswith(f"promptcdn: {words[-1]}: an address has no user, no password and no parameters")
         assert "canary" not in ended.stderr
 
 

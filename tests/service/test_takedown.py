@@ -312,5 +312,7 @@ def test_wrong_use_of_purge_is_one_clear_line(tmp_path: Path, arguments: list[st
 
 
 def test_undoing_what_was_never_done_is_a_finding(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path):
+        pass
     command = [PROMPTCDN, "purge", "0" * 64, "--undo"]
     assert subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True).returncode == 1

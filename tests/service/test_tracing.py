@@ -59,7 +59,7 @@ def test_a_miss_takes_its_steps_in_their_order(tmp_path: Path) -> None:
     assert (above["request"], above["authorisation"], above["flight"], above["generator"]) == (
         None,
         "request",
-        "authorisation",
+        "request",
         "flight",
     )
     assert "a-secret-prompt" not in str(found)
@@ -98,8 +98,10 @@ def test_all_works_without_the_extra() -> None:
 
 
 def test_commands_print_no_traces(tmp_path: Path) -> None:
+    with Promptcdn(tmp_path):
+        pass
     command = [PROMPTCDN, "info", URL, "--json"]
-    asked = environment(OTEL_TRACES_EXPORTER="console", PROMPTCDN_DATA_DIR=tmp_path)
+    asked = environment(OTEL_TRACES_EXPORTER="console", PROMPTCDN_DATA_DIR=tmp_path / "data")
 
     ended = subprocess.run(command, env=asked, cwd=tmp_path, capture_output=True, text=True, check=True)
 

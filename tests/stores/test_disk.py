@@ -11,20 +11,35 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Header, Lineage, Name, Record, disk, encoded
+from promptcdn.stores import Lineage, Name, Record, disk, encoded
 from promptcdn.stores.disk import THREADS, DiskStore
 from tests.support.fakes import KEY, name, record, within
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
 
 SPAWN = multiprocessing.get_context("spawn")
 NAMES = [name(f"{number:064x}") for number in range(500)]
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[DiskStore]:
+    """A store on the folder, as a process has it; closed behind."""
+    store = DiskStore(folder)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def put(folder: Path, written: Record, where: Name | None = None) -> Record:
@@ -74,16 +89,14 @@ def test_the_loser_gets_the_winners_record(tmp_path: Path) -> None:
     assert files(tmp_path) == [name().path]
 
 
-def test_two_stores_on_one_folder_see_each_others_objects(tmp_path: Path) -> None:
-    async def work(one: DiskStore) -> None:
+async def test_two_stores_on_one_folder_see_each_others_objects(tmp_path: Path) -> None:
+    async with opened(tmp_path) as one:
         other = DiskStore(tmp_path)
         await one.put(NAMES[0], record(b"one's"))
         await other.put(NAMES[1], record(b"other's"))
         assert await other.get(NAMES[0]) == record(b"one's")
         assert await one.get(NAMES[1]) == record(b"other's")
         await other.close()
-
-    within(tmp_path, work)
 
 
 # Races
@@ -150,7 +163,7 @@ def test_four_racing_processes_are_all_given_the_same_bytes(tmp_path: Path) -> N
 # What is no whole object
 
 
-def test_a_corrupt_object_is_set_aside_then_absent_then_written_anew(tmp_path: Path) -> None:
+def test_a_corrupt_object_is_set_aside_and_may_be_written_anew(tmp_path: Path) -> None:
     path = corrupted(tmp_path)
     damaged = path.read_bytes()
 
@@ -198,24 +211,18 @@ def test_a_writer_that_meets_a_corrupt_object_takes_its_place(tmp_path: Path) ->
     assert get(tmp_path) == record(b"new")
 
 
-def test_each_torn_length_of_a_file_is_set_aside(tmp_path: Path) -> None:
-    put(tmp_path, record())
-    path = tmp_path / name().path
-    whole = path.read_bytes()
+async def test_each_torn_length_of_a_file_is_set_aside(tmp_path: Path) -> None:
+    path, whole = tmp_path / name().path, encoded(record())
 
-    async def work(store: DiskStore) -> list[int]:
-        seen = []
+    async with opened(tmp_path) as store:
+        await store.put(name(), record())
         for length in range(len(whole)):
             path.write_bytes(whole[:length])
-            seen += [length] if await store.get(name()) is not None or path.exists() else []
-        return seen
-
-    assert within(tmp_path, work) == []
+            assert await store.get(name()) is None
+            assert not path.exists()
 
 
-def test_a_reader_that_is_late_does_not_take_away_what_was_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_reader_does_not_take_away_what_was_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = corrupted(tmp_path)
     read = Path.read_bytes
 
@@ -232,9 +239,10 @@ def test_a_reader_that_is_late_does_not_take_away_what_was_made_anew(
     assert files(tmp_path) == [name().path]
 
 
-def test_while_one_reader_sets_a_corrupt_object_aside_no_other_one_takes_away_its_successor(
+def test_readers_that_set_aside_together_take_no_successor_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While one sets a corrupt object aside, and it is made anew, no other takes the new one away."""
     corrupted(tmp_path)
     rename = Path.rename
     others: list[threading.Thread] = []
@@ -283,7 +291,7 @@ def test_what_cannot_be_read_is_unknown_and_not_absent(tmp_path: Path, block: Ca
     assert files(tmp_path / "tmp") == []
 
 
-def test_a_name_that_is_taken_by_nothing_readable_is_not_tried_for_ever(tmp_path: Path) -> None:
+def test_a_name_taken_by_nothing_readable_is_not_tried_for_ever(tmp_path: Path) -> None:
     place = tmp_path / name().path
     place.parent.mkdir(parents=True)
     place.symlink_to(tmp_path / "nowhere")
@@ -323,39 +331,36 @@ def watched(monkeypatch: pytest.MonkeyPatch, look: Callable[[str], None]) -> Ite
         yield
 
 
-def test_the_file_is_synced_whole_then_linked_then_its_folder_is_synced(
+async def test_the_file_is_synced_then_linked_then_its_folder_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
 
-    async def work(store: DiskStore) -> None:
+    async with opened(tmp_path) as store:
         await store.put(name("01" * 32), record())
         with watched(monkeypatch, steps.append):
             await store.put(name("01" * 31 + "02"), record())
-
-    within(tmp_path, work)
 
     folder = (tmp_path / name("01" * 32).path).parent
     assert steps == [f"sync file of {len(encoded(record()))}", "link", f"sync folder {folder.stat().st_ino}"]
 
 
-def test_new_folders_are_synced_into_their_parents_before_the_link(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_new_folders_are_synced_into_their_parents_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the file is linked into them."""
     steps: list[str] = []
 
-    async def work(store: DiskStore) -> None:
+    async with opened(tmp_path) as store:
         with watched(monkeypatch, steps.append):
             await store.put(name(), record())
-
-    within(tmp_path, work)
 
     place = (tmp_path / name().path).parent
     parents = {f"sync folder {folder.stat().st_ino}" for folder in (tmp_path, place.parent.parent, place.parent)}
     assert set(steps[1 : steps.index("link")]) == parents
 
 
-def test_before_each_step_a_reader_finds_nothing_or_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_before_each_step_a_reader_finds_nothing_or_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = DiskStore(tmp_path)
     found: list[tuple[str, bool]] = []
 
@@ -364,12 +369,10 @@ def test_before_each_step_a_reader_finds_nothing_or_the_whole(tmp_path: Path, mo
         assert there in (None, record())
         found.append((step.split()[0], there is not None))
 
-    async def work(store: DiskStore) -> None:
+    async with opened(tmp_path) as store:
         with watched(monkeypatch, look):
             await store.put(name(), record())
-
-    within(tmp_path, work)
-    asyncio.run(reader.close())
+    await reader.close()
 
     link = [step for step, _ in found].index("link")
     assert [there for _, there in found] == [False] * (link + 1) + [True] * (len(found) - link - 1)
@@ -377,22 +380,21 @@ def test_before_each_step_a_reader_finds_nothing_or_the_whole(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_a_step_that_fails_is_unknown_and_leaves_nothing_or_the_whole(
+async def test_a_step_that_fails_leaves_nothing_or_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
+    """And the answer is that it is not known which."""
     steps = iter(range(10))
 
     def fail(_: str) -> None:
         if next(steps) == number:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    async def work(store: DiskStore) -> None:
+    async with opened(tmp_path) as store:
         with watched(monkeypatch, fail), pytest.raises(StoreUnavailable, match="Input/output error"):
             await store.put(name(), record())
         assert await store.get(name()) in (None, record())
         assert await store.put(name(), record()) == record()
-
-    within(tmp_path, work)
 
     assert next(steps) > number
     assert files(tmp_path) == [name().path]
@@ -404,17 +406,14 @@ def cut_short(descriptor: int) -> None:
         os.ftruncate(descriptor, 5)
 
 
-def test_a_file_that_came_out_short_without_an_error_is_not_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def work(store: DiskStore) -> None:
+async def test_a_file_that_came_out_short_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though no call said that it failed."""
+    async with opened(tmp_path) as store:
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", cut_short)
             with pytest.raises(StoreUnavailable, match="short"):
                 await store.put(name(), record())
         assert await store.get(name()) is None
-
-    within(tmp_path, work)
 
     assert files(tmp_path) == []
 
@@ -436,7 +435,8 @@ def fill_up(folder: Path) -> None:
     within(folder, work)
 
 
-def test_a_full_disk_publishes_nothing_leaves_nothing_and_is_used_again_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_publishes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    """And it is used again when there is room."""
     process = SPAWN.Process(target=fill_up, args=(tmp_path,))
     process.start()
     process.join()
@@ -466,35 +466,39 @@ def lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-def test_after_kill_9_at_any_moment_what_is_readable_is_whole_and_what_was_promised_is_there(tmp_path: Path) -> None:
+async def some_work(writer: SpawnProcess, done: Path, enough: int) -> None:
+    """Until so many objects are written, or the writer has ended."""
+    await eventually(lambda: not writer.is_alive() or len(lines(done)) >= enough)
+
+
+async def test_after_kill_9_what_is_readable_is_whole(
+    tmp_path: Path,
+) -> None:
+    """And what was promised is there, whatever the moment."""
     chance = random.Random(9)
     for two in range(0, 10, 2):
         writers = {number: SPAWN.Process(target=write_on, args=(tmp_path, number)) for number in (two, two + 1)}
         for writer in writers.values():
             writer.start()
         for number, writer in writers.items():
-            enough = chance.randrange(1, 8)
-            while writer.is_alive() and len(lines(tmp_path / f"done by {number}")) < enough:
-                time.sleep(0.001)
-            time.sleep(chance.random() / 200)  # no condition: any moment will do
+            await some_work(writer, tmp_path / f"done by {number}", chance.randrange(1, 8))
+            await asyncio.sleep(chance.random() / 200)  # no condition: any moment will do
             writer.kill()
             writer.join()
             assert writer.exitcode == -signal.SIGKILL
 
     promised = {leaf for number in range(10) for leaf in lines(tmp_path / f"done by {number}") if len(leaf) == 64}
 
-    async def work(store: DiskStore) -> dict[str, bytes | None]:
-        found = {where: await store.get(where) for where in NAMES}
-        return {where.leaf: there.body for where, there in found.items() if there is not None}
-
-    found = within(tmp_path, work)
+    async with opened(tmp_path) as store:
+        there = {where.leaf: await store.get(where) for where in NAMES}
+    found = {leaf: each.body for leaf, each in there.items() if each is not None}
 
     assert promised <= set(found)
     assert all(found[where.leaf] == body_of(where) for where in NAMES if where.leaf in found)
     assert not (tmp_path / "corrupt").exists()
 
 
-def test_old_leftovers_are_swept_at_the_start_and_young_ones_stay(tmp_path: Path) -> None:
+def test_old_leftovers_are_swept_and_young_ones_stay(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     old, young = tmp_path / "tmp" / "old", tmp_path / "tmp" / "young"
     for left in (old, young):
@@ -510,7 +514,17 @@ def test_old_leftovers_are_swept_at_the_start_and_young_ones_stay(tmp_path: Path
 # Folders that are no use
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused_at_the_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("parts", ["", "tmp", "masters", "identity"])
+def test_a_folder_is_a_store_if_any_part_of_one_is_in_it(tmp_path: Path, parts: str) -> None:
+    """A copy may lack the folders that were empty."""
+    (tmp_path / "lost+found").mkdir()
+    for part in filter(None, [parts]):
+        (tmp_path / part).mkdir()
+
+    assert bool(disk.missing(tmp_path)) is not bool(parts)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
@@ -529,33 +543,32 @@ def test_a_folder_without_hard_links_is_refused_at_the_start(tmp_path: Path, mon
     assert files(tmp_path) == []
 
 
-def test_a_look_gives_the_header_of_what_is_there_and_nothing_of_what_is_not(tmp_path: Path) -> None:
-    async def work(store: DiskStore) -> tuple[Header | None, Header | None]:
+async def test_a_look_gives_the_header_of_what_is_there(tmp_path: Path) -> None:
+    """And nothing of what is not."""
+    async with opened(tmp_path) as store:
         await store.put(name(), replace(record(), lineage=Lineage("ab" * 32, "webp", after=1)))
-        return await store.look(name()), await store.look(name(folder="verdicts"))
+        seen, missing = await store.look(name()), await store.look(name(folder="verdicts"))
 
-    seen, missing = within(tmp_path, work)
     assert seen is not None
     assert (seen.lineage.master, seen.lineage.stand_in, seen.picture) == ("ab" * 32, "webp", "ab" * 32)
     assert (seen.sha256, seen.resolved) == (record().sha256, record().resolved)
     assert missing is None
 
 
-def test_a_look_at_a_header_that_is_corrupt_sets_the_object_aside(tmp_path: Path) -> None:
-    async def work(store: DiskStore) -> Header | None:
+async def test_a_look_at_a_corrupt_header_sets_the_object_aside(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
         await store.put(name(), record())
         path = tmp_path / name().path
         path.write_bytes(path.read_bytes().replace(b"lighthouse", b"lightbouse"))
-        return await store.look(name())
+        assert await store.look(name()) is None
 
-    assert within(tmp_path, work) is None
     assert len(list((tmp_path / "corrupt").iterdir())) == 1
 
 
-def test_the_names_of_one_picture_are_listed_without_those_of_others(tmp_path: Path) -> None:
-    async def work(store: DiskStore) -> tuple[Name, ...]:
+async def test_names_of_one_picture_are_listed_without_others(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
         for leaf in (f"{KEY}.webp", f"{KEY}.320x320.webp", f"{'ab' * 32}.webp"):
             await store.put(Name("renditions", leaf), record())
-        return await store.names("renditions", KEY)
+        names = await store.names("renditions", KEY)
 
-    assert [found.leaf for found in within(tmp_path, work)] == [f"{KEY}.320x320.webp", f"{KEY}.webp"]
+    assert [found.leaf for found in names] == [f"{KEY}.320x320.webp", f"{KEY}.webp"]

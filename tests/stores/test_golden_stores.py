@@ -102,11 +102,11 @@ def test_what_was_said_is_what_is_stored(golden: Golden) -> None:
     assert refused <= {"filtered", "removed"}
 
 
-def test_what_an_older_version_stored_in_a_folder_is_shown_as_it_was(golden: Golden, tmp_path: Path) -> None:
+def test_what_an_older_version_stored_in_a_folder_is_unchanged(golden: Golden, tmp_path: Path) -> None:
     require_shown(golden, tmp_path / "service")
 
 
-def test_what_an_older_version_stored_in_a_bucket_is_shown_as_it_was(golden_bucket: Golden, tmp_path: Path) -> None:
+def test_what_an_older_version_stored_in_a_bucket_is_unchanged(golden_bucket: Golden, tmp_path: Path) -> None:
     require_shown(golden_bucket, tmp_path / "service")
 
 
@@ -138,9 +138,8 @@ def but_for_their_pixels(stored: Mapping[Name, bytes]) -> dict[Name, tuple[bytes
     }
 
 
-def test_a_picture_that_an_older_version_had_no_time_to_bind_is_bound_as_it_would_have_been(
-    golden: Golden, tmp_path: Path
-) -> None:
+def test_a_picture_that_an_older_version_did_not_bind_is_bound(golden: Golden, tmp_path: Path) -> None:
+    """As the older version would have bound it, had it had the time."""
     before = objects(golden.store)
     for name in before:
         if name.folder in ("bindings", "sketch-bindings"):
@@ -160,7 +159,7 @@ def test_a_picture_that_an_older_version_had_no_time_to_bind_is_bound_as_it_woul
     assert but_for_their_times(after) == expected
 
 
-def test_what_this_version_stores_is_what_the_older_one_would_have_stored(golden: Golden, tmp_path: Path) -> None:
+def test_this_version_stores_what_the_older_one_would_have(golden: Golden, tmp_path: Path) -> None:
     before = objects(golden.store)
     shutil.rmtree(golden.store)
 
@@ -172,9 +171,7 @@ def test_what_this_version_stores_is_what_the_older_one_would_have_stored(golden
 
 
 @pytest.mark.parametrize("first", ["master", "binding"])
-def test_what_an_older_version_stores_while_this_one_makes_it_is_what_both_show(
-    golden: Golden, tmp_path: Path, first: str
-) -> None:
+def test_what_an_older_version_stores_first_is_what_both_show(golden: Golden, tmp_path: Path, first: str) -> None:
     """On one bucket, without Redis. Under other defaults it is another picture that this version makes in vain."""
     row = next(row for row in golden.said["shown"] if "seed=octocat" in row["url"])
     others = OTHER_DEFAULTS | {"PROMPTCDN_ENGINES": "another,other"}

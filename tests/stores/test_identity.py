@@ -15,26 +15,30 @@ from tests.support.buckets import BUCKET, moto, reached, unconditional
 ONE, OTHER = "1" * 32, "2" * 32
 
 FINE = ""
+GONE = "there is no store in the folder x: the folder is not there"
+SILENT = "Redis does not answer"
 JUDGED: dict[str, tuple[RememberedIds, str | None, str]] = {
     "nothing is remembered, and there is no id": (RememberedIds(), None, FINE),
     "nothing is remembered": (RememberedIds(), ONE, FINE),
     "the folder's": (RememberedIds(own=ONE), ONE, FINE),
     "Redis's": (RememberedIds(shared=ONE), ONE, FINE),
     "the setting's": (RememberedIds(setting=ONE), ONE, FINE),
-    "none, the folder has one": (RememberedIds(own=ONE), None, f"it has no id, and the data folder knows {ONE}"),
-    "not the folder's": (RememberedIds(own=ONE), OTHER, f"it has the id {OTHER}, and the data folder knows {ONE}"),
-    "not Redis's": (RememberedIds(shared=ONE), OTHER, f"it has the id {OTHER}, and Redis knows {ONE}"),
-    "none, the setting has one": (RememberedIds(setting=ONE), None, f"no id, and PROMPTCDN_STORE_ID knows {ONE}"),
-    "not the setting's": (RememberedIds(setting=ONE), OTHER, f"set PROMPTCDN_STORE_ID={OTHER} if this one is right"),
+    "none, the folder has one": (RememberedIds(own=ONE), None, f"no id, but the data folder remembers the id {ONE}"),
+    "not the folder's": (RememberedIds(own=ONE), OTHER, f"the id {OTHER}, but the data folder remembers the id {ONE}"),
+    "not Redis's": (RememberedIds(shared=ONE), OTHER, f"the id {OTHER}, but Redis remembers the id {ONE}"),
+    "none, the setting has one": (RememberedIds(setting=ONE), None, f"PROMPTCDN_STORE_ID remembers the id {ONE}"),
+    "not the setting's": (RememberedIds(setting=ONE), OTHER, f"If this one is right: set PROMPTCDN_STORE_ID={OTHER}"),
+    "advice without an id": (RememberedIds(setting=ONE), None, "take PROMPTCDN_STORE_ID out of the settings, run"),
+    "advice": (RememberedIds(own=ONE), OTHER, "If this one is right: promptcdn store adopt"),
     # What all replicas share is newer than what one of them remembers, and the operator's word goes first.
     "Redis's, not the folder's": (RememberedIds(own=OTHER, shared=ONE), ONE, FINE),
-    "the folder's, not Redis's": (RememberedIds(own=ONE, shared=OTHER), ONE, "Redis knows"),
+    "the folder's, not Redis's": (RememberedIds(own=ONE, shared=OTHER), ONE, "Redis remembers"),
     "the setting's alone": (RememberedIds(own=OTHER, shared=OTHER, setting=ONE), ONE, FINE),
-    # Somebody who cannot be asked may know of another: a store is taken, but none is made.
-    "Redis is down": (RememberedIds(unread="Redis does not say"), ONE, FINE),
-    "none, Redis is down": (RememberedIds(unread="Redis does not say"), None, "no id yet, and Redis does not say"),
-    "the folder's, Redis is down": (RememberedIds(own=ONE, unread="Redis does not say"), ONE, FINE),
-    "not the folder's, Redis is down": (RememberedIds(own=ONE, unread="Redis is down"), OTHER, "the data folder knows"),
+    # Somebody who cannot be asked may remember another: a store is taken, but none is made.
+    "Redis is down": (RememberedIds(unread=SILENT), ONE, FINE),
+    "none, Redis is down": (RememberedIds(unread=SILENT), None, f"is not known: {SILENT}"),
+    "the folder's, Redis is down": (RememberedIds(own=ONE, unread=SILENT), ONE, FINE),
+    "not the folder's, Redis is down": (RememberedIds(own=ONE, unread=SILENT), OTHER, "the data folder remembers"),
 }  # fmt: skip
 
 
@@ -42,10 +46,15 @@ JUDGED: dict[str, tuple[RememberedIds, str | None, str]] = {
 def test_a_store_is_used_where_it_is_the_one_that_is_remembered(
     remembered: RememberedIds, found: str | None, expected: str
 ) -> None:
-    said = objection(remembered, found)
+    said = str(objection(remembered, found) or "")
 
     assert expected in said
     assert bool(said) == bool(expected)
+
+
+def test_a_store_that_is_missing_has_no_id() -> None:
+    assert objection(RememberedIds(), None, GONE) is None
+    assert GONE in str(objection(RememberedIds(own=ONE), None, GONE))
 
 
 def test_an_identity_survives_being_written() -> None:

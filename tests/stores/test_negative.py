@@ -6,177 +6,141 @@ import pytest
 
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Name
-from promptcdn.stores import negative as absence
-from promptcdn.stores.negative import NegativeCache
+from promptcdn.stores.negative import NegativeCache, Timings
 from tests.support.fakes import KEY, FakeStore, name, record
 
-
-def test_a_missing_name_is_asked_for_once() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        store = NegativeCache(shelf)
-        looks = [await store.get(name()) for _ in range(100)]
-        assert looks == [None] * 100
-        assert shelf.got == [name()]
-
-    asyncio.run(work())
+pytestmark = pytest.mark.anyio
 
 
-def test_names_and_folders_are_missed_apart() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        shelf.objects[name()] = record()
-        store = NegativeCache(shelf)
-        assert await store.get(name(folder="verdicts")) is None
-        assert await store.get(name("f" * 64)) is None
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
+async def test_a_missing_name_is_asked_for_once() -> None:
+    shelf = FakeStore()
+    store = NegativeCache(shelf)
+    looks = [await store.get(name()) for _ in range(100)]
+    assert looks == [None] * 100
+    assert shelf.got == [name()]
 
 
-def test_what_is_there_is_asked_for_each_time() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        shelf.objects[name()] = record()
-        store = NegativeCache(shelf)
-        assert [await store.get(name()) for _ in range(3)] == [record()] * 3
-        assert len(shelf.got) == 3
-
-    asyncio.run(work())
+async def test_names_and_folders_are_missed_apart() -> None:
+    shelf = FakeStore()
+    shelf.objects[name()] = record()
+    store = NegativeCache(shelf)
+    assert await store.get(name(folder="verdicts")) is None
+    assert await store.get(name("f" * 64)) is None
+    assert await store.get(name()) == record()
 
 
-def test_own_puts_are_seen_at_once() -> None:
-    async def work() -> None:
-        store = NegativeCache(FakeStore())
-        assert await store.get(name()) is None
-        assert await store.put(name(), record()) == record()
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
+async def test_what_is_there_is_asked_for_each_time() -> None:
+    shelf = FakeStore()
+    shelf.objects[name()] = record()
+    store = NegativeCache(shelf)
+    assert [await store.get(name()) for _ in range(3)] == [record()] * 3
+    assert len(shelf.got) == 3
 
 
-def test_a_look_that_a_put_overtakes_remembers_nothing() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        shelf.open.clear()
-        store = NegativeCache(shelf)
-        look = asyncio.create_task(store.get(name()))
-        await shelf.asked.wait()
+async def test_own_puts_are_seen_at_once() -> None:
+    store = NegativeCache(FakeStore())
+    assert await store.get(name()) is None
+    assert await store.put(name(), record()) == record()
+    assert await store.get(name()) == record()
+
+
+async def test_a_look_that_a_put_overtakes_remembers_nothing() -> None:
+    shelf = FakeStore()
+    shelf.open.clear()
+    store = NegativeCache(shelf)
+    look = asyncio.create_task(store.get(name()))
+    await shelf.asked.wait()
+    await store.put(name(), record())
+    shelf.open.set()
+    assert await look is None
+    assert await store.get(name()) == record()
+
+
+async def test_after_a_put_of_unknown_end_the_store_is_asked_again() -> None:
+    shelf = FakeStore()
+    store = NegativeCache(shelf)
+    await store.get(name())
+    shelf.down = True
+    with pytest.raises(StoreUnavailable):
         await store.put(name(), record())
-        shelf.open.set()
-        assert await look is None
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
+    shelf.down = False
+    shelf.objects[name()] = record()  # it had arrived, only the answer was lost
+    assert await store.get(name()) == record()
 
 
-def test_after_a_put_whose_end_is_unknown_the_store_is_asked_again() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        store = NegativeCache(shelf)
+async def test_unknown_is_not_remembered_as_absent() -> None:
+    shelf = FakeStore()
+    shelf.objects[name()] = record()
+    shelf.down = True
+    store = NegativeCache(shelf)
+    with pytest.raises(StoreUnavailable):
         await store.get(name())
-        shelf.down = True
-        with pytest.raises(StoreUnavailable):
-            await store.put(name(), record())
-        shelf.down = False
-        shelf.objects[name()] = record()  # it had arrived, only the answer was lost
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
+    shelf.down = False
+    assert await store.get(name()) == record()
 
 
-def test_unknown_is_not_remembered_as_absent() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        shelf.objects[name()] = record()
-        shelf.down = True
-        store = NegativeCache(shelf)
-        with pytest.raises(StoreUnavailable):
-            await store.get(name())
-        shelf.down = False
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
+async def test_what_another_process_wrote_is_seen_after_the_time() -> None:
+    shelf = FakeStore()
+    store = NegativeCache(shelf, Timings(remembered=0.05))
+    assert await store.get(name()) is None
+    shelf.objects[name()] = record()
+    while await store.get(name()) is None:
+        pass
 
 
-def test_what_another_process_wrote_is_seen_after_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(absence, "REMEMBERED_SECONDS", 0.05)
-
-    async def work() -> None:
-        shelf = FakeStore()
-        store = NegativeCache(shelf)
-        assert await store.get(name()) is None
-        shelf.objects[name()] = record()
-        while await store.get(name()) is None:
-            pass
-
-    asyncio.run(work())
-
-
-def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        shelf.objects[name()] = record()
-        shelf.open.clear()
-        store = NegativeCache(shelf, patience=0.01)
-        with pytest.raises(StoreUnavailable):
-            await store.get(name())
-        shelf.open.set()
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
-
-
-def test_after_a_doubt_what_is_of_that_key_is_asked_for_again() -> None:
-    async def work() -> None:
-        shelf, other = FakeStore(), name("f" * 64)
-        store = NegativeCache(shelf)
+async def test_a_store_that_hangs_is_unknown_and_not_absent() -> None:
+    shelf = FakeStore()
+    shelf.objects[name()] = record()
+    shelf.open.clear()
+    store = NegativeCache(shelf, Timings(patience=0.01))
+    with pytest.raises(StoreUnavailable):
         await store.get(name())
-        shelf.objects[name()] = record()  # as another process puts it
-        await store.get(other)
-        assert await store.get(name()) is None
-        store.doubt(KEY)
-        assert await store.get(name()) == record()
-        assert await store.get(other) is None
-        assert shelf.got == [name(), other, name()]
-
-    asyncio.run(work())
+    shelf.open.set()
+    assert await store.get(name()) == record()
 
 
-def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
-    async def work() -> None:
-        shelf = FakeStore()
-        shelf.open.clear()
-        store = NegativeCache(shelf)
-        look = asyncio.create_task(store.get(name()))
-        await shelf.asked.wait()
-        shelf.objects[name()] = record()
-        store.doubt(KEY)
-        shelf.open.set()
-        assert await look is None
-        assert await store.get(name()) == record()
-
-    asyncio.run(work())
+async def test_after_a_doubt_what_is_of_that_key_is_asked_for_again() -> None:
+    shelf, other = FakeStore(), name("f" * 64)
+    store = NegativeCache(shelf)
+    await store.get(name())
+    shelf.objects[name()] = record()  # as another process puts it
+    await store.get(other)
+    assert await store.get(name()) is None
+    store.doubt(KEY)
+    assert await store.get(name()) == record()
+    assert await store.get(other) is None
+    assert shelf.got == [name(), other, name()]
 
 
-def test_a_list_that_was_empty_is_asked_for_once_until_something_is_written_or_doubted() -> None:
-    async def work() -> None:
-        shelf, listed = FakeStore(), 0
+async def test_a_look_that_a_doubt_overtakes_remembers_nothing() -> None:
+    shelf = FakeStore()
+    shelf.open.clear()
+    store = NegativeCache(shelf)
+    look = asyncio.create_task(store.get(name()))
+    await shelf.asked.wait()
+    shelf.objects[name()] = record()
+    store.doubt(KEY)
+    shelf.open.set()
+    assert await look is None
+    assert await store.get(name()) == record()
 
-        class Counting(FakeStore):
-            async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
-                nonlocal listed
-                listed += 1
-                return await shelf.names(folder, leaf)
 
-        store = NegativeCache(Counting())
-        for _ in range(3):
-            assert await store.names("renditions", KEY) == ()
-        assert listed == 1
-        store.doubt(KEY)
-        await shelf.put(Name("renditions", f"{KEY}.webp"), record())
-        for _ in range(3):
-            assert len(await store.names("renditions", KEY)) == 1
-        assert listed == 4
+async def test_an_empty_list_is_asked_for_once() -> None:
+    """Until something is written or doubted."""
+    shelf, listed = FakeStore(), 0
 
-    asyncio.run(work())
+    class Counting(FakeStore):
+        async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
+            nonlocal listed
+            listed += 1
+            return await shelf.names(folder, leaf)
+
+    store = NegativeCache(Counting())
+    for _ in range(3):
+        assert await store.names("renditions", KEY) == ()
+    assert listed == 1
+    store.doubt(KEY)
+    await shelf.put(Name("renditions", f"{KEY}.webp"), record())
+    for _ in range(3):
+        assert len(await store.names("renditions", KEY)) == 1
+    assert listed == 4

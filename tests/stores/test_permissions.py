@@ -72,7 +72,7 @@ def test_journals_that_a_kill_left_behind_are_closed_too(tmp_path: Path) -> None
     assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.glob("budget.sqlite3*")} == {"0o600"}
 
 
-def test_a_store_elsewhere_is_closed_and_what_else_lies_there_is_left_alone(tmp_path: Path) -> None:
+def test_a_store_is_closed_and_what_lies_beside_is_left_alone(tmp_path: Path) -> None:
     root, link = tmp_path / "shared", tmp_path / "elsewhere"
     for folder in (root / "masters" / "ab", root / "website", link):
         folder.mkdir(parents=True)
@@ -106,7 +106,7 @@ def test_closing_takes_nothing_from_the_owner_and_gives_nothing(tmp_path: Path) 
     assert read_only.stat().st_mode & 0o777 == 0o400
 
 
-def test_a_database_in_use_keeps_its_locks_when_it_is_closed_to_others(tmp_path: Path) -> None:
+def test_a_database_in_use_keeps_its_locks_when_it_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "counter.sqlite3"
     path.touch(0o644)
     another = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
@@ -126,7 +126,8 @@ def said_by_doctor(folder: Path, *through: str, **settings: object) -> tuple[int
     return ended.returncode, ended.stdout
 
 
-def test_a_folder_that_users_share_is_said_at_the_start_and_by_doctor_and_is_not_fatal(tmp_path: Path) -> None:
+def test_a_folder_that_users_share_is_said_and_is_not_fatal(tmp_path: Path) -> None:
+    """By the service at the start, and by doctor."""
     (data := tmp_path / "data").mkdir()
     data.chmod(0o1777)  # as /tmp: to take it from the others would break their machine
 
@@ -142,9 +143,8 @@ def test_a_folder_that_users_share_is_said_at_the_start_and_by_doctor_and_is_not
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="root alone gives folders away")
 @pytest.mark.parametrize("part", ["data", "store"])
-def test_a_folder_of_another_user_is_said_at_the_start_and_by_doctor_and_is_not_fatal(
-    tmp_path: Path, part: str
-) -> None:
+def test_a_folder_of_another_user_is_said_and_is_not_fatal(tmp_path: Path, part: str) -> None:
+    """By the service at the start, and by doctor."""
     (folder := tmp_path / part).mkdir()
     folder.chmod(0o775)
     os.chown(folder, 10001, 10001)

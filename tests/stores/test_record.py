@@ -32,7 +32,7 @@ def test_what_is_read_is_what_was_written(written: Record) -> None:
     assert decoded(encoded(written)) == written
 
 
-def test_the_header_is_one_line_of_json_that_other_tools_can_read() -> None:
+def test_the_header_is_one_line_of_json_for_other_tools() -> None:
     line, _, body = encoded(record(b"two\nlines")).partition(b"\n")
     header = json.loads(line)
 

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from promptcdn.stores.buckets import Bucket, Unusable, WriteOnce
 from promptcdn.stores.s3 import S3Store
 from tests.support.buckets import BUCKET, Service, moto, reached, unconditional
 
-_T = TypeVar("_T")
+pytestmark = pytest.mark.anyio
 
 NAME = Name("masters", "ab" * 32)
 URL = f"s3://{BUCKET}/some/prefix"
@@ -25,15 +26,14 @@ def record(body: bytes = b"picture") -> Record:
     return Record(body, "image/png", 1, {"prompt": "北京"})
 
 
-def with_store(work: Callable[[S3Store], Coroutine[Any, Any, _T]], url: str = URL) -> _T:
-    async def lived() -> _T:
-        store = S3Store(Bucket.parse(url))
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(lived())
+@asynccontextmanager
+async def opened(url: str = URL) -> AsyncIterator[S3Store]:
+    """A store on the bucket, as a process has it; closed behind."""
+    store = S3Store(Bucket.parse(url))
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["http", "https"])
@@ -48,23 +48,19 @@ def fresh(name: str) -> str:
 
 
 @pytest.mark.usefixtures("service")
-def test_what_is_put_is_got_also_by_another_process_of_the_same_bucket() -> None:
+async def test_what_is_put_is_got_by_another_process_of_the_bucket() -> None:
     url = fresh("roundtrip")
 
-    async def put(store: S3Store) -> None:
+    async with opened(url) as store:
         assert await store.get(NAME) is None
         assert await store.put(NAME, record()) == record()
-
-    async def get(store: S3Store) -> None:
-        assert await store.get(NAME) == record()
-
-    with_store(put, url)
-    with_store(get, url)
+    async with opened(url) as another:
+        assert await another.get(NAME) == record()
 
 
 @pytest.mark.usefixtures("service")
-def test_of_forty_writers_one_wins_and_all_have_its_bytes() -> None:
-    async def race(store: S3Store) -> None:
+async def test_of_forty_writers_one_wins_and_all_have_its_bytes() -> None:
+    async with opened(fresh("race")) as store:
         records = [record(f"writer {number}".encode()) for number in range(40)]
         winners = await asyncio.gather(*(store.put(NAME, each) for each in records))
         stored = await store.get(NAME)
@@ -72,43 +68,35 @@ def test_of_forty_writers_one_wins_and_all_have_its_bytes() -> None:
         assert {winner.body for winner in winners} == {stored.body}
         assert [name for name, _ in store.listed()] == [NAME]
 
-    with_store(race, fresh("race"))
-
 
 @pytest.mark.usefixtures("service")
-def test_a_corrupt_object_is_set_aside_and_may_be_written_anew() -> None:
+async def test_a_corrupt_object_is_set_aside_and_may_be_written_anew() -> None:
     url = fresh("corrupt")
     bucket = Bucket.parse(url)
     bucket.write_new(NAME.path, b"not what was written")
 
-    async def work(store: S3Store) -> None:
+    async with opened(url) as store:
         assert await store.get(NAME) is None
         assert await store.put(NAME, record()) == record()
         assert await store.get(NAME) == record()
-
-    with_store(work, url)
     assert [key for key, _ in bucket.listed() if key.startswith("corrupt/")]
 
 
 @pytest.mark.usefixtures("service")
-def test_a_corrupt_object_is_set_aside_also_by_a_thread_that_never_wrote() -> None:
+async def test_a_corrupt_object_is_set_aside_by_a_thread_that_reads() -> None:
     """A service opens its bucket in the main thread, and reads in others."""
     bucket = Bucket.parse(fresh("corrupt-elsewhere"))
     Bucket.parse(fresh("corrupt-elsewhere")).write_new(NAME.path, b"not what was written")
     bucket.open()
 
-    async def work() -> None:
-        store = S3Store(bucket)
-        try:
-            assert await store.get(NAME) is None
-            assert store.corrupt == 1
-        finally:
-            await store.close()
-
-    asyncio.run(work())
+    store = S3Store(bucket)
+    assert await store.get(NAME) is None
+    assert store.corrupt == 1
+    await store.close()
 
 
-def test_what_one_write_is_conditioned_on_does_not_stay_for_the_next_request_of_its_thread() -> None:
+def test_the_condition_of_one_write_ends_with_it() -> None:
+    """The next request of the same thread has none of it."""
     with unconditional("google") as service, reached(service.environment):
         bucket = Bucket.parse(URL)
         assert bucket.open() is WriteOnce.GENERATION
@@ -121,16 +109,14 @@ def test_what_one_write_is_conditioned_on_does_not_stay_for_the_next_request_of_
 
 
 @pytest.mark.usefixtures("service")
-def test_a_large_picture_passes() -> None:
+async def test_a_large_picture_passes() -> None:
     body = os.urandom(8_000_000)
 
-    async def work(store: S3Store) -> None:
+    async with opened(fresh("large")) as store:
         await store.put(NAME, record(body))
         stored = await store.get(NAME)
         assert stored is not None
         assert stored.body == body
-
-    with_store(work, fresh("large"))
 
 
 @pytest.mark.usefixtures("service")
@@ -159,17 +145,16 @@ HABITS = [
 
 
 @pytest.mark.parametrize(("habit", "way"), HABITS, ids=[row[0] for row in HABITS])
-def test_each_habit_of_a_service_is_found_out_and_the_first_writer_wins(habit: str, way: WriteOnce) -> None:
-    async def work(store: S3Store) -> None:
-        first = await store.put(NAME, record(b"first"))
-        second = await store.put(NAME, record(b"second"))
-        stored = await store.get(NAME)
-        assert stored is not None
-        assert first.body == second.body == stored.body == b"first"
-
+async def test_each_habit_of_a_service_is_found_out(habit: str, way: WriteOnce) -> None:
+    """And the first writer wins."""
     with unconditional(habit) as service, reached(service.environment):
         assert Bucket.parse(URL).open() is way
-        with_store(work)
+        async with opened() as store:
+            first = await store.put(NAME, record(b"first"))
+            second = await store.put(NAME, record(b"second"))
+            stored = await store.get(NAME)
+    assert stored is not None
+    assert first.body == second.body == stored.body == b"first"
 
 
 def test_rights_that_do_not_suffice_are_said() -> None:
@@ -183,31 +168,27 @@ def test_rights_that_do_not_suffice_are_said() -> None:
     assert "canary" not in str(caught.value)
 
 
-def test_a_service_that_does_not_answer_is_neither_there_nor_absent() -> None:
-    async def work(store: S3Store) -> None:
-        with pytest.raises(StoreUnavailable):
-            await store.get(NAME)
-        with pytest.raises(StoreUnavailable):
-            await store.put(NAME, record())
-
+async def test_what_does_not_answer_is_neither_there_nor_absent() -> None:
     with unconditional("knows") as service:
         variables = service.environment
     with reached(variables):
-        with_store(work)
+        async with opened() as store:
+            with pytest.raises(StoreUnavailable):
+                await store.get(NAME)
+            with pytest.raises(StoreUnavailable):
+                await store.put(NAME, record())
 
 
-def test_a_service_that_comes_back_is_used_again(tmp_path: Path) -> None:
-    async def work(store: S3Store, running: Service) -> None:
-        assert running.process is not None
-        await store.put(NAME, record())
-        running.process.send_signal(signal.SIGSTOP)
-        with pytest.raises(StoreUnavailable):
-            await store.get(NAME)
-        running.process.send_signal(signal.SIGCONT)
-        assert await store.get(NAME) == record()
-
+async def test_a_service_that_comes_back_is_used_again(tmp_path: Path) -> None:
     with moto(tmp_path) as running, reached(running.environment):
-        with_store(lambda store: work(store, running))
+        assert running.process is not None
+        async with opened() as store:
+            await store.put(NAME, record())
+            running.process.send_signal(signal.SIGSTOP)
+            with pytest.raises(StoreUnavailable):
+                await store.get(NAME)
+            running.process.send_signal(signal.SIGCONT)
+            assert await store.get(NAME) == record()
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///x", "bucket", "disk:x"])
@@ -235,8 +216,8 @@ def test_a_name_survives_its_path() -> None:
 
 
 @pytest.mark.usefixtures("service")
-def test_a_look_reads_the_beginning_of_an_object_alone() -> None:
-    async def work(store: S3Store) -> None:
+async def test_a_look_reads_the_beginning_of_an_object_alone() -> None:
+    async with opened(fresh("looks")) as store:
         assert await store.look(NAME) is None
         large = Record(b"x" * 1_000_000, "image/png", 1, {"prompt": "北京"}, Lineage("ab" * 32))
         await store.put(NAME, large)
@@ -244,17 +225,13 @@ def test_a_look_reads_the_beginning_of_an_object_alone() -> None:
         assert await store.names("masters", NAME.leaf) == (NAME,)
         assert await store.names("renditions", NAME.leaf) == ()
 
-    with_store(work, fresh("looks"))
-
 
 @pytest.mark.usefixtures("service")
-def test_a_look_at_an_empty_object_sets_it_aside() -> None:
+async def test_a_look_at_an_empty_object_sets_it_aside() -> None:
     url = fresh("empty")
     bucket = Bucket.parse(url)
     bucket.write_new(NAME.path, b"")
 
-    async def work(store: S3Store) -> None:
+    async with opened(url) as store:
         assert await store.look(NAME) is None
         assert store.corrupt == 1
-
-    with_store(work, url)

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from promptcdn.stores.buckets import Bucket, WriteOnce
 from promptcdn.stores.s3 import S3Store
 from tests.support.buckets import BUCKET, PAGES, Ingress, Page, Service, ingress, moto, reached
 
-_T = TypeVar("_T")
+pytestmark = pytest.mark.anyio
 
 NAME, MISSING = Name("masters", "ab" * 32), Name("masters", "cd" * 32)
 PICTURE = Record(b"picture", "image/png", 1, {"prompt": "北京"})
@@ -37,15 +38,14 @@ def url(request: pytest.FixtureRequest) -> str:
     return f"s3://{BUCKET}/{abs(hash(request.node.nodeid))}"
 
 
-def with_store(url: str, work: Callable[[S3Store], Coroutine[Any, Any, _T]]) -> _T:
-    async def lived() -> _T:
-        store = S3Store(Bucket.parse(url))
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(lived())
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[S3Store]:
+    """A store on the bucket, as a process has it; closed behind."""
+    store = S3Store(Bucket.parse(url))
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 async def unknown(work: Coroutine[Any, Any, object]) -> str:
@@ -60,10 +60,9 @@ async def listed(store: S3Store) -> list[Name]:
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
-def test_whatever_answers_for_a_bucket_nothing_is_absent_stored_deleted_or_listed(
-    way: Ingress, url: str, page: Page
-) -> None:
-    async def work(store: S3Store) -> None:
+async def test_what_answers_for_a_bucket_is_not_believed(way: Ingress, url: str, page: Page) -> None:
+    """Nothing is absent, stored, deleted or listed by its word."""
+    async with opened(url) as store:
         await store.put(NAME, PICTURE)
         await asyncio.to_thread(store.identify)
         way.page = page
@@ -80,15 +79,14 @@ def test_whatever_answers_for_a_bucket_nothing_is_absent_stored_deleted_or_liste
         assert await listed(store) == [NAME]
         assert store.corrupt == 0
 
-    with_store(url, work)
-
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
 @pytest.mark.parametrize("one_in", [2, 3])
-def test_where_one_answer_in_a_few_is_somebody_elses_a_picture_stays_and_what_is_stored_is_stored(
+async def test_where_one_answer_in_a_few_is_a_page_all_stays_stored(
     way: Ingress, url: str, page: Page, one_in: int
 ) -> None:
-    async def work(store: S3Store) -> None:
+    """A picture stays, and what is said to be stored is stored."""
+    async with opened(url) as store:
         await store.put(NAME, PICTURE)
         way.meant = lambda *_: len(way.asked) % one_in == 0
         way.page, answered = page, 0
@@ -110,8 +108,6 @@ def test_where_one_answer_in_a_few_is_somebody_elses_a_picture_stays_and_what_is
         assert await store.get(NAME) == PICTURE
         assert await store.get(MISSING) is None
         assert store.corrupt == 0
-
-    with_store(url, work)
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
@@ -145,7 +141,7 @@ def flipped(body: bytes, place: int = -1) -> bytes:
     return bytes(changed)
 
 
-def test_one_flipped_bit_in_one_answer_takes_nothing_away(way: Ingress, url: str) -> None:
+async def test_one_flipped_bit_in_one_answer_takes_nothing_away(way: Ingress, url: str) -> None:
     flips: list[int] = []
 
     def once(path: str, body: bytes) -> bytes:
@@ -154,7 +150,7 @@ def test_one_flipped_bit_in_one_answer_takes_nothing_away(way: Ingress, url: str
         flips.append(1)
         return flipped(body)
 
-    async def work(store: S3Store) -> None:
+    async with opened(url) as store:
         await store.put(NAME, PICTURE)
         way.changed = once
         assert await store.get(NAME) == PICTURE
@@ -164,11 +160,9 @@ def test_one_flipped_bit_in_one_answer_takes_nothing_away(way: Ingress, url: str
         assert store.corrupt == 0
         assert not any("corrupt" in path for _, path in way.asked)
 
-    with_store(url, work)
 
-
-def test_two_reads_that_are_corrupt_in_two_ways_are_unknown(way: Ingress, url: str) -> None:
-    async def work(store: S3Store) -> None:
+async def test_two_reads_that_are_corrupt_in_two_ways_are_unknown(way: Ingress, url: str) -> None:
+    async with opened(url) as store:
         await store.put(NAME, PICTURE)
         way.changed = lambda _, body: flipped(body, -1 - len(way.asked) % 5)
         await unknown(store.get(NAME))
@@ -176,31 +170,26 @@ def test_two_reads_that_are_corrupt_in_two_ways_are_unknown(way: Ingress, url: s
         assert await store.get(NAME) == PICTURE
         assert store.corrupt == 0
 
-    with_store(url, work)
 
-
-def test_what_is_corrupt_twice_and_equally_is_set_aside_once(way: Ingress, url: str) -> None:
-    async def work(store: S3Store) -> None:
+async def test_what_is_corrupt_twice_and_equally_is_set_aside_once(way: Ingress, url: str) -> None:
+    async with opened(url) as store:
         Bucket.parse(url).write_new(NAME.path, b"not what was written")
         assert await store.get(NAME) is None
         assert store.corrupt == 1
         deletes = [path for method, path in way.asked if method == "DELETE" and NAME.leaf in path]
         assert len(deletes) == 1
 
-    with_store(url, work)
-
 
 @pytest.mark.parametrize("conditional", [True, False], ids=["conditional delete", "a look before the delete"])
 @pytest.mark.parametrize("moment", ["PUT", "DELETE"], ids=["before the copy", "before the delete"])
-def test_what_was_made_anew_while_it_was_set_aside_stays(
+async def test_what_was_made_anew_while_it_was_set_aside_stays(
     way: Ingress, url: str, *, conditional: bool, moment: str
 ) -> None:
     """A reads a corrupt object, another process sets it aside, and it is made anew: A must not take the new one away.
 
     Without a conditional delete it may come up to the last look.
     """
-
-    async def work(store: S3Store) -> None:
+    async with opened(url) as store:
         bucket = Bucket.parse(url)
         bucket.write_new(NAME.path, b"not what was written")
         bucket.open()
@@ -222,15 +211,10 @@ def test_what_was_made_anew_while_it_was_set_aside_stays(
         assert done
         assert await store.get(NAME) == PICTURE
 
-    with_store(url, work)
 
-
-def test_an_object_that_is_stored_anew_right_behind_a_delete_is_no_failure_of_the_delete(
-    way: Ingress, url: str
-) -> None:
+async def test_an_object_stored_right_behind_a_delete_is_no_failure(way: Ingress, url: str) -> None:
     """As where a reader encodes a rendition while it is purged."""
-
-    async def work(store: S3Store) -> None:
+    async with opened(url) as store:
         bucket, done = Bucket.parse(url), list[str]()
 
         def anew(method: str, path: str) -> None:
@@ -247,8 +231,6 @@ def test_an_object_that_is_stored_anew_right_behind_a_delete_is_no_failure_of_th
         await store.get(NAME)
         assert done
 
-    with_store(url, work)
-
 
 DELETIONS = [
     ({"HTTPStatusCode": 204, "RequestId": "4442587FB7D0A2F9", "HTTPHeaders": {}}, True),
@@ -260,17 +242,14 @@ DELETIONS = [
 
 
 @pytest.mark.parametrize(("metadata", "expected"), DELETIONS)
-def test_a_deletion_is_a_204_in_which_the_service_names_the_request(
-    metadata: dict[str, Any], *, expected: bool
-) -> None:
+def test_a_deletion_is_a_204_that_names_the_request(metadata: dict[str, Any], *, expected: bool) -> None:
     assert s3_answers.is_deletion({"ResponseMetadata": metadata}) is expected
     assert not s3_answers.is_deletion(None)
 
 
-def test_a_write_whose_etag_is_no_digest_is_looked_at(way: Ingress, url: str) -> None:
+async def test_a_write_whose_etag_is_no_digest_is_looked_at(way: Ingress, url: str) -> None:
     """As with keys of KMS, where an ETag says nothing of the bytes."""
-
-    async def work(store: S3Store) -> None:
+    async with opened(url) as store:
         await store.put(MISSING, PICTURE)
         del way.asked[:]
         way.meant = lambda method, path: method == "PUT" and NAME.leaf in path
@@ -279,5 +258,3 @@ def test_a_write_whose_etag_is_no_digest_is_looked_at(way: Ingress, url: str) ->
         assert [method for method, path in way.asked if NAME.leaf in path] == ["PUT", "GET"]
         way.page = None
         assert await store.put(NAME, PICTURE) == PICTURE
-
-    with_store(url, work)

@@ -18,7 +18,7 @@ from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import Name, Record, identity
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.identity import RememberedIds
-from promptcdn.stores.store_ids import StoreIds
+from promptcdn.stores.store_ids import StoreIds, adopt
 from promptcdn.stores.verified import Timings, VerifiedStore
 from tests.support.fakes import name, record
 from tests.support.redis_servers import Server
@@ -28,6 +28,8 @@ pytestmark = pytest.mark.anyio
 
 ONE, OTHER = "1" * 32, "2" * 32
 MISSING = Name("masters", "cd" * 32)
+# What a stranger is told, whatever is wrong.
+PUBLIC = "the store of this service is not available: no new picture is made until its operator has mended it"
 QUICK = Timings(between_looks=0.01)
 
 _T = TypeVar("_T")
@@ -73,8 +75,8 @@ class Machine:
             await store.put(name(), record())
 
     async def adopt(self) -> None:
-        store = self.store()
-        await store.adopt()
+        store = DiskStore(self.root)
+        await adopt(store, StoreIds(self.setting, self.folder, self.connection), new=True)
         await store.close()
 
     def move_away(self) -> Path:
@@ -128,6 +130,7 @@ async def require_refused(store: VerifiedStore) -> str:
     ):
         with pytest.raises(StoreUnavailable) as caught:
             await question
+        assert caught.value.detail == PUBLIC
         causes.add(caught.value.cause)
     assert len(causes) == 1
     return causes.pop()
@@ -187,8 +190,8 @@ async def test_an_empty_folder_is_not_the_store_until_it_is_adopted(
     machine.move_away()
 
     async with machine.started() as store:
-        assert "it has no id" in await require_refused(store)
-        lines = [entry.message for entry in caplog.records if "not the store that was known" in entry.message]
+        assert "the store has no id" in await require_refused(store)
+        lines = [entry.message for entry in caplog.records if "not the store that was used before" in entry.message]
         assert len(lines) == 1
         assert "promptcdn store adopt" in lines[0]
         assert not any(path.is_file() for path in machine.root.rglob("*"))
@@ -205,7 +208,7 @@ async def test_another_store_mounted_meanwhile_is_noticed_at_once(machine: Machi
     async with machine.started() as store:
         assert await store.get(MISSING) is None
         machine.swap(other.root)
-        with pytest.raises(StoreUnavailable, match="the data folder knows"):
+        with pytest.raises(StoreUnavailable, match="the data folder remembers"):
             await store.get(MISSING)
         await require_refused(store)
         machine.root.rename(other.root)
@@ -215,18 +218,70 @@ async def test_another_store_mounted_meanwhile_is_noticed_at_once(machine: Machi
     assert not (other.root / MISSING.path).exists()
 
 
-async def test_where_data_folder_and_store_go_together_the_process_still_knows(machine: Machine) -> None:
+@pytest.mark.parametrize("empty", [True, False], ids=["an empty folder in its place", "nothing in its place"])
+async def test_a_folder_that_is_moved_away_meanwhile_is_said_once(
+    machine: Machine, caplog: pytest.LogCaptureFixture, empty: bool
+) -> None:
+    async with machine.started() as store:
+        await store.put(name(), record())
+        away = machine.move_away()
+        if empty:
+            machine.root.mkdir()
+        for _ in range(2):
+            cause = await require_refused(store)
+        lines = [line for line in caplog.messages if line.startswith("the store: ")]
+        assert lines == [f"the store: {cause}"]
+        assert f"there is no store in the folder {machine.root}: the folder is {'empty' if empty else 'not'}" in cause
+        assert [path.name for path in machine.folder.iterdir() if path.name == "store"] == ["store"] * empty
+
+        if empty:
+            machine.root.rmdir()
+        away.rename(machine.root)
+        assert await soon(lambda: store.get(name())) == record()
+        assert caplog.messages[-1] == "the store is the right one again: new pictures are made"
+
+
+async def test_a_store_that_does_not_answer_is_said_once(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    """And no stranger is told the cause."""
+
+    class Broken(DiskStore):
+        broken = True
+
+        async def get(self, name: Name) -> Record | None:
+            if self.broken:
+                raise StoreUnavailable("/private/folder: Input/output error")
+            return await super().get(name)
+
+    inner = Broken(machine.root)
+    async with machine.started(VerifiedStore(inner, StoreIds("", machine.folder, None), QUICK)) as store:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while "does not answer" not in caplog.text:
+                with pytest.raises(StoreUnavailable) as caught:
+                    await store.get(name())
+                assert (caught.value.detail, caught.value.cause) == (PUBLIC, "/private/folder: Input/output error")
+                await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable):
+            await store.get(name())
+        inner.broken = False
+        assert await store.get(name()) is None
+    assert [line for line in caplog.messages if "answer" in line] == [
+        "the store does not answer: /private/folder: Input/output error. Nothing new is made until it does",
+        "the store answers again: new pictures are made",
+    ]
+
+
+async def test_where_data_folder_and_store_go_the_process_still_knows(machine: Machine) -> None:
     async with machine.started() as store:
         machine.unmount()
         machine.remembered.unlink()
-        with pytest.raises(StoreUnavailable, match="it has no id"):
+        with pytest.raises(StoreUnavailable, match="the store has no id"):
             await store.get(MISSING)
         with pytest.raises(StoreUnavailable):
             await store.put(MISSING, record())
         assert not (machine.root / "identity").exists()
 
 
-async def test_what_is_written_into_a_store_swapped_meanwhile_is_not_stored(machine: Machine) -> None:
+async def test_what_is_written_into_a_swapped_store_is_not_stored(machine: Machine) -> None:
     class Swapped(DiskStore):
         async def put(self, name: Name, record: Record) -> Record:
             machine.unmount()
@@ -239,7 +294,7 @@ async def test_what_is_written_into_a_store_swapped_meanwhile_is_not_stored(mach
 
 async def test_a_look_by_the_operators_tools_writes_nothing(machine: Machine) -> None:
     store = machine.store()
-    assert [finding.good for finding in await store.checks()] == [True]
+    assert [finding.good for finding in await store.checks()] == [True, True]
     assert await store.get(MISSING) is None
     await store.close()
 
@@ -262,14 +317,14 @@ async def test_the_setting_goes_before_what_is_remembered(machine: Machine) -> N
     await machine.fill()
     machine.setting = ONE
     async with machine.started() as store:
-        assert f"PROMPTCDN_STORE_ID knows {ONE}" in await require_refused(store)
+        assert f"PROMPTCDN_STORE_ID remembers the id {ONE}" in await require_refused(store)
 
     machine.setting = machine.remembered.read_text().strip()
     machine.remembered.write_text(f"{OTHER}\n")
     await machine.fill()
 
 
-async def test_a_store_that_comes_right_later_is_listed_though_nobody_asks(machine: Machine) -> None:
+async def test_a_store_that_comes_right_later_is_listed(machine: Machine) -> None:
     """Removals are listed, permalinks wait for that list, and `listed` looks at no id by itself."""
     await machine.fill()
     away = machine.move_away()
@@ -281,7 +336,7 @@ async def test_a_store_that_comes_right_later_is_listed_though_nobody_asks(machi
         await eventually(lambda: is_listed(store))
 
 
-async def test_a_data_folder_that_hangs_holds_up_neither_loop_nor_start(machine: Machine) -> None:
+async def test_a_data_folder_that_hangs_holds_up_no_loop(machine: Machine) -> None:
     """A pipe that nobody writes to hangs as a network disk does. The loop's default threads stay free, too."""
     machine.folder.mkdir()
     os.mkfifo(machine.remembered)
@@ -308,7 +363,7 @@ async def test_what_redis_knows_holds_for_a_machine_that_knows_nothing(
     machine.remembered.unlink()
 
     async with machine.started() as store:
-        assert "Redis knows" in await require_refused(store)
+        assert "Redis remembers the id" in await require_refused(store)
     await machine.adopt()
     await machine.fill()
 
@@ -332,7 +387,7 @@ async def test_what_one_machine_adopts_all_that_share_its_redis_adopt(
 async def test_while_redis_is_silent_a_store_is_taken_and_none_is_made(machine: Machine) -> None:
     connection = machine.connection = RedisConnection("redis://127.0.0.1:9")
     async with machine.started() as store:
-        assert "Redis does not say" in await require_refused(store)
+        assert "Redis does not answer" in await require_refused(store)
 
     machine.connection = None
     await machine.fill()
@@ -349,11 +404,13 @@ async def test_of_two_stores_with_one_redis_the_second_is_refused(
     await machine.fill()
 
     async with other.started() as store:
-        assert f"it has the id {other.id}, and Redis knows {machine.id}" in await require_refused(store)
+        assert f"the store has the id {other.id}, but Redis remembers the id {machine.id}" in await require_refused(
+            store
+        )
     assert redis.client.get("promptcdn:store") == machine.id
 
 
-async def test_of_two_that_find_redis_empty_the_second_overwrites_nothing(
+async def test_of_two_that_find_redis_empty_one_is_refused(
     machine: Machine, other: Machine, redis: Server, connection: RedisConnection
 ) -> None:
     """The first store is remembered after the second has read Redis and before the second writes to Redis."""
@@ -368,12 +425,12 @@ async def test_of_two_that_find_redis_empty_the_second_overwrites_nothing(
     machine.connection = connection
     store = VerifiedStore(DiskStore(other.root), Overtaken("", other.folder, connection), QUICK)
     async with other.started(store):
-        assert f"Redis knows {machine.id}" in await require_refused(store)
+        assert f"Redis remembers the id {machine.id}" in await require_refused(store)
     assert redis.client.get("promptcdn:store") == machine.id
     assert not other.remembered.exists()
 
 
-async def test_a_store_taken_while_redis_was_down_gives_way_to_the_id_in_it(
+async def test_a_store_taken_while_redis_was_down_gives_way_to_its_id(
     machine: Machine, redis: Server, connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Though nobody asks for a thing that would look: all that is shown is stored."""
@@ -388,7 +445,7 @@ async def test_a_store_taken_while_redis_was_down_gives_way_to_the_id_in_it(
         assert f"the store's id {machine.id} is not remembered" in caplog.text
         redis.start()
         await eventually(lambda: not is_listed(store))
-        assert f"it has the id {machine.id}, and Redis knows {OTHER}" in await require_refused(store)
+        assert f"the store has the id {machine.id}, but Redis remembers the id {OTHER}" in await require_refused(store)
     assert redis.client.get("promptcdn:store") == OTHER
 
 

@@ -11,14 +11,16 @@ import typer
 
 from promptcdn.checks import Check
 from promptcdn.cli.ending import FINDINGS
+from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
+    from promptcdn.settings import Settings
     from promptcdn.wiring import Service
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Look at every part of the service: what works, what does not, what to do. Spends no money."""
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False) -> None:
+    """Check every part of the service, and print what works, what does not and what to do. Spends no money."""
     found = list(asyncio.run(_checks()))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
@@ -34,29 +36,46 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findi
 async def _checks() -> list[Check]:
     from promptcdn import misconfiguration, settings
     from promptcdn.stores import permissions
-    from promptcdn.wiring import opened
 
     found = [Check("python", True, sys.version.split()[0]), _clock()]
     try:
         chosen = settings.load()
-        service = opened(chosen)
+        found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
+        found += misconfiguration.doubts(chosen.chosen)
+        found += filter(None, (permissions.finding(chosen.data_dir),))
+        async with reading(chosen) as service:
+            return [*found, *await _of_service(service)]
     except BadSettings as wrong:
         advice = "docs/settings.md has every setting"
+        found = [check for check in found if check.part != "settings"]
         return [*found, *(Check("settings", False, line, advice) for line in str(wrong).splitlines())]
-    found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
-    found += misconfiguration.doubts(chosen.chosen)
-    found += filter(None, (permissions.finding(chosen.data_dir),))
-    try:
-        redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
-        found += await service.store.checks()
-        found += await service.generator.checks(chosen.defaults.engines)
-        found += redis
-        found.append(await _budget(service))
-        await service.spool.refresh()
-        found.append(service.readiness.spooled())
-    finally:
-        await service.close()
+
+
+async def _of_service(service: "Service") -> list[Check]:
+    chosen = service.settings
+    redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
+    found = [*await service.store.checks(), *await service.generator.checks(chosen.defaults.engines), *redis]
+    found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
+    await service.spool.refresh()
+    # Of a data folder that is not there yet nothing can be said.
+    spool = chosen.data_dir / "spool"
+    found.append(service.readiness.spooled() if spool.exists() else Check("spool", True, f"empty: there is no {spool}"))
     return found
+
+
+def _rate(service: "Service") -> Check:
+    rate = service.settings.rate(paid=service.generator.paid)
+    return Check("client rate", True, f"{rate} new pictures for each client" if rate else "unlimited")
+
+
+def _deny(service: "Service") -> Check:
+    rules = service.deny.rules if service.deny else 0
+    return Check("deny-list", True, f"{rules} rule{'' if rules == 1 else 's'}" if service.deny else "none")
+
+
+def _admin_token(chosen: "Settings") -> Check:
+    unset = "not set: nobody can take pictures down over HTTP, everybody can read /metrics and all of /readyz"
+    return Check("admin token", True, "set" if chosen.admin_token else unset)
 
 
 def _clock() -> Check:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from promptcdn.url.request import Request
 
+_PERMALINK = re.compile(r".*/i/([0-9a-f]{64})(\.[a-z]+)?")
 # RFC 3986 appendix B.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL)
 
@@ -24,6 +25,12 @@ def parts(url: str) -> Given:
     found = _URL.fullmatch(url)
     assert found is not None
     return Given(*(part or "" for part in found.groups()))
+
+
+def content_key(url: Given) -> str | None:
+    """The content key that a permalink names, with any extension; `None` where the URL is no permalink."""
+    found = _PERMALINK.fullmatch(url.path)
+    return found and found[1]
 
 
 def request(url: Given) -> "Request":

@@ -8,49 +8,94 @@ import typer
 
 from promptcdn.cli import given
 from promptcdn.cli.ending import fail
+from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
     from promptcdn.settings import Settings
-    from promptcdn.url.request import Request
+    from promptcdn.stores import Header
+    from promptcdn.wiring import Service
 
 _SHOWN = ("state", "content_key", "permalink", "url")
 
 
 def info(
-    url: Annotated[str, typer.Argument(help="A picture's URL, with or without its host.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print what /info answers.")] = False,
+    url: Annotated[str, typer.Argument(help="A picture's URL or permalink, with or without its host.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the members of /info's answer as JSON.")] = False,
 ) -> None:
-    """Say what is known of a URL by the settings and the store, without making anything."""
+    """Show what a URL means and whether its picture is stored. Reads the settings and the store; makes nothing."""
     from promptcdn import problems, settings
 
     try:
-        known = asyncio.run(_known(given.request(given.parts(url)), settings.load()))
+        found = asyncio.run(_found(given.parts(url), settings.load()))
     except BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
         fail(str(problem))
     if as_json:
-        typer.echo(json.dumps(known, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
     for name in _SHOWN:
-        typer.echo(f"{name:12} {known[name] or '-'}")
+        typer.echo(f"{name:12} {found[name] or '-'}")
     for title in ("as_asked", "resolved"):
-        said = ", ".join(f"{name}={value}" for name, value in known[title].items())
-        typer.echo(f"{title:12} {said}")
-    for variant in known["pool"] or ():
+        values = ", ".join(f"{name}={value}" for name, value in (found[title] or {}).items())
+        typer.echo(f"{title:12} {values or '-'}")
+    for variant in found["pool"] or ():
         typer.echo(f"{'pool':12} {variant['state']:10} {variant['url']}")
-    for note in known["notes"]:
+    for note in found["notes"]:
         typer.echo(f"{'note':12} {note}")
 
 
-async def _known(request: "Request", chosen: "Settings") -> dict[str, Any]:
+async def _found(url: given.Given, chosen: "Settings") -> dict[str, Any]:
     from promptcdn.faces.info import members
-    from promptcdn.wiring import opened
 
-    service = opened(chosen)
-    try:
+    content_key = given.content_key(url)
+    request = None if content_key else given.request(url)
+    async with reading(chosen) as service:
+        await service.verified.see()
         await service.removals.start()
-        return dict(await members(service.cdn, request, chosen.public_url))
-    finally:
-        await service.close()
+        if request is not None:
+            return dict(await members(service.cdn, request, chosen.public_url))
+        assert content_key is not None
+        return await _of_permalink(content_key, service, chosen.public_url)
+
+
+async def _of_permalink(content_key: str, service: "Service", public_url: str) -> dict[str, Any]:
+    """The members of `/info` for a picture that is named by its content key: of URLs nothing is known."""
+    from promptcdn.url import parse as grammar
+    from promptcdn.url.snippets import snippets
+
+    await service.spool.refresh()
+    header = await _header(content_key, service)
+    resolved = dict(header.resolved) if header else None
+    permalink = grammar.permalink(content_key)
+    return {
+        "content_key": content_key,
+        "state": await _state(content_key, header, service),
+        "permalink": permalink,
+        "url": None,
+        "as_asked": None,
+        "resolved": resolved,
+        "pool": None,
+        "snippets": snippets(public_url + permalink, str((resolved or {}).get("prompt", ""))),
+        "notes": ["a permalink names a picture, and does not say which URLs show it"],
+    }
+
+
+async def _header(content_key: str, service: "Service") -> "Header | None":
+    """That of the master; where it is lost, of a rendition."""
+    from promptcdn.stores import Name
+
+    names = (Name("masters", content_key), *await service.store.names("renditions", content_key))
+    headers = [await service.store.look(name) for name in names]
+    return next((header for header in headers if header is not None), None)
+
+
+async def _state(content_key: str, header: "Header | None", service: "Service") -> str:
+    from promptcdn.stores import Name
+
+    if await service.removals.removed(content_key):
+        return "removed"
+    if header is not None or service.spool.holds(content_key):
+        return "stored"
+    return "absent" if await service.store.look(Name("verdicts", content_key)) is None else "blocked"

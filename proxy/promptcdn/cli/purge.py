@@ -11,12 +11,27 @@ import typer
 
 from promptcdn.cli import given
 from promptcdn.cli.ending import FINDINGS, fail
+from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
     from promptcdn.settings import Settings
     from promptcdn.stores import Name
+    from promptcdn.url.request import Request
     from promptcdn.wiring import Service
+
+_Target = Annotated[
+    str, typer.Argument(help="A picture's content key, URL or permalink; URLs with or without their host.")
+]
+_Takedown = Annotated[
+    bool, typer.Option("--takedown", help="Leave a tombstone, too: the picture is never shown or made again.")
+]
+_Rebind = Annotated[
+    bool, typer.Option("--rebind", help="Delete the URL's binding, too: it gets another by today's defaults.")
+]
+_Undo = Annotated[
+    bool, typer.Option("--undo", help="Undo a takedown: delete the tombstone, so that the picture may be made again.")
+]
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,8 @@ class Wanted:
 class Done:
     """What was done to one picture: paths of objects in the store, and the URLs under which caches may hold it.
 
-    `gone`: it was put back, and its bytes were deleted with its takedown.
+    `gone`: it was put back, and its bytes were deleted with its takedown. `still_taken_down`: it was taken down before,
+    and what was done now leaves it so. Of a dry run, `taken_down` and `put_back` say what would be done.
     """
 
     content_key: str
@@ -53,30 +69,30 @@ class Done:
     taken_down: bool
     put_back: bool
     gone: bool
+    still_taken_down: bool
     purge_at_caches: tuple[str, ...]
 
 
 def purge(
-    target: Annotated[str, typer.Argument(help="A content key, or a picture's URL with or without its host.")],
-    takedown: Annotated[bool, typer.Option("--takedown", help="Leave a tombstone: never shown or made again.")] = False,
-    reason: Annotated[str, typer.Option(help="Why, for the tombstone and the log.")] = "",
-    rebind: Annotated[bool, typer.Option("--rebind", help="Drop the URL's binding too: it is bound anew.")] = False,
-    undo: Annotated[
-        bool, typer.Option("--undo", help="Take the tombstone away: the picture may be made again.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    target: _Target,
+    takedown: _Takedown = False,
+    reason: Annotated[str, typer.Option(help="Why it is taken down: kept in the tombstone and the log.")] = "",
+    rebind: _Rebind = False,
+    undo: _Undo = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Delete a picture's bytes; running services forget it within five seconds. Its binding stays, so that it can be
-    made again as it was."""
+    """Delete a stored picture in every format and size; running services forget it within five seconds.
+
+    The URL's binding stays, so that the same picture is requested again when somebody asks for it."""
     from promptcdn import problems, settings
 
     if undo and (takedown or rebind):
         fail("--undo goes with neither --takedown nor --rebind")
     if takedown and not reason:
         fail("--takedown needs a --reason")
-    if rebind and _is_key(target):
-        fail("--rebind needs a URL: a content key has no binding")
+    if rebind and _content_key(target):
+        fail("--rebind needs a URL that has a prompt: content keys and permalinks have no binding")
     try:
         done = asyncio.run(_done(target, Wanted(takedown, reason, rebind, undo, dry_run), settings.load()))
     except BadSettings as wrong:
@@ -86,37 +102,32 @@ def purge(
     if as_json:
         typer.echo(json.dumps({"pictures": [asdict(one) for one in done]}, ensure_ascii=False, indent=2))
     else:
-        for line in _lines(done):
+        for line in _lines(done, undo=undo):
             typer.echo(line)
     if undo and not any(one.put_back for one in done):
         raise typer.Exit(FINDINGS)
 
 
 async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
-    from promptcdn.wiring import opened
-
-    service = opened(chosen)
-    try:
+    named = _content_key(target) or given.request(given.parts(target))
+    async with reading(chosen) as service:
         await service.verified.see()
-        done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(target, service)]
+        await service.removals.start()
+        done = [await _one(each, wanted, service, chosen.public_url) for each in await _targets(named, service)]
         if wanted.takedown:
             # A service that hears of it in a moment may be storing a rendition now.
             await service.removals.swept()
         return done
-    finally:
-        await service.close()
 
 
-async def _targets(target: str, service: "Service") -> list[Target]:
+async def _targets(named: "str | Request", service: "Service") -> list[Target]:
     """The pictures that are meant: all of a pool where a URL has no seed, the present period's of a calendar URL."""
     from promptcdn.url import keys
     from promptcdn.url.parse import canonical_url
 
-    if _is_key(target):
-        return [Target(target)]
-    request = given.request(given.parts(target))
-    await service.removals.start()
-    views = service.cdn.pool(request) if request.asked.seed is None else (request,)
+    if isinstance(named, str):
+        return [Target(named)]
+    views = service.cdn.pool(named) if named.asked.seed is None else (named,)
     looks = [(view, await service.cdn.look(view)) for view in views]
     seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
     return [
@@ -127,26 +138,37 @@ async def _targets(target: str, service: "Service") -> list[Target]:
 
 async def _one(target: Target, wanted: Wanted, service: "Service", public_url: str) -> Done:
     removals, key = service.removals, target.content_key
-    put_back = wanted.undo and not wanted.dry_run and await removals.put_back(key)
-    names: tuple[Name, ...] = ()
-    if wanted.dry_run:
-        names = () if wanted.undo else await removals.of(key)
-    elif wanted.takedown:
-        names = await removals.take_down(key, wanted.reason)
-    elif not wanted.undo:
-        names = await removals.purge(key)
-    if wanted.rebind and not wanted.dry_run:
-        for bound_as in target.bound_as:
-            names += await removals.unbind(bound_as, service.bindings.folders)
+    was_taken_down = await removals.surely_removed(key)
+    if wanted.undo:
+        names: tuple[Name, ...] = ()
+        if not wanted.dry_run:
+            await removals.put_back(key)
+    elif wanted.dry_run:
+        names = await removals.of(key)
+    else:
+        names = await _deleted(target, wanted, service)
     return Done(
         content_key=key,
         deleted=tuple(name.path for name in names),
         dry_run=wanted.dry_run,
-        taken_down=wanted.takedown and not wanted.dry_run,
-        put_back=put_back,
-        gone=put_back and not await removals.of(key),
+        taken_down=wanted.takedown,
+        put_back=wanted.undo and was_taken_down,
+        gone=wanted.undo and was_taken_down and not await removals.of(key),
+        still_taken_down=was_taken_down and not (wanted.undo or wanted.takedown),
         purge_at_caches=tuple(f"{public_url}{path}" for path in _paths(target)),
     )
+
+
+async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple[Name, ...]":
+    removals, key = service.removals, target.content_key
+    if wanted.takedown:
+        names = await removals.take_down(key, wanted.reason)
+    else:
+        names = await removals.purge(key)
+    if wanted.rebind:
+        for bound_as in target.bound_as:
+            names += await removals.unbind(bound_as, service.bindings.folders)
+    return names
 
 
 def _paths(target: Target) -> Iterator[str]:
@@ -161,20 +183,43 @@ def _paths(target: Target) -> Iterator[str]:
     yield from (f"/i/{target.content_key}{extension}" for extension in BY_EXTENSION)
 
 
-def _lines(done: list[Done]) -> Iterator[str]:
+def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:
     for one in done:
-        verb = "would delete" if one.dry_run else "deleted"
-        what = "put back" if one.put_back else f"{verb} {len(one.deleted)} objects"
-        yield f"{one.content_key}: {'taken down, ' if one.taken_down else ''}{what}"
+        yield f"{one.content_key}: {_undone(one) if undo else _purged(one)}"
         if one.gone:
             yield "  its bytes were deleted with its takedown: the next view makes (and pays for) a new picture"
+        if one.still_taken_down:
+            yield "  it was taken down before and stays so (410): promptcdn purge --undo makes it possible again"
         yield from (f"  {path}" for path in one.deleted)
+    if undo:
+        return
     yield ""
-    yield "Running services on this store hear of it within 5 s. Caches in front do not: purge there"
+    if any(one.dry_run for one in done):
+        yield "Caches in front would have to be purged, too:"
+    elif any(one.deleted or one.taken_down for one in done):
+        yield "Running services on this store hear of it within 5 s. Caches in front do not: purge there"
+    else:
+        yield "Caches in front may still have it: purge there"
     yield from (f"  {url}" for one in done for url in one.purge_at_caches)
     yield "with whatever else is in their query (w, h, format, v, sig)."
     yield "GitHub's camo: copy the picture's camo.githubusercontent.com address, and run: curl -X PURGE ADDRESS"
 
 
-def _is_key(target: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{64}", target) is not None
+def _undone(one: Done) -> str:
+    if not one.put_back:
+        return "it is not taken down, so there is nothing to undo"
+    return "would be put back" if one.dry_run else "put back"
+
+
+def _purged(one: Done) -> str:
+    objects = f"{len(one.deleted)} object{'' if len(one.deleted) == 1 else 's'}"
+    if one.taken_down:
+        return f"would be taken down, and {objects} deleted" if one.dry_run else f"taken down, deleted {objects}"
+    if not one.deleted:
+        return "nothing of it is stored"
+    return f"would delete {objects}" if one.dry_run else f"deleted {objects}"
+
+
+def _content_key(target: str) -> str | None:
+    """The content key that is meant by itself or by a permalink."""
+    return target if re.fullmatch(r"[0-9a-f]{64}", target) else given.content_key(given.parts(target))

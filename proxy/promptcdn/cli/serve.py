@@ -25,10 +25,10 @@ _MISSES = {
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port; 0 takes any that is free.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on, before PROMPTCDN_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port, before PORT; 0: any free port.")] = None,
 ) -> None:
-    """Answer with pictures. Without any setting they are sketches, and cost nothing."""
+    """Run the service. Without any settings it draws sketches, which cost nothing."""
     from promptcdn import misconfiguration, server, settings
     from promptcdn.faces.app import create_app
     from promptcdn.readers.connections import Bounds

@@ -8,10 +8,10 @@ from promptcdn.cli.signatures import Expires, Key, signed_urls
 
 
 def sign(
-    urls: Annotated[list[str], typer.Argument(help="Pictures' URLs, with or without their host.")],
+    urls: Annotated[list[str], typer.Argument(help="URLs of pictures, with or without their host.")],
     expires: Expires = None,
     key: Key = None,
 ) -> None:
-    """Print URLs as they are spelled, with a signature that lets their pictures be made."""
+    """Sign URLs, so that their pictures may be made where PROMPTCDN_MISSES is signed. Prints each URL, signed."""
     for url in signed_urls(urls, expires, key):
         typer.echo(url)

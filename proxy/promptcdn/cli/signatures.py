@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 Expires = Annotated[
     str | None,
-    typer.Option(help="When the signature ends: 30d, 12h, 3600 (seconds), or 2027-01-01 (as it begins, UTC)."),
+    typer.Option(
+        help="When the signature expires: 30d, 12h, 3600 (seconds), or 2027-01-01 (the start of that day, UTC)."
+    ),
 ]
-Key = Annotated[str | None, typer.Option(help="The id of the key that signs. Without it, the settings' first.")]
+Key = Annotated[
+    str | None, typer.Option(help="The id of the key to sign with; by default the first of PROMPTCDN_SIGNING_KEYS.")
+]
 
 # More digits than these are a date without dashes, or Unix seconds that were meant to be one.
 _SPAN = re.compile(r"([0-9]{1,7})([smhdw]?)")
@@ -56,6 +60,8 @@ def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str |
     from promptcdn.url.parse import URL_MAX, require_built
 
     bare = given.parts(url)
+    if given.content_key(bare):
+        raise ValueError("a permalink needs no signature: it shows what is stored, and makes nothing")
     bare = bare._replace(query=_without_signature(bare.query))
     request = given.request(bare)
     require_built(request.asked, request.control)

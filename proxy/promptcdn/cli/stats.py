@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptcdn.cli.ending import fail
+from promptcdn.cli.reading import reading
 from promptcdn.cli.store import counted
 from promptcdn.problems import BadSettings
 
@@ -21,17 +22,21 @@ _Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]
 
 
 def stats(
-    url: Annotated[str | None, typer.Option(help="A running service, else the one of the settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="The address of a running service; by default the one of the settings.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
-    """Say what was paid for, what is left of the budget, what is stored, and how much was answered for nothing.
+    """Show what was paid for, what is left of the budget, what is stored, and how much was answered at no cost.
 
-    A running service is asked; where none answers, or for what it does not say, the files of the settings are read."""
+    The running service is asked. What it does not know, or all of it where no service runs, is read from the store and
+    the data folder of the settings."""
     from promptcdn import problems, settings
 
     try:
         chosen = settings.load()
-        running = _asked(url or chosen.address(chosen.port), chosen, named=url is not None)
+        address = url or chosen.address(chosen.port)
+        running = _asked(address, chosen, named=url is not None)
         known = _of_service(running) if running else {}
         if url is None:
             known |= asyncio.run(_of_files(chosen))
@@ -42,7 +47,7 @@ def stats(
     if as_json:
         typer.echo(json.dumps(known, indent=2))
         return
-    for line in _lines(known):
+    for line in _lines(known, address):
         typer.echo(line)
 
 
@@ -109,10 +114,8 @@ def _spent(samples: _Samples) -> dict[str, list[dict[str, Any]]]:
 async def _of_files(chosen: "Settings") -> dict[str, Any]:
     """The budget and the store, as they are now whether a service runs or not."""
     from promptcdn.telemetry.money import spent
-    from promptcdn.wiring import opened
 
-    service = opened(chosen)
-    try:
+    async with reading(chosen) as service:
         await service.verified.see()
         now = service.clock.utc()
         costs = await spent(service.budget, now)
@@ -128,11 +131,9 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
             "budget": [{key: each.values()[key] for key in ("limit", "left", "amount")} for each in usages],
             "store": counted(service.store),
         }
-    finally:
-        await service.close()
 
 
-def _lines(known: Mapping[str, Any]) -> Iterator[str]:
+def _lines(known: Mapping[str, Any], address: str) -> Iterator[str]:
     for period, title in (("day", "paid today"), ("month", "paid this month")):
         for cost in known["spent"][period] or ({"engine": "-", "pictures": 0, "credits": 0},):
             yield f"{title:16} {cost['engine']:32} {cost['pictures']:6} pictures {cost['credits']:10.2f} credits"
@@ -143,7 +144,7 @@ def _lines(known: Mapping[str, Any]) -> Iterator[str]:
     for folder, held in known.get("store", {}).items():
         yield f"{'store':16} {folder:32} {held['objects']:6} objects  {held['bytes'] / 1e6:10.1f} MB"
     if "answers" not in known:
-        yield f"{'service':16} none is running here"
+        yield f"{'service':16} none answers at {address}; --url asks another address"
         return
     yield f"{'resting keys':16} {known['resting_keys']}"
     yield f"{'answers':16} " + ", ".join(f"{count} {source}" for source, count in known["answers"].items())

@@ -13,20 +13,24 @@ from promptcdn.cli.ending import FINDINGS, fail
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
-    from promptcdn.stores import InspectedStore, Name, Record
+    from promptcdn.settings import Settings
+    from promptcdn.stores import IdentifiableStore, InspectedStore, Name, Record
+    from promptcdn.stores.store_ids import Adopted
 
-app = typer.Typer(no_args_is_help=True, help="Look into the store, check it, copy it.")
+app = typer.Typer(no_args_is_help=True, help="Count, check and copy what is stored; say which store is the right one.")
 
 _AT_ONCE = 8
 # Every other outcome is a finding.
 _WELL = {"good", "copied", "there already"}
-_Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-_Where = Annotated[str | None, typer.Option("--store", help="disk:PATH or s3://bucket/prefix, else the settings'.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+_Where = Annotated[
+    str | None, typer.Option("--store", help="disk:PATH or s3://bucket/prefix; by default the store of the settings.")
+]
 
 
 @app.command()
 def stats(store: _Where = None, as_json: _Json = False) -> None:
-    """Count what is stored."""
+    """Count the stored objects and their bytes, folder by folder."""
     with _opened(store) as kept, _named_faults():
         held = counted(kept)
     if as_json:
@@ -34,11 +38,13 @@ def stats(store: _Where = None, as_json: _Json = False) -> None:
         return
     for folder, sums in held.items():
         typer.echo(f"{folder:16} {sums['objects']:9} objects {sums['bytes'] / 1e6:12.1f} MB")
+    if not held:
+        typer.echo("nothing is stored")
 
 
 @app.command()
 def verify(store: _Where = None, as_json: _Json = False) -> None:
-    """Read every object and check it. What is corrupt is set aside, and made anew when it is asked for."""
+    """Read and check every object. A corrupt one is moved to corrupt/, and made anew when somebody asks for it."""
     with _opened(store) as kept, _named_faults():
         outcomes = _over(kept, "verifying", lambda name: _checked(kept, name))
     _report(outcomes, as_json=as_json)
@@ -46,42 +52,61 @@ def verify(store: _Where = None, as_json: _Json = False) -> None:
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Option("--from", help="disk:PATH or s3://bucket/prefix")],
-    to: Annotated[str, typer.Option(help="disk:PATH or s3://bucket/prefix")],
+    source: Annotated[str, typer.Option("--from", help="The store to read: disk:PATH or s3://bucket/prefix.")],
+    to: Annotated[str, typer.Option(help="The store to write, made if need be: disk:PATH or s3://bucket/prefix.")],
     as_json: _Json = False,
 ) -> None:
-    """Copy every object and check the copy. Started again, it goes on where it was; nothing is overwritten."""
-    with _opened(source) as kept, _opened(to) as other, _named_faults():
+    """Copy every object to another store and check each copy. Overwrites nothing; started again, it resumes."""
+    with _opened(source, "--from") as kept, _opened(to, "--to", make=True) as other, _named_faults():
         outcomes = _over(kept, "copying", lambda name: _copied(kept, other, name))
     _report(outcomes, as_json=as_json)
 
 
 @app.command()
-def adopt() -> None:
-    """Say that the store of the settings is the right one, after it was moved or restored. Its id is remembered.
+def adopt(
+    new: Annotated[bool, typer.Option("--new", help="Adopt a store that has no pictures, or make it.")] = False,
+) -> None:
+    """Say that the store of the settings is the right one, after it was moved, restored or begun anew.
 
-    Pictures that are not in it are made and paid for again.
+    Its id is remembered in the data folder and in Redis. Pictures that are not in it are made and paid for again.
     """
     from promptcdn import settings
-    from promptcdn.wiring import opened
-
-    async def adopted(chosen: settings.Settings) -> str:
-        service = opened(chosen)
-        try:
-            return await service.verified.adopt()
-        finally:
-            await service.close()
+    from promptcdn.stores.store_ids import NotAdopted
 
     try:
         chosen = settings.load()
         with _named_faults():
-            store_id = asyncio.run(adopted(chosen))
+            adopted = asyncio.run(_adopted(chosen, new=new))
     except BadSettings as wrong:
         fail(str(wrong))
-    if chosen.store_id not in ("", store_id):
-        fail(f'PROMPTCDN_STORE_ID="{chosen.store_id}" names another store: set it to {store_id}, or unset it')
-    typer.echo(f"{chosen.store_url} is the store from now on: its id {store_id} is remembered.")
-    typer.echo("A running service goes on in a second; pictures that are not in this store are made again.")
+    except NotAdopted as refused:
+        fail(f"{chosen.store_url} was not adopted, nothing was changed: {refused}")
+    if adopted.id == adopted.before:
+        typer.echo(f"nothing changes: {chosen.store_url} is the store already, its id is {adopted.id}")
+        return
+    before = f"; it replaces {adopted.before}" if adopted.before else ""
+    typer.echo(f"{chosen.store_url} is the store from now on: its id {adopted.id} is remembered{before}")
+    if adopted.empty:
+        typer.echo("It is new and has 0 pictures: all pictures are made and paid for again.")
+    else:
+        typer.echo("Pictures that are not in it are made and paid for again.")
+    typer.echo("Running services use it within a second. Restart those that have pictures of the old store in memory.")
+
+
+async def _adopted(chosen: "Settings", *, new: bool) -> "Adopted":
+    from promptcdn.stores.store_ids import StoreIds, adopt
+    from promptcdn.wiring import opened_store, redis_connection
+
+    connection = redis_connection(chosen)
+    ids = StoreIds(chosen.store_id, chosen.data_dir, connection)
+    store = opened_store(chosen.store_url, chosen.store_setting, prepare=False)
+    try:
+        return await adopt(store, ids, new=new)
+    finally:
+        await store.close()
+        ids.close()
+        if connection is not None:
+            await connection.close()
 
 
 def counted(kept: "InspectedStore") -> dict[str, dict[str, int]]:
@@ -166,23 +191,36 @@ def _report(outcomes: Counter[str], *, as_json: bool) -> None:
 
 
 @contextmanager
-def _opened(url: str | None) -> "Iterator[InspectedStore]":
-    """The store that was named, or the settings'; closed behind."""
+def _opened(url: str | None, option: str = "--store", *, make: bool = False) -> "Iterator[InspectedStore]":
+    """The store that was named, or the settings'; closed behind. Only what may be made is made where it is missing."""
     from promptcdn import settings
     from promptcdn.wiring import opened_store
 
     try:
-        if url:
-            store = opened_store(url, "--store")
-        else:
+        if url is None:
             chosen = settings.load()
-            store = opened_store(chosen.store_url, chosen.store_setting)
+            url, option = chosen.store_url, chosen.store_setting
+        store = opened_store(url, option, prepare=make)
     except (BadSettings, ValueError) as wrong:
         fail(str(wrong))
     try:
+        if not make:
+            _require_store(store, option)
         yield store
     finally:
         asyncio.run(store.close())
+
+
+def _require_store(store: "IdentifiableStore", option: str) -> None:
+    from promptcdn.problems import StoreUnavailable
+    from promptcdn.stores import StoreMissing
+
+    try:
+        store.identity()
+    except StoreMissing as missing:
+        fail(f"{option}: {missing}")
+    except StoreUnavailable:  # the command itself says what is wrong
+        pass
 
 
 @contextmanager
@@ -191,5 +229,5 @@ def _named_faults() -> "Iterator[None]":
 
     try:
         yield
-    except StoreUnavailable as unknown:
-        fail(f"the store: {unknown}")
+    except StoreUnavailable as unavailable:
+        fail(f"the store: {unavailable}")

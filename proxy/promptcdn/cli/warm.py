@@ -36,14 +36,18 @@ class Line:
 
 
 def warm(
-    pictures: Annotated[Path, typer.Argument(metavar="LIST", help="A file of prompts or URLs, one a line, or -.")],
-    seed: Annotated[str | None, typer.Option(help="Of the lines that are prompts, else their pool's first.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    pictures: Annotated[
+        Path, typer.Argument(metavar="LIST", help="A file with one prompt or URL in each line; - for standard input.")
+    ],
+    seed: Annotated[
+        str | None, typer.Option(help="The seed for lines that are prompts; by default the first of the pool.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print how many pictures came out how, as JSON.")] = False,
 ) -> None:
-    """Make a list of pictures ahead, with the settings and the store of the service; what is there costs nothing.
+    """Make a list of pictures ahead of time, with the settings and the store of the service.
 
-    Started again it goes on where it was. It stops where the budget is spent, and on SIGTERM when what
-    is being made is there. Signatures and rates are for strangers.
+    What is stored already costs nothing, so that a second run resumes the first. It stops when the budget is spent, and
+    on SIGTERM as soon as the pictures under way are stored. Neither signatures nor client rates apply.
     """
     from promptcdn import settings
 

@@ -4,7 +4,7 @@ from promptcdn.generators import sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 
-# Where the operator names none, the first that is set up is the one in use; the last needs nothing.
+# Where the operator names none, the first whose settings are set is in use; where there is none, the last.
 GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
     sketch.DECLARATION,

@@ -19,6 +19,11 @@ class DenyFile:
         self._one_reader = threading.Lock()
         self._list = self._read()
 
+    @property
+    def rules(self) -> int:
+        """How many rules there are."""
+        return self._list.rules
+
     def denied(self, *texts: str) -> str | None:
         """The rule that one of the texts breaks, `None` where all are allowed. The log has the rule and no text."""
         rule = self._list.denied(*texts)

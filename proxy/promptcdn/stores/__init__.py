@@ -7,12 +7,13 @@ small Protocol below and keeps to three rules: the first writer wins, unknown is
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol, Self, cast, get_args
 
 from promptcdn.checks import Check
+from promptcdn.problems import StoreUnavailable
 
 Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts", "tombstones", "purges", "paid"]
 
@@ -159,6 +160,10 @@ class Record:
         return self.header.picture
 
 
+class StoreMissing(StoreUnavailable):
+    """There is no store at its address (any more): a folder that is gone, empty or somebody else's."""
+
+
 class Corrupt(Exception):
     """The bytes read are not the ones that were written."""
 
@@ -213,13 +218,27 @@ class IdentifiableStore(InspectedStore, Protocol):
     """A store by itself, which does not know whether it is the one that is meant."""
 
     def identity(self) -> str | None:
-        """The id that was written into the store once; `None` where none was. Blocking; raises `StoreUnavailable`."""
+        """The id that was written into the store once; `None` where none was. Blocking; raises `StoreUnavailable`, and
+        `StoreMissing` where there is no store."""
         ...
 
     def identify(self) -> str:
-        """The id that the store has from now on: a new one, or what another process was faster to write. Blocking;
-        raises `StoreUnavailable`."""
+        """The id that the store has from now on: a new one, or what another process was faster to write. Makes the
+        store where there is none. Blocking; raises `StoreUnavailable`."""
         ...
+
+
+def corrupt_check(where: str, sizes: Iterable[int]) -> Check:
+    """Whether corrupt objects, of `sizes` bytes, were set aside in `where`."""
+    held = tuple(sizes)
+    if not held:
+        return Check("corrupt objects", True, "none were set aside")
+    return Check(
+        "corrupt objects",
+        False,
+        f"{len(held)} set aside in {where}, {sum(held) / 1e6:.1f} MB",
+        "find the cause (a failing disk?), run promptcdn store verify, then empty that folder: nothing reads it",
+    )
 
 
 def encoded(record: Record) -> bytes:

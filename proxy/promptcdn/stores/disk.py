@@ -19,7 +19,19 @@ from typing import TypeVar, get_args
 
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity, permissions
+from promptcdn.stores import (
+    Corrupt,
+    Folder,
+    Header,
+    Name,
+    Record,
+    StoreMissing,
+    corrupt_check,
+    decoded,
+    encoded,
+    identity,
+    permissions,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +42,34 @@ _TRIES = 3
 # Leaves of so many letters lie in a folder that is known.
 _SHARDED = 4
 
+# Any of them makes a folder a store: tools that copy files leave empty folders out.
+_PARTS = ("tmp", identity.PATH, *get_args(Folder))
+_ADVICE = "mount its disk, or correct PROMPTCDN_STORE and PROMPTCDN_DATA_DIR; a new store is made by promptcdn serve"
+
 _T = TypeVar("_T")
+
+
+def missing(root: Path) -> str:
+    """Why there is no store in the folder; empty where there is one. Raises `OSError`."""
+    if any((root / part).exists() for part in _PARTS):
+        return ""
+    if not root.is_dir():
+        return "the folder is not there"
+    return "the folder has something else in it" if any(root.iterdir()) else "the folder is empty"
 
 
 class DiskStore:
     """Objects below one folder, which the processes of one machine may share."""
 
-    def __init__(self, root: Path) -> None:
-        """Makes the folder. Raises `OSError` where it cannot be written or has no hard links."""
+    def __init__(self, root: Path, *, prepare: bool = True) -> None:
+        """Makes the folder, closes it to other users and takes away what a crash left in it; or leaves everything as it
+        is, and makes the folder only for an identity. Raises `OSError` where it cannot be written or has no hard
+        links."""
         self._root = root
         self._temporary = root / "tmp"
         self.corrupt = 0
-        permissions.make_folder(self._temporary)
-        permissions.shut(root, *get_args(Folder), "tmp", "corrupt", identity.PATH)
-        _require_links(self._temporary)
-        _sweep(self._temporary)
+        if prepare:
+            self._prepare()
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
 
@@ -62,7 +87,7 @@ class DiskStore:
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         shards = f"{leaf[:2]}/{leaf[2:4]}" if len(leaf) >= _SHARDED else "??/??"
-        self._require_folder()
+        self._require_store()
         for path in sorted(self._root.glob(f"{folder or '*'}/{shards}/{leaf}*")):
             name = Name.parse(path.relative_to(self._root).as_posix())
             # Gone since it was listed: somebody deleted it, or set it aside.
@@ -72,6 +97,12 @@ class DiskStore:
 
     async def delete(self, name: Name) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, self._unlink, name)
+
+    def _prepare(self) -> None:
+        permissions.make_folder(self._temporary)
+        permissions.shut(self._root, *get_args(Folder), "tmp", "corrupt", identity.PATH)
+        _require_links(self._temporary)
+        _sweep(self._temporary)
 
     def identity(self) -> str | None:
         found = self._looked_up(identity.PATH, Path.read_bytes)
@@ -83,6 +114,8 @@ class DiskStore:
     def identify(self) -> str:
         made = identity.new()
         try:
+            if not self._temporary.exists():
+                self._prepare()
             if self._linked(self._root / identity.PATH, identity.written(made, int(time.time()))):
                 return made
         except OSError as error:
@@ -92,10 +125,16 @@ class DiskStore:
         return winner
 
     async def checks(self) -> tuple[Check, ...]:
+        try:
+            self._require_store()
+        except StoreUnavailable as unavailable:
+            return (Check("store", False, unavailable.cause, _ADVICE),)
         free = shutil.disk_usage(self._root).free
         advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
         found = Check("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice)
-        return tuple(filter(None, (found, permissions.finding(self._root))))
+        aside = self._root / "corrupt"
+        corrupt = corrupt_check(str(aside), (path.stat().st_size for path in aside.glob("*")))
+        return tuple(filter(None, (found, corrupt, permissions.finding(self._root))))
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -125,17 +164,18 @@ class DiskStore:
         try:
             return look_up(self._root / path)
         except FileNotFoundError:
-            self._require_folder()
+            self._require_store()
             return None
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
 
-    def _require_folder(self) -> None:
+    def _require_store(self) -> None:
         """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
         try:
-            self._temporary.stat()
+            if (why := missing(self._root)) != "":
+                raise StoreMissing(f"there is no store in the folder {self._root}: {why}")
         except OSError as error:
-            raise StoreUnavailable(f"the disk store's folder is gone: {error.strerror}") from error
+            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
 
     def _unlink(self, name: Name) -> None:
         try:

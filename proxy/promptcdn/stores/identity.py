@@ -1,4 +1,4 @@
-"""Which store this is: an object at its root, written once, and the policy on whether it is the one that was known.
+"""Which store this is: an object at its root, written once, and the policy on whether it is the right one.
 
 A folder that is not mounted, or a bucket of the same name elsewhere, is a store without pictures: everything would be
 paid for again, and every URL show another picture. Older versions, and `store copy`, pass the object by.
@@ -35,7 +35,7 @@ def read(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class RememberedIds:
-    """What is remembered of the store: by the setting, by the Redis that replicas share, and in the data folder.
+    """The store's id as it is remembered: by the setting, in the Redis that replicas share, and in the data folder.
 
     `unread` says which of them could not be asked, and is empty where all were.
     """
@@ -47,28 +47,47 @@ class RememberedIds:
 
     @property
     def id(self) -> str:
-        """The id that counts: the operator's word first, and what all replicas share before what this one knows."""
+        """The id that counts: the operator's word first, and what all replicas share before what this one has."""
         return self.setting or self.shared or self.own
 
     @property
     def where(self) -> str:
-        """Which of them says so."""
+        """Who remembers that id."""
         places = {"PROMPTCDN_STORE_ID": self.setting, "Redis": self.shared, "the data folder": self.own}
-        return next((place for place, said in places.items() if said), "")
+        return next((place for place, store_id in places.items() if store_id), "")
 
 
-def objection(ids: RememberedIds, found: str | None) -> str:
-    """Why the store with the id `found` may not be used, and what to do; empty where it may.
+@dataclass(frozen=True)
+class Objection:
+    """Why a store may not be used, and what its operator is to do."""
 
-    One without an id gets one, where none is known of. One with an id is taken, where none is known of.
+    why: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.why}. Nothing new is made. {self.advice}"
+
+
+def objection(ids: RememberedIds, found: str | None, missing: str = "") -> Objection | None:
+    """Why the store with the id `found` may not be used; `None` where it may. `missing` says why there is no store.
+
+    A store without an id gets one, where no id is remembered. One with an id is taken, where none is remembered.
     """
     if found is None and not ids.id and ids.unread:
-        return f"the store has no id yet, and {ids.unread} whether another store was known"
+        why = f"the store has no id yet, and whether another store is the right one is not known: {ids.unread}"
+        return Objection(why, "This goes on by itself as soon as that is known")
     if not ids.id or found == ids.id:
-        return ""
-    has = f"the id {found}" if found else "no id"
-    adopt = f"set PROMPTCDN_STORE_ID={found or ''}" if ids.setting else "say promptcdn store adopt"
-    return (
-        f"this is not the store that was known: it has {has}, and {ids.where} knows {ids.id}."
-        f" Nothing is made. Mount the right one, or {adopt} if this one is right"
+        return None
+    has = missing or (f"the store has the id {found}" if found else "the store has no id")
+    return Objection(
+        f"this is not the store that was used before: {has}, but {ids.where} remembers the id {ids.id}",
+        f"Mount the right store, or correct the settings. If this one is right: {_adopting(ids, found)}",
     )
+
+
+def _adopting(ids: RememberedIds, found: str | None) -> str:
+    if not ids.setting:
+        return "promptcdn store adopt"
+    if found:
+        return f"set PROMPTCDN_STORE_ID={found}"
+    return "take PROMPTCDN_STORE_ID out of the settings, run promptcdn store adopt, and set it to the id that it prints"

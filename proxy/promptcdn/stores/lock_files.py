@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,20 +22,25 @@ from promptcdn.stores import permissions
 
 log = logging.getLogger("promptcdn")
 
-# Nobody tells a waiter that a lock is free. Seconds.
-_TRIES_APART = 0.1
-# How often who holds a lock shows that it goes on, and after how long without a sign it is not waited for. As long as
-# a replica's lease.
-_BEATS_APART, _SILENCE = 3.0, 15.0
-
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """In seconds: how often a waiter tries again, whom nobody tells that a lock is free; how often the holder of a lock
+    shows that it goes on; and after how long without such a sign it is not waited for, as with a replica's lease."""
+
+    between_tries: float = 0.1
+    between_beats: float = 3.0
+    silence: float = 15.0
 
 
 class LockFiles:
     """Leases of the processes on one machine, as `leases.Leases`: one file a key in `folder` while a key is held."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, timings: Timings = Timings()) -> None:
         self._folder = folder
+        self._timings = timings
         self._works = True
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="locks")
@@ -56,7 +62,7 @@ class LockFiles:
     async def _beat(self, descriptor: int | None) -> None:
         """Shows those who wait that this process goes on. Until it is cancelled."""
         while descriptor is not None:
-            await asyncio.sleep(_BEATS_APART)
+            await asyncio.sleep(self._timings.between_beats)
             await self._run(lambda: os.utime(descriptor), otherwise=None)
 
     async def taken(self, key: str) -> bool:
@@ -78,10 +84,10 @@ class LockFiles:
                 raise
             if descriptor is None or descriptor >= 0:
                 return descriptor
-            if await self._run(lambda: _is_silent(self._folder / key), otherwise=True):
+            if await self._run(lambda: _is_silent(self._folder / key, self._timings.silence), otherwise=True):
                 log.warning("a process that makes the picture %s shows no sign of life: it is not waited for", key)
                 return None
-            await asyncio.sleep(_TRIES_APART * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+            await asyncio.sleep(self._timings.between_tries * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
 
     def _let_go_of(self, key: str, descriptor: int | None) -> None:
         if descriptor is not None and descriptor >= 0:
@@ -121,7 +127,7 @@ class LockFiles:
         except OSError as error:
             if self._works:
                 log.warning(
-                    "the processes of this machine may pay for the same picture: %s cannot be locked: %s",
+                    "processes that share the data folder may each make the same picture: %s cannot be locked: %s",
                     self._folder,
                     error.strerror,
                 )
@@ -143,9 +149,9 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _is_silent(path: Path) -> bool:
+def _is_silent(path: Path, seconds: float) -> bool:
     try:
-        return time.time() - path.stat().st_mtime > _SILENCE
+        return time.time() - path.stat().st_mtime > seconds
     except FileNotFoundError:
         return False
 

@@ -5,6 +5,7 @@ Junk look-ups cost the real store nothing, and one that hangs is unknown instead
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar, get_args
 
 import cachetools
@@ -12,27 +13,31 @@ import cachetools
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Header, Name, Record, Store
 
-REMEMBERED_SECONDS = 2.0
 REMEMBERED_NAMES = 50_000
-PATIENCE = 10.0
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """In seconds: how long a name is remembered as absent, and how long a look-up may take. What is paid for is stored
+    however long that takes."""
+
+    remembered: float = 2.0
+    patience: float = 10.0
 
 
 class NegativeCache:
     """Any store, asked at most once in two seconds for a name that it lacks. Own writes are seen at once."""
 
-    def __init__(self, store: Store, patience: float = PATIENCE) -> None:
-        """`patience` in seconds is for look-ups only: what is paid for is stored however long that takes."""
+    def __init__(self, store: Store, timings: Timings = Timings()) -> None:
         self._store = store
-        self._patience = patience
-        self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
+        self._patience, seconds = timings.patience, timings.remembered
+        self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
         # Of lists, those that were empty, by folder and key; and how often anything was doubted or written since.
-        self._empty: cachetools.TTLCache[tuple[Folder, str], None] = cachetools.TTLCache(
-            REMEMBERED_NAMES, REMEMBERED_SECONDS
-        )
+        self._empty: cachetools.TTLCache[tuple[Folder, str], None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
         self._doubts = 0
-        self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, REMEMBERED_SECONDS)
+        self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
 
     async def get(self, name: Name) -> Record | None:
         return await self._looked_up(name, self._store.get)

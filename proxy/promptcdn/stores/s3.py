@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Corrupt, Folder, Header, Name, Record, decoded, encoded, identity
+from promptcdn.stores import Corrupt, Folder, Header, Name, Record, corrupt_check, decoded, encoded, identity
 from promptcdn.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
 from promptcdn.stores.s3_answers import Content
 
@@ -78,13 +78,15 @@ class S3Store:
     async def checks(self) -> tuple[Check, ...]:
         try:
             way = await self._run(self._bucket.open)
+            aside = await self._run(lambda: [size for _, size in self._bucket.listed("corrupt/")])
         except (Unusable, StoreUnavailable) as wrong:
             advice = "check the bucket's name, the AWS_… variables and the keys' rights"
             return (Check("store", False, str(wrong), advice),)
         advice = (
             "use a service with conditional writes where several processes write" if way is WriteOnce.LOOK_FIRST else ""
         )
-        return (Check("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice),)
+        found = Check("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice)
+        return (found, corrupt_check(f"{self._bucket}corrupt/", aside))
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

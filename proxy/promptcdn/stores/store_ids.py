@@ -1,4 +1,5 @@
-"""Where the id of the store is remembered: the operator's setting, a file in the data folder, the shared Redis."""
+"""Where the id of the store is remembered: the operator's setting, a file in the data folder, the shared Redis. And
+how an operator says that another store is the right one from now on."""
 
 import asyncio
 import os
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from promptcdn.problems import StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
-from promptcdn.stores import permissions
+from promptcdn.stores import IdentifiableStore, StoreMissing, permissions
 from promptcdn.stores.identity import RememberedIds
 
 _REDIS_KEY = "promptcdn:store"
@@ -46,19 +48,24 @@ class StoreIds:
         """Whether there is a Redis to remember it."""
         return self._connection is not None
 
+    @property
+    def remembered_here(self) -> bool:
+        """Whether this machine remembers an id, without a word from Redis. Blocking."""
+        return bool(self._setting) or self._file.exists()
+
     async def read(self) -> RememberedIds:
         """What each of them says."""
         own, unread = "", ""
         try:
             own = await self._in_thread(self._read)
         except (OSError, UnicodeError):
-            unread = "the data folder does not say"
+            unread = "the data folder does not answer"
         shared = ""
         if self._connection is not None:
             try:
                 shared = str(await self._connection.call(lambda redis: redis.get(_REDIS_KEY)) or "")
             except RedisDown:
-                unread = "Redis does not say"
+                unread = "Redis does not answer"
         return RememberedIds(self._setting, shared, own, unread)
 
     async def remember(self, store_id: str, ids: RememberedIds, *, replace: bool) -> Remembering:
@@ -106,3 +113,48 @@ class StoreIds:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+class NotAdopted(Exception):
+    """The store is not the right one, or not surely. Nothing was written; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The id of the store, which is the right one from now on; the id that was remembered until now, where there was
+    one; and whether the store has no pictures."""
+
+    id: str
+    before: str
+    empty: bool
+
+
+async def adopt(store: IdentifiableStore, ids: StoreIds, *, new: bool) -> Adopted:
+    """Remembers `store` as the right one. One that has no pictures is adopted only where the operator says that it is
+    `new`. Raises `NotAdopted` and `StoreUnavailable`."""
+    try:
+        found, missing = await asyncio.to_thread(store.identity), ""
+    except StoreMissing as gone:
+        found, missing = None, gone.cause
+    remembered = await ids.read()
+    has = missing or (f"the store has the id {found}" if found else "the store has no id")
+    if remembered.setting and remembered.setting != found:
+        raise NotAdopted(f'PROMPTCDN_STORE_ID="{remembered.setting}" names another store: {has}. {_instead(found)}')
+    empty = bool(missing) or await asyncio.to_thread(lambda: next(store.listed("masters"), None) is None)
+    if remembered.id != found and empty and not new:
+        raise NotAdopted(
+            f"{has}, and it has 0 pictures: is its disk mounted? If it is to begin empty, add --new:"
+            " all pictures are made and paid for again"
+        )
+    if found is None:
+        found = await asyncio.to_thread(store.identify)
+    written = await ids.remember(found, RememberedIds(), replace=True)
+    if written.failed:
+        raise StoreUnavailable(f"its id {found} could not be remembered: {written.failed}")
+    return Adopted(found, remembered.id, empty)
+
+
+def _instead(found: str | None) -> str:
+    if found is None:
+        return "Is its disk mounted? If it is to begin anew, take PROMPTCDN_STORE_ID out of the settings"
+    return f"If this one is right, set it to {found}, or take it out of the settings"

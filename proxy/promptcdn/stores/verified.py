@@ -1,7 +1,7 @@
-"""A store that is used only while it is the one that is known by its id.
+"""A store that is used only while its id is the one that is remembered.
 
-Until then, and when another one is found in its place, nothing is known of it: it neither has an object nor lacks one,
-and takes none. What was absent is believed once the id was seen after the look.
+Until that id was seen, and when another store or none is found in its place, nothing is known of it: it neither has an
+object nor lacks one, and takes none. That an object is absent is believed once the id was seen after the look.
 """
 
 import asyncio
@@ -15,16 +15,14 @@ from typing import TypeVar
 
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record
-from promptcdn.stores.identity import RememberedIds, objection
+from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record, StoreMissing
+from promptcdn.stores.identity import Objection, RememberedIds, objection
 from promptcdn.stores.store_ids import StoreIds
 
 log = logging.getLogger("promptcdn")
 
-# For everybody. What the operator is to do, the log and `doctor` say.
-_STRANGE = (
-    "the store is not the one that is known here: nothing is made until the operator of this service sees to that"
-)
+# For everybody, whatever is wrong. What it is, and what the operator is to do, the log and `doctor` say.
+_UNAVAILABLE = "the store of this service is not available: no new picture is made until its operator has mended it"
 
 _T = TypeVar("_T")
 
@@ -48,8 +46,32 @@ class _Look:
     unknown: StoreUnavailable | None = None
 
 
+class _Outage:
+    """Says once in the log that the store does not answer, and once that it does again."""
+
+    def __init__(self, patience: float) -> None:
+        """A store that does not answer for less than `patience` seconds is not worth a line."""
+        self._patience = patience
+        self._since: float | None = None
+        self._logged = False
+
+    def seen(self, unavailable: StoreUnavailable) -> StoreUnavailable:
+        """The store did not answer. Gives what everybody may be told; its cause is for the operator."""
+        self._since = self._since or time.monotonic()
+        if not self._logged and time.monotonic() - self._since >= self._patience:
+            self._logged = True
+            log.error("the store does not answer: %s. Nothing new is made until it does", unavailable.cause)
+        return StoreUnavailable(_UNAVAILABLE, unavailable.cause)
+
+    def over(self) -> None:
+        """The store answered."""
+        if self._logged:
+            log.warning("the store answers again: new pictures are made")
+        self._since, self._logged = None, False
+
+
 class VerifiedStore:
-    """Any store, as long as it is the one that is known."""
+    """Any store, as long as it is the right one."""
 
     def __init__(self, store: IdentifiableStore, ids: StoreIds, timings: Timings = Timings()) -> None:
         self._store = store
@@ -57,7 +79,8 @@ class VerifiedStore:
         self._timings = timings
         self._id: str | None = None
         self._right = False
-        self._objected = ""
+        self._objection: Objection | None = None
+        self._outage = _Outage(timings.between_looks)
         self._keeps = False
         self._unremembered = ""
         # Whether Redis may know of another store: it did not answer when it was to be told of this one.
@@ -82,18 +105,8 @@ class VerifiedStore:
         self._watch = asyncio.create_task(self._keep_watching())
 
     async def see(self) -> None:
-        """Raises `StoreUnavailable` where this is not the store that is known. Writes nothing before `start`."""
+        """Raises `StoreUnavailable` where this is not the right store, or none. Writes nothing before `start`."""
         await self._require(time.monotonic())
-
-    async def adopt(self) -> str:
-        """The id of the store, which is the right one from now on. Raises `StoreUnavailable`."""
-        found = await self._in_thread(self._store.identity)
-        if found is None:
-            found = await self._in_thread(self._store.identify)
-        written = await self._ids.remember(found, RememberedIds(), replace=True)
-        if written.failed:
-            raise StoreUnavailable(f"its id {found} could not be remembered: {written.failed}")
-        return found
 
     @property
     def corrupt(self) -> int:
@@ -113,33 +126,39 @@ class VerifiedStore:
         nothing is lost in a store that came in between."""
         self._keeps = True
         await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
-        winner = await self._store.put(name, record)
+        winner = await self._answered(lambda: self._store.put(name, record))
         await self._require(time.monotonic())
         return winner
 
     async def delete(self, name: Name) -> None:
         await self._require(time.monotonic() - self._timings.trust)
-        await self._store.delete(name)
+        await self._answered(lambda: self._store.delete(name))
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         if not self._right:
             raise StoreUnavailable(
-                _STRANGE if self._objected else "it is not known yet which store this is", self._objected
+                _UNAVAILABLE, str(self._objection or "whether this is the right store is not known yet")
             )
-        yield from self._store.listed(folder, leaf)
-        if self._store.identity() != self._id:
+        try:
+            yield from self._store.listed(folder, leaf)
+            found = self._store.identity()
+        except StoreUnavailable as unavailable:
+            self._right = self._right and not isinstance(unavailable, StoreMissing)
+            raise self._outage.seen(unavailable) from unavailable
+        if found != self._id:
             self._right = False
-            raise StoreUnavailable("another store is in the place of the one that was known")
+            raise StoreUnavailable(_UNAVAILABLE, "another store is in the place of the right one")
 
     async def checks(self) -> tuple[Check, ...]:
         first, *others = await self._store.checks()
         try:
             await self.see()
         except StoreUnavailable:
-            if self._objected:
-                others.append(Check("store", False, self._objected, "docs/stores.md says what an identity is for"))
+            if self._objection is not None:
+                first = replace(first, good=False, detail=self._objection.why, advice=self._objection.advice)
         else:
-            first = replace(first, detail=f"{first.detail}; {f'its id is {self._id}' if self._id else 'new'}")
+            its_id = f"its id is {self._id}" if self._id else "it has no id yet: promptcdn serve gives it one"
+            first = replace(first, detail=f"{first.detail}; {its_id}")
         return (first, *others)
 
     async def close(self) -> None:
@@ -160,10 +179,22 @@ class VerifiedStore:
     async def _looked_up(self, folder: Folder, look_up: Callable[[], Awaitable[_T]]) -> _T:
         if not self._right:
             await self._require(time.monotonic() - self._timings.between_looks)
-        found = await look_up()
+        found = await self._answered(look_up)
         if not found:
             await self._require(time.monotonic() - (0 if folder == "masters" else self._timings.trust))
         return found
+
+    async def _answered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """What the store answers. Raises `StoreUnavailable`, which tells strangers nothing of what is wrong."""
+        try:
+            answer = await ask()
+        except StoreMissing as gone:
+            await self._require(time.monotonic())
+            raise StoreUnavailable(_UNAVAILABLE, gone.cause) from gone
+        except StoreUnavailable as unavailable:
+            raise self._outage.seen(unavailable) from unavailable
+        self._outage.over()
+        return answer
 
     async def _require(self, since: float) -> None:
         """Raises `StoreUnavailable` unless a look that began then or later saw the right store. All share one look."""
@@ -180,28 +211,33 @@ class VerifiedStore:
                 raise self._last.unknown.again()
 
     async def _see(self) -> None:
-        found = await self._in_thread(self._store.identity)
+        try:
+            found, missing = await self._asked(self._store.identity), ""
+        except StoreMissing as gone:
+            found, missing = None, gone.cause
         if self._right and found is not None and found == self._id and not self._unshared:
             return
         ids = await self._ids.read()
         # Where a data folder is gone together with the store in it, this process still knows.
-        self._object(objection(replace(ids, own=ids.own or self._id or ""), found))
+        self._object(objection(replace(ids, own=ids.own or self._id or ""), found, missing))
         if self._keeps:
             if found is None:
-                found = await self._in_thread(self._store.identify)
+                found = await self._asked(self._store.identify)
             await self._keep(found, ids)
+        elif missing:
+            raise StoreUnavailable(_UNAVAILABLE, f"{missing}. Is its disk mounted? promptcdn serve makes a new store")
         self._id, self._right = found, True
 
-    def _object(self, to_it: str) -> None:
+    def _object(self, to_it: Objection | None) -> None:
         """Says once what is wrong, and once that it is right again. Raises `StoreUnavailable`."""
-        self._right = self._right and not to_it
-        before, self._objected = self._objected, to_it
-        if to_it:
+        self._right = self._right and to_it is None
+        before, self._objection = self._objection, to_it
+        if to_it is not None:
             if to_it != before:
                 log.error("the store: %s", to_it)
-            raise StoreUnavailable(_STRANGE, to_it)
-        if before:
-            log.warning("the store is the one that is known: new pictures are made again")
+            raise StoreUnavailable(_UNAVAILABLE, str(to_it))
+        if before is not None:
+            log.warning("the store is the right one again: new pictures are made")
 
     async def _keep(self, found: str, ids: RememberedIds) -> None:
         """Remembers the store. Raises `StoreUnavailable` where Redis turns out to know of another one.
@@ -215,5 +251,13 @@ class VerifiedStore:
             log.warning("the store's id %s is not remembered: %s", found, written.failed)
         self._unremembered = written.failed
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _asked(self, work: Callable[[], _T]) -> _T:
+        """What the store says of its identity. Raises `StoreMissing` and `StoreUnavailable`."""
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except StoreMissing:
+            raise
+        except StoreUnavailable as unavailable:
+            raise self._outage.seen(unavailable) from unavailable
+        self._outage.over()
+        return answer

@@ -52,6 +52,10 @@ STYLE_PRESETS = (
     "pixel-art",
     "tile-texture",
 )
+# People add `?v=2` so that an image proxy fetches a picture again. Analytics and mailing tools add the others.
+_IGNORED = ("v", "fbclid", "gclid")
+_IGNORED_PREFIX = "utm_"
+
 PROMPT_MAX = 4000
 SEED_WORD_MAX = 100
 DELIVERED_SIDE_MAX = 2048
@@ -297,3 +301,8 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}
+
+
+def is_ignored(name: str) -> bool:
+    """Whether a parameter means nothing here, though others add it to URLs."""
+    return name in _IGNORED or name.startswith(_IGNORED_PREFIX)

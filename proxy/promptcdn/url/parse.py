@@ -16,14 +16,11 @@ from promptcdn import problems
 from promptcdn.url import formats, text
 from promptcdn.url.dialects import Pair, translated
 from promptcdn.url.formats import split_extension
-from promptcdn.url.parameters import BY_NAME, Group, Parameter
+from promptcdn.url.parameters import BY_NAME, Group, Parameter, is_ignored
 from promptcdn.url.request import Asked, Control, Delivery, Request, Value
 
 URL_MAX = 8192
 
-# People add `?v=2` so that an image proxy fetches a picture again. Analytics and mailing tools add the others.
-_IGNORED = ("v", "fbclid", "gclid")
-_IGNORED_PREFIX = "utm_"
 _ESCAPED_AMPERSANDS = re.compile("(?:amp;)*")
 
 
@@ -129,7 +126,7 @@ def _pairs(raw_query: bytes) -> Iterator[Pair]:
         name = _name(raw_name)
         if not name and not raw_value:
             continue
-        if name not in _IGNORED and not name.startswith(_IGNORED_PREFIX):
+        if not is_ignored(name):
             yield name, raw_value
 
 

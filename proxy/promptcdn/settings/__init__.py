@@ -1,11 +1,10 @@
 """Settings from the environment (and `.env`), as one typed frozen object. An empty one is as good as unset."""
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
@@ -30,63 +29,21 @@ from promptcdn.money.prices import Prices
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
-from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, Size
+from promptcdn.settings import forms
+from promptcdn.url.engines import Size
 from promptcdn.url.resolving import Defaults
 from promptcdn.url.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 AUTO = "auto"
-PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
-_STORE_ID = r"[0-9a-f]{32}"
-_STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
-REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
-
-
-def _size(text: object) -> object:
-    if not isinstance(text, str):
-        return text
-    width, _, height = text.partition("x")
-    sides = tuple(int(side) if side.isascii() and side.isdigit() else 0 for side in (width, height))
-    if any(side % SIDE_STEP or not SIDE_MIN <= side <= SIDE_MAX for side in sides):
-        raise ValueError(f"say it like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}")
-    return sides
-
-
-def _listed(text: object) -> object:
-    return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
-
-
-def _signing_keys(text: object) -> object:
-    return SigningKeys.parse(text) if isinstance(text, str) else text
-
-
-def require_store(url: str) -> None:
-    """Raises `ValueError`, with what to say instead, where this is no address of a store, or has a secret in it."""
-    disk = url.startswith("disk:")
-    if not disk:
-        misconfiguration.require_no_credentials(url)
-    if re.fullmatch(_STORE_URL, url) is None:
-        raise ValueError("say it like disk:PATH or s3://bucket/prefix")
-    for name in () if disk else ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        try:
-            misconfiguration.require_no_credentials(os.environ.get(name, ""))
-        except ValueError as wrong:
-            raise ValueError(f"{name}: {wrong}") from None
-
-
-def _require_store_id(text: str) -> None:
-    if re.fullmatch(_STORE_ID, text) is None:
-        raise ValueError("say the 32 hexadecimal digits that promptcdn doctor shows")
-
-
-# What is kept as text, and read by the room that it is for; each raises `ValueError` with what to say.
+# What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
     "budget": BudgetLimits.parse,
     "prices": Prices.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
-    "store": require_store,
-    "store_id": _require_store_id,
+    "store": forms.require_store,
+    "store_id": forms.require_store_id,
     "stability_host": misconfiguration.require_no_credentials,
 }
 # Their values may be said, unless a secret seems to be in one.
@@ -111,96 +68,114 @@ class Settings(BaseSettings):
         " auto: stability where a key or a host is set, else sketch.",
     )
     stability_key: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("STABILITY_KEY"), description="The upstream's key. Empty: none is sent."
+        None,
+        validation_alias=AliasChoices("STABILITY_KEY"),
+        description="The API key that is sent to the upstream. Empty: none is sent.",
     )
     stability_host: str | None = Field(
         None,
         validation_alias=AliasChoices("STABILITY_HOST"),
-        description="The upstream, like grpcs://host:443 or grpc://localhost:50051. Empty: the hosted service.",
+        description="The address of the upstream. Empty: the hosted service.",
     )
     engine: str | None = Field(None, description="The default engine. Empty: the generator's own.")
-    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        (), description="The engines that URLs may name, with commas. Empty: the default engine alone."
+    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
+        (), description="The engines that URLs may name. Empty: the default engine alone."
     )
-    size: Annotated[Size | None, NoDecode, BeforeValidator(_size)] = Field(
-        None, description="The default size, like 1024x1024. Empty: the engine's own."
+    size: Annotated[Size | None, NoDecode, BeforeValidator(forms.size)] = Field(
+        None, description="The size of a picture whose URL says none. Empty: the engine's own."
     )
-    steps: int = Field(30, ge=10, le=50, description="The default number of steps.")
+    steps: int = Field(30, ge=10, le=50, description="The number of steps of a picture whose URL says none.")
     store: str = Field(
         "",
-        description="Where pictures live: disk:PATH or s3://bucket/prefix, without keys in it."
+        description="The store: where pictures are kept. Keys of a bucket have settings of their own."
         " Empty: the folder store in the data folder.",
     )
     store_id: str = Field(
         "",
-        description="The id of that store, as promptcdn doctor shows it: with another one nothing is made."
-        " Empty: the one that the data folder and Redis remember.",
+        description="The id of the store: while the store has another one, nothing is made."
+        " Empty: the id that the data folder and Redis remember.",
     )
-    data_dir: Path = Field(Path("data"), description="The folder for what must survive: counters, and the store.")
-    memory: int = Field(268435456, ge=0, description="How many bytes of pictures are held in memory.")
+    data_dir: Path = Field(
+        Path("data"),
+        description="The data folder: counters, paid pictures that are not stored yet, and the store by default.",
+    )
+    memory: int = Field(268435456, ge=0, description="How many bytes of pictures are kept in memory.")
     redis_url: SecretStr | None = Field(
         None,
-        description="The Redis that all replicas share, like redis://:password@host:6379/0, rediss:// over TLS."
-        " Empty: none, each replica is on its own.",
+        description="The Redis that all replicas share. Empty: none, each replica is on its own.",
     )
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
-    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(_signing_keys)] = Field(
+    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(forms.signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
-        description="The keys of signed URLs, like id:secret,id2:secret2; the first signs.",
+        description="The keys of signed URLs; the first one signs. Empty: none.",
     )
     deny: Path | None = Field(
         None,
         repr=False,  # its name may tell what is in it
-        description="A file of words and patterns that new pictures' prompts must not have. Empty: none.",
+        description="A file of words and patterns: a prompt that has one of them makes no new picture. Empty: none.",
     )
     admin_token: SecretStr | None = Field(
         None,
-        description="Whoever shows it may take pictures down, and see the details of readiness and metrics;"
-        f" {misconfiguration.TOKEN_MIN} characters or more."
+        description="Whoever shows it may take pictures down, and see the details of readiness and metrics."
         " Empty: nobody may, and everybody sees them.",
     )
     budget: str = Field(
         "",
-        description="What may be paid for, like 100/day or 100/day, 500 credits/month; or unlimited."
-        " Empty: 100/day if pictures cost.",
+        description="How much may be paid for. Empty: 100/day where pictures cost money, else unlimited.",
     )
     prices: str = Field(
         "",
-        description="Credits for a picture by engine, like my-engine=1.5, other=0. Empty: the hosted service's prices.",
+        description="What a picture costs by engine, in credits. Empty: the hosted service's prices.",
     )
     client_rate: str = Field(
         "",
-        description="How many new pictures one client may start, like 60/minute, or unlimited. "
-        "Empty: 60/minute if they cost, else unlimited.",
+        description="How many new pictures one client may start."
+        " Empty: 60/minute where pictures cost money, else unlimited.",
     )
     trusted_proxies: str = Field(
         "",
-        description="The proxies whose word on client addresses counts, like 127.0.0.1, 10.0.0.0/8, ::1."
+        description="The proxies that are believed when they say for which client they ask."
         f" Networks are no wider than /{misconfiguration.WIDEST[4]}, of IPv6 /{misconfiguration.WIDEST[6]}."
         " Empty: none.",
     )
-    variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed draws from.")
-    wait: float = Field(30, ge=0, le=120, description="How many seconds a request waits for a new picture.")
+    variants: int = Field(8, ge=1, le=64, description="How many pictures a URL without a seed chooses from.")
+    wait: float = Field(
+        30, ge=0, le=120, description="How many seconds a request waits for a new picture before it is answered 503."
+    )
     proxy_wait: float = Field(
-        3, ge=0, le=10, description="How many seconds an image proxy waits before it gets a placeholder: go-camo has 4."
+        3,
+        ge=0,
+        le=10,
+        description="How many seconds an image proxy waits before it gets a placeholder; go-camo gives up after 4.",
     )
-    upstream_timeout: float = Field(
-        120, ge=1, le=600, description="The deadline of one call to the upstream, in seconds."
-    )
+    upstream_timeout: float = Field(120, ge=1, le=600, description="How many seconds the upstream has for one picture.")
     concurrency: int = Field(8, ge=1, le=256, description="How many pictures are made at once.")
-    queue: int = Field(64, ge=0, le=10000, description="How many more may wait to be made.")
-    grace: float = Field(25, ge=0, le=600, description="How many seconds pictures under way have once it stops.")
+    queue: int = Field(
+        64, ge=0, le=10000, description="How many more pictures may wait to be made; others are refused with 503."
+    )
+    grace: float = Field(
+        25,
+        ge=0,
+        le=600,
+        description="How many seconds the service has to finish pictures under way when it is stopped.",
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(
-        8080, ge=0, le=65535, validation_alias=AliasChoices("PORT"), description="The port; 0 takes any that is free."
+        8080,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("PORT"),
+        description="The port to listen on; 0: any free port.",
     )
-    public_url: str = Field("", description="Where people reach this service, for snippets. Empty: where it listens.")
+    public_url: str = Field(
+        "", description="The address under which people reach this service, for snippets. Empty: where it listens."
+    )
 
-    log: Literal["text", "json"] = Field("text", description="How log lines are written.")
-    log_hits: bool = Field(False, description="Whether answers from memory have a line too.")
+    log: Literal["text", "json"] = Field("text", description="Whether log lines are text, or JSON objects.")
+    log_hits: bool = Field(False, description="Whether answers from memory are logged, too.")
 
     @field_validator(*_READERS)
     @classmethod
@@ -213,14 +188,14 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_generator(cls, name: str) -> str:
         if name != AUTO and name not in BY_NAME:
-            raise ValueError(f"there is no such generator; allowed: {', '.join(sorted(BY_NAME))} or {AUTO}")
+            raise ValueError(f"there is no such generator; allowed: {allowed('generator')}")
         return name
 
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url and re.fullmatch(REDIS_URL, url.get_secret_value()) is None:
-            raise ValueError("say it like redis://:password@host:6379/0, or rediss:// for TLS")
+        if url and re.fullmatch(forms.REDIS_URL, url.get_secret_value()) is None:
+            raise ValueError(f"allowed: {forms.FORMS['redis_url']}")
         return url
 
     @field_validator("admin_token")
@@ -233,8 +208,8 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _is_a_url(cls, text: str) -> str:
-        if text and re.fullmatch(PUBLIC_URL, text) is None:
-            raise ValueError("say it like https://pictures.example.org")
+        if text and re.fullmatch(forms.PUBLIC_URL, text) is None:
+            raise ValueError(f"allowed: {forms.FORMS['public_url']}")
         return text.rstrip("/")
 
     @model_validator(mode="after")
@@ -254,7 +229,8 @@ class Settings(BaseSettings):
     def makes(self) -> Declaration:
         """The generator in use."""
         if self.generator == AUTO:
-            return next(each for each in GENERATORS if self._is_set_up(each))
+            chosen = (each for each in GENERATORS if each.settings and self._is_set_up(each))
+            return next(chosen, GENERATORS[-1])
         return BY_NAME[self.generator]
 
     @property
@@ -347,13 +323,36 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
     return settings
 
 
+def shown_name(name: str) -> str:
+    """The name of a field as people set it."""
+    field = Settings.model_fields.get(name)
+    return PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+
+
+def allowed(name: str) -> str:
+    """What may be set: a range, choices, or what it looks like; empty where that is any text."""
+    field = Settings.model_fields[name]
+    if name == "generator":
+        return misconfiguration.one_of((*sorted(BY_NAME), AUTO))
+    if field.annotation is bool:
+        return misconfiguration.one_of(("true", "false"))
+    if get_origin(field.annotation) is Literal:
+        return misconfiguration.one_of(get_args(field.annotation))
+    bounds: dict[str, float] = {}
+    for each in field.metadata:
+        bounds |= {bound: getattr(each, bound) for bound in ("ge", "le") if hasattr(each, bound)}
+    if "ge" in bounds:
+        return misconfiguration.number(whole=field.annotation is int, least=bounds["ge"], most=bounds.get("le"))
+    return forms.FORMS.get(name, "")
+
+
 def _strange_names(names: Iterable[str]) -> Iterable[str]:
-    known = [PREFIX + name.upper() for name, field in Settings.model_fields.items() if field.validation_alias is None]
+    known = [shown_name(name) for name in Settings.model_fields]
     for name in sorted(name.upper() for name in names):
         if not name.startswith(PREFIX) or name in known:
             continue
-        close = difflib.get_close_matches(name, known, n=1)
-        yield f"{name}: no such setting" + (f", did you mean {close[0]}?" if close else "")
+        close = misconfiguration.nearest(name, known, PREFIX)
+        yield f"{name}: no such setting" + (f", did you mean {close}?" if close else "; docs/settings.md has them all")
 
 
 def _password(url: str) -> tuple[str, ...]:
@@ -366,10 +365,11 @@ def _line(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     if not detail["loc"]:
         return message
-    name = str(detail["loc"][0])
-    field = Settings.model_fields.get(name)
-    shown = PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+    name = str(detail["loc"][0]).lower()
+    if detail["type"] != "value_error":  # the library's words, which name types of Python
+        message = f"allowed: {allowed(name)}"
+    shown = shown_name(name)
     if any(word in shown for word in ("KEY", "TOKEN", "REDIS")):
         return f"{shown}: {message}"
-    value = misconfiguration.shown(str(detail["input"])) if name.lower() in _ADDRESSES else f'="{detail["input"]}"'
+    value = misconfiguration.shown(str(detail["input"])) if name in _ADDRESSES else f'="{detail["input"]}"'
     return f"{shown}{value}: {message}"

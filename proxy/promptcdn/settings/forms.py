@@ -1,0 +1,76 @@
+"""What settings that are texts look like, and how they are read."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from promptcdn import misconfiguration
+from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.signing import SECRET_MIN, SigningKeys
+
+PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
+_STORE_ID = r"[0-9a-f]{32}"
+_STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
+REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
+
+# What settings that are texts look like: for errors, and for the table in docs/settings.md.
+FORMS: Mapping[str, str] = {
+    "stability_host": "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)",
+    "engine": "the name of an engine",
+    "engines": "names of engines, with commas between them",
+    "size": f"WIDTHxHEIGHT like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}",
+    "store": "disk:PATH or s3://bucket/prefix",
+    "store_id": "the 32 hexadecimal digits that promptcdn doctor shows",
+    "data_dir": "the path of a folder",
+    "redis_url": "redis://:password@host:6379/0, or rediss:// for TLS",
+    "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
+    "deny": "the path of a file",
+    "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
+    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited",
+    "prices": "engine=credits like my-engine=1.5, several with commas between them",
+    "client_rate": "pictures a second, minute, hour or day, like 60/minute; or unlimited",
+    "trusted_proxies": "addresses and networks with commas between them, like 127.0.0.1, 10.0.0.0/8, ::1",
+    "host": "an address like 127.0.0.1, 0.0.0.0 or ::",
+    "public_url": "an address like https://pictures.example.org",
+}
+
+
+def size(text: object) -> object:
+    """`1024x1024` as two sides. Raises `ValueError`."""
+    if not isinstance(text, str):
+        return text
+    width, _, height = text.partition("x")
+    sides = tuple(int(side) if side.isascii() and side.isdigit() else 0 for side in (width, height))
+    if any(side % SIDE_STEP or not SIDE_MIN <= side <= SIDE_MAX for side in sides):
+        raise ValueError(f"allowed: {FORMS['size']}")
+    return sides
+
+
+def listed(text: object) -> object:
+    """The items of a text with commas between them."""
+    return tuple(item.strip() for item in text.split(",") if item.strip()) if isinstance(text, str) else text
+
+
+def signing_keys(text: object) -> object:
+    """`id:secret,id2:secret2` as keys. Raises `ValueError`, which quotes no secret."""
+    return SigningKeys.parse(text) if isinstance(text, str) else text
+
+
+def require_store(url: str) -> None:
+    """Raises `ValueError`, with what to say instead, where this is no address of a store, or has a secret in it."""
+    disk = url.startswith("disk:")
+    if not disk:
+        misconfiguration.require_no_credentials(url)
+    if re.fullmatch(_STORE_URL, url) is None:
+        raise ValueError(f"allowed: {FORMS['store']}")
+    for name in () if disk else ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        try:
+            misconfiguration.require_no_credentials(os.environ.get(name, ""))
+        except ValueError as wrong:
+            raise ValueError(f"{name}: {wrong}") from None
+
+
+def require_store_id(text: str) -> None:
+    """Raises `ValueError` where this is no id of a store."""
+    if re.fullmatch(_STORE_ID, text) is None:
+        raise ValueError(f"allowed: {FORMS['store_id']}")
