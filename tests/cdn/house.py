@@ -106,7 +106,7 @@ class House:
         store = NegativeCache(self.store)
         clock = Clock(lambda: self.now, self.seconds)
         self._spool = Spool(folder / "spool")
-        bindings = Bindings(store, name, self._spool)
+        self.bindings = bindings = Bindings(store, name, self._spool)
         self._renditions = Renditions(store, Memory(10**8), self._spool)
         self._flights: Flights[None] = Flights(8, 64)
         making = Making(self.painter, NoBudget(), self._spool, bindings, self._renditions, self, clock)

@@ -304,6 +304,19 @@ async def test_head_makes_nothing_of_any_kind(tmp_path: Path) -> None:
         assert house.painter.calls == []
 
 
+async def test_head_makes_nothing_of_what_another_process_bound(tmp_path: Path) -> None:
+    """1: a URL is found unbound, and its picture stored. 2: another process binds it to a picture that is lost then."""
+    query = "prompt=a&seed=1"
+    async with House(tmp_path) as house, House(tmp_path, defaults=OTHER_DEFAULTS) as other:
+        await house.get(f"{query}&steps=30")
+        assert await house.bindings.of(keys.as_asked_key(parse(query.encode()).asked)) is None
+        lost = (await other.get(query)).content_key
+        for path in tmp_path.rglob(f"{lost}*"):
+            path.unlink()
+        assert await house.ask(query, making=False) == Unmade()
+        assert len(house.painter.calls) == 1
+
+
 KNOWN = {"prompt=a&seed=1": Outcome.SEEDED, "prompt=a&seed=day": Outcome.CALENDAR}
 
 
