@@ -304,6 +304,11 @@ async def test_head_makes_nothing_of_any_kind(tmp_path: Path) -> None:
         assert house.painter.calls == []
 
 
+def lose(folder: Path, content_key: str) -> None:
+    for path in folder.rglob(f"{content_key}*"):
+        path.unlink()
+
+
 async def test_head_makes_nothing_of_what_another_process_bound(tmp_path: Path) -> None:
     """1: a URL is found unbound, and its picture stored. 2: another process binds it to a picture that is lost then."""
     query = "prompt=a&seed=1"
@@ -311,8 +316,7 @@ async def test_head_makes_nothing_of_what_another_process_bound(tmp_path: Path) 
         await house.get(f"{query}&steps=30")
         assert await house.bindings.of(keys.as_asked_key(parse(query.encode()).asked)) is None
         lost = (await other.get(query)).content_key
-        for path in tmp_path.rglob(f"{lost}*"):
-            path.unlink()
+        lose(tmp_path, lost)
         assert await house.ask(query, making=False) == Unmade()
         assert len(house.painter.calls) == 1
 
