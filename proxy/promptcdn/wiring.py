@@ -245,7 +245,7 @@ def _verified_store(settings: Settings, connection: RedisConnection | None, *, w
     ids = StoreIds(settings.store_id, settings.data_dir, connection)
     # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
     prepare = writes and not (ids.remembered_here and _is_missing(settings.store_url))
-    store = opened_store(settings.store_url, settings.store_setting, prepare=prepare)
+    store = opened_store(settings.store_url, settings.store_setting, prepare=prepare, unbegun=not writes)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
     timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
     return VerifiedStore(store, ids, timings)
@@ -262,10 +262,11 @@ def _folder(store_url: str) -> Path:
     return Path(store_url.removeprefix("disk:").strip())
 
 
-def opened_store(url: str, setting: str, *, prepare: bool = True) -> IdentifiableStore:
+def opened_store(url: str, setting: str, *, prepare: bool = True, unbegun: bool = False) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
-    A folder is made where it is missing, unless `prepare` is false: then it is left as it is.
+    A folder is made where it is missing, unless `prepare` is false: then it is left as it is, and with `unbegun` it is
+    a store without pictures where the folder above is missing too.
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
     try:
@@ -275,7 +276,7 @@ def opened_store(url: str, setting: str, *, prepare: bool = True) -> Identifiabl
     if url.startswith("disk:"):
         folder = _folder(url)
         try:
-            return DiskStore(folder, prepare=prepare)
+            return DiskStore(folder, prepare=prepare, unbegun=unbegun)
         except OSError as error:
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
     bucket = Bucket.parse(url)

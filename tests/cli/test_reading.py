@@ -23,12 +23,22 @@ READ = {
 
 
 @pytest.mark.parametrize("words", READ.values(), ids=READ)
-def test_where_the_folders_are_missing_they_stay_missing(tmp_path: Path, words: list[str]) -> None:
+def test_where_the_store_is_missing_it_stays_missing(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "data").mkdir()
+
     ended = promptcdn(tmp_path, *words, PORT=9)
 
     assert ended.returncode == (1 if words == ["doctor"] else 2)
     assert "there is no store in the folder" in ended.stdout + ended.stderr
     assert "the folder is not there" in ended.stdout + ended.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["data"]
+
+
+@pytest.mark.parametrize("words", [["info", URL], ["doctor"], ["stats"]], ids=["info", "doctor", "stats"])
+def test_before_the_first_start_there_is_nothing_and_all_is_well(tmp_path: Path, words: list[str]) -> None:
+    ended = promptcdn(tmp_path, *words, PORT=9)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 

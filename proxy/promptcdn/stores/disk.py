@@ -61,13 +61,18 @@ def missing(root: Path) -> str:
 class DiskStore:
     """Objects below one folder, which the processes of one machine may share."""
 
-    def __init__(self, root: Path, *, prepare: bool = True) -> None:
+    def __init__(self, root: Path, *, prepare: bool = True, unbegun: bool = False) -> None:
         """Makes the folder, closes it to other users and takes away what a crash left in it; or leaves everything as it
         is, and makes the folder only for an identity. Raises `OSError` where it cannot be written or has no hard
-        links."""
+        links.
+
+        `unbegun`: where the folder above is not there either, no service was ever started here, and this is a store
+        without pictures.
+        """
         self._root = root
         self._temporary = root / "tmp"
         self.corrupt = 0
+        self._unbegun = unbegun
         if prepare:
             self._prepare()
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
@@ -129,6 +134,8 @@ class DiskStore:
             self._require_store()
         except StoreUnavailable as unavailable:
             return (Check("store", False, unavailable.cause, _ADVICE),)
+        if self._is_before_the_first_start():
+            return (Check("store", True, f"{self._root} is not there yet: promptcdn serve makes a new store"),)
         free = shutil.disk_usage(self._root).free
         advice = "make room: a picture takes about 2 MB" if free < _LITTLE_ROOM else ""
         found = Check("store", not advice, f"{self._root} on disk, {free // 1_000_000} MB free", advice)
@@ -171,11 +178,16 @@ class DiskStore:
 
     def _require_store(self) -> None:
         """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
+        if self._is_before_the_first_start():
+            return
         try:
             if (why := missing(self._root)) != "":
                 raise StoreMissing(f"there is no store in the folder {self._root}: {why}")
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _is_before_the_first_start(self) -> bool:
+        return self._unbegun and not self._root.parent.exists()
 
     def _unlink(self, name: Name) -> None:
         try:
