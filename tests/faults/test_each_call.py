@@ -29,7 +29,7 @@ from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.settings import load
 from promptcdn.stores import Name, Record
 from promptcdn.stores.disk import DiskStore
-from promptcdn.stores.negative import NegativeCache
+from promptcdn.stores.negative import NegativeCache, Timings
 from promptcdn.wiring import opened
 from tests.faults.conftest import Figures
 from tests.faults.stage import SMALL, counted, paid
@@ -162,7 +162,7 @@ def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> C
     for name, value in {**SMALL, "PROMPTCDN_BUDGET": "1000/day"}.items():
         monkeypatch.setenv(name, value)
     # Hanging look-ups are given up sooner, or a hundred of them take a quarter of an hour.
-    monkeypatch.setattr(NegativeCache.__init__, "__defaults__", (0.3,))
+    monkeypatch.setattr(NegativeCache.__init__, "__defaults__", (Timings(patience=0.3),))
 
     def run(failing: Failing, hanging: Callable[[], Hanging] | None = None) -> None:
         objections: list[str] = []
