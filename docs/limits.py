@@ -3,7 +3,6 @@
 A value is read from the code when the page is written, so a row names the place alone.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -110,8 +109,3 @@ BOUNDS = (
     Row("bytes of the disk that the spool leaves free", "spool.folder:Limits.free_disk"),
     Row("pictures of a URL without a seed", "settings:Settings.variants", "PROMPTCDN_VARIANTS"),
 )
-
-
-def places() -> Iterator[str]:
-    """Every place that the page has a row of."""
-    yield from (row.place for row in (*WAITS, *BOUNDS))

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from limits import BOUNDS, WAITS, Row
+
 from promptcdn import problems
 from promptcdn.readers.audience import IMAGE_PROXIES
 from promptcdn.readers.headers import POLICIES, Outcome, cache_control
@@ -14,9 +16,6 @@ from promptcdn.url.parameters import PARAMETERS, Group
 from promptcdn.url.signing import SigningKeys
 
 FOLDER = Path(__file__).parent
-sys.path.insert(0, str(FOLDER))
-
-from limits import BOUNDS, WAITS, Row  # noqa: E402 - its folder has to be known first
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

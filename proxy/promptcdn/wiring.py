@@ -207,8 +207,8 @@ def _spool(settings: Settings, clock: Clock, scratch: Path | None) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
     if scratch is None:
         permissions.shut(settings.data_dir, "locks", "replica", "store-id")
-    spool, store = _where(settings, scratch, "spool") / "spool", settings.store_url
-    beside = store.startswith("disk:") and volumes.same_disk(spool, _folder(store))
+    spool, store = _where(settings, scratch, "spool") / "spool", _folder(settings.store_url)
+    beside = store is not None and volumes.same_disk(spool, store)
     return Spool(spool, clock, on_the_stores_disk=beside)
 
 
@@ -244,22 +244,25 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
 def _verified_store(settings: Settings, connection: RedisConnection | None, *, writes: bool) -> VerifiedStore:
     ids = StoreIds(settings.store_id, settings.data_dir, connection)
     # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
-    prepare = writes and not (ids.remembered_here and _is_missing(settings.store_url))
+    folder = _folder(settings.store_url)
+    prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
     store = opened_store(settings.store_url, settings.store_setting, prepare=prepare, unbegun=not writes)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    timings = Timings(trust=0.0 if settings.store_url.startswith("disk:") else 1.0)
+    timings = Timings(trust=1.0 if folder is None else 0.0)
     return VerifiedStore(store, ids, timings)
 
 
-def _is_missing(store_url: str) -> bool:
+def _is_missing(folder: Path) -> bool:
     try:
-        return store_url.startswith("disk:") and bool(missing(_folder(store_url)))
+        return bool(missing(folder))
     except OSError:  # whoever opens the store says what is wrong
         return False
 
 
-def _folder(store_url: str) -> Path:
-    return Path(store_url.removeprefix("disk:").strip())
+def _folder(store_url: str) -> Path | None:
+    """The folder of a disk store; `None` for a bucket."""
+    scheme, _, path = store_url.partition(":")
+    return Path(path.strip()) if scheme == "disk" else None
 
 
 def opened_store(url: str, setting: str, *, prepare: bool = True, unbegun: bool = False) -> IdentifiableStore:
@@ -273,8 +276,7 @@ def opened_store(url: str, setting: str, *, prepare: bool = True, unbegun: bool 
         require_store(url)
     except ValueError as wrong:
         raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
-    if url.startswith("disk:"):
-        folder = _folder(url)
+    if (folder := _folder(url)) is not None:
         try:
             return DiskStore(folder, prepare=prepare, unbegun=unbegun)
         except OSError as error:

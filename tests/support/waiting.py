@@ -1,15 +1,11 @@
 """Waiting for what nobody tells of, in plain tests and in those that run in a loop."""
 
 import asyncio
-import functools
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec
+from collections.abc import Callable
 
 PATIENCE_SECONDS = 30
 _PAUSE_SECONDS = 0.01
-
-_P = ParamSpec("_P")
 
 
 def until(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -25,13 +21,3 @@ async def eventually(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE_SECONDS)
-
-
-def in_a_loop(test: Callable[_P, Coroutine[Any, Any, None]]) -> Callable[_P, None]:
-    """A test that awaits things."""
-
-    @functools.wraps(test)
-    def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
-        asyncio.run(test(*args, **kwargs))
-
-    return run

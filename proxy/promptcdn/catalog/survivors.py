@@ -12,7 +12,7 @@ from typing import Any
 from promptcdn import pictures
 from promptcdn.catalog.encodes import rendition_name
 from promptcdn.catalog.memory import Memory
-from promptcdn.catalog.purges import PurgeNote
+from promptcdn.catalog.purges import Purged, PurgeNote
 from promptcdn.generators.registry import source_type
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.stores import Header, Lineage, Record, Store
@@ -91,13 +91,16 @@ class Survivors:
 
         What is made anew may have the same bytes as what was purged, and names the purge that it came after.
         """
-        notes: list[tuple[int, int, frozenset[str] | None]] = []
-        for name, parsed in PurgeNote.each(await self._store.names("purges", content_key)).items():
-            if (note := await self._store.get(name)) is not None:
-                pictures_ = json.loads(note.body).get("pictures")
-                # An older version's note does not say which picture it was about: it was about all before it.
-                notes.append((note.made_at, parsed.moment, None if pictures_ is None else frozenset(pictures_)))
-        return lambda header: any(
-            header.made_at <= at if pictures_ is None else header.picture in pictures_ and header.lineage.after < moment
-            for at, moment, pictures_ in notes
-        )
+        notes: list[PurgeNote] = []
+        all_before = -1
+        for name, note in PurgeNote.each(await self._store.names("purges", content_key)).items():
+            if note.picture is not None:
+                notes.append(note)
+            elif (older := await self._store.get(name)) is not None:
+                # Older versions name the pictures in the body, or were about all that was made before.
+                named = json.loads(older.body).get("pictures")
+                notes.extend(replace(note, picture=picture) for picture in named or ())
+                all_before = max(all_before, older.made_at if named is None else -1)
+        purged = Purged()
+        purged.update(notes)
+        return lambda header: header.made_at <= all_before or purged.has(content_key, header.picture, header.lineage)

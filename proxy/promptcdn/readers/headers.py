@@ -177,24 +177,19 @@ def picture_headers(
     `negotiated`: `Accept` chose the format (`format=auto`). Not `shared`: caches would show the picture to others than
     it is for (see `audience.is_decided_by_vary`).
     """
-    policy = POLICIES[outcome]
     headers = {
         "date": date(now),
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
-        "cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE,
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
         "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
         "link": f'<{addresses.permalink}>; rel="canonical"',  # RFC 6596
+        **_in_a_304_too(outcome, addresses, seconds_left, negotiated=negotiated, shared=shared),
     }
-    if policy.located and addresses.content_location is not None:
-        headers["content-location"] = addresses.content_location
-    if policy.validators:
+    if POLICIES[outcome].validators:
         headers["etag"] = rendition.etag
         headers["last-modified"] = date(rendition.made_at)
-    if negotiated:
-        headers["vary"] = "Accept"
     return checked(headers)
 
 
@@ -209,13 +204,20 @@ def unchanged_headers(
     shared: bool = True,
 ) -> dict[str, str]:
     """The headers of a 304 to a client that has the picture under `tag`; the others are those of `picture_headers`."""
-    kept = cache_control(outcome, seconds_left) if shared else NO_STORE
-    headers = {"date": date(now), "etag": tag, "cache-control": kept}
+    own = {"date": date(now), "etag": tag}
+    return checked({**own, **_in_a_304_too(outcome, addresses, seconds_left, negotiated=negotiated, shared=shared)})
+
+
+def _in_a_304_too(
+    outcome: Outcome, addresses: Addresses, seconds_left: int, *, negotiated: bool, shared: bool
+) -> dict[str, str]:
+    """What a 304 repeats of the headers of its picture (RFC 9110 section 15.4.5)."""
+    headers = {"cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE}
     if POLICIES[outcome].located and addresses.content_location is not None:
         headers["content-location"] = addresses.content_location
     if negotiated:
         headers["vary"] = "Accept"
-    return checked(headers)
+    return headers
 
 
 def unmade_headers(media_type: str, *, negotiated: bool = False, shared: bool = True) -> dict[str, str]:

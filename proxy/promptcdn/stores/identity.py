@@ -78,11 +78,16 @@ def objection(ids: RememberedIds, found: str | None, missing: str = "") -> Objec
         return Objection(why, "This goes on by itself as soon as that is known")
     if not ids.id or found == ids.id:
         return None
-    has = missing or (f"the store has the id {found}" if found else "the store has no id")
+    has = described(found, missing)
     return Objection(
         f"this is not the store that was used before: {has}, but {ids.where} remembers the id {ids.id}",
         f"Mount the right store, or correct the settings. If this one is right: {_adopting(ids, found)}",
     )
+
+
+def described(found: str | None, missing: str) -> str:
+    """What there is of a store: its id, that it has none, or why there is no store."""
+    return missing or (f"the store has the id {found}" if found else "the store has no id")
 
 
 def _adopting(ids: RememberedIds, found: str | None) -> str:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from promptcdn.problems import StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.stores import IdentifiableStore, StoreMissing, permissions
-from promptcdn.stores.identity import RememberedIds
+from promptcdn.stores.identity import RememberedIds, described
 
 _REDIS_KEY = "promptcdn:store"
 # Both give what Redis has afterwards.
@@ -137,7 +137,7 @@ async def adopt(store: IdentifiableStore, ids: StoreIds, *, new: bool) -> Adopte
     except StoreMissing as gone:
         found, missing = None, gone.cause
     remembered = await ids.read()
-    has = missing or (f"the store has the id {found}" if found else "the store has no id")
+    has = described(found, missing)
     if remembered.setting and remembered.setting != found:
         raise NotAdopted(f'PROMPTCDN_STORE_ID="{remembered.setting}" names another store: {has}. {_instead(found)}')
     empty = bool(missing) or await asyncio.to_thread(lambda: next(store.listed("masters"), None) is None)

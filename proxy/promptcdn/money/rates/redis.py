@@ -7,7 +7,7 @@ from datetime import datetime
 
 from promptcdn.money.rates.payers import Bill, bill
 from promptcdn.money.rates.rate import Rate, milliseconds
-from promptcdn.money.rates.refusals import Refusal, Refusals, problem
+from promptcdn.money.rates.refusals import Refusal, Refusals
 from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
@@ -74,12 +74,10 @@ class RedisRates:
             await self._local.charge(client, kid, now, image_proxy=image_proxy)
             return
         if refusal is not None:
-            self._refusals.remember(client, refusal, at, image_proxy=image_proxy)
-            raise problem(refusal)
+            raise self._refusals.refused(client, refusal, at, image_proxy=image_proxy)
 
     def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> Problem | None:
-        cached = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
-        return None if cached is None else problem(cached)
+        return self._refusals.problem(client, milliseconds(now), image_proxy=image_proxy)
 
     async def close(self) -> None:
         await self._local.close()

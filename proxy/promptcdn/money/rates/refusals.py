@@ -41,6 +41,16 @@ class Refusals:
         if refusal.payer.policy == "client":
             self._last[client, image_proxy] = refusal, now
 
+    def refused(self, client: Client, refusal: Refusal, now: int, *, image_proxy: bool) -> RateLimited:
+        """The 429 for a refusal, which is cached from now on. `now` in milliseconds."""
+        self.remember(client, refusal, now, image_proxy=image_proxy)
+        return problem(refusal)
+
+    def problem(self, client: Client, now: int, *, image_proxy: bool) -> RateLimited | None:
+        """The 429 for what is left of the client's last refusal. `now` in milliseconds."""
+        cached = self.of(client, now, image_proxy=image_proxy)
+        return None if cached is None else problem(cached)
+
     def of(self, client: Client, now: int, *, image_proxy: bool) -> Refusal | None:
         """What is left of the client's last refusal; `None` where it is over, or no longer cached."""
         cached = self._last.get((client, image_proxy))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptcdn.money.rates.payers import Bill, Payer, bill
 from promptcdn.money.rates.rate import Rate, milliseconds
-from promptcdn.money.rates.refusals import Refusal, Refusals, problem
+from promptcdn.money.rates.refusals import Refusal, Refusals
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.stores.counting import CountingFile, alone
@@ -61,12 +61,10 @@ class SqliteRates:
         owed, at = bill(self._rate, client, kid, image_proxy=image_proxy), milliseconds(now)
         refusal = await self._file.run(lambda database: self._paid(database, owed, at))
         if refusal is not None:
-            self._refusals.remember(client, refusal, at, image_proxy=image_proxy)
-            raise problem(refusal)
+            raise self._refusals.refused(client, refusal, at, image_proxy=image_proxy)
 
     def refusal(self, client: Client, now: datetime, *, image_proxy: bool = False) -> Problem | None:
-        cached = self._refusals.of(client, milliseconds(now), image_proxy=image_proxy)
-        return None if cached is None else problem(cached)
+        return self._refusals.problem(client, milliseconds(now), image_proxy=image_proxy)
 
     async def close(self) -> None:
         await self._file.close()
