@@ -154,9 +154,6 @@ class Spool:
     async def secure(self) -> None:
         """Writes what waits in memory only. Raises `SpoolFull` where that fails: one more would be at risk too. So
         would be a first one, where the disk of both spool and store takes nothing."""
-        if self._on_the_stores_disk:
-            with self._watched():
-                await self._folder.require_room()
         for key in [key for key in self._unwritten if key in self._waiting]:
             try:
                 await self._write(self._unwritten[key])
@@ -164,6 +161,10 @@ class Spool:
                 detail = f"neither the store nor the spool takes what is paid for: {full.detail}"
                 raise SpoolFull(detail) from None
             self._unwritten.pop(key, None)
+        # After the writes: also where the largest picture has no room, those that are in memory may have.
+        if self._on_the_stores_disk:
+            with self._watched():
+                await self._folder.require_room()
 
     async def refresh(self, age: float = 0.0) -> None:
         """Looks at the folder: what other processes left there waits from now on, what they settled no longer does.
