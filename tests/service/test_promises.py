@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from tests.support.service import Promptcdn
+from tests.support.waiting import until
 from tests.upstream import Upstream
 
 
@@ -268,6 +269,7 @@ def test_a_store_that_was_taken_away_is_no_reason_to_pay_again(tmp_path: Path) -
         assert service.get("/readyz").status_code == 503
         store.with_name("elsewhere").rename(store)
 
+        until(lambda: service.get("/?prompt=a&seed=1").status_code == 200, seconds=5)
         assert service.get("/?prompt=a&seed=1").content == first.content
         assert len(paid(upstream)) == 1
 
