@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn.replicas.connection import RedisConnection
 from promptcdn.stores import identity
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.store_ids import Adopted, NotAdopted, StoreIds, adopt
@@ -20,8 +21,10 @@ class Folders:
     def __init__(self, folder: Path) -> None:
         self.data, self.root = folder / "data", folder / "store"
 
-    async def adopt(self, setting: str = "", *, new: bool = False) -> Adopted:
-        store, ids = DiskStore(self.root, prepare=False), StoreIds(setting, self.data, None)
+    async def adopt(
+        self, setting: str = "", *, new: bool = False, connection: RedisConnection | None = None
+    ) -> Adopted:
+        store, ids = DiskStore(self.root, prepare=False), StoreIds(setting, self.data, connection)
         try:
             return await adopt(store, ids, new=new)
         finally:
@@ -112,3 +115,15 @@ async def test_what_the_setting_names_is_not_replaced(folders: Folders) -> None:
 
     await folders.fill(OTHER)
     assert f"If this one is right, set it to {OTHER}" in await require_refused(folders, ONE)
+
+
+async def test_while_redis_does_not_answer_nothing_is_adopted(folders: Folders) -> None:
+    """Nor is an id written into a store that has none: the next try would find it there."""
+    await folders.fill()
+    before, connection = folders.files, RedisConnection("redis://127.0.0.1:9")
+
+    with pytest.raises(NotAdopted, match="Redis does not answer"):
+        await folders.adopt(connection=connection)
+    await connection.close()
+
+    assert folders.files == before

@@ -137,6 +137,8 @@ async def adopt(store: IdentifiableStore, ids: StoreIds, *, new: bool) -> Adopte
     except StoreMissing as gone:
         found, missing = None, gone.cause
     remembered = await ids.read()
+    if remembered.unread:
+        raise NotAdopted(f"{remembered.unread}, so that the id could not be remembered everywhere; try again later")
     has = described(found, missing)
     if remembered.setting and remembered.setting != found:
         raise NotAdopted(f'PROMPTCDN_STORE_ID="{remembered.setting}" names another store: {has}. {_instead(found)}')
