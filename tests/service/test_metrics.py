@@ -107,7 +107,7 @@ def test_a_corrupt_object_and_a_store_that_is_gone_are_counted(tmp_path: Path) -
         master = next(store.glob("masters/*/*/*"))
         master.write_bytes(master.read_bytes()[:-1])
         service.get("/i.png?prompt=a&seed=1&width=256&height=256")
-        (store / "tmp").rename(store / "gone")
+        store.rename(tmp_path / "unmounted")
         service.get("/i.png?prompt=a&seed=2&width=256&height=256")
         counted = scrape(service)
 
