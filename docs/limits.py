@@ -79,6 +79,7 @@ WAITS = (
     Row("the start waits for the first look at the store's id", "stores.verified:Timings.first_look"),
     Row("a store's id that was seen is believed (a bucket's; a folder's not at all)", "stores.verified:Timings.trust"),
     Row("a command of Redis may take", "replicas.connection:Timings.command"),
+    Row("a subscription waits for a message before it asks again", "replicas.connection:Timings.message"),
     Row("between two pings while Redis is away", "replicas.connection:Timings.between_pings"),
     Row("between two tries to subscribe while Redis is away", "replicas.connection:Timings.between_subscriptions"),
     Row("a lease lasts when nobody renews it", "replicas.leases:Timings.lease"),
@@ -91,6 +92,7 @@ WAITS = (
     Row("a placeholder may take to be drawn", "pictures.placeholders:Timings.needed"),
     Row("an error picture may take, before a document is sent", "pictures.placeholders:Timings.optional"),
     Row("readiness waits for one part", "telemetry.readiness:Readiness.patience"),
+    Row("between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
 )
 
 BOUNDS = (

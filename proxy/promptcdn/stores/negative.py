@@ -3,13 +3,13 @@
 Junk look-ups cost the real store nothing, and one that hangs is unknown instead of a request that hangs with it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar, get_args
 
 import cachetools
 
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Header, Name, Record, Store
 
@@ -74,7 +74,7 @@ class NegativeCache:
 
     async def _answered(self, answer: Awaitable[_T]) -> _T:
         try:
-            async with asyncio.timeout(self._patience):
+            async with AnswerTimeout(self._patience):
                 return await answer
         except TimeoutError:
             raise StoreUnavailable(f"the store took longer than {self._patience:g} s") from None
