@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.observer import Operation, Result, Source, Step
 from promptcdn.problems import Unavailable
 from promptcdn.readers.audience import Audience
