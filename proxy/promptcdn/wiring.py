@@ -60,8 +60,7 @@ log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
-# For how many seconds a bucket's id that was seen is believed. A look at a folder's id costs microseconds, so it is not
-# believed at all; a look at a bucket's is a way there and back.
+# For how many seconds a bucket's id that was seen is believed.
 _BUCKET_TRUST = 1.0
 
 
@@ -250,7 +249,9 @@ def _verified_store(settings: Settings, connection: RedisConnection | None, *, w
     folder = _folder(settings.store_url)
     prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
     store = opened_store(settings.store_url, settings.store_setting, prepare=prepare, unbegun=not writes)
-    return VerifiedStore(store, ids, Timings(trust=_BUCKET_TRUST) if folder is None else Timings())
+    # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
+    timings = Timings(trust=_BUCKET_TRUST) if folder is None else Timings()
+    return VerifiedStore(store, ids, timings)
 
 
 def _is_missing(folder: Path) -> bool:
