@@ -311,7 +311,8 @@ def completed(own: RawHeaders, status: int, request_id: str, milliseconds: float
     dated = own if any(name == b"date" for name, _ in own) else [*own, (b"date", date(now).encode())]
     if status == 304:
         return [(name, value) for name, value in dated if name.decode() in ON_NOT_MODIFIED]
-    shared = {**ALWAYS, "x-request-id": request_id, "server-timing": f"total;dur={milliseconds:.1f}"}
+    timing = f'total;dur={milliseconds:.1f};desc="until the answer began"'
+    shared = {**ALWAYS, "x-request-id": request_id, "server-timing": timing}
     return [*dated, *((name.encode(), value.encode()) for name, value in shared.items())]
 
 
