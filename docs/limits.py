@@ -64,6 +64,7 @@ WAITS = (
     Row("the same at the most", "making.cooldown:Timings.longest"),
     Row("a picture that waits at another replica is not paid for here", "making.cooldown:Timings.elsewhere"),
     Row("between two looks at the spool's folder", "spool:Timings.between_looks"),
+    Row("a request whose wait is over may still say what it waited for", "flights.detached:Timings.last_word"),
     Row("a request waits for what is read or encoded", "catalog.renditions:Timings.read"),
     Row("a new master is held in memory, to be read back", "catalog.renditions:Timings.just_stored"),
     Row("between two tries to store a rendition", "catalog.renditions:Timings.between_tries"),
