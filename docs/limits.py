@@ -271,6 +271,10 @@ WAITS = (
         "Least pause before a file of client rates that did not answer is asked again; nobody is over a rate meanwhile",
         "money.rates.sqlite:Timings.pause",
     ),
+    Row(
+        "Maximum extra wait of a request whose time is over, for the reason why its picture is not there",
+        "flights.detached:Timings.last_word",
+    ),
     Row("Maximum wait for a placeholder to be drawn", "pictures.placeholders:Timings.needed"),
     Row(
         "Maximum wait for an error picture with details; then a document or a plainer picture is sent",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
-from promptcdn.readers.audience import IMAGE_PROXIES
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
+from promptcdn.readers.audience import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url.parameters import PARAMETERS, Group
@@ -69,9 +69,9 @@ def outcomes() -> str:
     return table(("outcome", "Cache-Control", "ETag and Last-Modified"), rows)
 
 
-def image_proxies() -> str:
-    """Who shows pictures to others, by what their User-Agent says."""
-    return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in IMAGE_PROXIES))
+def fetchers(known: Iterable[Fetcher]) -> str:
+    """Who fetches pictures to show them to others, by what their User-Agent says."""
+    return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in known))
 
 
 def metrics() -> str:
@@ -104,7 +104,8 @@ TABLES = {
     "settings": settings(),
     "problems": codes(),
     "outcomes": outcomes(),
-    "image proxies": image_proxies(),
+    "image proxies": fetchers(IMAGE_PROXIES),
+    "previewers": fetchers(PREVIEWERS),
     "metrics": metrics(),
     "first view": table(("what", "default"), ((row.meaning, row.shown) for row in FIRST_VIEW)),
     "waits": limits(WAITS, "time"),

@@ -367,6 +367,7 @@ async def test_a_slow_store_keeps_no_picture_from_being_made(tmp_path: Path) -> 
         with pytest.raises(Problem) as caught:
             await detached.run(house.ask("prompt=a&seed=1"), 0.01)
         assert caught.value.kind is problems.TOO_SLOW
+        assert caught.value.detail.startswith("the picture store of this service has not answered yet: ")
         assert house.painter.calls == []
         await house.landed()
         assert len(house.painter.calls) == 1

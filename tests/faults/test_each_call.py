@@ -113,7 +113,7 @@ class Miss:
                 calls = paid(self.upstream).total()
                 if self.hanging is not None:
                     self.hanging.let_go()
-                self.hours += 1  # what rests has rested
+                self.hours += 1  # every cooldown is over
                 second = await service.get()
         self._judge(first, second, calls)
         before = paid(self.upstream).total()

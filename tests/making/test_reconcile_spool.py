@@ -210,7 +210,7 @@ async def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
 
 
 @pytest.mark.parametrize("answer", [HTML, Made(picture(), 7, seed_echo=8)], ids=["html", "another seed"])
-async def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -> None:
+async def test_a_leftover_that_is_not_valid_is_dropped_with_a_cooldown(answer: Made) -> None:
     async with Parts([GOOD]) as shop:
         await shop.spool.put(replace(paid(), made=answer))
         await shop.spool.refresh()

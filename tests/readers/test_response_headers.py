@@ -179,7 +179,7 @@ def test_every_answer_gets_what_all_share_and_keeps_its_own_date() -> None:
         **dict(own),
         **{name.encode(): value.encode() for name, value in ALWAYS.items()},
         b"x-request-id": b"id",
-        b"server-timing": b"total;dur=1.3",
+        b"server-timing": b'total;dur=1.3;desc="until the answer began"',
     }
     assert unchanged == {b"date": b"then", b"etag": b'"a"'}
     assert dict(completed([], 304, "id", 1, 0)) == {b"date": b"Thu, 01 Jan 1970 00:00:00 GMT"}

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import cachetools
 
+from promptcdn import problems
 from promptcdn.catalog.encodes import Encoder, as_sent, rendition_name
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.masters import Masters
@@ -39,6 +40,8 @@ _TRIES_CACHED = 20_000
 # What ends the sentence that refuses one more.
 _READING = "reads of stored pictures are under way or queued"
 _ENCODING = "pictures are being resized or converted, or are queued for that,"
+# What begins the sentence for whoever waited too long.
+_ENCODING_LATE = "the picture is being resized or converted"
 
 
 @dataclass(frozen=True)
@@ -103,14 +106,20 @@ class Renditions:
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
-        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_QUEUED, observer=observer, work=_ENCODING)
+        self._encodes: Flights[Rendition | None] = Flights(
+            cores, _ENCODES_QUEUED, observer=observer, work=_ENCODING, late=_ENCODING_LATE
+        )
         # Free sizes have a queue of their own: a flood of them does not hold up what is stored once and for all.
         self._odd_encodes: Flights[Rendition | None] = Flights(
-            1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING
+            1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING, late=_ENCODING_LATE
         )
-        self._reads: Flights[_Source | None] = Flights(_READS, _READS_QUEUED, observer=observer, work=_READING)
-        self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING)
-        self._restorations: Flights[bool] = Flights(_READS, _READS_QUEUED, observer=observer, work=_READING)
+        self._reads: Flights[_Source | None] = Flights(
+            _READS, _READS_QUEUED, observer=observer, work=_READING, late=problems.READING
+        )
+        self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING, late=problems.READING)
+        self._restorations: Flights[bool] = Flights(
+            _READS, _READS_QUEUED, observer=observer, work=_READING, late=problems.READING
+        )
         self._masters = Masters(store, spool, self._forgotten, self._in_thread, timings.just_stored)
         self._survivors = Survivors(store, memory, self._in_thread)
         self._encoder = Encoder(store, spool, self._forgotten, self._in_thread, observer)

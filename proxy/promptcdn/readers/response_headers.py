@@ -222,7 +222,7 @@ def completed(own: RawHeaders, status: int, request_id: str, milliseconds: float
 
 def server_timing(milliseconds: float) -> str:
     """`Server-Timing` of an answer that began after so long (W3C Server Timing)."""
-    return f"total;dur={milliseconds:.1f}"
+    return f'total;dur={milliseconds:.1f};desc="until the answer began"'
 
 
 def checked(headers: dict[str, str]) -> dict[str, str]:
