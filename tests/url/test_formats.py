@@ -39,6 +39,7 @@ def test_rows_differ_in_each_column_that_tells_them_apart(column: str) -> None:
 
 def test_only_a_formats_extension_is_cut_off_a_path() -> None:
     assert split_extension("/i.jpg") == ("/i", "jpeg")
-    assert split_extension("/i.jpeg") == ("/i.jpeg", None)
+    assert split_extension("/i.jpeg") == ("/i", "jpeg")
+    assert split_extension("a cat.jpeg", formats.BY_EXTENSION) == ("a cat.jpeg", None)
     assert split_extension("a lighthouse, 3.5 m") == ("a lighthouse, 3.5 m", None)
     assert formats.DEFAULT.name == "webp"
