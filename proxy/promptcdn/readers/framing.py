@@ -11,6 +11,10 @@ from promptcdn.readers import fields
 # Names in lower case, as the parser gives them.
 Lines = Sequence[tuple[bytes, bytes]]
 
+# The key in an ASGI scope of the `Problem` that refuses a request whose head is out of bounds. The fields that were
+# read of it say who asks.
+REFUSAL = "promptcdn.refusal"
+
 # A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). No URL is built from it.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*+|\[[0-9A-Fa-f:.]++\])(?::[0-9]*+)?")
 
