@@ -40,8 +40,10 @@ def noted(scope: Scope) -> Note:
     return note
 
 
-def picture(http: HttpRequest, answer: Answer, delivery: Delivery, now: int, *, negotiated: bool) -> Response:
-    """A picture as `delivery` says. `negotiated`: `Accept` chose its format.
+def picture(
+    http: HttpRequest, answer: Answer, delivery: Delivery, now: int, stem: str, *, negotiated: bool
+) -> Response:
+    """A picture as `delivery` says, called `stem` where it is saved. `negotiated`: `Accept` chose its format.
 
     `now` in Unix seconds: `max-age` of a calendar picture begins at this very moment.
     """
@@ -52,6 +54,7 @@ def picture(http: HttpRequest, answer: Answer, delivery: Delivery, now: int, *, 
         answer.status,
         _addresses(answer, delivery),
         now,
+        stem=stem,
         seconds_left=_seconds_left(answer, now),
         negotiated=negotiated,
         shared=not negotiated or requests.is_shared(http),

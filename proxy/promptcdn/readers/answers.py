@@ -35,6 +35,7 @@ class Answer:
     """A picture, and why it is the answer.
 
     `location` is its seeded URL where the requested URL has no seed of its own, `until` the end of its calendar period.
+    `seed` is the seed that was drawn for it there.
     """
 
     rendition: Rendition
@@ -42,6 +43,7 @@ class Answer:
     status: CacheStatus
     location: str | None = None
     until: datetime | None = None
+    seed: int | None = None
 
     @property
     def content_key(self) -> str:

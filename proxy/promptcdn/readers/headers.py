@@ -15,6 +15,8 @@ from typing import Literal, Self
 
 from promptcdn.problems import NO_STORE, TOO_SLOW, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited, kept
 from promptcdn.readers.audience import VARY
+from promptcdn.readers.filenames import content_disposition
+from promptcdn.url import formats
 
 DAY, YEAR = 86_400, 31_536_000
 
@@ -168,20 +170,24 @@ def picture_headers(
     addresses: Addresses,
     now: int,
     *,
+    stem: str = "",
     seconds_left: int = 0,
     negotiated: bool = False,
     shared: bool = True,
 ) -> dict[str, str]:
     """Every header of a picture but those of `completed`. `now` in Unix seconds; `seconds_left` as in `cache_control`.
 
+    `stem`: what the file is called without its extension (see `filenames`); by default it is the key's beginning.
     `negotiated`: `Accept` chose the format (`format=auto`). Not `shared`: caches would show the picture to others than
     it is for (see `audience.is_decided_by_vary`).
     """
+    extension = formats.BY_MEDIA_TYPE[rendition.media_type].extension
     headers = {
         "date": date(now),
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
         "content-security-policy": _SANDBOX,
+        "content-disposition": content_disposition(stem or rendition.content_key[:16], extension),
         "cache-status": str(status),
         "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
         "link": f'<{addresses.permalink}>; rel="canonical"',  # RFC 6596
