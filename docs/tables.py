@@ -11,8 +11,12 @@ from promptcdn.readers.audience import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
+from promptcdn.url import formats
+from promptcdn.url.dialects.appended import APPENDED
 from promptcdn.url.parameters import PARAMETERS, Group
+from promptcdn.url.parse import Face
 from promptcdn.url.signing import SigningKeys
+from promptcdn.url.snippets.tools import TOOLS
 
 FOLDER = Path(__file__).parent
 
@@ -74,6 +78,36 @@ def fetchers(known: Iterable[Fetcher]) -> str:
     return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in known))
 
 
+def appended() -> str:
+    """What others append to URLs, and what is ignored of it."""
+    rows = (
+        (
+            row.who,
+            ", ".join(f"`{name.replace('*', '…')}`" for name in row.names)
+            + (f" with the value {' or '.join(f'`{value}`' for value in row.values)}" if row.values else ""),
+        )
+        for row in APPENDED
+    )
+    return table(("who appends it", "parameters"), rows)
+
+
+def tools() -> str:
+    """Which form of URL does best in which tool."""
+    shown: dict[Face, str] = {"query": "/?prompt=…", "extension": "/i.{}?prompt=…", "path": "/prompt/….{}"}
+    rows = (
+        (
+            row.what,
+            f"`{shown[row.face].format(formats.BY_NAME[row.shows[0]].extension)}`",
+            ", ".join(row.shows),
+            row.why,
+            row.source,
+            ", ".join(f"`{name}`" for name in row.names),
+        )
+        for row in TOOLS
+    )
+    return table(("where", "form", "formats", "why", "how that is known", "`--for`"), rows)
+
+
 def metrics() -> str:
     """What is counted and measured."""
     rows = (
@@ -101,6 +135,8 @@ TABLES = {
     "generation": parameters("generation"),
     "delivery": parameters("delivery"),
     "control": parameters("control"),
+    "appended": appended(),
+    "tools": tools(),
     "settings": settings(),
     "problems": codes(),
     "outcomes": outcomes(),

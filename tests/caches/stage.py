@@ -36,7 +36,7 @@ _OF_THE_MOMENT = frozenset(
     }
 )
 # What is another for each picture.
-_OF_THE_PICTURE = frozenset({"etag", "link", "repr-digest", "content-location", "last-modified"})
+_OF_THE_PICTURE = frozenset({"etag", "link", "repr-digest", "content-location", "last-modified", "content-disposition"})
 
 
 class Still(Promptcdn):

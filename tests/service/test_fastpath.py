@@ -26,7 +26,9 @@ AVIF = {
     "sec-fetch-dest": "image",
 }
 # What differs from one answer to the next on any way.
-MOMENT = re.compile(rb"^(date: .*|x-request-id: .*|server-timing: .*)$", re.MULTILINE)
+MOMENT = re.compile(
+    rb"^(date|x-request-id|server-timing): .*$|max-age=[0-9]{1,5}(?=, stale-while-revalidate=600)", re.MULTILINE
+)
 
 TARGETS = (
     SEEDED,

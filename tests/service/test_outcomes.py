@@ -59,6 +59,7 @@ PICTURE: Mapping[str, Any] = {
     **EVERY,
     **SANDBOX,
     "content-type": "image/webp",
+    "content-disposition": re.compile(r'inline; filename="(row-[0-9]+(-x+)?-[0-9]+|[0-9a-f]{16})\.[a-z]{3,4}"'),
     "repr-digest": re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:"),
     "link": re.compile(r'</i/[0-9a-f]{64}(\.[a-z]+)?(\?[a-z0-9=&]+)?>; rel="canonical"'),
 }

@@ -47,7 +47,7 @@ def test_the_extensions_cut_off_a_prompt_are_frozen() -> None:
 def test_a_new_format_leaves_published_prompts_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     new = Format(NO_FORMAT, f"image/{NO_FORMAT}", NO_FORMAT, quality=None, loss=9)
     monkeypatch.setitem(formats.BY_NAME, new.name, new)
-    monkeypatch.setitem(formats.BY_EXTENSION, f".{new.extension}", new)
+    monkeypatch.setitem(formats.BY_FILE_EXTENSION, f".{new.extension}", new)
 
     assert split_extension(f"/i.{NO_FORMAT}") == ("/i", NO_FORMAT)
     assert parse_url(f"/prompt/a.{NO_FORMAT}".encode(), b"seed=7").asked.prompt == f"a.{NO_FORMAT}"
@@ -56,6 +56,7 @@ def test_a_new_format_leaves_published_prompts_as_they_were(monkeypatch: pytest.
 
 def test_only_a_formats_extension_is_cut_off_a_path() -> None:
     assert split_extension("/i.jpg") == ("/i", "jpeg")
-    assert split_extension("/i.jpeg") == ("/i.jpeg", None)
+    assert split_extension("/i.jpeg") == ("/i", "jpeg")
+    assert split_extension("a cat.jpeg", formats.BY_EXTENSION) == ("a cat.jpeg", None)
     assert split_extension("a lighthouse, 3.5 m") == ("a lighthouse, 3.5 m", None)
     assert formats.DEFAULT.name == "webp"

@@ -10,14 +10,14 @@ from promptcdn.clock import Clock
 from promptcdn.faces import requests, responses
 from promptcdn.observer import Observer
 from promptcdn.readers import response_headers
-from promptcdn.url.formats import BY_EXTENSION
+from promptcdn.url.formats import BY_FILE_EXTENSION
 from promptcdn.url.parameters import BY_NAME
 
 log = logging.getLogger("promptcdn")
 
 # Requested every few seconds by monitoring: not worth a line in the log each.
 _PROBES = ("/healthz", "/readyz", "/metrics")
-_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_EXTENSION))})?")
+_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_FILE_EXTENSION))})?")
 
 
 def shown_path(path: str, route: str | None) -> str:

@@ -47,25 +47,27 @@ def noted(scope: Scope) -> Note:
     return note
 
 
-def picture(http: HttpRequest, answer: Answer, delivery: Delivery, now: int, *, negotiated: bool) -> Response:
-    """A picture as `delivery` says. `negotiated`: `Accept` chose its format.
+def picture(
+    http: HttpRequest, answer: Answer, delivery: Delivery, now: int, stem: str, *, negotiated: bool
+) -> Response:
+    """A picture as `delivery` says, called `stem` where it is saved. `negotiated`: `Accept` chose its format.
 
     `now` in Unix seconds: `max-age` of a calendar picture begins at this very moment.
     """
     shared = not negotiated or requests.is_shared(http)
-    addresses = _addresses(answer, delivery)
-    lasting = shared and answer.outcome in (Outcome.SEEDED, Outcome.SEEDLESS)
-    _note_reply(http, answer, prepared.alias(answer, addresses, negotiated=negotiated) if lasting else None)
     fields = response_headers.picture_headers(
         answer.rendition,
         answer.outcome,
         answer.status,
-        addresses,
+        _addresses(answer, delivery),
         now,
+        stem=stem,
         seconds_left=_seconds_left(answer, now),
         negotiated=negotiated,
         shared=shared,
     )
+    lasting = shared and answer.outcome in (Outcome.SEEDED, Outcome.SEEDLESS)
+    _note_reply(http, answer, prepared.alias(answer, fields, negotiated=negotiated) if lasting else None)
     return Response(answer.rendition.body, headers=fields)
 
 

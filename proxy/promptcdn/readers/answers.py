@@ -36,6 +36,7 @@ class Answer:
     """A picture, and why it is the answer. `variant` is the label of the rendition.
 
     `location` is its seeded URL where the requested URL has no seed of its own, `until` the end of its calendar period.
+    `seed` is the seed that was drawn for it there.
     """
 
     rendition: Rendition
@@ -44,6 +45,7 @@ class Answer:
     variant: str
     location: str | None = None
     until: datetime | None = None
+    seed: int | None = None
 
     @property
     def content_key(self) -> str:

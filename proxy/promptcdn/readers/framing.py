@@ -14,6 +14,9 @@ Lines = Sequence[tuple[bytes, bytes]]
 
 # The fields that decide it: no other is looked at.
 FIELDS = frozenset({b"host", b"transfer-encoding", b"content-length"})
+# The key in an ASGI scope of the `Problem` that refuses a request whose head is out of bounds. The fields that were
+# read of it say who asks.
+REFUSAL = "promptcdn.refusal"
 
 # A name, an IPv4 address or something in brackets, and a port (RFC 9110 section 7.2). No URL is built from it.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*+|\[[0-9A-Fa-f:.]++\])(?::[0-9]*+)?")

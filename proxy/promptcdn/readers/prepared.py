@@ -13,11 +13,10 @@ from promptcdn.readers.rendition import CacheStatus, PreparedHead, RawHeaders, R
 from promptcdn.readers.response_headers import (
     ALWAYS,
     ON_NOT_MODIFIED,
-    Addresses,
+    URL_HEADERS,
     checked,
     rendition_headers,
     server_timing,
-    url_headers,
 )
 
 _FROM_MEMORY = CacheStatus("memory")
@@ -26,20 +25,23 @@ _FROM_MEMORY = CacheStatus("memory")
 class Alias(NamedTuple):
     """What one URL is answered with while memory has it: the name of a rendition, whose bytes memory may drop.
 
-    `fields` are the headers that are this URL's own. `negotiated`: `Accept` chose the format.
+    `fields` are the headers that are this URL's own, `unchanged` those of them that a 304 has. `negotiated`: `Accept`
+    chose the format.
     """
 
     content_key: str
     variant: str
     outcome: Outcome
     fields: RawHeaders
+    unchanged: RawHeaders
     negotiated: bool
 
 
-def alias(answer: Answer, addresses: Addresses, *, negotiated: bool) -> Alias:
-    """The alias of a URL that was answered with this picture."""
-    fields = _raw(url_headers(answer.outcome, addresses, negotiated=negotiated))
-    return Alias(answer.content_key, answer.variant, answer.outcome, fields, negotiated)
+def alias(answer: Answer, headers: Mapping[str, str], *, negotiated: bool) -> Alias:
+    """The alias of a URL that was answered with this picture and these headers."""
+    own = {name: value for name, value in headers.items() if name in URL_HEADERS}
+    unchanged = {name: value for name, value in own.items() if name in ON_NOT_MODIFIED}
+    return Alias(answer.content_key, answer.variant, answer.outcome, _raw(own), _raw(unchanged), negotiated)
 
 
 def head(rendition: Rendition, outcome: Outcome) -> PreparedHead:

@@ -9,7 +9,9 @@ from email.utils import formatdate
 from promptcdn.problems import NO_STORE, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited
 from promptcdn.readers.audience import VARY
 from promptcdn.readers.cache_policies import DAY, POLICIES, Outcome, cache_control
+from promptcdn.readers.filenames import content_disposition
 from promptcdn.readers.rendition import MISS, CacheStatus, RawHeaders, Rendition
+from promptcdn.url import formats
 
 # Of every answer but a 304. A page with COEP `require-corp` shows no picture without the resource policy, and
 # scripts read only what is exposed (Fetch standard); no credentials are ever taken, so `*` is for everybody.
@@ -20,6 +22,8 @@ ALWAYS: Mapping[str, str] = {
     "cross-origin-resource-policy": "cross-origin",
     "timing-allow-origin": "*",
 }
+# Of a picture, the headers that differ from one of its URLs to another.
+URL_HEADERS = frozenset({"link", "content-disposition", "vary", "content-location"})
 # RFC 9110 section 15.4.5: what a 304 carries, and all it carries.
 ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-location"})
 
@@ -54,28 +58,33 @@ def picture_headers(
     addresses: Addresses,
     now: int,
     *,
+    stem: str = "",
     seconds_left: int = 0,
     negotiated: bool = False,
     shared: bool = True,
 ) -> dict[str, str]:
     """Every header of a picture but those of `completed`. `now` in Unix seconds; `seconds_left` as in `cache_control`.
 
+    `stem`: what the file is called without its extension (see `filenames`); by default it is the key's beginning.
     `negotiated`: `Accept` chose the format (`format=auto`). Not `shared`: caches would show the picture to others than
     it is for (see `audience.is_decided_by_vary`).
     """
+    extension = formats.BY_MEDIA_TYPE[rendition.media_type].extension
+    disposition = content_disposition(stem or rendition.content_key[:16], extension)
     return checked(
         {
             "date": date(now),
-            **url_headers(outcome, addresses, negotiated=negotiated),
+            **_url_headers(outcome, addresses, disposition, negotiated=negotiated),
             **rendition_headers(rendition, outcome, status, seconds_left, shared=shared),
         }
     )
 
 
-def url_headers(outcome: Outcome, addresses: Addresses, *, negotiated: bool) -> dict[str, str]:
-    """The headers of a picture that differ from one of its URLs to another."""
-    canonical = {"link": f'<{addresses.permalink}>; rel="canonical"'}  # RFC 6596
-    return {**canonical, **_url_headers_in_a_304_too(outcome, addresses, negotiated=negotiated)}
+def _url_headers(outcome: Outcome, addresses: Addresses, disposition: str, *, negotiated: bool) -> dict[str, str]:
+    """Those of `URL_HEADERS` that a picture has."""
+    canonical = f'<{addresses.permalink}>; rel="canonical"'  # RFC 6596
+    own = {"link": canonical, "content-disposition": disposition}
+    return {**own, **_url_headers_in_a_304_too(outcome, addresses, negotiated=negotiated)}
 
 
 def rendition_headers(
@@ -118,7 +127,7 @@ def unchanged_headers(
 
 
 def _url_headers_in_a_304_too(outcome: Outcome, addresses: Addresses, *, negotiated: bool) -> dict[str, str]:
-    """Of `url_headers` those that a 304 repeats (RFC 9110 section 15.4.5)."""
+    """Of `URL_HEADERS` those that a 304 repeats (RFC 9110 section 15.4.5)."""
     headers = {"vary": "Accept"} if negotiated else {}
     if POLICIES[outcome].located and addresses.content_location is not None:
         headers["content-location"] = addresses.content_location

@@ -79,6 +79,7 @@ class FastRequests(LimitedRequests):
         """Whether this is a request of HTTP/1.1 without a body, on a connection that stays."""
         return (
             self._is_free()
+            and self._out_of_bounds is None
             and len(self._framing) == 1
             and not self.expect_100_continue
             and self.parser.should_keep_alive()

@@ -151,7 +151,7 @@ class FastPath:
         if not tag:
             hit = Hit(200, alias.fields, head.fields, head.lines, rendition.body)
         elif head.tag and tag in (head.tag, b"W/" + head.tag):
-            hit = Hit(304, alias.fields[1:], head.unchanged, head.unchanged_lines, b"")
+            hit = Hit(304, alias.unchanged, head.unchanged, head.unchanged_lines, b"")
         else:
             return None
         self._observer.answered(_NAMES[alias.outcome], seen.audience, hit.status, "memory", 0.0)
