@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TypeVar
 
 from promptcdn.checks import Check
@@ -46,28 +47,48 @@ class _Look:
     unknown: StoreUnavailable | None = None
 
 
-class _Outage:
+class _Calls(Enum):
+    """What may fail by itself: a bucket that is full is read, one that may not be listed has objects.
+
+    Each with the log's words for a failure and for its end.
+    """
+
+    READS = (
+        "the store does not answer: %s. Nothing new is made until it does",
+        "the store answers again: new pictures are made",
+    )
+    WRITES = "the store takes nothing: %s. What is paid for waits in the spool", "the store takes new pictures again"
+    LISTS = (
+        "the store cannot be listed: %s. Until it can, nobody knows here what other processes take down;"
+        " a service that has not read that list yet shows no stored picture",
+        "the store can be listed again",
+    )
+
+
+class _Outages:
     """Says once in the log that the store does not answer, and once that it does again."""
 
     def __init__(self, patience: float) -> None:
         """A store that does not answer for less than `patience` seconds is not worth a line."""
         self._patience = patience
-        self._since: float | None = None
-        self._logged = False
+        self._since: dict[_Calls, float] = {}
+        # The cause in words. What fails by the same cause is one outage, and worth one line.
+        self._logged: dict[_Calls, str] = {}
 
-    def seen(self, unavailable: StoreUnavailable) -> StoreUnavailable:
+    def seen(self, calls: _Calls, unavailable: StoreUnavailable) -> StoreUnavailable:
         """The store did not answer. Gives what everybody may be told; its cause is for the operator."""
-        self._since = self._since or time.monotonic()
-        if not self._logged and time.monotonic() - self._since >= self._patience:
-            self._logged = True
-            log.error("the store does not answer: %s. Nothing new is made until it does", unavailable.cause)
+        since = self._since.setdefault(calls, time.monotonic())
+        known = calls in self._logged or unavailable.cause in self._logged.values()
+        if not known and time.monotonic() - since >= self._patience:
+            self._logged[calls] = unavailable.cause
+            log.error(calls.value[0], unavailable.cause)
         return StoreUnavailable(_UNAVAILABLE, unavailable.cause)
 
-    def over(self) -> None:
+    def over(self, calls: _Calls) -> None:
         """The store answered."""
-        if self._logged:
-            log.warning("the store answers again: new pictures are made")
-        self._since, self._logged = None, False
+        self._since.pop(calls, None)
+        if self._logged.pop(calls, None) is not None:
+            log.warning(calls.value[1])
 
 
 class VerifiedStore:
@@ -80,7 +101,7 @@ class VerifiedStore:
         self._id: str | None = None
         self._right = False
         self._objection: Objection | None = None
-        self._outage = _Outage(timings.between_looks)
+        self._outages = _Outages(timings.between_looks)
         self._keeps = False
         self._unremembered = ""
         # Whether Redis may know of another store: it did not answer when it was to be told of this one.
@@ -126,9 +147,14 @@ class VerifiedStore:
         nothing is lost in a store that came in between."""
         self._keeps = True
         await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
-        winner = await self._answered(lambda: self._store.put(name, record))
+        winner = await self._answered(lambda: self._store.put(name, record), _Calls.WRITES)
         await self._require(time.monotonic())
         return winner
+
+    async def require_writable(self) -> None:
+        """Tried out only where the store is the right one: nothing is written into another."""
+        await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
+        await self._answered(self._store.require_writable, _Calls.WRITES)
 
     async def delete(self, name: Name) -> None:
         await self._require(time.monotonic() - self._timings.trust)
@@ -144,7 +170,8 @@ class VerifiedStore:
             found = self._store.identity()
         except StoreUnavailable as unavailable:
             self._right = self._right and not isinstance(unavailable, StoreMissing)
-            raise self._outage.seen(unavailable) from unavailable
+            raise self._outages.seen(_Calls.LISTS, unavailable) from unavailable
+        self._outages.over(_Calls.LISTS)
         if found != self._id:
             self._right = False
             raise StoreUnavailable(_UNAVAILABLE, "another store is in the place of the right one")
@@ -184,7 +211,7 @@ class VerifiedStore:
             await self._require(time.monotonic() - (0 if folder == "masters" else self._timings.trust))
         return found
 
-    async def _answered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+    async def _answered(self, ask: Callable[[], Awaitable[_T]], calls: _Calls = _Calls.READS) -> _T:
         """What the store answers. Raises `StoreUnavailable`, which tells strangers nothing of what is wrong."""
         try:
             answer = await ask()
@@ -192,8 +219,8 @@ class VerifiedStore:
             await self._require(time.monotonic())
             raise StoreUnavailable(_UNAVAILABLE, gone.cause) from gone
         except StoreUnavailable as unavailable:
-            raise self._outage.seen(unavailable) from unavailable
-        self._outage.over()
+            raise self._outages.seen(calls, unavailable) from unavailable
+        self._outages.over(calls)
         return answer
 
     async def _require(self, since: float) -> None:
@@ -258,6 +285,6 @@ class VerifiedStore:
         except StoreMissing:
             raise
         except StoreUnavailable as unavailable:
-            raise self._outage.seen(unavailable) from unavailable
-        self._outage.over()
+            raise self._outages.seen(_Calls.READS, unavailable) from unavailable
+        self._outages.over(_Calls.READS)
         return answer
