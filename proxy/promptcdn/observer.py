@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.connections import Reason
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import StoreRemovals
 from promptcdn.catalog.renditions import Renditions
@@ -25,12 +25,12 @@ from promptcdn.guard.deny_file import DenyFile
 from promptcdn.guard.denylist import DenyList
 from promptcdn.making import Making
 from promptcdn.making.cooldowns import Cooldowns
-from promptcdn.making.reconcile import Reconciler
+from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.redis import RedisBudget
 from promptcdn.money.budget.sqlite import SqliteBudget
-from promptcdn.money.prices import Prices
+from promptcdn.money.costs import Prices
 from promptcdn.money.rates import NoRates, Rates
 from promptcdn.money.rates.redis import RedisRates
 from promptcdn.money.rates.sqlite import SqliteRates

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from promptcdn import pictures
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.observer import NO_OBSERVER, NoObserver, Observer
 from promptcdn.problems import StoreUnavailable

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from promptcdn import pictures
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.spool import Spool

@@ -10,7 +10,7 @@ from typing import Self
 from PIL import Image
 
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.removals import Preparation
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded

@@ -11,7 +11,7 @@ import pytest
 from promptcdn.generators import registry
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.registry import BY_NAME, GENERATORS
-from promptcdn.money.prices import Prices
+from promptcdn.money.costs import Prices
 from promptcdn.settings import load
 from promptcdn.url.engines import engine
 from promptcdn.url.resolving import Defaults

@@ -7,13 +7,13 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Made
 from promptcdn.making import Making
 from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits
 from promptcdn.money.budget.sqlite import SqliteBudget
-from promptcdn.money.prices import Prices
+from promptcdn.money.costs import Prices
 from promptcdn.pictures import master
 from promptcdn.problems import CounterUnavailable, Problem, ProblemType, StoreUnavailable
 from promptcdn.spool import Spool

@@ -21,7 +21,7 @@ from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.merge import Field, Numbers, Totals, costs, periods
 from promptcdn.money.budget.redis import RedisBudget
 from promptcdn.money.budget.sqlite import SqliteBudget
-from promptcdn.money.prices import Cost, Prices
+from promptcdn.money.costs import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.replicas.connection import RedisConnection, Timings
 from promptcdn.stores import volumes

@@ -21,11 +21,11 @@ import anyio
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.stability.engines import PRICES as PRICES_OF_STABILITY
+from promptcdn.generators.stability.prices import PRICES as PRICES_OF_STABILITY
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.sqlite import SqliteBudget
-from promptcdn.money.prices import Cost, Prices
+from promptcdn.money.costs import Cost, Prices
 from promptcdn.problems import CounterUnavailable, Problem
 from promptcdn.url.periods import Period
 from promptcdn.url.request import Resolved

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from promptcdn import problems
 from promptcdn.money.budget import limits
 from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits, Usage
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from tests.support.fakes import NOON
 
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -15,7 +15,7 @@ from promptcdn.catalog.removals import Preparation
 from promptcdn.clock import Clock
 from promptcdn.generators import Made
 from promptcdn.money.budget import NoBudget, Reservation
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
 from promptcdn.spool import Paid
 from promptcdn.stores import Folder, Header, Name, Record

@@ -9,11 +9,11 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Made
 from promptcdn.making import Making, Timings
-from promptcdn.making.reconcile import Reconciler
+from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget
 from promptcdn.problems import Problem, UpstreamFailed
 from promptcdn.spool import Spool

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import Made
 from promptcdn.generators.sketch import Sketch
 from promptcdn.making import Making
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.observer import NoObserver, Operation, Result
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_TIMEOUT, CounterUnavailable, StoreUnavailable, UpstreamFailed
 from promptcdn.readers.audience import Audience

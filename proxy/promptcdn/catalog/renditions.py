@@ -17,7 +17,7 @@ import cachetools
 from promptcdn.catalog.encodes import Encoder, as_sent, rendition_name
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.masters import Masters
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flights
 from promptcdn.observer import NO_OBSERVER, Observer, step

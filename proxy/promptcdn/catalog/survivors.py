@@ -11,7 +11,7 @@ from typing import Any
 
 from promptcdn import pictures
 from promptcdn.catalog.encodes import rendition_name
-from promptcdn.catalog.memory import Memory
+from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.purges import Purged, PurgeNote
 from promptcdn.generators.registry import source_type
 from promptcdn.pictures.sizing import Variant, best_stand_in

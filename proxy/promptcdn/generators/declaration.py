@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from promptcdn.money.prices import Price
+from promptcdn.money.costs import Price
 from promptcdn.stores import Folder
 from promptcdn.url.engines import ANY, Family
 

@@ -24,7 +24,7 @@ from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.guard.authorisation import Misses
 from promptcdn.money.budget.limits import BudgetLimits
-from promptcdn.money.prices import Prices
+from promptcdn.money.costs import Prices
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies

@@ -5,7 +5,7 @@
 
 What a generator answered goes here before anything else can fail, and stays until its picture and binding, or its
 verdict, are stored. What cannot be written to the disk is held in memory; while the store does not take that either,
-nothing more is paid for.
+nothing more is paid for. `making.reconcile_spool` brings what waits here to the store.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Telemetry: what the service tells its operator.
 
     metrics    the table of metrics
+    durations  how long answers took
     observed   a store and a generator whose calls are reported
     logs       lines as text or JSON
     tracing    a span for each step of a request, with the extra `otel`
@@ -11,6 +12,7 @@
 
 import contextvars
 import inspect
+from collections import Counter as Counts
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import get_args
@@ -22,12 +24,13 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.observer import Operation, Result, Source, Step
 from promptcdn.problems import Unavailable
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.connections import Reason
 from promptcdn.telemetry import metrics
+from promptcdn.telemetry.durations import Durations
 from promptcdn.telemetry.metrics import Metric
 from promptcdn.telemetry.tracing import Tracing
 
@@ -48,8 +51,9 @@ class Telemetry:
         self._registry = _Registry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
-        self._requests = self._counter(metrics.REQUESTS)
-        self._durations = self._histogram(metrics.DURATION)
+        # Hits are counted here and not in the library's counters, whose look-up by labels takes longer than a hit.
+        self._answered: Counts[tuple[str, Audience, int]] = Counts()
+        self._durations = Durations(metrics.DURATION, self._registry)
         self._refusals = self._counter(metrics.REFUSALS)
         self._paid = self._counter(metrics.PAID)
         self._credits = self._counter(metrics.CREDITS)
@@ -61,10 +65,9 @@ class Telemetry:
         self._closed = self._counter(metrics.CONNECTIONS_CLOSED)
         for reason in get_args(Reason):  # an alert sees no increase from nothing to the first one
             self._closed.labels(reason)
-        # Finding a metric by its labels takes longer than counting: hits find theirs here.
-        self._answers: dict[tuple[str, Audience, int, Source], tuple[Counter, Histogram]] = {}
         self._watched: list[tuple[Metric, Callable[[], Reading | Awaitable[Reading]]]] = []
         self._readings = _Readings(self._registry)
+        self.watch(metrics.REQUESTS, self._requests)
 
     def step(self, name: Step) -> AbstractContextManager[object]:
         return self._tracing.span(name)
@@ -81,12 +84,8 @@ class Telemetry:
         await self._tracing.close()
 
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:
-        found = self._answers.get((outcome, audience, status, source))
-        if found is None:
-            requests = self._requests.labels(outcome, audience.name.lower(), str(status))
-            found = self._answers[outcome, audience, status, source] = requests, self._durations.labels(source)
-        found[0].inc()
-        found[1].observe(seconds)
+        self._answered[outcome, audience, status] += 1
+        self._durations.observe(source, seconds)
 
     def refused(self, code: str) -> None:
         self._refusals.labels(code).inc()
@@ -117,6 +116,9 @@ class Telemetry:
         """All metrics in Prometheus' text format, whose media type is `CONTENT_TYPE`."""
         self._readings.families = [_family(metric, await _read(read)) for metric, read in self._watched]
         return generate_latest(self._registry)
+
+    def _requests(self) -> Reading:
+        return {(outcome, who.name.lower(), str(status)): n for (outcome, who, status), n in self._answered.items()}
 
     def _counter(self, metric: Metric) -> Counter:
         return Counter(metric.name, metric.meaning, metric.labels, registry=self._registry)

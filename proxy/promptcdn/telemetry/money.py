@@ -4,7 +4,7 @@ from datetime import datetime
 
 from promptcdn.clock import Clock
 from promptcdn.money.budget import Budget
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.telemetry import Reading, Telemetry, metrics
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.declaration import Declaration
-from promptcdn.money.prices import Price
+from promptcdn.money.costs import Price
 from promptcdn.url.engines import EVERY_SIZE, Family
 from promptcdn.url.request import Resolved
 

@@ -1,6 +1,7 @@
 """The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
 
-    engines    its engines with their sizes, and what they cost
+    engines    its engines with their sizes
+    prices     what they cost
     address    what STABILITY_HOST means
     client     one call for a picture
     account    what `doctor` asks the upstream, without spending
@@ -22,6 +23,7 @@ from promptcdn.generators import InspectedGenerator, Made
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.stability import engines
 from promptcdn.generators.stability.address import DEFAULT_HOST, address
+from promptcdn.generators.stability.prices import PRICES
 from promptcdn.generators.stability.timings import TIMINGS, Timings
 from promptcdn.url.request import Resolved
 
@@ -91,6 +93,6 @@ DECLARATION = Declaration(
     opened=_opened,
     engine=engines.DEFAULT,
     engines=engines.FAMILIES,
-    prices=engines.PRICES,
+    prices=PRICES,
     settings=("stability_key", "stability_host"),
 )

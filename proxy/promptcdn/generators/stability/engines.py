@@ -1,12 +1,8 @@
-"""The engines of Stability's protocol: the sizes that they draw, what they cost, and which the hosted service retired.
+"""The engines of Stability's protocol: the sizes that they draw, and which the hosted service retired.
 
-Sources of the sizes: the rules of Stability's text-to-image API (v1), and the protocol's own engine ids.
-Sources of the prices: Stability's "Credits + Billing" page of 2023 (a table by steps and pixels, for all engines but
-SDXL), and its price list as users quote it (2024: SDXL 1.0 0.2 to 0.6 credits, SD 1.6 0.2 to 1.0; 2025: SDXL 1.0 from
-0.9). Where these differ the highest price is taken, since a budget that counts too little is none.
+Sources: the rules of Stability's text-to-image API (v1), and the protocol's own engine ids.
 """
 
-from promptcdn.money.prices import Price
 from promptcdn.url.engines import ANY, EVERY_SIZE, Family, sizes_of_area
 
 DEFAULT = "stable-diffusion-xl-1024-v1-0"
@@ -33,10 +29,4 @@ FAMILIES = (
     ),
     Family(r"stable-diffusion-768-v2-[01]", sizes_of_area(768 * 768, 1024 * 1024), (768, 768), retired=True),
     ANY,
-)
-
-PRICES = (
-    Price(r"stable-diffusion-xl-1024-v(0-9|1-0)", 900),
-    Price(r"stable-diffusion-v1-6", 1000),
-    Price(r"stable-diffusion-(v1(-[0-5])?|512-v2-[01]|768-v2-[01])", 600, 1740),
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import unicodedata2 as unicode
 
-from promptcdn.guard.denylist.confusables import LOOK_ALIKES
+from promptcdn.guard.denylist.look_alikes import AS_LATIN, CAPITALS_AS_LATIN
 
 # Default_Ignorable_Code_Point (Unicode DerivedCoreProperties), and the interlinear annotations behind it.
 _INVISIBLE = re.compile(
@@ -31,20 +31,6 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-# Look-alikes that Unicode's confusables do not name: letters drawn alike in some fonts only, or turned round. They go
-# before the confusables, which read a small `μ` and `η` by their capitals (M and H).
-_MORE_LOOK_ALIKES = {
-    "a": "ɐ", "e": "єəɛǝ", "j": "յȷ", "l": "ו", "m": "ɱ", "n": "ηпŋᴎ", "o": "θѳ", "r": "ɾɹ", "t": "ʇ", "u": "μ",
-    "w": "ωш", "x": "×",
-}  # fmt: skip
-# White letters on black rounds and squares, and regional indicators (what flags are spelled with), have no NFKC form.
-_BADGES = {start + i: chr(ord("a") + i) for start in (0x1F150, 0x1F170, 0x1F1E6) for i in range(26)}
-_AS_LATIN = {
-    ord(twin): letter for table in (LOOK_ALIKES, _MORE_LOOK_ALIKES) for letter, twins in table.items() for twin in twins
-} | _BADGES
-# What looks like another letter than the small one that case folding makes of it: `Η` like H, and `η` like n.
-_CAPITALS_AS_LATIN = str.maketrans("ΗΝΥΜΣΛԱς", "HNYMEAUc")
-
 _SYMBOLS = "@$€+!|"
 _STANDS_FOR_A_LETTER = re.compile(f"[0-9{re.escape(_SYMBOLS)}]")
 # 1 may be i or l, so the two are one here.
@@ -68,8 +54,8 @@ def foldings(text: str) -> tuple[str, ...]:
     Lengths change; blanks and punctuation stay.
     """
     bare = _MARKS.sub("", unicode.normalize("NFKD", visible(text)))
-    cases = dict.fromkeys((bare.casefold(), bare.translate(_CAPITALS_AS_LATIN).casefold()))
-    return tuple(unicode.normalize("NFC", case.translate(_AS_LATIN)) for case in cases)
+    cases = dict.fromkeys((bare.casefold(), bare.translate(CAPITALS_AS_LATIN).casefold()))
+    return tuple(unicode.normalize("NFC", case.translate(AS_LATIN)) for case in cases)
 
 
 def in_words(letter: str) -> bool:

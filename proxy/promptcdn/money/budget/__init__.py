@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from promptcdn.money.budget.limits import Usage
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.url.periods import Period
 from promptcdn.url.request import Resolved
 

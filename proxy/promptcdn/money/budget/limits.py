@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, Self, cast
 
 from promptcdn import problems
-from promptcdn.money.prices import Cost, in_credits, millicredits
+from promptcdn.money.costs import Cost, in_credits, millicredits
 from promptcdn.url.periods import Period
 
 Currency = Literal["pictures", "credits"]

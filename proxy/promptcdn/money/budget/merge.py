@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Self, get_args
 
-from promptcdn.money.prices import Cost
+from promptcdn.money.costs import Cost
 from promptcdn.url.periods import Period, period_end, period_name
 
 # Pictures and millicredits that were paid for (p, m), and those that were given back (rp, rm).

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from promptcdn.money.budget import Reservation, lua, merge
 from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits, Usage, refusal
 from promptcdn.money.budget.sqlite import SqliteBudget
-from promptcdn.money.prices import Cost, Prices
+from promptcdn.money.costs import Cost, Prices
 from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import SHARE, RedisConnection, RedisDown
 from promptcdn.url.periods import Period, period_end, period_name

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from promptcdn.money.budget import Reservation
 from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits, Usage, refusal
-from promptcdn.money.prices import Cost, Prices
+from promptcdn.money.costs import Cost, Prices
 from promptcdn.problems import CounterUnavailable
 from promptcdn.stores import volumes
 from promptcdn.stores.counting import CountingFile, alone

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn.guard.denylist import DenyList, skeleton
-from promptcdn.guard.denylist.confusables import LOOK_ALIKES
+from promptcdn.guard.denylist.unicode_confusables import LOOK_ALIKES
 
 ROOT = Path(__file__).parents[2]
 # The table of the first version, which was typed by hand.

@@ -11,7 +11,7 @@ import pytest
 from promptcdn import pictures, problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.generators import Made
-from promptcdn.making.reconcile import TIMINGS
+from promptcdn.making.reconcile_spool import TIMINGS
 from promptcdn.pictures import master
 from promptcdn.problems import Problem
 from promptcdn.readers.headers import Rendition

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.generators import sketch
-from promptcdn.generators.stability.engines import PRICES
-from promptcdn.money.prices import Cost, Prices, in_credits, millicredits
+from promptcdn.generators.stability.prices import PRICES
+from promptcdn.money.costs import Cost, Prices, in_credits, millicredits
 from tests.support.fakes import order
 
 PUBLISHED_BY_ALL = (*sketch.DECLARATION.prices, *PRICES)

@@ -1,5 +1,6 @@
 """Letters that look like Latin ones (Unicode Technical Standard #39). Written by ./scripts/confusables.
 
+A letter that is missing here is added to `look_alikes`.
 Made of confusable-homoglyphs 3.3.1 and Unicode 18.0.0.
 """
 

@@ -1,6 +1,6 @@
 """Memory is weighed in bytes, and what nobody asked for goes first."""
 
-from promptcdn.catalog.memory import OVERHEAD, Memory
+from promptcdn.catalog.memory_cache import OVERHEAD, Memory
 from promptcdn.readers.headers import Rendition
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
