@@ -111,7 +111,8 @@ def _wants(*fields: str) -> Refuse:
 
     def refuse(asked: Asked) -> Error | None:
         has = any(name.startswith(fields) for name in asked.headers)
-        return LOCKED if asked.method == "PUT" and not has else None
+        copies = "x-amz-copy-source" in asked.headers
+        return LOCKED if asked.method == "PUT" and not copies and not has else None
 
     return refuse
 

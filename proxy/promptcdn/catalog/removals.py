@@ -138,6 +138,7 @@ class StoreRemovals:
         self._own_notes: dict[str, PurgeNote] = {}
         # What was taken down or put back here since the list began to be read: the list may not have it yet.
         self._since: dict[str, bool] = {}
+        # Why not, for the operator.
         self._unread = "it is being read"
         self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
@@ -155,14 +156,8 @@ class StoreRemovals:
             await self._read_together()
         if self._removed is None:
             unread = "the list of pictures that were taken down could not be read yet"
-            raise StoreUnavailable(unread, f"{unread}: {self.unread}")
+            raise StoreUnavailable(unread, f"{unread}: {self._unread}")
         return content_key in self._removed
-
-    @property
-    def unread(self) -> str:
-        """Why no list could be read yet, for the operator: until then nothing that is stored is shown. Empty
-        afterwards."""
-        return self._unread if self._removed is None else ""
 
     async def surely_removed(self, content_key: str) -> bool:
         """As `removed`, by the store itself and not by a list of two seconds ago: for what costs money."""

@@ -184,8 +184,9 @@ class VerifiedStore:
             if self._objection is not None:
                 first = replace(first, good=False, detail=self._objection.why, advice=self._objection.advice)
         else:
-            its_id = f"its id is {self._id}" if self._id else "it has no id yet: promptcdn serve gives it one"
-            first = replace(first, detail=f"{first.detail}; {its_id}")
+            new = "it has no id yet: promptcdn serve gives it one" if first.good else ""
+            its_id = f"its id is {self._id}" if self._id else new
+            first = replace(first, detail="; ".join(filter(None, (first.detail, its_id))))
         return (first, *others)
 
     async def close(self) -> None:
@@ -249,7 +250,7 @@ class VerifiedStore:
         self._object(objection(replace(ids, own=ids.own or self._id or ""), found, missing))
         if self._keeps:
             if found is None:
-                found = await self._asked(self._store.identify)
+                found = await self._asked(self._store.identify, _Calls.WRITES)
             await self._keep(found, ids)
         elif missing:
             raise StoreUnavailable(_UNAVAILABLE, f"{missing}. Is its disk mounted? promptcdn serve makes a new store")
@@ -278,13 +279,13 @@ class VerifiedStore:
             log.warning("the store's id %s is not remembered: %s", found, written.failed)
         self._unremembered = written.failed
 
-    async def _asked(self, work: Callable[[], _T]) -> _T:
+    async def _asked(self, work: Callable[[], _T], calls: _Calls = _Calls.READS) -> _T:
         """What the store says of its identity. Raises `StoreMissing` and `StoreUnavailable`."""
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except StoreMissing:
             raise
         except StoreUnavailable as unavailable:
-            raise self._outages.seen(_Calls.READS, unavailable) from unavailable
-        self._outages.over(_Calls.READS)
+            raise self._outages.seen(calls, unavailable) from unavailable
+        self._outages.over(calls)
         return answer

@@ -86,9 +86,8 @@ def require_list(page: Mapping[str, Any]) -> None:
 
 
 def text(error: "ClientError") -> str:
-    """What the service says beside its code, as one line."""
-    said = str(error.response.get("Error", {}).get("Message", ""))
-    return "" if said.startswith("The specified key does not exist") else said
+    """What the service says beside its code."""
+    return str(error.response.get("Error", {}).get("Message", ""))
 
 
 class Unusable(Exception):

@@ -62,7 +62,8 @@ def connected(style: AddressingStyle) -> "S3Client":
     )
     # Other SDKs, and the platforms that containers run on, say AWS_REGION; boto3 does not read it.
     region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or None
-    client: S3Client = boto3.client("s3", config=config, region_name=region)
+    # A session of its own: the one that boto3 shares keeps the keys and the profile that it read first.
+    client: S3Client = boto3.Session().client("s3", config=config, region_name=region)
     client.meta.events.register("before-call.s3.HeadBucket", _never_redirected)
     return client
 

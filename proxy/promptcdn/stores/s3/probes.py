@@ -1,7 +1,6 @@
 """What a bucket lets its keys do, tried out on a probe object before anything relies on it: rights and conditions."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from promptcdn.problems import StoreUnavailable
@@ -72,11 +71,20 @@ class Probe:
             raise StoreUnavailable("what answers for the bucket is not S3: it has an object that nobody wrote")
 
     def _try_to_write(self) -> None:
-        """In any way. What keeps the service from writing beside a right is not what is asked here."""
+        """Once, where another right is missing already: what else keeps the service from writing is told afterwards.
+
+        Where nothing may be deleted it is one object, always the same one.
+        """
         from botocore.exceptions import ClientError
 
-        with suppress(ClientError):
-            self.way()
+        key = f"{PROBES}write" if Right.DELETE in self._missing else probe_key()
+        try:
+            self.objects.put(key, b"1", WriteOnce.CONDITION)
+        except ClientError as error:
+            if answers.code(error) in advice.DENIED:
+                self._denied(Right.WRITE, error)
+        finally:
+            self._clear(key)
 
     def _write(self) -> None:
         """In no special way, and without a look before: that would need other rights."""
