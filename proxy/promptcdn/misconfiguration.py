@@ -79,7 +79,9 @@ def require_aws(variables: Mapping[str, str]) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         region = variables.get(name, "")
         if region and _REGION.fullmatch(region) is None:
-            raise ValueError(f'{name}="{region}": a region is letters, digits and hyphens, like us-east-1 or auto')
+            raise ValueError(
+                f'{name}="{_visible(region)}": a region is letters, digits and hyphens, like us-east-1 or auto'
+            )
     for name in _AWS_KEYS:
         if _UNSENDABLE.search(variables.get(name, "")):
             broken = "there is a line break, a blank or a letter that is not ASCII in it"
@@ -101,7 +103,13 @@ def _require_endpoint(name: str, address: str) -> None:
     bare = re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", address)
     like = f"http://{address} or https://{address}" if bare else "https://s3.example.org or http://127.0.0.1:9000"
     allowed = "http:// or https://, a host of letters, digits, dots and hyphens, and perhaps a port"
-    raise ValueError(f"{name}{shown(address)}: an endpoint is {allowed}, like {like}")
+    value = f'="{_visible(address)}"' if shown(address.strip()) else ""
+    raise ValueError(f"{name}{value}: an endpoint is {allowed}, like {like}")
+
+
+def _visible(value: str) -> str:
+    """With a line break as people write it."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda odd: repr(odd[0])[1:-1], value)
 
 
 def nearest(name: str, names: Iterable[str], prefix: str) -> str | None:

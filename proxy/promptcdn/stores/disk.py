@@ -144,7 +144,7 @@ class DiskStore:
         return tuple(filter(None, (found, corrupt, permissions.finding(self._root))))
 
     async def require_writable(self) -> None:
-        await asyncio.to_thread(self._write_and_clear)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._write_and_clear)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)

@@ -71,23 +71,25 @@ class _Outages:
     def __init__(self, patience: float) -> None:
         """A store that does not answer for less than `patience` seconds is not worth a line."""
         self._patience = patience
-        self._since: dict[_Calls, float] = {}
+        # By kind of call, and by folder where one may fail and another not.
+        self._since: dict[tuple[_Calls, str], float] = {}
         # The cause in words. What fails by the same cause is one outage, and worth one line.
-        self._logged: dict[_Calls, str] = {}
+        self._logged: dict[tuple[_Calls, str], str] = {}
 
-    def seen(self, calls: _Calls, unavailable: StoreUnavailable) -> StoreUnavailable:
+    def seen(self, calls: _Calls, unavailable: StoreUnavailable, folder: str = "") -> StoreUnavailable:
         """The store did not answer. Gives what everybody may be told; its cause is for the operator."""
-        since = self._since.setdefault(calls, time.monotonic())
-        known = calls in self._logged or unavailable.cause in self._logged.values()
+        failing = calls, folder
+        since = self._since.setdefault(failing, time.monotonic())
+        known = failing in self._logged or unavailable.cause in self._logged.values()
         if not known and time.monotonic() - since >= self._patience:
-            self._logged[calls] = unavailable.cause
+            self._logged[failing] = unavailable.cause
             log.error(calls.value[0], unavailable.cause)
         return StoreUnavailable(_UNAVAILABLE, unavailable.cause)
 
-    def over(self, calls: _Calls) -> None:
+    def over(self, calls: _Calls, folder: str = "") -> None:
         """The store answered."""
-        self._since.pop(calls, None)
-        if self._logged.pop(calls, None) is not None:
+        self._since.pop((calls, folder), None)
+        if self._logged.pop((calls, folder), None) is not None:
             log.warning(calls.value[1])
 
 
@@ -170,8 +172,8 @@ class VerifiedStore:
             found = self._store.identity()
         except StoreUnavailable as unavailable:
             self._right = self._right and not isinstance(unavailable, StoreMissing)
-            raise self._outages.seen(_Calls.LISTS, unavailable) from unavailable
-        self._outages.over(_Calls.LISTS)
+            raise self._outages.seen(_Calls.LISTS, unavailable, folder or "") from unavailable
+        self._outages.over(_Calls.LISTS, folder or "")
         if found != self._id:
             self._right = False
             raise StoreUnavailable(_UNAVAILABLE, "another store is in the place of the right one")
