@@ -234,6 +234,7 @@ def test_what_is_wrong_on_this_side_is_no_silent_bucket(variables: dict[str, str
 
 
 UNANSWERED = {
+    "https://127.0.0.1:{port}": "https://127.0.0.1:{port} does not speak TLS as it should. Look at AWS_ENDPOINT_URL_S3: is",
     "http://127.0.0.1:9": "no answer from http://127.0.0.1:9",
     "http://nobody.invalid": "http://nobody.invalid has no address",
 }
@@ -241,13 +242,15 @@ UNANSWERED = {
 
 @pytest.mark.parametrize(("endpoint", "said"), UNANSWERED.items())
 def test_who_does_not_answer_is_named(endpoint: str, said: str) -> None:
-    with (
-        reached(environment(endpoint)),
-        pytest.raises(StoreUnavailable, match="the bucket does not answer") as caught,
-    ):
-        Bucket.parse(URL).open()
+    with fake_s3("knows") as service:
+        port = str(service.server_address[1])
+        with (
+            reached(environment(endpoint.replace("{port}", port))),
+            pytest.raises(StoreUnavailable, match="the bucket does not answer") as caught,
+        ):
+            Bucket.parse(URL).open()
 
-    assert said in str(caught.value)
+    assert said.replace("{port}", port) in str(caught.value)
     assert "AWS_ENDPOINT_URL_S3" in str(caught.value)
 
 

@@ -56,7 +56,7 @@ _SECRET = Fault(
     "the secret does not belong to the key, or something on the way changed the request",
     "correct AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION; a reverse proxy in between has to leave Host and path alone",
 )
-_KEY = Fault("the service does not know the key", "correct AWS_ACCESS_KEY_ID, and AWS_ENDPOINT_URL_S3")
+_KEY = Fault("the service does not know the key", "correct AWS_ACCESS_KEY_ID or AWS_ENDPOINT_URL_S3")
 _TOKEN = Fault(
     "the session token is not valid, or not any more",
     "get new temporary keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN belong together",

@@ -18,6 +18,7 @@ AddressingStyle = Literal["auto", "path", "virtual"]
 
 CONNECTIONS = 16
 _CONNECT_SECONDS, _READ_SECONDS = 1, 5
+_LOOK_AT = "look at AWS_ENDPOINT_URL_S3, and whether the service runs there"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -135,6 +136,11 @@ def _unanswered(error: Exception) -> StoreUnavailable:
 
     name = type(error).__name__
     address = _host(error) or "the service"
+    if isinstance(error, exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
+        return BucketUnavailable(
+            f"the bucket does not answer ({name}): {address} does not speak TLS as it should",
+            "look at AWS_ENDPOINT_URL_S3: is it http://?",
+        )
     if isinstance(error, exceptions.SSLError):
         return BucketUnavailable(
             f"the bucket does not answer ({name}): the certificate of {address} is not trusted",
@@ -148,7 +154,7 @@ def _unanswered(error: Exception) -> StoreUnavailable:
         return BucketUnavailable(f"the role's keys cannot be had ({name})", "look at the role and at AWS_PROFILE")
     why = f"{address} has no address" if "NameResolution" in repr(error.__context__) else f"no answer from {address}"
     return BucketUnavailable(
-        f"the bucket does not answer ({name}): {why}", "is AWS_ENDPOINT_URL_S3 right, does it run?"
+        f"the bucket does not answer ({name}): {why}", _LOOK_AT
     )
 
 
