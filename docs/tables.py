@@ -9,7 +9,7 @@ from limits import BOUNDS, WAITS, Row
 
 from promptcdn import problems
 from promptcdn.readers.audience import IMAGE_PROXIES
-from promptcdn.readers.headers import POLICIES, Outcome, cache_control
+from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url.parameters import PARAMETERS, Group

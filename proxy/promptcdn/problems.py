@@ -93,7 +93,7 @@ KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values(
 class Problem(Exception):
     """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change.
 
-    It holds values, never headers: `readers.headers` builds those of every answer.
+    It holds values, never headers: `readers.response_headers` builds those of every answer.
     """
 
     def __init__(

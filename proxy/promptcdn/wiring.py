@@ -77,6 +77,7 @@ class Service:
     leases: Leases
     connection: RedisConnection | None
     bindings: Bindings
+    memory: Memory
     renditions: Renditions
     removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
@@ -171,6 +172,7 @@ def _opened(
         leases=leases,
         connection=connection,
         bindings=bindings,
+        memory=memory,
         renditions=renditions,
         removals=removals,
         generator=generator,
@@ -185,10 +187,10 @@ def _opened(
         telemetry=telemetry,
         readiness=Readiness(settings, clock, flights, kept, removals, generator, budget, spool, connection),
     )
-    return _watched(service, making, memory)
+    return _watched(service, making)
 
 
-def _watched(service: Service, making: Making, memory: Memory) -> Service:
+def _watched(service: Service, making: Making) -> Service:
     """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
@@ -198,8 +200,8 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.on_cooldown)
-    watch(metrics.MEMORY, lambda: memory.bytes)
-    watch(metrics.EVICTIONS, lambda: memory.evictions)
+    watch(metrics.MEMORY, lambda: service.memory.bytes)
+    watch(metrics.EVICTIONS, lambda: service.memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
     watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)

@@ -13,8 +13,8 @@ from promptcdn import problems
 from promptcdn.flights import DetachedTasks
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Unchanged, Unmade
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import Condition
-from promptcdn.readers.headers import Outcome
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse
 from promptcdn.url.resolving import Defaults

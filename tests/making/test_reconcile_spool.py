@@ -14,7 +14,7 @@ from promptcdn.generators import Made
 from promptcdn.making.reconcile_spool import TIMINGS
 from promptcdn.pictures import master
 from promptcdn.problems import Problem
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.formats import BY_NAME

@@ -159,6 +159,10 @@ class StoreRemovals:
             raise StoreUnavailable(unread, f"{unread}: {self._unread}")
         return content_key in self._removed
 
+    def known_removed(self, content_key: str) -> bool:
+        """Whether the picture was taken down, by what is known without asking the store."""
+        return self._removed is not None and content_key in self._removed
+
     async def surely_removed(self, content_key: str) -> bool:
         """As `removed`, by the store itself and not by a list of two seconds ago: for what costs money."""
         if await self.removed(content_key):

@@ -24,7 +24,7 @@ from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.pictures import sizing
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import Problem, StoreUnavailable
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Header, Name, Record, Store
 from promptcdn.url.engines import Size
@@ -67,9 +67,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Found:
-    """A rendition and where it was."""
+    """A rendition, the label of its variant, and where it was."""
 
     rendition: Rendition
+    variant: str
     place: Literal["memory", "store"]
 
 
@@ -138,11 +139,11 @@ class Renditions:
         if cached is not None:
             if not cached.stored:
                 self._look_again(content_key, variant)
-            return Found(cached, "memory")
+            return Found(cached, variant.label, "memory")
         if new and await self.header(content_key) is None:
             return None
         rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience)
-        return None if rendition is None else Found(rendition, "store")
+        return None if rendition is None else Found(rendition, variant.label, "store")
 
     async def has(self, content_key: str) -> bool:
         """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnavailable`."""

@@ -9,7 +9,7 @@ from promptcdn.cdn.seeded import Seeded
 from promptcdn.clock import Clock
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply, Unmade
-from promptcdn.readers.headers import DAY, Outcome
+from promptcdn.readers.cache_policies import DAY, Outcome
 from promptcdn.url import seeds
 from promptcdn.url.periods import period_end, period_name, period_start
 from promptcdn.url.request import Request

@@ -18,8 +18,8 @@ from promptcdn.clock import Clock
 from promptcdn.flights import Flight, KeyedLocks
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import NOTHING
-from promptcdn.readers.headers import Outcome
 from promptcdn.url import keys, seeds
 from promptcdn.url.request import Request
 

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from promptcdn.cdn import Cdn
 from promptcdn.faces import requests
-from promptcdn.readers import headers
+from promptcdn.readers import response_headers
 from promptcdn.readers.answers import Look, State
 from promptcdn.url.parse import canonical_url, permalink
 from promptcdn.url.request import Asked, Delivery, Request
@@ -22,7 +22,9 @@ async def info(http: HttpRequest) -> Response:
     """The JSON about a URL."""
     service = requests.service_of(http)
     look = members(service.cdn, requests.parsed(http), http.app.state.public_url)
-    return JSONResponse(await requests.looked_up(http, look, service.infos), headers=headers.document_headers())
+    return JSONResponse(
+        await requests.looked_up(http, look, service.infos), headers=response_headers.document_headers()
+    )
 
 
 async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:

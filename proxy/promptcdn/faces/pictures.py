@@ -10,7 +10,7 @@ from starlette.responses import Response
 from promptcdn import problems
 from promptcdn.faces import requests, responses
 from promptcdn.problems import Problem
-from promptcdn.readers import audience, headers
+from promptcdn.readers import audience, response_headers
 from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
 from promptcdn.readers.audience import Audience
 from promptcdn.url import formats
@@ -93,4 +93,4 @@ async def _take_down(http: HttpRequest, content_key: str) -> Response:
         raise problems.unauthorized()
     service = requests.service_of(http)
     await service.removals.take_down(content_key, f"asked for over HTTP by {requests.client(http)}")
-    return Response(status_code=204, headers=headers.document_headers())
+    return Response(status_code=204, headers=response_headers.document_headers())

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from promptcdn import problems
 from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import Problem
-from promptcdn.readers import framing, headers
+from promptcdn.readers import framing, response_headers
 from promptcdn.server.descriptors import BoundedConnections
 from promptcdn.server.timings import TIMINGS, Timings
 from promptcdn.url.parse import URL_MAX
@@ -61,6 +61,8 @@ class LimitedRequests(HttpToolsProtocol):
         self._began = self.loop.time()
         self._objection = Problem(problems.BAD_REQUEST, "the request is not valid HTTP")
         self._skipped = 0
+        self._framing: list[tuple[bytes, bytes]] = []  # of the head that is arriving, the fields that decide its end
+        self._unread_max = -1  # nothing was said yet
         self._is_head_method = self._refused = self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -85,6 +87,9 @@ class LimitedRequests(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Hands heads on one at a time: a piece of data may have several, and a head may come in many pieces."""
+        if self._is_usual_head(data):
+            super().data_received(data)
+            return
         while data and not self._refused and not self.transport.is_closing():
             if not self._in_head:
                 self._skip(len(data))
@@ -93,6 +98,19 @@ class LimitedRequests(HttpToolsProtocol):
             piece, data = self._split_at_end_of_head(data)
             if (whole := self._with_request_line(piece)) is not None:
                 super().data_received(whole)
+
+    def _is_usual_head(self, data: bytes) -> bool:
+        """Whether `data` is one head as nearly all are: whole, short, in ASCII. Nothing of it needs another look."""
+        if not (self._in_head and not self._head_length and len(data) <= REQUEST_LINE_MAX and data.isascii()):
+            return False
+        if data.find(_END_OF_HEAD) != len(data) - len(_END_OF_HEAD) or data[0] in b"\r\n":
+            return False
+        if self._refused or self.transport.is_closing():
+            return False
+        self._began = self.loop.time()
+        self._head_length, self._request_line = len(data), None
+        self._is_head_method = data.startswith(b"HEAD ")
+        return True
 
     def _split_at_end_of_head(self, data: bytes) -> tuple[bytes, bytes]:
         """What of `data` belongs to the head that is arriving, and the rest."""
@@ -111,26 +129,41 @@ class LimitedRequests(HttpToolsProtocol):
         if self._skipped > HEAD_MAX:
             self.flow.pause_reading()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._framing = []
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) >= LINES_MAX:
             self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request may have at most {LINES_MAX} header fields")
             raise ValueError(self._objection.detail)  # the parser stops, and `send_400_response` follows
-        super().on_header(name, value)
+        name = name.lower()
+        line = name, value
+        self.headers.append(line)
+        if name in framing.FIELDS:
+            self._framing.append(line)
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
         self._in_head = False
-        if found := framing.objection(self.parser.get_http_version(), self.headers):
+        if found := framing.objection(self.parser.get_http_version(), self._framing):
             self._objection = Problem(problems.BAD_REQUEST, found)
             raise ValueError(found)
+        self._answer()
+
+    def _answer(self) -> None:
+        """Has the request answered: its head is whole, and may be read in one way only."""
         self._connections.answers(self)
         super().on_headers_complete()
-        if framing.has_body(self.headers) or self.parser.should_upgrade():
+        if framing.has_body(self._framing) or self.parser.should_upgrade():
             # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if self.cycle is not None:
+            super().on_message_complete()
         self._in_head, self._head_length, self._request_line = True, 0, bytearray()
 
     def on_response_complete(self) -> None:
@@ -147,7 +180,9 @@ class LimitedRequests(HttpToolsProtocol):
 
     def _signal_unread_beyond(self, size: int) -> None:
         """From now on `pause_writing` is called once more than `size` bytes are unread, `resume_writing` at none."""
-        self.transport.set_write_buffer_limits(high=size, low=0)
+        if size != self._unread_max:
+            self._unread_max = size
+            self.transport.set_write_buffer_limits(high=size, low=0)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -246,9 +281,12 @@ class LimitedRequests(HttpToolsProtocol):
         reported = {"request_id": request_id, "status": problem.kind.status, "outcome": problem.kind.code}
         log.info("refused", extra={"fields": reported})
         body = json.dumps(problem.document()).encode()
-        own = [(name.encode(), value.encode()) for name, value in headers.closing_headers(problem, len(body)).items()]
+        own = [
+            (name.encode(), value.encode())
+            for name, value in response_headers.closing_headers(problem, len(body)).items()
+        ]
         status, milliseconds = HTTPStatus(problem.kind.status), 1000 * (self.loop.time() - self._began)
-        whole = headers.completed(own, status, request_id, milliseconds, time.time())
+        whole = response_headers.completed(own, status, request_id, milliseconds, time.time())
         lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b"%s: %s" % line for line in whole)]
         self.transport.write(b"\r\n".join([*lines, b"", b""]))
         if not self._is_head_method:

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
     )
 
     log: Literal["text", "json"] = Field("text", description="Whether log lines are text, or JSON objects.")
+    fastpath: Literal["on", "asgi", "off"] = Field(
+        "on",
+        description="Whether URLs that were answered before are answered from memory without being read again: on (by"
+        " the server itself), asgi (by the application, for a server that is not ours) or off.",
+    )
     log_hits: bool = Field(False, description="Whether answers from memory are logged, too.")
 
     @field_validator(*_READERS)

@@ -8,13 +8,11 @@ import pytest
 
 import promptcdn
 from promptcdn import problems
-from promptcdn.readers.headers import (
+from promptcdn.readers.cache_policies import Outcome, cache_control
+from promptcdn.readers.rendition import CacheStatus, Rendition
+from promptcdn.readers.response_headers import (
     ALWAYS,
     Addresses,
-    CacheStatus,
-    Outcome,
-    Rendition,
-    cache_control,
     checked,
     completed,
     image_proxy_headers,
@@ -206,4 +204,4 @@ def named_in(path: Path) -> set[object]:
 def test_no_other_file_builds_headers() -> None:
     found = {path.relative_to(PACKAGE).as_posix(): named_in(path) & NAMES for path in PACKAGE.rglob("*.py")}
 
-    assert [path for path, names in found.items() if names] == ["readers/headers.py"]
+    assert [path for path, names in found.items() if names] == ["readers/response_headers.py"]
