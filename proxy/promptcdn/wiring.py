@@ -135,26 +135,21 @@ class Service:
 
 def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = None) -> Service:
     """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
-    return _opened(settings, clock, Telemetry(tracing), None)
+    return _opened(settings, clock, Telemetry(tracing), None, False)
 
 
 def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = False) -> Service:
     """The same for a command that makes nothing: what is not there yet is made in the folder `scratch`, and nowhere
     else. With `any_bucket` one that cannot be used is for `checks` to tell. Raises `BadSettings`."""
-    return _opened(settings, SYSTEM, Telemetry(None), scratch, any_bucket=any_bucket)
+    return _opened(settings, SYSTEM, Telemetry(None), scratch, any_bucket)
 
 
-def _opened(
-    settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, *, any_bucket: bool = False
-) -> Service:
-    deny = DenyFile(settings.deny) if settings.deny else None
-    connection = redis_connection(settings)
+def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
+    deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    verified = _verified_store(settings, connection, writes=scratch is None, any_bucket=any_bucket)
-    kept = ObservedStore(verified, telemetry)
+    kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock, scratch)
-    leases = _leases(settings, generator, connection)
-    budget = _budget(settings, generator, clock, connection, scratch)
+    leases, budget = _leases(settings, generator, connection), _budget(settings, generator, clock, connection, scratch)
     rates = NoRates() if scratch else _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
@@ -249,7 +244,7 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
 
 
 def _verified_store(
-    settings: Settings, connection: RedisConnection | None, *, writes: bool, any_bucket: bool
+    settings: Settings, connection: RedisConnection | None, writes: bool, any_bucket: bool
 ) -> VerifiedStore:
     ids = StoreIds(settings.store_id, settings.data_dir, connection)
     # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.

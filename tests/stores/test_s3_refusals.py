@@ -234,7 +234,7 @@ def test_what_is_wrong_on_this_side_is_no_silent_bucket(variables: dict[str, str
 
 
 UNANSWERED = {
-    "https://127.0.0.1:{port}": "https://127.0.0.1:{port} does not speak TLS as it should. Look at AWS_ENDPOINT_URL_S3: is",
+    "https://127.0.0.1:{port}": "https://127.0.0.1:{port} does not speak TLS as it should.",
     "http://127.0.0.1:9": "no answer from http://127.0.0.1:9",
     "http://nobody.invalid": "http://nobody.invalid has no address",
 }

@@ -153,9 +153,7 @@ def _unanswered(error: Exception) -> StoreUnavailable:
     if isinstance(error, exceptions.CredentialRetrievalError | exceptions.MetadataRetrievalError):
         return BucketUnavailable(f"the role's keys cannot be had ({name})", "look at the role and at AWS_PROFILE")
     why = f"{address} has no address" if "NameResolution" in repr(error.__context__) else f"no answer from {address}"
-    return BucketUnavailable(
-        f"the bucket does not answer ({name}): {why}", _LOOK_AT
-    )
+    return BucketUnavailable(f"the bucket does not answer ({name}): {why}", _LOOK_AT)
 
 
 def _host(error: Exception) -> str:
