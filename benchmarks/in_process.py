@@ -158,7 +158,7 @@ def with_body(service: Service, size: int) -> None:
     """Makes every picture in memory as long as a real one."""
     from dataclasses import replace
 
-    held = service.memory._renditions
+    held = service.renditions.memory._renditions
     for key in list(held):
         picture = held[key]
         held[key] = replace(picture, body=(picture.body * (size // len(picture.body) + 1))[:size], heads={})

@@ -5,8 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from limits import BOUNDS, WAITS, Row
-
+from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
 from promptcdn.readers.audience import IMAGE_PROXIES
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
@@ -84,18 +83,18 @@ def metrics() -> str:
     return table(("metric", "kind", "labels", "what it says"), rows)
 
 
-def limits(rows: Iterable[Row], unit: str) -> str:
+def limits(rows: Iterable[Row], what: str) -> str:
     """Waits or bounds, with the values that the code has."""
     cells = (
-        (
-            row.meaning,
-            f"{row.value:g}{unit}" if unit else f"{row.value:,.0f}",
-            f"`{row.setting}`" if row.setting else "",
-            "`" + row.place.replace(".", "/", row.place.partition(":")[0].count(".")).replace(":", " ") + "`",
-        )
-        for row in rows
+        (row.meaning, row.shown, f"`{row.setting}`" if row.setting else "", f"`{_file(row.place)}`") for row in rows
     )
-    return table(("how long" if unit else "how much", "default", "setting", "where"), cells)
+    return table((what, "default", "setting", "in the code"), cells)
+
+
+def _file(place: str) -> str:
+    """A module and what is in it, as a path and what is in it."""
+    module, _, name = place.partition(":")
+    return f"{module.replace('.', '/')} {name}"
 
 
 TABLES = {
@@ -107,8 +106,9 @@ TABLES = {
     "outcomes": outcomes(),
     "image proxies": image_proxies(),
     "metrics": metrics(),
-    "waits": limits(WAITS, " s"),
-    "bounds": limits(BOUNDS, ""),
+    "first view": table(("what", "default"), ((row.meaning, row.shown) for row in FIRST_VIEW)),
+    "waits": limits(WAITS, "time"),
+    "bounds": limits(BOUNDS, "bound"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Settings → a running service: its parts put together. A new store has its one line here."""
+"""Settings → a running service: its parts put together. `opened_store` opens the store that a URL names."""
 
 import asyncio
 import logging
@@ -62,6 +62,8 @@ log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
+# For how many seconds a bucket's id that was seen is believed.
+_BUCKET_TRUST = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,6 @@ class Service:
     leases: Leases
     connection: RedisConnection | None
     bindings: Bindings
-    memory: Memory
     renditions: Renditions
     removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
@@ -167,7 +168,6 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         leases=leases,
         connection=connection,
         bindings=bindings,
-        memory=memory,
         renditions=renditions,
         removals=removals,
         generator=generator,
@@ -195,8 +195,8 @@ def _watched(service: Service, making: Making) -> Service:
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.on_cooldown)
-    watch(metrics.MEMORY, lambda: service.memory.bytes)
-    watch(metrics.EVICTIONS, lambda: service.memory.evictions)
+    watch(metrics.MEMORY, lambda: service.renditions.memory.bytes)
+    watch(metrics.EVICTIONS, lambda: service.renditions.memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
     watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
@@ -256,7 +256,7 @@ def _verified_store(
     else:
         store = opened_store(url, setting, style, prepare=prepare, unbegun=not writes)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    timings = Timings(trust=1.0 if folder is None else 0.0)
+    timings = Timings(trust=_BUCKET_TRUST) if folder is None else Timings()
     return VerifiedStore(store, ids, timings)
 
 

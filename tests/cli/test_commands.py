@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn import __version__
+from tests.support.fakes import NO_FORMAT
 from tests.support.service import PROMPTCDN, environment
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,7 @@ def test_json_holds_all_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--steps", "9"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", "gif")]
+    ("option", "value"), [("--steps", "9"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", NO_FORMAT)]
 )
 def test_what_the_service_would_refuse_is_refused_with_exit_2(option: str, value: str) -> None:
     ended = promptcdn("url", "a cat", option, value)

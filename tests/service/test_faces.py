@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
+from tests.support.fakes import NO_FORMAT
 from tests.support.service import Promptcdn
 from tests.url.test_dialects import URLS
 
@@ -97,7 +98,9 @@ def test_a_slash_in_a_prompt_is_part_of_it(service: Promptcdn) -> None:
     assert plain.content == escaped.content
 
 
-@pytest.mark.parametrize("path", ["/i.gif?prompt=a", "/i/abc.png", "/i/" + "A" * 64, "/info.png", "/readyz/x.png"])
+@pytest.mark.parametrize(
+    "path", [f"/i.{NO_FORMAT}?prompt=a", "/i/abc.png", "/i/" + "A" * 64, "/info.png", "/readyz/x.png"]
+)
 def test_what_is_no_face_is_not_there(service: Promptcdn, path: str) -> None:
     answer = service.get(path)
 

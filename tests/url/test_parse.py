@@ -17,6 +17,7 @@ from promptcdn.url.parse import canonical_url, parse, parse_delivery, require_bu
 from promptcdn.url.request import Asked, Control, Delivery
 from promptcdn.url.resolving import Defaults, resolve
 from promptcdn.url.text import normalised, number
+from tests.support.fakes import NO_FORMAT
 
 
 def key(query: str) -> str:
@@ -153,7 +154,7 @@ REFUSED = [
     (b"prompt=a&init=abc", "init", "abc"),
     (b"prompt=a&strength=1.5", "strength", "1.5"),
     (b"prompt=a&upscale=3", "upscale", "3"),
-    (b"prompt=a&format=gif", "format", "gif"),
+    (f"prompt=a&format={NO_FORMAT}".encode(), "format", NO_FORMAT),
     (b"prompt=a&w=0", "w", "0"),
     (b"prompt=a&w=2049", "w", "2049"),
     (b"prompt=a&dpr=4", "dpr", "4"),

@@ -94,7 +94,7 @@ class Renditions:
         timings: Timings = TIMINGS,
     ) -> None:
         self._store = store
-        self._memory = memory
+        self.memory = memory
         self._spool = spool
         self._observer = observer
         self._timings = timings
@@ -135,7 +135,7 @@ class Renditions:
             return None
         variant = sizing.variant(delivery, size or _ANY_SIZE)
         with self._observer.step("memory"):
-            cached = self._memory.get(content_key, variant.label)
+            cached = self.memory.get(content_key, variant.label)
         if cached is not None:
             if not cached.stored:
                 self._look_again(content_key, variant)
@@ -168,13 +168,13 @@ class Renditions:
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
         self._forgotten.mark(content_key)
-        self._memory.drop(content_key)
+        self.memory.drop(content_key)
         self._masters.forget(content_key)
 
     def settled(self, content_key: str) -> None:
         """The picture is in the store, and does not wait any more: what memory has of the waiting is dropped."""
         if self._masters.settled(content_key):
-            self._memory.drop(content_key)
+            self.memory.drop(content_key)
 
     @step("restore")
     async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None, *, anew: bool = False) -> bool:
@@ -207,7 +207,7 @@ class Renditions:
         # 1: this reads or encodes a picture. 2: the picture is purged. 3: nothing of it may be kept or answered.
         if rendition is None or self._forgotten.since(since, content_key):
             return None
-        self._memory.put(variant.label, rendition)
+        self.memory.put(variant.label, rendition)
         return rendition
 
     def _look_again(self, content_key: str, variant: Variant) -> None:

@@ -63,8 +63,7 @@ def serve(
     on_hangup = service.read_again if chosen.deny else None
     app = create_app(service, chosen.public_url or here)
     fast = fast_path(app, service)
-    below = fast if chosen.fastpath == "on" else None
-    server.run(fast or app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections, below)
+    server.run(fast or app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections, fast)
 
 
 def _greeting(service: "Service", here: str) -> Iterator[str]:

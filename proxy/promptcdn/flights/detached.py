@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from promptcdn import problems
 from promptcdn.problems import Problem
 
+_MOST = 4096
+
 _T = TypeVar("_T")
 
 
@@ -18,7 +20,7 @@ class DetachedTasks:
     for a picture in memory, needs no place.
     """
 
-    def __init__(self, most: int = 4096) -> None:
+    def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._under_way: dict[asyncio.Task[Any], Hashable] = {}
         self._of: Counter[Hashable] = Counter()

@@ -98,7 +98,7 @@ def run(
     """
     # uvicorn only calls it.
     protocol: Any = partial(LimitedRequests, observer=observer, connections=connections)
-    if fastpath is not None:
+    if fastpath is not None and fastpath.below_asgi:
         protocol = partial(FastRequests, fastpath=fastpath, observer=observer, connections=connections)
     config = uvicorn.Config(
         app,

@@ -85,6 +85,8 @@ class FastPath:
     ) -> None:
         """`removed` says whether a picture is known to be taken down; `variants` is how many pictures a URL without a
         seed has."""
+        # Whether connections ask it before the application is called at all.
+        self.below_asgi = True
         self._app = app
         self._memory = memory
         self._removed = removed
@@ -218,7 +220,10 @@ def fast_path(app: ASGIApp, service: Service) -> FastPath | None:
     settings, telemetry = service.settings, service.telemetry
     if settings.fastpath == "off" or settings.log_hits or telemetry.traced:
         return None
-    return FastPath(app, service.memory, service.removals.known_removed, settings.variants, service.clock, telemetry)
+    memory, removed = service.renditions.memory, service.removals.known_removed
+    fast = FastPath(app, memory, removed, settings.variants, service.clock, telemetry)
+    fast.below_asgi = settings.fastpath == "on"
+    return fast
 
 
 def _weight(alias: Alias | Views) -> int:

@@ -35,6 +35,9 @@ from promptcdn.url.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 AUTO = "auto"
+# The defaults where pictures cost money. Elsewhere both are unlimited.
+PAID_BUDGET = "100/day"
+PAID_CLIENT_RATE = "60/minute"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
     "budget": BudgetLimits.parse,
@@ -131,7 +134,7 @@ class Settings(BaseSettings):
     )
     budget: str = Field(
         "",
-        description="How much may be paid for. Empty: 100/day where pictures cost money, else unlimited.",
+        description=f"How much may be paid for. Empty: {PAID_BUDGET} where pictures cost money, else unlimited.",
     )
     prices: str = Field(
         "",
@@ -140,7 +143,7 @@ class Settings(BaseSettings):
     client_rate: str = Field(
         "",
         description="How many new pictures one client may start."
-        " Empty: 60/minute where pictures cost money, else unlimited.",
+        f" Empty: {PAID_CLIENT_RATE} where pictures cost money, else unlimited.",
     )
     trusted_proxies: str = Field(
         "",
@@ -311,11 +314,11 @@ class Settings(BaseSettings):
 
     def budget_limits(self, *, paid: bool) -> BudgetLimits:
         """The budget; unlimited must be said where pictures cost money."""
-        return BudgetLimits.parse(self.budget or ("100/day" if paid else "unlimited"))
+        return BudgetLimits.parse(self.budget or (PAID_BUDGET if paid else "unlimited"))
 
     def rate(self, *, paid: bool) -> Rate | None:
         """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
-        return Rate.parse(self.client_rate or ("60/minute" if paid else "unlimited"))
+        return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:

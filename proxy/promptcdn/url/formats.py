@@ -1,8 +1,10 @@
 """Every picture format, one row each. The row is all that the service knows of a format but its encoder.
 
-A format is added by its row here and an encoder of the same name in `pictures.encoding`.
+A format is added by its row here and an encoder of the same name in `pictures.encoding`. Pillow must be
+able to write XMP into its files: every picture carries the mark of where it comes from.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -41,12 +43,15 @@ BY_EXTENSION = {f".{row.extension}": row for row in FORMATS}
 DEFAULT = BY_NAME["webp"]
 # The value of `format` where `Accept` decides.
 AUTO = "auto"
+# What is cut off the end of `/prompt/{prompt}`: these four for ever, whatever rows are added above. One more would
+# shorten prompts in URLs that are published, and a shorter prompt is another picture.
+PROMPT_EXTENSIONS = {extension: BY_EXTENSION[extension] for extension in (".avif", ".webp", ".jpg", ".png")}
 # The same name by its extension: `jpg` for `jpeg`.
 SPELLINGS = {row.extension: row.name for row in FORMATS if row.extension != row.name}
 
 
-def split_extension(path: str) -> tuple[str, str | None]:
-    """A path without its extension, and the name of the extension's format; `None` where it is no format's."""
+def split_extension(path: str, extensions: Mapping[str, Format] = BY_EXTENSION) -> tuple[str, str | None]:
+    """A path without its extension, and the name of the extension's format; `None` where it is none of `extensions`."""
     stem, dot, extension = path.rpartition(".")
-    row = BY_EXTENSION.get(dot + extension)
+    row = extensions.get(dot + extension)
     return (path, None) if row is None else (stem, row.name)

@@ -34,7 +34,7 @@ def parse(raw_query: bytes, format_: str | None = None) -> Request:
 
 def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
     """What `/prompt/{prompt}[.ext]?…` asks for. A plus in a path is a plus; Pollinations' parameters are understood."""
-    stem, format_ = split_extension(raw_prompt.partition(b"#")[0].decode("latin-1"))
+    stem, format_ = split_extension(raw_prompt.partition(b"#")[0].decode("latin-1"), formats.PROMPT_EXTENSIONS)
     notes: list[str] = []
     prompt = ("prompt", stem.encode("latin-1").replace(b"+", b"%2B"))
     request = _request([prompt, *translated(_pairs(raw_query), notes)], format_)
