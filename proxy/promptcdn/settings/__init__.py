@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
-from dotenv import dotenv_values
 from pydantic import (
     AliasChoices,
     BeforeValidator,
@@ -29,7 +28,7 @@ from promptcdn.money.costs import Prices
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
-from promptcdn.settings import forms
+from promptcdn.settings import environment, forms
 from promptcdn.url.engines import Size
 from promptcdn.url.resolving import Defaults
 from promptcdn.url.signing import SigningKeys
@@ -63,6 +62,8 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        # A secret that comes from a file often has the file's last line break.
+        str_strip_whitespace=True,
     )
 
     generator: str = Field(
@@ -92,6 +93,12 @@ class Settings(BaseSettings):
         "",
         description="The store: where pictures are kept. Keys of a bucket have settings of their own."
         " Empty: the folder store in the data folder.",
+    )
+    s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
+        "auto",
+        description="Where the name of a bucket stands in its address: path (https://host/bucket), virtual"
+        " (https://bucket.host), or auto: in the path first at a service that is not Amazon's, and in the host where"
+        " the service asks for that.",
     )
     store_id: str = Field(
         "",
@@ -316,10 +323,7 @@ class Settings(BaseSettings):
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
-    try:
-        wrong = list(_strange_names({**dotenv_values(".env"), **os.environ}))
-    except UnicodeDecodeError as error:
-        raise BadSettings(".env: it is not UTF-8") from error
+    wrong = list(_strange_names(environment.variables()))
     # By its alias: under its own name it would stand beside what the environment says, not before it.
     said: dict[str, Any] = {"host": host, "PORT": port}
     try:
@@ -329,6 +333,15 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
     if wrong:
         raise BadSettings("\n".join(wrong))
     return settings
+
+
+def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
+    """That setting alone, for commands that are told which store they are for. Raises `BadSettings`."""
+    said = (environment.variables().get(shown_name("s3_addressing_style")) or "auto").strip()
+    for style in get_args(Settings.model_fields["s3_addressing_style"].annotation):
+        if said == style:
+            return style  # type: ignore[no-any-return]
+    raise BadSettings(f'{shown_name("s3_addressing_style")}="{said}": allowed: {allowed("s3_addressing_style")}')
 
 
 def shown_name(name: str) -> str:
