@@ -1,6 +1,7 @@
-"""The rows of limits.md: every wait and every bound, where its value stands in the code, and the setting that moves it.
+"""The rows of limits.md: what each wait or bound is, where its value stands in the code, and the setting that moves it.
 
-A value is read from the code when the page is written, so a row names the place alone.
+A value is read from the code when the page is written, so a row names the place alone. A meaning is understood alone,
+and says whether the value is a maximum, a least, an interval or a lifetime.
 """
 
 from dataclasses import dataclass
@@ -9,105 +10,383 @@ from importlib import import_module
 
 @dataclass(frozen=True)
 class Row:
-    """One wait or bound: what a reader of the page needs to know, and `module:name` or `module:Class.field`."""
+    """One wait or bound.
+
+    meaning  what a reader of the page needs to know
+    place    `module:NAME` or `module:Class.field`, below `promptcdn`
+    setting  the name of the setting that changes the value; empty where there is none
+    unit     `s`, `bytes`, what else the value counts, or nothing
+    """
 
     meaning: str
     place: str
     setting: str = ""
+    unit: str = "s"
 
     @property
-    def value(self) -> float:
-        """The value that the code has."""
+    def shown(self) -> str:
+        """The value that the code has, as people read it."""
         module, _, names = self.place.partition(":")
         owner, _, name = names.rpartition(".")
         holder = getattr(import_module(f"promptcdn.{module}"), owner) if owner else import_module(f"promptcdn.{module}")
         fields = getattr(holder, "model_fields", {})
-        return float(fields[name].default if name in fields else getattr(holder, name))
+        value = fields[name].default if name in fields else getattr(holder, name)
+        if isinstance(value, str):
+            return f"`{value}`"
+        if self.unit in ("s", "bytes"):
+            return _time(value) if self.unit == "s" else _size(value)
+        return f"{value:,} {self.unit}".rstrip()
 
+
+def _time(seconds: float) -> str:
+    if seconds >= 3600 and not seconds % 3600:
+        return f"{seconds / 3600:g} h"
+    return f"{seconds / 60:g} min" if seconds >= 300 and not seconds % 60 else f"{seconds:g} s"
+
+
+def _size(count: int) -> str:
+    """A size without rounding: in the largest unit of which there is a whole number."""
+    units = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "GB": 10**9, "MB": 10**6}
+    whole = {count // unit: name for name, unit in units.items() if not count % unit}
+    return f"{min(whole)} {whole[min(whole)]}" if whole else f"{count:,} bytes"
+
+
+_LOOK_UP = Row("Maximum time for the store to answer a look-up", "stores.negative:Timings.patience")
+_UPSTREAM = Row(
+    "Maximum time for the upstream to make one picture, all tries together",
+    "settings:Settings.upstream_timeout",
+    "PROMPTCDN_UPSTREAM_TIMEOUT",
+)
+_STORING = Row(
+    "Maximum time for the store to take a new picture while viewers wait; later they are shown the spool's copy",
+    "making:Timings.store",
+)
+_READING = Row(
+    "Maximum wait of a request for a stored picture to be read, restored or encoded", "catalog.renditions:Timings.read"
+)
+_WAIT = Row(
+    "Maximum wait of a browser or a program for a new picture, before it gets a 503; `wait` in a URL goes first",
+    "settings:Settings.wait",
+    "PROMPTCDN_WAIT",
+)
+_PROXY_WAIT = Row(
+    "Maximum wait of an image proxy for a new picture, before it gets a placeholder",
+    "settings:Settings.proxy_wait",
+    "PROMPTCDN_PROXY_WAIT",
+)
+
+# What the first view of a new picture waits for, in turn, and then when those who wait get another answer.
+FIRST_VIEW = (_LOOK_UP, _UPSTREAM, _STORING, _READING, _WAIT, _PROXY_WAIT)
 
 WAITS = (
-    Row("a request's head has to arrive; an idle connection is closed", "server.timings:Timings.head"),
-    Row("a client may leave its answer unread", "server.timings:Timings.read"),
-    Row("clients read their last answers after the signal to stop", "server.timings:Timings.drain"),
-    Row("between two log lines about too many connections", "server.timings:Timings.logged"),
-    Row("pictures under way are finished after the signal to stop", "settings:Settings.grace", "PROMPTCDN_GRACE"),
-    Row("a browser or a program waits for a new picture", "settings:Settings.wait", "PROMPTCDN_WAIT"),
-    Row("an image proxy waits for a new picture", "settings:Settings.proxy_wait", "PROMPTCDN_PROXY_WAIT"),
     Row(
-        "a new picture has from the upstream, over all tries",
-        "settings:Settings.upstream_timeout",
-        "PROMPTCDN_UPSTREAM_TIMEOUT",
+        "Maximum time for the head of a request to arrive, and for an idle connection to begin its next request",
+        "server.timings:Timings.head",
     ),
-    Row("the same, where no caller says a deadline", "generators.stability.timings:Timings.picture"),
-    Row("a connection to the upstream may take", "generators.stability.timings:Timings.connect"),
-    Row("the upstream's stream may go on after its picture", "generators.stability.timings:Timings.linger"),
-    Row("`doctor` waits for an answer about engines or balance", "generators.stability.timings:Timings.account"),
-    Row("a try may begin after the first one", "generators.care.retries:Timings.window"),
-    Row("before the second try; it doubles with each", "generators.care.retries:Timings.pause"),
-    Row("until the breaker's probe counts as lost, after its deadline", "generators.care.retries:Timings.probe_margin"),
-    Row("between two lists of removals", "catalog.removals:Timings.refresh"),
-    Row("a list of removals may take longer than that", "catalog.removals:Timings.margin"),
-    Row("a request waits for the first list of removals", "catalog.removals:Timings.first_list"),
-    Row("the store may take to say whether one picture was taken down", "catalog.removals:Timings.look"),
-    Row("between two lists of removals at least", "catalog.removals:Timings.least_pause"),
-    Row("a note of a purge is kept", "catalog.removals:Timings.keep_notes"),
-    Row("between two rounds of storing what waits in the spool", "making.reconcile_spool:Timings.pause"),
-    Row("the same at the most, while the store takes nothing", "making.reconcile_spool:Timings.longest_pause"),
-    Row("an entry of the spool is left to the process that made it", "making.reconcile_spool:Timings.in_hand"),
-    Row("the store may take over one entry of the spool", "making.reconcile_spool:Timings.store"),
+    Row("Maximum time in which a client reads nothing of its answer", "server.timings:Timings.read"),
     Row(
-        "a remade picture waits in the spool until all have forgotten the old one",
+        "Maximum time for clients to read their last answers after the signal to stop",
+        "server.timings:Timings.drain",
+    ),
+    Row("Interval between two log lines about too many connections", "server.timings:Timings.logged"),
+    Row(
+        "Maximum time to finish pictures under way after the signal to stop",
+        "settings:Settings.grace",
+        "PROMPTCDN_GRACE",
+    ),
+    _WAIT,
+    _PROXY_WAIT,
+    Row(
+        "Maximum wait for what is stored already, where the client waits less than that for a new picture (`wait=0`)",
+        "readers.audience:STORED_WAIT_MIN",
+    ),
+    Row(
+        "Maximum wait for the encode of a new picture that was made when the wait of its client was nearly over",
+        "cdn.seeded:_LEAST_PATIENCE",
+    ),
+    _UPSTREAM,
+    Row(
+        "Maximum time for one call to the upstream where the caller says none; the service always says one",
+        "generators.stability.timings:Timings.picture",
+    ),
+    Row("Maximum time to connect to the upstream", "generators.stability.timings:Timings.connect"),
+    Row(
+        "Maximum wait for the end of the upstream's stream, once its picture has arrived",
+        "generators.stability.timings:Timings.linger",
+    ),
+    Row(
+        "Maximum wait of `promptcdn doctor` for each answer about engines or balance",
+        "generators.stability.timings:Timings.account",
+    ),
+    Row(
+        "Maximum time after the first try at a picture in which another try may begin",
+        "generators.care.retries:Timings.window",
+    ),
+    Row(
+        "Maximum random pause before the second try at a picture; it doubles with each further try",
+        "generators.care.retries:Timings.pause",
+    ),
+    Row(
+        "Maximum pause before the next try that the upstream may ask for (`retry-after` and the like)",
+        "generators.stability.pauses:LONGEST",
+    ),
+    Row(
+        "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
+        "generators.care.breaker:FIRST_PAUSE",
+    ),
+    Row(
+        "First pause without calls to an upstream that refuses the key or has no credits left",
+        "generators.care.breaker:FIRST_PAUSE_UNTIL_MENDED",
+    ),
+    Row("Maximum pause without calls to an upstream that fails", "generators.care.breaker:LONGEST_PAUSE"),
+    Row(
+        "Maximum time after its deadline for the one call that tries out a failing upstream; then another call may",
+        "generators.care.retries:Timings.probe_margin",
+    ),
+    Row(
+        "Interval between two reads of the list of pictures that were taken down or purged",
+        "catalog.removals:Timings.refresh",
+    ),
+    Row(
+        "Maximum extra time to read the list of removals: a removal is obeyed everywhere after two intervals and this",
+        "catalog.removals:Timings.margin",
+    ),
+    Row(
+        "Maximum wait of a request for the first list of removals after the start",
+        "catalog.removals:Timings.first_list",
+    ),
+    Row("Maximum time for the store to say whether one picture was taken down", "catalog.removals:Timings.look"),
+    Row("Least pause after one read of the list of removals", "catalog.removals:Timings.least_pause"),
+    Row(
+        "Lifetime of the note in the store that tells other processes of a purge",
+        "catalog.removals:Timings.keep_notes",
+    ),
+    Row(
+        "First pause between two rounds of moving pictures from the spool to the store; it doubles in vain rounds",
+        "making.reconcile_spool:Timings.pause",
+    ),
+    Row(
+        "Maximum pause between two rounds of moving pictures from the spool to the store",
+        "making.reconcile_spool:Timings.longest_pause",
+    ),
+    Row(
+        "Least age of a picture in the spool before another process than its maker moves it to the store",
+        "making.reconcile_spool:Timings.in_hand",
+    ),
+    Row("Maximum time for the store to take one picture from the spool", "making.reconcile_spool:Timings.store"),
+    Row(
+        "Least age of a picture made anew after a purge before it leaves the spool: others may still show the old one",
         "making.reconcile_spool:Timings.propagation",
     ),
-    Row("a new picture waits for the store, before it is shown from the spool", "making:Timings.store"),
-    Row("a picture is not paid for again after its first failure; it doubles", "making.cooldown:Timings.first"),
-    Row("the same at the most", "making.cooldown:Timings.longest"),
-    Row("a picture that waits at another replica is not paid for here", "making.cooldown:Timings.elsewhere"),
-    Row("between two looks at the spool's folder", "spool:Timings.between_looks"),
-    Row("a request waits for what is read or encoded", "catalog.renditions:Timings.read"),
-    Row("a new master is held in memory, to be read back", "catalog.renditions:Timings.just_stored"),
-    Row("between two tries to store a rendition", "catalog.renditions:Timings.between_tries"),
-    Row("one picture of a URL without a seed is looked for", "cdn.pool:Timings.look"),
-    Row("the same, once another one was late", "cdn.pool:Timings.look_when_slow"),
-    Row("no more is made for a URL without a seed after a refusal", "cdn.pool:Timings.after_refusal"),
-    Row("that the store lacks an object is remembered", "stores.negative:Timings.remembered"),
-    Row("the store may take to answer a look-up", "stores.negative:Timings.patience"),
-    Row("between two tries at a lock file of another process", "stores.lock_files:Timings.between_tries"),
-    Row("between two signs of life of who holds a lock file", "stores.lock_files:Timings.between_beats"),
-    Row("who holds a lock file and shows no sign of life is waited for", "stores.lock_files:Timings.silence"),
-    Row("between two looks at a store that may be the wrong one", "stores.verified:Timings.between_looks"),
-    Row("the start waits for the first look at the store's id", "stores.verified:Timings.first_look"),
-    Row("a store's id that was seen is believed (a bucket's; a folder's not at all)", "stores.verified:Timings.trust"),
-    Row("a command of Redis may take", "replicas.connection:Timings.command"),
-    Row("a subscription waits for a message before it asks again", "replicas.connection:Timings.message"),
-    Row("between two pings while Redis is away", "replicas.connection:Timings.between_pings"),
-    Row("between two tries to subscribe while Redis is away", "replicas.connection:Timings.between_subscriptions"),
-    Row("a lease lasts when nobody renews it", "replicas.leases:Timings.lease"),
-    Row("between two tries to take a lease", "replicas.leases:Timings.between_tries"),
-    Row("between two tries to end a lease that Redis did not hear of", "replicas.leases:Timings.between_late_ends"),
-    Row("between two looks whether Redis still knows what was spent", "money.budget.redis:Timings.between_looks"),
-    Row("nothing is granted after Redis lost its memory", "money.budget.redis:Timings.refill"),
-    Row("another process's turn at the client rates is waited for", "money.rates.sqlite:Timings.patience"),
-    Row("a file of client rates that did not answer is left alone", "money.rates.sqlite:Timings.pause"),
-    Row("a placeholder may take to be drawn", "pictures.placeholders:Timings.needed"),
-    Row("an error picture may take, before a document is sent", "pictures.placeholders:Timings.optional"),
-    Row("readiness waits for one part", "telemetry.readiness:Readiness.patience"),
-    Row("between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
+    _STORING,
+    Row(
+        "First cooldown of a picture whose paid answer was no good; it doubles with each failure",
+        "making.cooldown:Timings.first",
+    ),
+    Row("Maximum cooldown of a picture whose paid answer was no good", "making.cooldown:Timings.longest"),
+    Row(
+        "Lifetime of the note that another replica has paid for a picture and waits for the store to take it",
+        "making.cooldown:Timings.elsewhere",
+    ),
+    Row(
+        "Least interval between two looks at the spool's folder that requests cause while the store does not answer",
+        "spool:Timings.between_looks",
+    ),
+    _READING,
+    Row("Lifetime in memory of a new master, for those who wait for it", "catalog.renditions:Timings.just_stored"),
+    Row(
+        "Least interval between two tries to store a rendition that the store did not take",
+        "catalog.renditions:Timings.between_tries",
+    ),
+    Row(
+        "Maximum time to look for one picture of a URL without a seed, while others of its pool may be in memory",
+        "cdn.pool:Timings.look",
+    ),
+    Row(
+        "Maximum time to look for one picture of a URL without a seed, once a look at another one took too long",
+        "cdn.pool:Timings.look_when_slow",
+    ),
+    Row(
+        "Least pause before one more picture is made for a URL without a seed, after the last one was refused",
+        "cdn.pool:Timings.after_refusal",
+    ),
+    Row("Lifetime of the note in memory that the store lacks an object", "stores.negative:Timings.remembered"),
+    _LOOK_UP,
+    Row(
+        "Least age of an unfinished file in a folder store before it is deleted at a start",
+        "stores.disk:_LEFT_OVER_SECONDS",
+    ),
+    Row(
+        "Interval between two tries to take a lock file that another process holds",
+        "stores.lock_files:Timings.between_tries",
+    ),
+    Row(
+        "Interval between two signs of life of the process that holds a lock file",
+        "stores.lock_files:Timings.between_beats",
+    ),
+    Row(
+        "Maximum wait for a process that holds a lock file and shows no sign of life",
+        "stores.lock_files:Timings.silence",
+    ),
+    Row(
+        "Interval between two looks at the id of a store that may be the wrong one",
+        "stores.verified:Timings.between_looks",
+    ),
+    Row("Maximum wait of the start for the first look at the store's id", "stores.verified:Timings.first_look"),
+    Row(
+        "Lifetime in memory of a folder store's id: none, the id is read again for each object that is not found",
+        "stores.verified:Timings.trust",
+    ),
+    Row(
+        "Lifetime in memory of a bucket's id; before a payment the id is always read again",
+        "wiring:_BUCKET_TRUST",
+    ),
+    Row("Maximum time for a command of Redis, its second try included", "replicas.connection:Timings.command"),
+    Row("Interval between two pings while Redis does not answer", "replicas.connection:Timings.between_pings"),
+    Row(
+        "Maximum wait of a subscription in Redis for a message, before it asks for the next one",
+        "replicas.connection:Timings.message",
+    ),
+    Row(
+        "Interval between two tries to subscribe to a channel while Redis does not answer",
+        "replicas.connection:Timings.between_subscriptions",
+    ),
+    Row("Lifetime of a lease that its replica does not renew", "replicas.leases:Timings.lease"),
+    Row(
+        "Interval between two tries to take a lease that another replica holds", "replicas.leases:Timings.between_tries"
+    ),
+    Row(
+        "Interval between two tries to end a lease while Redis does not answer",
+        "replicas.leases:Timings.between_late_ends",
+    ),
+    Row(
+        "Interval between two looks whether Redis still has what was spent of the budget",
+        "money.budget.redis:Timings.between_looks",
+    ),
+    Row(
+        "Least time without new paid pictures after Redis lost what was spent of the budget",
+        "money.budget.redis:Timings.refill",
+    ),
+    Row(
+        "Maximum wait for another process that is writing the file of client rates",
+        "money.rates.sqlite:Timings.patience",
+    ),
+    Row(
+        "Least pause before a file of client rates that did not answer is asked again; nobody is over a rate meanwhile",
+        "money.rates.sqlite:Timings.pause",
+    ),
+    Row(
+        "Maximum extra wait of a request whose time is over, for the reason why its picture is not there",
+        "flights.detached:Timings.last_word",
+    ),
+    Row("Maximum wait for a placeholder to be drawn", "pictures.placeholders:Timings.needed"),
+    Row(
+        "Maximum wait for an error picture with details; then a document or a plainer picture is sent",
+        "pictures.placeholders:Timings.optional",
+    ),
+    Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
+    Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
+    Row("Maximum wait of `promptcdn stats` for the service", "cli.stats:_PATIENCE"),
+    Row("Maximum wait of `promptcdn warm` for one picture", "cli.warm:_PATIENCE"),
 )
 
 BOUNDS = (
-    Row("characters of a URL", "url.parse:URL_MAX"),
-    Row("characters of a prompt", "url.parameters:PROMPT_MAX"),
-    Row("bytes of a request's head", "server.request_limits:HEAD_MAX"),
-    Row("bytes of a header field that are read", "readers.fields:FIELD_MAX"),
-    Row("entries of a header field that are read", "readers.fields:ENTRIES_MAX"),
-    Row("pixels of a picture that is accepted", "pictures.validation:PIXELS_MAX"),
-    Row("pixels of a side that is delivered", "url.parameters:DELIVERED_SIDE_MAX"),
-    Row("bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY"),
-    Row("new pictures at once", "settings:Settings.concurrency", "PROMPTCDN_CONCURRENCY"),
-    Row("new pictures that wait for their turn", "settings:Settings.queue", "PROMPTCDN_QUEUE"),
-    Row("bytes of paid pictures that wait for the store", "spool.folder:Limits.size"),
-    Row("paid pictures that wait for the store", "spool.folder:Limits.entries"),
-    Row("bytes of the disk that the spool leaves free", "spool.folder:Limits.free_disk"),
-    Row("pictures of a URL without a seed", "settings:Settings.variants", "PROMPTCDN_VARIANTS"),
+    Row("Longest URL; a longer one is answered 414", "url.parse:URL_MAX", unit="bytes"),
+    Row(
+        "Longest request line: method, URL and version; a longer one is answered 414",
+        "server.request_limits:REQUEST_LINE_MAX",
+        unit="bytes",
+    ),
+    Row("Largest head of a request; a larger one is answered 431", "server.request_limits:HEAD_MAX", unit="bytes"),
+    Row(
+        "Most header lines of a request; one with more is answered 431", "server.request_limits:LINES_MAX", unit="lines"
+    ),
+    Row("Most bytes of one header field that are read", "readers.fields:FIELD_MAX", unit="bytes"),
+    Row("Most entries of one header field that are read", "readers.fields:ENTRIES_MAX", unit="entries"),
+    Row("Longest prompt", "url.parameters:PROMPT_MAX", unit="characters"),
+    Row("Longest seed that is a word", "url.parameters:SEED_WORD_MAX", unit="characters"),
+    Row("Largest seed that is a number", "url.seeds:SEED_MAX", unit=""),
+    Row("Longest side of a picture that an engine may be asked for", "url.engines:SIDE_MAX", unit="pixels"),
+    Row("Longest side of a picture that is delivered", "url.parameters:DELIVERED_SIDE_MAX", unit="pixels"),
+    Row("Largest picture that is taken from a generator", "pictures.validation:PIXELS_MAX", unit="pixels"),
+    Row(
+        "Longest seeded URL in a `Content-Location`; instead of a longer one the permalink is sent",
+        "readers.response_headers:LOCATION_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most bytes of an answer that wait for one client before the service waits for that client",
+        "server.request_limits:WRITE_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most connections, where the process may open enough files; one address has half of them",
+        "readers.connections:_MOST",
+        unit="connections",
+    ),
+    Row(
+        "Most requests that wait for the store, an encode or a new picture; one client has half of these places",
+        "flights.detached:_MOST",
+        unit="requests",
+    ),
+    Row("Most requests for `/info` that wait for the store", "wiring:_INFOS", unit="requests"),
+    Row("Most reads of stored pictures at once", "catalog.renditions:_READS", unit="reads"),
+    Row("Most reads of stored pictures that wait for their turn", "catalog.renditions:_READS_QUEUED", unit="reads"),
+    Row(
+        "Most encodes that wait for their turn, in formats and widths that are stored",
+        "catalog.renditions:_ENCODES_QUEUED",
+        unit="encodes",
+    ),
+    Row(
+        "Most encodes that wait for their turn, in sizes or qualities that are not stored",
+        "catalog.renditions:_ODD_ENCODES_QUEUED",
+        unit="encodes",
+    ),
+    Row(
+        "Most placeholders and brief error pictures that wait to be drawn",
+        "pictures.placeholders:_NEEDED_QUEUED",
+        unit="pictures",
+    ),
+    Row(
+        "Most error pictures with details that wait to be drawn",
+        "pictures.placeholders:_OPTIONAL_QUEUED",
+        unit="pictures",
+    ),
+    Row("Most bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY", "bytes"),
+    Row(
+        "Most new pictures that are made at once", "settings:Settings.concurrency", "PROMPTCDN_CONCURRENCY", "pictures"
+    ),
+    Row("Most new pictures that wait for their turn", "settings:Settings.queue", "PROMPTCDN_QUEUE", "pictures"),
+    Row(
+        "Pictures that a URL without a seed chooses from",
+        "settings:Settings.variants",
+        "PROMPTCDN_VARIANTS",
+        "pictures",
+    ),
+    Row("Budget where pictures cost money", "settings:PAID_BUDGET", "PROMPTCDN_BUDGET"),
+    Row(
+        "New pictures that one client may start, where pictures cost money",
+        "settings:PAID_CLIENT_RATE",
+        "PROMPTCDN_CLIENT_RATE",
+    ),
+    Row(
+        "New pictures that all image proxies together may start beyond their own rates, in times of one client's rate",
+        "money.rates.payers:POT",
+        unit="times",
+    ),
+    Row("Most tries at one picture", "generators.care.retries:MAX_TRIES", unit="tries"),
+    Row(
+        "Failures of the upstream in a row after which it is not called for a while",
+        "generators.care.breaker:FAILURES_TO_OPEN",
+        unit="failures",
+    ),
+    Row(
+        "Largest message that is taken from the upstream over gRPC",
+        "generators.stability.channels:MAX_MESSAGE_BYTES",
+        unit="bytes",
+    ),
+    Row("Most bytes of remembered URLs (the fast path)", "server.fastpath:ALIASES_MAX", unit="bytes"),
+    Row("Most bytes of paid pictures in the spool", "spool.folder:Limits.size", unit="bytes"),
+    Row("Most paid pictures in the spool", "spool.folder:Limits.entries", unit="pictures"),
+    Row("Least free space that the spool leaves on its disk", "spool.folder:Limits.free_disk", unit="bytes"),
 )

@@ -5,15 +5,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from limits import BOUNDS, WAITS, Row
-
+from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
-from promptcdn.readers.audience import IMAGE_PROXIES
-from promptcdn.readers.headers import POLICIES, Outcome, cache_control
+from promptcdn.readers.audience import IMAGE_PROXIES, PREVIEWERS, Fetcher
+from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
+from promptcdn.url import formats
+from promptcdn.url.dialects.appended import APPENDED
 from promptcdn.url.parameters import PARAMETERS, Group
+from promptcdn.url.parse import Face
 from promptcdn.url.signing import SigningKeys
+from promptcdn.url.snippets.tools import TOOLS
 
 FOLDER = Path(__file__).parent
 
@@ -70,9 +73,39 @@ def outcomes() -> str:
     return table(("outcome", "Cache-Control", "ETag and Last-Modified"), rows)
 
 
-def image_proxies() -> str:
-    """Who shows pictures to others, by what their User-Agent says."""
-    return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in IMAGE_PROXIES))
+def fetchers(known: Iterable[Fetcher]) -> str:
+    """Who fetches pictures to show them to others, by what their User-Agent says."""
+    return table(("User-Agent", "who", "source"), ((f"`{row.token}`", row.who, row.source) for row in known))
+
+
+def appended() -> str:
+    """What others append to URLs, and what is ignored of it."""
+    rows = (
+        (
+            row.who,
+            ", ".join(f"`{name.replace('*', '…')}`" for name in row.names)
+            + (f" with the value {' or '.join(f'`{value}`' for value in row.values)}" if row.values else ""),
+        )
+        for row in APPENDED
+    )
+    return table(("who appends it", "parameters"), rows)
+
+
+def tools() -> str:
+    """Which form of URL does best in which tool."""
+    shown: dict[Face, str] = {"query": "/?prompt=…", "extension": "/i.{}?prompt=…", "path": "/prompt/….{}"}
+    rows = (
+        (
+            row.what,
+            f"`{shown[row.face].format(formats.BY_NAME[row.shows[0]].extension)}`",
+            ", ".join(row.shows),
+            row.why,
+            row.source,
+            ", ".join(f"`{name}`" for name in row.names),
+        )
+        for row in TOOLS
+    )
+    return table(("where", "form", "formats", "why", "how that is known", "`--for`"), rows)
 
 
 def metrics() -> str:
@@ -84,31 +117,35 @@ def metrics() -> str:
     return table(("metric", "kind", "labels", "what it says"), rows)
 
 
-def limits(rows: Iterable[Row], unit: str) -> str:
+def limits(rows: Iterable[Row], what: str) -> str:
     """Waits or bounds, with the values that the code has."""
     cells = (
-        (
-            row.meaning,
-            f"{row.value:g}{unit}" if unit else f"{row.value:,.0f}",
-            f"`{row.setting}`" if row.setting else "",
-            "`" + row.place.replace(".", "/", row.place.partition(":")[0].count(".")).replace(":", " ") + "`",
-        )
-        for row in rows
+        (row.meaning, row.shown, f"`{row.setting}`" if row.setting else "", f"`{_file(row.place)}`") for row in rows
     )
-    return table(("how long" if unit else "how much", "default", "setting", "where"), cells)
+    return table((what, "default", "setting", "in the code"), cells)
+
+
+def _file(place: str) -> str:
+    """A module and what is in it, as a path and what is in it."""
+    module, _, name = place.partition(":")
+    return f"{module.replace('.', '/')} {name}"
 
 
 TABLES = {
     "generation": parameters("generation"),
     "delivery": parameters("delivery"),
     "control": parameters("control"),
+    "appended": appended(),
+    "tools": tools(),
     "settings": settings(),
     "problems": codes(),
     "outcomes": outcomes(),
-    "image proxies": image_proxies(),
+    "image proxies": fetchers(IMAGE_PROXIES),
+    "previewers": fetchers(PREVIEWERS),
     "metrics": metrics(),
-    "waits": limits(WAITS, " s"),
-    "bounds": limits(BOUNDS, ""),
+    "first view": table(("what", "default"), ((row.meaning, row.shown) for row in FIRST_VIEW)),
+    "waits": limits(WAITS, "time"),
+    "bounds": limits(BOUNDS, "bound"),
 }
 
 

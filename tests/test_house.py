@@ -1,15 +1,16 @@
-"""The house itself: small rooms, pure policy, docs that cannot lie."""
+"""The house itself: small files, pure policy, docs that cannot lie."""
 
 import ast
 import re
-import subprocess
-import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
 
+import tables
+from limits import BOUNDS, FIRST_VIEW, WAITS
 from promptcdn import problems
 from promptcdn.cli import app, store
 from promptcdn.url.parameters import BY_NAME
@@ -19,7 +20,9 @@ PACKAGE = ROOT / "proxy" / "promptcdn"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+LAYERS = [re.findall(r"\w+", layer) for layer in CONTRACTS[0]["layers"]]
 POLICY = [name.removeprefix("promptcdn.") for name in CONTRACTS[1]["source_modules"]]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -32,27 +35,19 @@ def test_no_file_and_no_function_is_too_long_to_be_read_in_one_go(path: Path) ->
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
 
 
-@pytest.mark.parametrize("room", POLICY)
-def test_policy_takes_no_time_of_its_own(room: str) -> None:
-    place = PACKAGE.joinpath(*room.split("."))
+@pytest.mark.parametrize("module", POLICY)
+def test_policy_takes_no_time_of_its_own(module: str) -> None:
+    place = PACKAGE.joinpath(*module.split("."))
     files = place.rglob("*.py") if place.is_dir() else [place.with_suffix(".py")]
 
     for path in files:
         assert not re.search(r"\.(now|utcnow|today)\(", path.read_text()), path
 
 
-def test_the_floors_hold() -> None:
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_the_tables_in_the_docs_are_the_codes_own(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = tables.main(check=True)
 
-    assert ended.returncode == 0, ended.stdout
-
-
-def test_the_tables_in_the_docs_are_the_codes_own() -> None:
-    ended = subprocess.run([sys.executable, "docs/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True)
-
-    assert ended.stdout == ""
-    assert ended.returncode == 0
+    assert (capsys.readouterr().out, ended) == ("", 0)
 
 
 def test_every_parameter_and_every_code_is_in_the_docs() -> None:
@@ -70,35 +65,65 @@ def test_every_command_is_in_the_docs() -> None:
     assert [name for name in sorted(names | below) if f"`promptcdn {name}" not in commands] == []
 
 
-def test_every_folder_and_every_file_of_two_floors_is_in_the_tree() -> None:
-    tree = (ROOT / "docs" / "architecture.md").read_text().partition("## One hit")[0]
-    parts = [path.relative_to(PACKAGE).with_suffix("").parts[:2] for path in SOURCES]
-    # A folder of its own within a folder is one idea: what is in it need not be named.
-    names = {name for path in parts for name in path} - {"__init__"}
+def test_the_tree_has_a_row_for_each_layer_in_their_order() -> None:
+    named = [re.findall(r"`(\w+)/?`", names) for names, _ in tree()]
 
-    assert [name for name in sorted(names) if f"`{name}`" not in tree and f"`{name}/`" not in tree] == []
+    assert [sorted(names) for names in named] == [sorted(layer) for layer in LAYERS]
+
+
+def test_every_file_is_in_the_row_of_its_layer() -> None:
+    """A folder of its own within a folder is one idea: what is in it need not be named."""
+    texts = {name: text for names, text in tree() for name in re.findall(r"`(\w+)/?`", names)}
+    parts = {path.relative_to(PACKAGE).with_suffix("").parts[:2] for path in SOURCES}
+    below = sorted(each for each in parts if len(each) == 2 and each[1] != "__init__")
+
+    assert [f"{layer}/{name}" for layer, name in below if not re.search(f"`{name}/?`", texts[layer])] == []
+
+
+def tree() -> list[tuple[str, str]]:
+    """The second and the third cell of each row of the tree."""
+    rows = ARCHITECTURE.partition("## The tree")[2].partition("## One hit")[0].splitlines()
+    cells = [row.strip("| ").split(" | ") for row in rows if row.startswith("| ")]
+    return [(names, text) for about, names, text in cells if about not in ("about", "---")]
 
 
 def test_every_file_that_the_architecture_walks_through_is_there() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    named = set(re.findall(r"`([a-z_]+/[a-z_][a-z_/]*)(?:\.py)?`", page)) - {"proxy/promptcdn/", "docs/limits"}
+    named = set(re.findall(r"`([a-z_]+/[a-z_][a-z_/]*)(?:\.py)?`", ARCHITECTURE)) - {"proxy/promptcdn/", "docs/limits"}
 
     missing = [name for name in sorted(named) if not list(PACKAGE.glob(name.rstrip("/") + "*"))]
     assert missing == []
 
 
-def test_every_wait_of_the_code_is_on_its_page() -> None:
-    waits = {
-        f"{'.'.join(path.relative_to(PACKAGE).with_suffix('').parts).removesuffix('.__init__')}:Timings.{field.target.id}"
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef) and node.name == "Timings"
-        for field in node.body
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-    }
-    rows = set(re.findall(r'"([a-z_.]+:[A-Za-z_.]+)"', (ROOT / "docs" / "limits.py").read_text()))
+def test_timings_limits_and_maxima_are_on_the_page_of_limits() -> None:
+    in_the_code = {place for path in SOURCES for place in limits_in(path)}
 
-    assert waits - rows == set()
+    assert in_the_code - {row.place for row in (*WAITS, *BOUNDS)} == set()
+
+
+def limits_in(path: Path) -> Iterator[str]:
+    """The fields of the classes `Timings` and `Limits` in a file, and its constants that end in `_MAX`, as places."""
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.ClassDef(name="Timings" | "Limits" as owner):
+                names = [
+                    f"{owner}.{field.target.id}"
+                    for field in node.body
+                    if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+                ]
+            case ast.Assign(targets=targets):
+                found = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+                names = [name for name in found if re.fullmatch(r"[A-Z][A-Z_]*_MAX", name)]
+            case _:
+                continue
+        yield from (f"{module}:{name}" for name in names)
+
+
+def test_every_row_of_the_limits_is_understood_alone() -> None:
+    kinds = "Maximum|Least|Interval|Lifetime|First"
+
+    assert [row.meaning for row in (*FIRST_VIEW, *WAITS) if not re.match(rf"({kinds}) ", row.meaning)] == []
+    assert len({row.meaning for row in (*WAITS, *BOUNDS)}) == len(WAITS) + len(BOUNDS)
 
 
 @pytest.mark.parametrize("count", [(26, PACKAGE), *((14, path) for path in sorted(PACKAGE.iterdir()) if path.is_dir())])

@@ -12,6 +12,7 @@ from promptcdn.misconfiguration import (
     nearest,
     number,
     one_of,
+    require_aws,
     require_narrow,
     require_no_credentials,
     require_token,
@@ -43,6 +44,54 @@ def test_a_token_that_is_short_or_cannot_be_sent_is_refused(token: str) -> None:
         require_token(token)
 
     assert token.strip() not in str(caught.value)
+
+
+AWS_RIGHT = [
+    {},
+    {"AWS_ENDPOINT_URL_S3": "http://minio:9000", "AWS_DEFAULT_REGION": "auto"},
+    {"AWS_ENDPOINT_URL_S3": "https://0123.r2.cloudflarestorage.com/", "AWS_REGION": "us-east-1"},
+    {"AWS_ENDPOINT_URL": "http://[::1]:9000", "AWS_ENDPOINT_URL_S3": ""},
+    {"AWS_ENDPOINT_URL": "https://ref.supabase.co/storage/v1/s3"},
+    {"AWS_ACCESS_KEY_ID": "GK35", "AWS_SECRET_ACCESS_KEY": "a/b+c=", "AWS_SESSION_TOKEN": "x=="},
+    {"AWS_PROFILE": "mine", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+]  # fmt: skip
+AWS_WRONG = [
+    ({"AWS_ENDPOINT_URL_S3": "127.0.0.1:9000"}, 'AWS_ENDPOINT_URL_S3="127.0.0.1:9000": an endpoint is http:// or'),
+    ({"AWS_ENDPOINT_URL_S3": "127.0.0.1:9000"}, "a port, like http://127.0.0.1:9000 or https://127.0.0.1:9000"),
+    ({"AWS_ENDPOINT_URL": "s3.example.org"}, 'AWS_ENDPOINT_URL="s3.example.org": an endpoint is'),
+    ({"AWS_ENDPOINT_URL_S3": "s3://bucket"}, 'AWS_ENDPOINT_URL_S3="s3://bucket": an endpoint is'),
+    ({"AWS_ENDPOINT_URL_S3": "ftp://127.0.0.1"}, 'AWS_ENDPOINT_URL_S3="ftp://127.0.0.1": an endpoint is'),
+    ({"AWS_ENDPOINT_URL_S3": "http://my_minio:9000"}, 'AWS_ENDPOINT_URL_S3="http://my_minio:9000": an endpoint is'),
+    ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:99999"}, 'AWS_ENDPOINT_URL_S3="http://127.0.0.1:99999": an endpoint is'),
+    ({"AWS_ENDPOINT_URL_S3": "http://"}, 'AWS_ENDPOINT_URL_S3="http://": an endpoint is'),
+    ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000\n"}, r'AWS_ENDPOINT_URL_S3="http://127.0.0.1:9000\n": an endpoint'),
+    ({"AWS_ENDPOINT_URL_S3": " http://127.0.0.1:9000"}, "AWS_ENDPOINT_URL_S3"),
+    ({"AWS_ENDPOINT_URL_S3": "http://KEY:canary@h"}, "AWS_ENDPOINT_URL_S3: an address has no user"),
+    ({"AWS_DEFAULT_REGION": "us_east_1"}, 'AWS_DEFAULT_REGION="us_east_1": a region is letters, digits and hyphens'),
+    ({"AWS_REGION": "Europe (Frankfurt)"}, 'AWS_REGION="Europe (Frankfurt)": a region is'),
+    ({"AWS_DEFAULT_REGION": "us-east-1\n"}, r'AWS_DEFAULT_REGION="us-east-1\n": a region'),
+    ({"AWS_ACCESS_KEY_ID": "id"}, "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not: set both"),
+    ({"AWS_SECRET_ACCESS_KEY": "canary"}, "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not: set both"),
+    ({"AWS_ACCESS_KEY_ID": "id\n", "AWS_SECRET_ACCESS_KEY": "canary"}, "AWS_ACCESS_KEY_ID: there is a line break"),
+    ({"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "canary\n"}, "AWS_SECRET_ACCESS_KEY: there is a line break"),
+    ({"AWS_SESSION_TOKEN": "canary\r"}, "AWS_SESSION_TOKEN: there is a line break"),
+    ({"AWS_ACCESS_KEY_ID": "ïd", "AWS_SECRET_ACCESS_KEY": "canary"}, "AWS_ACCESS_KEY_ID: there is a line break"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("variables", AWS_RIGHT)
+def test_variables_that_a_bucket_can_be_reached_by_will_do(variables: dict[str, str]) -> None:
+    require_aws(variables)
+
+
+@pytest.mark.parametrize(("variables", "said"), AWS_WRONG)
+def test_variables_that_reach_no_bucket_are_named_with_their_value(variables: dict[str, str], said: str) -> None:
+    """But for secrets, and in one line."""
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        require_aws(variables)
+
+    assert "canary" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("network", OWN)

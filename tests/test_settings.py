@@ -67,3 +67,39 @@ def test_an_error_in_the_settings_shows_no_secret(only: pytest.MonkeyPatch, name
 
     assert "canary" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_line_break_at_the_end_of_a_secrets_file_is_no_part_of_the_secret(only: pytest.MonkeyPatch) -> None:
+    only.setenv("STABILITY_KEY", "canary-stability-key\n")
+    only.setenv("PROMPTCDN_ADMIN_TOKEN", " 0123456789abcdef\r\n")
+    only.setenv("PROMPTCDN_SIGNING_KEYS", "k1:canary-0123456789\n")
+
+    chosen = settings.load()
+
+    assert chosen.stability_key is not None
+    assert chosen.stability_key.get_secret_value() == "canary-stability-key"
+    assert chosen.admin_token is not None
+    assert chosen.admin_token.get_secret_value() == "0123456789abcdef"
+    assert [secret for _, secret in chosen.signing_keys.secrets] == [b"canary-0123456789"]
+
+
+def test_a_buckets_variables_in_the_file_are_read_as_all_settings_are(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "AWS_ACCESS_KEY_ID=of-the-file\nAWS_DEFAULT_REGION=of-the-file\nPROMPTCDN_STEPS=20\n"
+    )
+    only.setenv("AWS_DEFAULT_REGION", "of-the-environment")
+    only.delenv("AWS_ACCESS_KEY_ID", raising=False)
+
+    assert settings.load().steps == 20
+
+    found = {name: os.environ.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION")}
+    assert found == {"AWS_ACCESS_KEY_ID": "of-the-file", "AWS_DEFAULT_REGION": "of-the-environment"}
+
+
+def test_the_addressing_style_alone_is_read_and_checked_too(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert settings.s3_addressing_style() == "auto"
+    (tmp_path / ".env").write_text("PROMPTCDN_S3_ADDRESSING_STYLE=path\n")
+    assert settings.s3_addressing_style() == "path"
+    only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "host")
+    with pytest.raises(BadSettings, match='PROMPTCDN_S3_ADDRESSING_STYLE="host": allowed: auto, path or virtual'):
+        settings.s3_addressing_style()

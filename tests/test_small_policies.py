@@ -8,7 +8,6 @@ from promptcdn.guard.denylist import DenyList
 from promptcdn.pictures.validation import Decoded, defect
 from promptcdn.url.request import Asked, Control, Resolved
 from promptcdn.url.signing import SigningKeys, signed
-from promptcdn.url.snippets import snippets
 
 ORDER = Resolved("stability", "e", "a", 7, 1024, 768, 30, 7.0)
 GOOD = Decoded("image/png", 1024, 768)
@@ -70,14 +69,3 @@ def test_a_denied_prompt_is_refused_without_saying_why() -> None:
 
     assert caught.value.kind is problems.DENIED
     assert "secret" not in str(caught.value.document())
-
-
-def test_snippets_survive_their_markup() -> None:
-    made = snippets("https://h/?prompt=a&seed=7", 'a [b] "c" <d> `e` | f')
-
-    assert made == {
-        "markdown": '![a \\[b\\] "c" \\<d\\> \\`e\\` \\| f](https://h/?prompt=a&seed=7)',
-        "html": '<img src="https://h/?prompt=a&amp;seed=7" alt="a [b] &quot;c&quot; &lt;d&gt; `e` | f">',
-        "asciidoc": 'image::https://h/?prompt=a&seed=7["a [b] \\"c\\" <d> `e` | f"]',
-        "rst": '.. image:: https://h/?prompt=a&seed=7\n   :alt: a [b] "c" <d> `e` | f',
-    }

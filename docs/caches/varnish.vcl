@@ -29,7 +29,7 @@ sub vcl_recv {
     # Image proxies, as the service knows them (the table in docs/caching.md), letter by letter: whoever is one here and
     # none there would leave a browser's answer where camo finds it. They give up after a few seconds, and must not wait
     # behind a browser that has time. Other caches write into Via too, so it is looked through for camo only by its name.
-    if (req.http.User-Agent ~ "(?i)(github-camo|go-camo|camo asset proxy|slack-imgproxy|slackbot|discordbot|intel mac os x 10\.10; rv:38\.0\) gecko/20100101 firefox/38\.0|googleimageproxy|yahoomailproxy|ms-office|twitterbot|facebookexternalhit|linkedinbot|telegrambot|whatsapp/|mattermost-bot|synapse \(bot|zulipurlpreview|iframely|embedly)"
+    if (req.http.User-Agent ~ "(?i)(github-camo|go-camo|camo asset proxy|slack-imgproxy|slackbot|discordbot|intel mac os x 10\.10; rv:38\.0\) gecko/20100101 firefox/38\.0|intel mac os x 11\.6; rv:92\.0\) gecko/20100101 firefox/92\.0|googleimageproxy|yahoomailproxy|ms-office|twitterbot|facebookexternalhit|linkedinbot|telegrambot|whatsapp/|skypeuripreview|mattermost-bot|synapse \(bot|zulipurlpreview|iframely|embedly)"
         || req.http.Via ~ "(?i)camo") {
         set req.http.Promptcdn-Image-Proxy = "yes";
         set req.hash_ignore_busy = true;

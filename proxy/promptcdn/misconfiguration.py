@@ -8,7 +8,7 @@ in `signing`, where keys are read.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
@@ -26,6 +26,16 @@ _NOBODYS = (IPv6Network("fc00::/7"), IPv6Network("fe80::/10"))
 _CREDENTIALS = re.compile("[@?#]")
 # What may be one half of KEY:SECRET: a colon that is neither a scheme's nor a port's.
 _ODD_COLON = re.compile(r":(?!//|[0-9]{1,5}(?:/|$))")
+
+# What botocore takes for an endpoint, less what it finds out only at the first call.
+_ENDPOINT = re.compile(
+    r"https?://(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?|\[[0-9a-fA-F:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:/[\x21-\x7e]*)?"
+)
+_REGION = re.compile(r"(?![0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# They are sent in header fields, or sign what is sent.
+_UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
 # go-camo's, in all: of three seconds' waiting and one second's answer.
 CAMO_SECONDS = 4
@@ -59,6 +69,47 @@ def require_no_credentials(address: str) -> None:
 def shown(address: str) -> str:
     """`="address"` for a message about it, or nothing where it may hold a secret."""
     return "" if _CREDENTIALS.search(address) or _ODD_COLON.search(address) else f'="{address}"'
+
+
+def require_aws(variables: Mapping[str, str]) -> None:
+    """The `AWS_…` variables, for a bucket: boto3 has no word for some mistakes, and says others at the first call."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if address := variables.get(name, ""):
+            _require_endpoint(name, address)
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        region = variables.get(name, "")
+        if region and _REGION.fullmatch(region) is None:
+            raise ValueError(
+                f'{name}="{_visible(region)}": a region is letters, digits and hyphens, like us-east-1 or auto'
+            )
+    for name in _AWS_KEYS:
+        if _UNSENDABLE.search(variables.get(name, "")):
+            broken = "there is a line break, a blank or a letter that is not ASCII in it"
+            raise ValueError(f"{name}: {broken}; write it anew, with printf and not with echo")
+    has = {name: bool(variables.get(name)) for name in _AWS_KEYS[:2]}
+    if len(set(has.values())) == 2:
+        (there, lacking) = sorted(has, key=has.__getitem__, reverse=True)
+        raise ValueError(f"{there} is set and {lacking} is not: set both, or none where a profile or a role has them")
+
+
+def _require_endpoint(name: str, address: str) -> None:
+    try:
+        require_no_credentials(address)
+    except ValueError as wrong:
+        raise ValueError(f"{name}: {wrong}") from None
+    found = _ENDPOINT.fullmatch(address)
+    if found is not None and int(found["port"] or 0) < 65536:
+        return
+    bare = re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", address)
+    like = f"http://{address} or https://{address}" if bare else "https://s3.example.org or http://127.0.0.1:9000"
+    allowed = "http:// or https://, a host of letters, digits, dots and hyphens, and perhaps a port"
+    value = f'="{_visible(address)}"' if shown(address.strip()) else ""
+    raise ValueError(f"{name}{value}: an endpoint is {allowed}, like {like}")
+
+
+def _visible(value: str) -> str:
+    """With a line break as people write it."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda odd: repr(odd[0])[1:-1], value)
 
 
 def nearest(name: str, names: Iterable[str], prefix: str) -> str | None:

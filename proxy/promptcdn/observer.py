@@ -55,7 +55,7 @@ class Observer(Protocol):
         """
 
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:
-        """An answer began `seconds` after its request. `outcome` is one of `headers.Outcome`, or a problem's code."""
+        """An answer began `seconds` after its request. `outcome`: of `cache_policies.Outcome`, or a problem's code."""
 
     def refused(self, code: str) -> None:
         """Somebody was answered with this problem, as a document or as a picture."""

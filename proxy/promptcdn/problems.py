@@ -82,7 +82,7 @@ DRAINING = ProblemType("draining", 503, "Instance shutting down", retry_after=5)
 TOO_SLOW = ProblemType(
     "too_slow",
     503,
-    "The picture is still being made",
+    "The picture is not ready yet",
     "public, max-age=2, must-revalidate, stale-while-revalidate=0",
     2,
 )
@@ -93,7 +93,7 @@ KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values(
 class Problem(Exception):
     """An answer that is no picture. `detail` is for people and holds no secret; `parameter` names what to change.
 
-    It holds values, never headers: `readers.headers` builds those of every answer.
+    It holds values, never headers: `readers.response_headers` builds those of every answer.
     """
 
     def __init__(
@@ -223,9 +223,13 @@ def bad_parameter(parameter: str, value: str, allowed: str, what: str) -> Proble
     return Problem(BAD_PARAMETER, detail, parameter=parameter, value=shown, allowed=allowed)
 
 
-def too_slow() -> Problem:
-    """The 503 for a client whose wait is over before its picture is made."""
-    return Problem(TOO_SLOW, "the picture is being made: load the same URL again in a few seconds")
+# Why an answer is late, for `too_slow`.
+READING = "the picture store of this service has not answered yet"
+
+
+def too_slow(why: str = "the picture is being made") -> Problem:
+    """The 503 for a client whose wait is over; `why` says what it waited for."""
+    return Problem(TOO_SLOW, f"{why}: load the same URL again in a few seconds")
 
 
 def removed() -> Problem:

@@ -1,4 +1,4 @@
-"""Settings → a running service: its parts put together. A new store has its one line here."""
+"""Settings → a running service: its parts put together. `opened_store` opens the store that a URL names."""
 
 import asyncio
 import logging
@@ -43,11 +43,13 @@ from promptcdn.settings import Settings
 from promptcdn.settings.forms import require_store
 from promptcdn.spool import Spool
 from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
-from promptcdn.stores.buckets import Bucket, Unusable
 from promptcdn.stores.disk import DiskStore, missing
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.s3.answers import Unusable
+from promptcdn.stores.s3.buckets import Bucket
+from promptcdn.stores.s3.connection import AddressingStyle
 from promptcdn.stores.store_ids import StoreIds
 from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
@@ -60,6 +62,8 @@ log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
+# For how many seconds a bucket's id that was seen is believed.
+_BUCKET_TRUST = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,23 +137,21 @@ class Service:
 
 def opened(settings: Settings, clock: Clock = SYSTEM, tracing: Tracing | None = None) -> Service:
     """The service of these settings, traced by `tracing`. Raises `BadSettings` where a part cannot be used."""
-    return _opened(settings, clock, Telemetry(tracing), None)
+    return _opened(settings, clock, Telemetry(tracing), None, False)
 
 
-def opened_to_read(settings: Settings, scratch: Path) -> Service:
+def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = False) -> Service:
     """The same for a command that makes nothing: what is not there yet is made in the folder `scratch`, and nowhere
-    else. Raises `BadSettings`."""
-    return _opened(settings, SYSTEM, Telemetry(None), scratch)
+    else. With `any_bucket` one that cannot be used is for `checks` to tell. Raises `BadSettings`."""
+    return _opened(settings, SYSTEM, Telemetry(None), scratch, any_bucket)
 
 
-def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None) -> Service:
-    deny = DenyFile(settings.deny) if settings.deny else None
-    connection = redis_connection(settings)
+def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
+    deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
-    kept = ObservedStore(verified := _verified_store(settings, connection, writes=scratch is None), telemetry)
+    kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
     store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock, scratch)
-    leases = _leases(settings, generator, connection)
-    budget = _budget(settings, generator, clock, connection, scratch)
+    leases, budget = _leases(settings, generator, connection), _budget(settings, generator, clock, connection, scratch)
     rates = NoRates() if scratch else _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
@@ -179,12 +181,12 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         spool=spool,
         reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
-        readiness=Readiness(settings, clock, flights, kept, generator, budget, spool, connection),
+        readiness=Readiness(settings, clock, flights, kept, removals, generator, budget, spool, connection),
     )
-    return _watched(service, making, memory)
+    return _watched(service, making)
 
 
-def _watched(service: Service, making: Making, memory: Memory) -> Service:
+def _watched(service: Service, making: Making) -> Service:
     """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
@@ -194,8 +196,8 @@ def _watched(service: Service, making: Making, memory: Memory) -> Service:
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
     watch(metrics.RESTING, lambda: making.on_cooldown)
-    watch(metrics.MEMORY, lambda: memory.bytes)
-    watch(metrics.EVICTIONS, lambda: memory.evictions)
+    watch(metrics.MEMORY, lambda: service.renditions.memory.bytes)
+    watch(metrics.EVICTIONS, lambda: service.renditions.memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
     watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
@@ -242,14 +244,20 @@ def _generator(settings: Settings, connection: RedisConnection | None) -> Inspec
         raise BadSettings(str(wrong)) from wrong
 
 
-def _verified_store(settings: Settings, connection: RedisConnection | None, *, writes: bool) -> VerifiedStore:
+def _verified_store(
+    settings: Settings, connection: RedisConnection | None, writes: bool, any_bucket: bool
+) -> VerifiedStore:
     ids = StoreIds(settings.store_id, settings.data_dir, connection)
     # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
     folder = _folder(settings.store_url)
     prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
-    store = opened_store(settings.store_url, settings.store_setting, prepare=prepare, unbegun=not writes)
+    url, setting, style = settings.store_url, settings.store_setting, settings.s3_addressing_style
+    if any_bucket and folder is None:
+        store: IdentifiableStore = S3Store(Bucket.parse(url, style))
+    else:
+        store = opened_store(url, setting, style, prepare=prepare, unbegun=not writes)
     # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    timings = Timings(trust=1.0 if folder is None else 0.0)
+    timings = Timings(trust=_BUCKET_TRUST) if folder is None else Timings()
     return VerifiedStore(store, ids, timings)
 
 
@@ -266,7 +274,9 @@ def _folder(store_url: str) -> Path | None:
     return Path(path.strip()) if scheme == "disk" else None
 
 
-def opened_store(url: str, setting: str, *, prepare: bool = True, unbegun: bool = False) -> IdentifiableStore:
+def opened_store(
+    url: str, setting: str, style: AddressingStyle = "auto", *, prepare: bool = True, unbegun: bool = False
+) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
     A folder is made where it is missing, unless `prepare` is false: then it is left as it is, and with `unbegun` it is
@@ -282,11 +292,11 @@ def opened_store(url: str, setting: str, *, prepare: bool = True, unbegun: bool 
             return DiskStore(folder, prepare=prepare, unbegun=unbegun)
         except OSError as error:
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
-    bucket = Bucket.parse(url)
+    bucket = Bucket.parse(url, style)
     try:
         bucket.open()
     except Unusable as unusable:
-        raise BadSettings(f"{setting}: {unusable}") from unusable
+        raise BadSettings(f"{setting}: {bucket}: {unusable}") from unusable
     except StoreUnavailable as unknown:
         log.warning("%s: %s", bucket, unknown)
     return S3Store(bucket)

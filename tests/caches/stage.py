@@ -36,7 +36,7 @@ _OF_THE_MOMENT = frozenset(
     }
 )
 # What is another for each picture.
-_OF_THE_PICTURE = frozenset({"etag", "link", "repr-digest", "content-location", "last-modified"})
+_OF_THE_PICTURE = frozenset({"etag", "link", "repr-digest", "content-location", "last-modified", "content-disposition"})
 
 
 class Still(Promptcdn):
@@ -173,7 +173,7 @@ def _lasting(ask: Callable[[Stage], str]) -> Callable[[Stage], contextlib.Abstra
 
 
 def _failing(fault: str, status: int) -> Outcome:
-    """The key of a paid call that failed rests, or fails again: only its words differ."""
+    """The key of a paid call that failed has a cooldown, or fails again: only its words differ."""
     url = f"/?prompt=fault:{fault}&seed=1"
     asked = _lasting(lambda stage: stage.refused(url, status))
     return Outcome(f"{status} {fault}", _kept(5), asked, exactly=False)

@@ -117,7 +117,9 @@ def test_nobody_waits_in_line_for_the_first_seedless_picture(front: CacheServer,
 
     together, answers = timed(front.get_together, *[url] * 6)
 
-    one_flight = max(float(answer.headers["server-timing"].partition("dur=")[2]) for answer in answers) / 1000
+    one_flight = (
+        max(float(answer.headers["server-timing"].split(";")[1].removeprefix("dur=")) for answer in answers) / 1000
+    )
     assert together < 2 * one_flight
     assert paid(behind.upstream, url) == 1
 

@@ -1,7 +1,7 @@
 """Memory is weighed in bytes, and what nobody asked for goes first."""
 
 from promptcdn.catalog.memory_cache import OVERHEAD, Memory
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

@@ -14,7 +14,7 @@ from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.observer import NO_OBSERVER, NoObserver, Observer
 from promptcdn.problems import StoreUnavailable
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.formats import BY_NAME

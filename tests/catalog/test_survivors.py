@@ -17,7 +17,7 @@ from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.spool import Spool
 from promptcdn.stores import Header, Lineage, Name, Record
 from promptcdn.url.request import Delivery
-from tests.support.fakes import KEY, MARK, FakeStore, name, picture
+from tests.support.fakes import KEY, MARK, NO_FORMAT, FakeStore, name, picture
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +88,7 @@ def test_a_label_is_read_back_as_the_variant_that_wrote_it(label: str) -> None:
     assert made.label == label
 
 
-@pytest.mark.parametrize("label", ["", "gif", "320.webp", "x320.webp", "webp.webp", "cut", "320x320"])
+@pytest.mark.parametrize("label", ["", NO_FORMAT, "320.webp", "x320.webp", "webp.webp", "cut", "320x320"])
 def test_what_is_no_label_is_no_variant(label: str) -> None:
     assert Variant.parse(label) is None
 

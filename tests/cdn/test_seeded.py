@@ -13,8 +13,8 @@ from promptcdn import problems
 from promptcdn.flights import DetachedTasks
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Unchanged, Unmade
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import Condition
-from promptcdn.readers.headers import Outcome
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse
 from promptcdn.url.resolving import Defaults
@@ -367,6 +367,7 @@ async def test_a_slow_store_keeps_no_picture_from_being_made(tmp_path: Path) -> 
         with pytest.raises(Problem) as caught:
             await detached.run(house.ask("prompt=a&seed=1"), 0.01)
         assert caught.value.kind is problems.TOO_SLOW
+        assert caught.value.detail.startswith("the picture store of this service has not answered yet: ")
         assert house.painter.calls == []
         await house.landed()
         assert len(house.painter.calls) == 1

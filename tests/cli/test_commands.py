@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn import __version__
+from tests.support.fakes import NO_FORMAT
 from tests.support.service import PROMPTCDN, environment
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def test_a_url_is_printed_in_its_one_spelling() -> None:
     ("markup", "printed"),
     [
         ("markdown", "![a cat](https://h/?prompt=a+cat&seed=7)\n"),
-        ("html", '<img src="https://h/?prompt=a+cat&amp;seed=7" alt="a cat">\n'),
+        ("html", '<img src="https://h/?prompt=a+cat&amp;seed=7" alt="a cat" width="1024" height="1024">\n'),
         ("asciidoc", 'image::https://h/?prompt=a+cat&seed=7["a cat"]\n'),
         ("rst", ".. image:: https://h/?prompt=a+cat&seed=7\n   :alt: a cat\n"),
     ],
@@ -44,6 +45,71 @@ def test_a_url_is_printed_in_the_markup_of_ones_page(markup: str, printed: str) 
     ended = promptcdn("url", "a cat", "--seed", "7", "--as", markup, PROMPTCDN_PUBLIC_URL="https://h/")
 
     assert ended.stdout == printed
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ("--face query", "/?prompt=a+cat&seed=7"),
+        ("--face extension", "/i.webp?prompt=a+cat&seed=7"),
+        ("--face extension --format jpeg", "/i.jpg?prompt=a+cat&seed=7"),
+        ("--face path --format png", "/prompt/a%20cat.png?seed=7"),
+        ("--for mkdocs", "/i.webp?prompt=a+cat&seed=7"),
+        ("--for github", "/?prompt=a+cat&seed=7"),
+        ("--for latex", "/i.png?prompt=a+cat&seed=7"),
+        ("--for epub", "/i.jpg?prompt=a+cat&seed=7"),
+        ("--for epub --format .PNG", "/i.png?prompt=a+cat&seed=7"),
+        ("--for epub --face path", "/prompt/a%20cat.jpg?seed=7"),
+    ],
+)
+def test_a_url_has_the_form_that_is_asked_for(options: str, path: str) -> None:
+    assert (
+        promptcdn("url", "a cat", "--seed", "7", *options.split(), "--base", "https://h").stdout == f"https://h{path}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--face round", 'promptcdn: --face="round": allowed: query, extension, path\n'),
+        ("--for paper", 'promptcdn: --for="paper": allowed: github, '),
+        ("--for latex --format webp", 'promptcdn: --format="webp": LaTeX by pandoc, Quarto or Sphinx may not show it'),
+        ("--face path --format auto", 'promptcdn: --format="auto": it has no extension'),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused(options: str, said: str) -> None:
+    ended = promptcdn("url", "a cat", *options.split())
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(said)
+
+
+def test_each_form_can_be_signed() -> None:
+    for face in ("query", "extension", "path"):
+        ended = promptcdn("url", "a cat", "--face", face, "--sign", PROMPTCDN_SIGNING_KEYS="k1:0123456789abcdef")
+        assert re.search(r"kid=k1&sig=[A-Za-z0-9_-]+\n$", ended.stdout), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sides"),
+    [
+        ("--width 1152 --height 896 --base https://h", ' width="1152" height="896"'),
+        ("--width 1152 --height 896 --w 576 --dpr 2 --base https://h", ' width="576" height="448"'),
+        ("--base https://h", ""),
+        ("--w 512", ' width="512" height="512"'),
+        ("--aspect-ratio 16:9 --format auto", ' width="1344" height="768"'),
+    ],
+)
+def test_html_has_the_size_where_it_is_known(options: str, sides: str) -> None:
+    assert promptcdn("url", "a cat", "--as", "html", *options.split()).stdout.endswith(f'alt="a cat"{sides}>\n')
+
+
+def test_a_seed_that_may_be_a_mistake_is_warned_of() -> None:
+    warned, plain = promptcdn("url", "a cat", "--seed", "7)"), promptcdn("url", "a cat", "--seed", "octocat")
+
+    assert warned.returncode == 0
+    assert warned.stderr.startswith('note: this may be a mistake: the seed "7)" looks like ')
+    assert plain.stderr == ""
 
 
 def test_markup_that_there_is_none_of_is_refused() -> None:
@@ -76,7 +142,7 @@ def test_json_holds_all_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--steps", "9"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", "gif")]
+    ("option", "value"), [("--steps", "9"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", NO_FORMAT)]
 )
 def test_what_the_service_would_refuse_is_refused_with_exit_2(option: str, value: str) -> None:
     ended = promptcdn("url", "a cat", option, value)

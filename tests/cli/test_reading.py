@@ -34,6 +34,23 @@ def test_where_the_store_is_missing_it_stays_missing(tmp_path: Path, words: list
     assert [path.name for path in tmp_path.rglob("*")] == ["data"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["info"], ["purge", "--dry-run"], ["purge"], ["sign"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("seed", ["&seed=7", "&seed=day", ""], ids=["seeded", "calendar", "seedless"])
+def test_commands_take_urls_whose_format_accept_chooses(tmp_path: Path, words: list[str], seed: str) -> None:
+    with Promptcdn(tmp_path):
+        pass
+
+    ended = promptcdn(
+        tmp_path, *words, f"/?prompt=a+cat{seed}&format=auto&w=64", PROMPTCDN_SIGNING_KEYS=f"k:{'s' * 32}"
+    )
+
+    assert (ended.returncode, "Error" in ended.stderr) == (0, False), ended.stderr
+
+
 @pytest.mark.parametrize("words", [["info", URL], ["doctor"], ["stats"]], ids=["info", "doctor", "stats"])
 def test_before_the_first_start_there_is_nothing_and_all_is_well(tmp_path: Path, words: list[str]) -> None:
     ended = promptcdn(tmp_path, *words, PORT=9)

@@ -39,7 +39,7 @@ def test_a_service_and_then_its_files_say_what_was_paid_for(tmp_path: Path) -> N
     assert asked == {
         "spent": {"day": spent, "month": spent},
         "budget": [{"limit": "5/day", "left": 3, "amount": 5}],
-        "resting_keys": 0,
+        "keys_in_cooldown": 0,
         "answers": {"memory": 2, "store": 0, "made": 2},
         "free_share": 0.5,
     }

@@ -113,7 +113,7 @@ class Miss:
                 calls = paid(self.upstream).total()
                 if self.hanging is not None:
                     self.hanging.let_go()
-                self.hours += 1  # what rests has rested
+                self.hours += 1  # every cooldown is over
                 second = await service.get()
         self._judge(first, second, calls)
         before = paid(self.upstream).total()
@@ -199,7 +199,7 @@ CUT = UpstreamFailed(problems.UPSTREAM_GARBLED, "the stream broke off", charged=
 
 
 def calls(store: Instead, money: Instead, generate: Instead) -> Failing:
-    """What becomes of the n-th call between rooms."""
+    """What becomes of the n-th call between parts of the service."""
     instead: dict[tuple[type, str], Instead] = {GENERATE: generate}
     instead |= dict.fromkeys(STORE_CALLS, store) | dict.fromkeys(MONEY_CALLS, money)
     return lambda failure, _folder: failing_methods(failure, instead)

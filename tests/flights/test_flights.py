@@ -478,6 +478,27 @@ async def test_one_client_has_half_of_the_places_and_gets_them_back() -> None:
     assert await detached.run(waiting.fly(), LONG, "a") == "a picture"
 
 
+async def test_who_waits_too_long_is_told_for_what() -> None:
+    """A flight that a detached task waits for is late at the same moment, and says what it does."""
+    detached, work = DetachedTasks(), Work()
+    making: Flights[str] = Flights(8, 0)
+    encoding: Flights[str] = Flights(8, 0, late="the picture is being resized")
+    late = {}
+    for name, flights in (("making", making), ("encoding", encoding)):
+        flight, _ = flights.join("a", work.fly)
+        late[name] = (await problem_of(detached.run(flight.outcome(0.01), 0.01))).detail
+    late["reading"] = (await problem_of(detached.run(work.fly(), 0.01))).detail
+
+    again = "load the same URL again in a few seconds"
+    assert late == {
+        "making": f"the picture is being made: {again}",
+        "encoding": f"the picture is being resized: {again}",
+        "reading": f"the picture store of this service has not answered yet: {again}",
+    }
+    work.go.set()
+    await detached.close()
+
+
 async def test_a_place_is_taken_until_the_work_ends() -> None:
     """A place is taken until the work ends and not until its asker leaves."""
     detached, waiting = DetachedTasks(2), Work()

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,12 +96,33 @@ def test_the_registry_loads_no_library_that_draws_or_calls() -> None:
 
 
 def test_no_other_part_of_the_service_names_a_generator() -> None:
-    named = [
-        f"{path.relative_to(PACKAGE)}:{node.lineno}"
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if path.relative_to(PACKAGE).parts[:2] not in {("generators", name) for name in BY_NAME}
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value in BY_NAME
+    assert named_elsewhere(PACKAGE, BY_NAME) == []
+
+
+def test_a_generator_is_named_in_its_own_folder_or_file_alone(tmp_path: Path) -> None:
+    for file in ("generators/a_folder/wire.py", "generators/a_file.py", "generators/others.py", "faces/a_file.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text('names = "a-folder", "a-file"')
+
+    assert named_elsewhere(tmp_path, ["a-folder"]) == [
+        "faces/a_file.py:1",
+        "generators/a_file.py:1",
+        "generators/others.py:1",
+    ]
+    assert named_elsewhere(tmp_path, ["a-file"]) == [
+        "faces/a_file.py:1",
+        "generators/a_folder/wire.py:1",
+        "generators/others.py:1",
     ]
 
-    assert named == []
+
+def named_elsewhere(package: Path, generators: Collection[str]) -> list[str]:
+    """The lines that name a generator, outside of the file or the folder of a generator in `generators/`."""
+    own = {("generators", name.replace("-", "_")) for name in generators}
+    return [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in sorted(package.rglob("*.py"))
+        if path.relative_to(package).with_suffix("").parts[:2] not in own
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in generators
+    ]

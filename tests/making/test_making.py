@@ -1,4 +1,4 @@
-"""One paid picture: what is spent, what is kept, and what rests before it may cost again."""
+"""One paid picture: what is spent, what is kept, and what has a cooldown before it may cost again."""
 
 import asyncio
 from pathlib import Path
@@ -230,7 +230,7 @@ async def test_the_upstreams_failure_counts_if_nothing_is_given_back() -> None:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
 
 
-async def test_what_may_have_been_charged_stays_spent_and_rests() -> None:
+async def test_what_may_have_been_charged_stays_spent_and_has_a_cooldown() -> None:
     async with Parts([TIMEOUT, GOOD]) as shop:
         for _ in range(3):
             assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT
@@ -271,7 +271,7 @@ async def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     ids=["nothing", "html", "torn", "half", "double", "another seed"],
 )
 async def test_a_paid_answer_that_is_no_good_stays_spent(answer: Made, why: str) -> None:
-    """A paid answer that is no good is not kept stays spent and rests."""
+    """A paid answer that is no good is not kept stays spent and has a cooldown."""
     async with Parts([answer, GOOD]) as shop:
         first, second = await shop.refused(), await shop.refused()
         assert why in first.detail

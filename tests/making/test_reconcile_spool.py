@@ -14,9 +14,10 @@ from promptcdn.generators import Made
 from promptcdn.making.reconcile_spool import TIMINGS
 from promptcdn.pictures import master
 from promptcdn.problems import Problem
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Spool
-from promptcdn.stores import Name, Record, buckets, verified
+from promptcdn.stores import Name, Record, verified
+from promptcdn.stores.s3 import buckets
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery, Resolved
 from tests.support.fakes import KEY, MARK, FakeGenerator, FakeStore, name, order, paid, picture
@@ -210,7 +211,7 @@ async def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:
 
 
 @pytest.mark.parametrize("answer", [HTML, Made(picture(), 7, seed_echo=8)], ids=["html", "another seed"])
-async def test_a_leftover_that_is_not_valid_is_dropped_and_rests(answer: Made) -> None:
+async def test_a_leftover_that_is_not_valid_is_dropped_with_a_cooldown(answer: Made) -> None:
     async with Parts([GOOD]) as shop:
         await shop.spool.put(replace(paid(), made=answer))
         await shop.spool.refresh()

@@ -19,7 +19,7 @@ from promptcdn.money.rates.redis import RedisRates
 from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
-from promptcdn.readers.headers import problem_headers
+from promptcdn.readers.response_headers import problem_headers
 from promptcdn.replicas.connection import RedisConnection
 from tests.support.fakes import NOON
 from tests.support.redis_servers import Server, send_twice

@@ -19,7 +19,7 @@ from promptcdn.money.rates.rate import Rate
 from promptcdn.money.rates.sqlite import SqliteRates, Timings
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
-from promptcdn.readers.headers import problem_headers
+from promptcdn.readers.response_headers import problem_headers
 from tests.support.fakes import NOON
 
 pytestmark = pytest.mark.anyio

@@ -287,13 +287,13 @@ def test_equal_answers_give_equal_masters() -> None:
 # The mark of generated pictures
 
 
-@pytest.mark.parametrize("format_", ["png", "webp", "jpeg", "avif"])
+@pytest.mark.parametrize("format_", BY_NAME)
 @pytest.mark.parametrize("source", ["algorithmicMedia", "trainedAlgorithmicMedia"])
 def test_every_format_says_where_the_picture_comes_from(format_: str, source: str) -> None:
+    """A format is not added where Pillow cannot write XMP into it: some of its writers leave the mark out silently."""
     master = pictures.master(picture(), source)
-    data = master if format_ == "png" else pictures.encoded(master, Variant(format_), source)
 
-    told = opened(data).info["xmp"]
+    told = opened(pictures.encoded(master, Variant(format_), source)).info.get("xmp", b"")
     assert f'DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{source}"'.encode() in told
 
 

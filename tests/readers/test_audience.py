@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from promptcdn.readers.audience import (
     IMAGE_PROXIES,
+    PREVIEWERS,
     Audience,
+    Fetcher,
     FieldLines,
-    ImageProxy,
     audience,
     is_decided_by_vary,
     joined,
@@ -38,6 +39,20 @@ HEADS: list[tuple[Audience, dict[str, str]]] = [
     (PROXY, {"user-agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}),
     (PROXY, {"user-agent": "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)"}),
     (PROXY, {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.10; rv:38.0) Gecko/20100101 Firefox/38.0"}),
+    (PROXY, {"user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 11.6; rv:92.0) Gecko/20100101 Firefox/92.0"}),
+    (
+        PROXY,
+        {
+            "user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) "
+            "Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0"  # iMessage
+        },
+    ),
+    (PROXY, {"user-agent": "facebookexternalhit/1.1;line-poker/1.0"}),
+    (PROXY, {"user-agent": "WhatsApp/2"}),  # Signal
+    (
+        PROXY,
+        {"user-agent": "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5", "accept": PAGE},  # Teams too
+    ),
     (
         PROXY,
         {"user-agent": "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"},
@@ -69,13 +84,66 @@ HEADS: list[tuple[Audience, dict[str, str]]] = [
     (CRAWLER, {"user-agent": "Mozilla/5.0 AppleWebKit/537.36 (compatible; GPTBot/1.2; +https://openai.com/gptbot)"}),
     (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; archive.org_bot +http://archive.org/details/archive.org_bot)"}),
     (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)"}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 AppleWebKit/534 (KHTML, like Gecko) BingPreview/1.0b", "accept": PAGE}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; Pinterestbot/1.0; +https://www.pinterest.com/bot.html)"}),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; Yeti/1.1; +http://naver.me/bot)"}),
+    (
+        CRAWLER,
+        {"user-agent": "meta-externalagent/1.1 (+https://developers.facebook.com/docs/sharing/webmasters/crawler)"},
+    ),
+    (CRAWLER, {"user-agent": "Mozilla/5.0 (compatible; heritrix/3.1.1 +http://crawler.archive.example)"}),
     (CRAWLER, {"user-agent": CHROME, "accept": PICTURE, "sec-fetch-dest": "image", "sec-purpose": "prefetch"}),
+    (
+        CRAWLER,
+        {"user-agent": CHROME, "accept": PAGE, "sec-fetch-dest": "document", "sec-purpose": "prefetch;prerender"},
+    ),
     (CRAWLER, {"user-agent": CHROME, "accept": PAGE, "sec-purpose": "prefetch;prerender", "purpose": "prefetch"}),
     (CRAWLER, {"user-agent": FIREFOX, "x-moz": "prefetch"}),
     (CRAWLER, {"user-agent": SAFARI, "x-purpose": "preview"}),
+    (
+        IMG,
+        {"user-agent": CHROME, "sec-fetch-dest": "image", "sec-purpose": "prefetch;prerender", "purpose": "prefetch"},
+    ),
+    (PROGRAM, {"user-agent": CHROME, "accept": "*/*", "sec-fetch-dest": "empty", "sec-purpose": "prefetch;prerender"}),
+    (
+        IMG,
+        {
+            "user-agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 11.6; rv:92.0) Gecko/20100101 Firefox/92.0",
+            "accept": PICTURE,
+            "sec-fetch-dest": "image",
+        },
+    ),
+    (IMG, {"user-agent": "Mozilla/5.0 (Windows NT 10.0; rv:92.0) Gecko/20100101 Firefox/92.0", "accept": PICTURE}),
     (IMG, {"user-agent": "Mozilla/5.0 Chrome/124.0 WhatsApp/2.3 Electron/30", "sec-fetch-dest": "image"}),
     (PROGRAM, {"user-agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/124.0 Electron/30.0 Notion/3.1", "accept": "*/*"}),
     (PROGRAM, {"user-agent": "vite-plugin-notion/1.0", "accept": "*/*"}),
+    (
+        PROGRAM,
+        {
+            "user-agent": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Bluesky Cardyb/1.1; "
+            "+mailto:support@bsky.app) Chrome/124.0.0.0 Safari/537.36",
+            "accept": PAGE,
+        },
+    ),
+    (PROGRAM, {"user-agent": "Mastodon/4.3.0 (http.rb/5.2.0; +https://mastodon.example/) Bot"}),
+    (PROGRAM, {"user-agent": "Pleroma 2.6.0; https://pleroma.example <admin@pleroma.example>; Bot"}),
+    (PROGRAM, {"user-agent": "Mozilla/5.0 (compatible; SummalyBot/5.2.0)"}),
+    (PROGRAM, {"user-agent": "Mozilla/5.0 (compatible; redditbot/1.0; +http://www.reddit.com/feedback)"}),
+    (PROGRAM, {"user-agent": "Snap URL Preview Service; bot; snapchat; https://developers.snap.com/robots"}),
+    (PROGRAM, {"user-agent": "Viber/20.9.0.8 CFNetwork/1410.0.3 Darwin/22.6.0"}),
+    (PROGRAM, {"user-agent": "Notion/1.0 (https://notion.so; team@makenotion.com)"}),
+    (PROGRAM, {"user-agent": "Nextcloud-Server-Crawler/31.0.0"}),
+    (PROGRAM, {"user-agent": "Mozilla/5.0 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +https://openai.com/bot"}),
+    (PROGRAM, {"user-agent": "meta-externalfetcher/1.1 (+https://developers.facebook.com/docs/webmasters/crawler)"}),
+    (PROGRAM, {"user-agent": "Example-LinkPreviewBot/1.0"}),
+    (PROGRAM, {"user-agent": "Example Unfurler (bot)"}),
+    (PROGRAM, {"user-agent": "RED/2.0.14 (https://redbot.org/)", "accept": "*/*"}),
+    (PROGRAM, {"user-agent": "check/1.0 (ops@crawler.example.org)"}),
+    (
+        PROGRAM,
+        {"user-agent": "Mozilla/5.0 (compatible; LinkChecker/10.6; +https://linkchecker.github.io/linkchecker/)"},
+    ),
+    (PROGRAM, {"user-agent": "lychee/0.24.2", "accept": "*/*"}),
     (PROGRAM, {"user-agent": CHROME, "accept": "*/*"}),
     (PROGRAM, {"user-agent": CHROME}),
     (PROGRAM, {"user-agent": CHROME, "accept": "*/*", "sec-fetch-dest": "empty", "sec-fetch-mode": "cors"}),
@@ -95,8 +163,13 @@ def test_a_head_tells_who_asks(who: Audience, head: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("known", IMAGE_PROXIES, ids=lambda known: known.token)
-def test_every_known_image_proxy_is_one_also_in_other_letters(known: ImageProxy) -> None:
+def test_every_known_image_proxy_is_one_also_in_other_letters(known: Fetcher) -> None:
     assert audience({"user-agent": f"Mozilla/5.0 (compatible; {known.token.upper()}; bot)"}) is Audience.IMAGE_PROXY
+
+
+@pytest.mark.parametrize("known", PREVIEWERS, ids=lambda known: known.token)
+def test_every_known_previewer_may_have_pictures_made(known: Fetcher) -> None:
+    assert audience({"user-agent": f"Mozilla/5.0 ({known.token.upper()}; bot)", "accept": PAGE}) is Audience.PROGRAM
 
 
 def test_no_browser_and_no_program_is_taken_for_an_image_proxy() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.readers.conditions import NOTHING, Condition
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 
 KEY = "0123456789abcdef" * 4
 RENDITION = Rendition(KEY, b"picture", "image/webp", 1_700_000_000)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.readers.audience import Audience
-from promptcdn.readers.negotiation import picture_format, wants_picture
+from promptcdn.readers.negotiation import picture_format, possible, wants_picture
+from promptcdn.url.request import Delivery
 
 FORMATS: list[tuple[str, str]] = [
     ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "avif"),
@@ -35,6 +36,18 @@ def test_auto_is_the_smallest_format_that_the_client_likes_best(accept: str, for
 @pytest.mark.parametrize(("accept", "_format"), FORMATS)
 def test_auto_is_webp_for_image_proxies_whatever_they_accept(accept: str, _format: str) -> None:
     assert picture_format(accept, Audience.IMAGE_PROXY) == "webp"
+
+
+@given(st.sampled_from([accept for accept, _ in FORMATS]) | st.text(max_size=100), st.sampled_from(Audience))
+def test_what_accept_makes_of_auto_is_one_of_the_possible(accept: str, who: Audience) -> None:
+    found = possible(Delivery("auto", w=320))
+
+    assert picture_format(accept, who) in {delivery.format for delivery in found}
+    assert {(delivery.w, delivery.q) for delivery in found} == {(320, None)}
+
+
+def test_a_fixed_format_is_all_that_is_possible() -> None:
+    assert possible(Delivery("png", w=320)) == (Delivery("png", w=320),)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.stores.buckets import Bucket
+from promptcdn.stores.s3.buckets import Bucket
 from tests.faults.stage import paid, small
 from tests.support.buckets import BUCKET, moto, reached
 from tests.support.redis_servers import Server

@@ -2,11 +2,13 @@
 
 import io
 import itertools
+import socket
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
+from tests.support.fakes import NO_FORMAT
 from tests.support.service import Promptcdn
 from tests.url.test_dialects import URLS
 
@@ -19,6 +21,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Promptcdn]:
 
 SOURCE = b"http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 FORMATS = [("webp", "webp"), ("png", "png"), ("jpg", "jpeg"), ("avif", "avif")]
+NAMES = [
+    ("/?prompt=a+cat&seed=7", 'inline; filename="a-cat-7.webp"'),
+    ("/i.jpeg?prompt=a+cat&seed=7", 'inline; filename="a-cat-7.jpg"'),
+    ("/prompt/A%20Cat.png?seed=007", 'inline; filename="a-cat-7.png"'),
+    (
+        "/?prompt=%E7%81%AF%E5%8F%B0&seed=7",
+        "inline; filename=\"picture-7.webp\"; filename*=UTF-8''%E7%81%AF%E5%8F%B0-7.webp",
+    ),
+]
 
 
 @pytest.mark.parametrize(("extension", "format_"), FORMATS)
@@ -39,6 +50,90 @@ def test_a_picture_has_every_format_under_every_face(service: Promptcdn, extensi
         assert face.status_code == 200
         assert face.content == by_parameter.content
         assert face.headers["etag"] == by_parameter.headers["etag"]
+
+
+@pytest.mark.parametrize(("url", "name"), NAMES)
+def test_a_picture_has_a_name_to_be_saved_under(service: Promptcdn, url: str, name: str) -> None:
+    made, again = service.get(url), service.get(url)
+
+    assert made.headers["content-disposition"] == again.headers["content-disposition"] == name
+
+
+@pytest.mark.parametrize("seed", ["", "&seed=day"])
+def test_a_picture_whose_seed_was_drawn_is_named_by_that_seed(service: Promptcdn, seed: str) -> None:
+    answer = service.get(f"/?prompt=drawn{seed}")
+
+    drawn = answer.headers["content-location"].partition("seed=")[2]
+    assert answer.headers["content-disposition"] == f'inline; filename="drawn-{drawn}.webp"'
+
+
+def test_a_permalinks_file_is_named_by_its_key(service: Promptcdn) -> None:
+    key = service.get("/?prompt=a+cat&seed=7").headers["link"].partition("/i/")[2][:64]
+
+    for extension in ("", ".webp"):
+        answer = service.get(f"/i/{key}{extension}")
+        assert answer.headers["content-disposition"] == f'inline; filename="{key[:16]}.webp"'
+    assert service.get(f"/i/{key}.jpeg").content == service.get(f"/i/{key}.jpg").content
+
+
+def test_what_is_no_picture_has_no_name(service: Promptcdn) -> None:
+    tag = service.get("/?prompt=a+cat&seed=7").headers["etag"]
+    answers = [
+        service.client.get("/?prompt=a+cat&seed=7", headers={"if-none-match": tag}),
+        service.get("/?prompt=a+cat&sede=7"),
+        service.get("/?prompt=a+cat&sede=7", accept="image/*"),
+        service.get("/info?prompt=a+cat&seed=7"),
+        service.client.head("/?prompt=never+made&seed=7"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [304, 400, 400, 200, 200]
+    assert not [answer for answer in answers if "content-disposition" in answer.headers]
+
+
+@pytest.mark.parametrize(
+    "path", ["//?prompt=a+cat&", "///?prompt=a+cat&", "//i.webp?prompt=a+cat&", "//prompt/a%20cat?"]
+)
+def test_a_slash_too_many_changes_nothing(service: Promptcdn, path: str) -> None:
+    plain = service.get("/?prompt=a+cat&seed=7")
+    with socket.create_connection(("127.0.0.1", service.client.base_url.port or 0), timeout=20) as connection:
+        connection.sendall(f"GET {path}seed=7 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        raw = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert raw.startswith(b"HTTP/1.1 200")
+    assert raw.endswith(plain.content)
+    assert plain.headers["etag"].encode() in raw
+
+
+@pytest.mark.parametrize("path", ["//metrics", "//readyz", "//healthz", "//nothing"])
+def test_no_other_path_may_begin_with_two(service: Promptcdn, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", service.client.base_url.port or 0), timeout=20) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+
+        assert connection.recv(12) == b"HTTP/1.1 404"
+
+
+def test_info_says_what_sticks_to_a_seed(service: Promptcdn) -> None:
+    notes = service.get("/info?prompt=a+cat&seed=7.png").json()["notes"]
+
+    assert notes[0].startswith('the seed "7.png" is a word')
+    assert notes[1].startswith('this may be a mistake: the seed "7.png" looks like ')
+    assert service.get("/info?prompt=a+cat&seed=7").json()["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "sides"),
+    [
+        ("", (256, 256)),
+        ("&width=512&height=256", (512, 256)),
+        ("&width=512&height=256&w=128", (128, 64)),
+        ("&width=512&height=256&w=128&dpr=2", (128, 64)),
+        ("&w=64&h=32&fit=cover&format=auto", (64, 32)),
+    ],
+)
+def test_an_html_snippet_has_the_size_of_its_picture(service: Promptcdn, query: str, sides: tuple[int, int]) -> None:
+    snippet = service.get(f"/info?prompt=a+cat&seed=7{query}").json()["snippets"]["html"]
+
+    assert snippet.endswith(f'alt="a cat" width="{sides[0]}" height="{sides[1]}">')
 
 
 def test_another_format_beside_the_extension_is_refused(service: Promptcdn) -> None:
@@ -97,7 +192,9 @@ def test_a_slash_in_a_prompt_is_part_of_it(service: Promptcdn) -> None:
     assert plain.content == escaped.content
 
 
-@pytest.mark.parametrize("path", ["/i.gif?prompt=a", "/i/abc.png", "/i/" + "A" * 64, "/info.png", "/readyz/x.png"])
+@pytest.mark.parametrize(
+    "path", [f"/i.{NO_FORMAT}?prompt=a", "/i/abc.png", "/i/" + "A" * 64, "/info.png", "/readyz/x.png"]
+)
 def test_what_is_no_face_is_not_there(service: Promptcdn, path: str) -> None:
     answer = service.get(path)
 

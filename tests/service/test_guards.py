@@ -52,9 +52,7 @@ def test_what_is_stored_is_read_as_before_when_nothing_may_be_made_any_more(tmp_
 
 
 @pytest.mark.parametrize("fault", ["filter", "wrong_size", "html", "hang"])
-def test_a_prompt_that_never_gives_a_picture_costs_its_first_try_and_what_resting_allows(
-    tmp_path: Path, fault: str
-) -> None:
+def test_a_prompt_that_always_fails_costs_what_cooldowns_allow(tmp_path: Path, fault: str) -> None:
     settings = {"PROMPTCDN_UPSTREAM_TIMEOUT": "1", "PROMPTCDN_BUDGET": "unlimited", **SMALL}
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **settings) as service:
         url = f"/?prompt=fault:{fault}&seed=7"

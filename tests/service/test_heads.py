@@ -1,7 +1,9 @@
 """Request heads over raw sockets: late ones, large ones, broken ones, and those in plain UTF-8."""
 
 import contextlib
+import io
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -9,8 +11,9 @@ from functools import partial
 from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
-from promptcdn.server.request_limits import HEAD_MAX
+from promptcdn.server.request_limits import HEAD_MAX, LINES_MAX
 from promptcdn.server.timings import TIMINGS
 from tests.support.service import Promptcdn
 
@@ -79,6 +82,74 @@ def test_a_head_out_of_bounds_is_a_problem_document_too(service: Promptcdn, raw:
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert "date" in headers
+
+
+TOO_MUCH = {
+    "a long URL": (b"GET /?prompt=" + b"a" * 9000 + b" HTTP/1.1\r\nHost: h\r\n", b"", 414),
+    "a URL of 50 kB": (b"GET /prompt/" + b"a" * 50_000 + b" HTTP/1.1\r\nHost: h\r\n", b"", 414),
+    "a large header": (b"GET /?prompt=a HTTP/1.1\r\nHost: h\r\n", b"Cookie: " + b"a" * 2 * HEAD_MAX + b"\r\n", 431),
+    "large headers": (b"GET /?prompt=a HTTP/1.1\r\nHost: h\r\n", (b"X: " + b"a" * 5000 + b"\r\n") * 20, 431),
+    "many headers": (b"GET /?prompt=a HTTP/1.1\r\nHost: h\r\n", b"X: y\r\n" * LINES_MAX, 431),
+    "no Host": (b"GET /?prompt=" + b"a" * 9000 + b" HTTP/1.1\r\n", b"", 414),
+}
+CAMO = b"User-Agent: github-camo (1a2b)\r\nAccept: image/*\r\n"
+BROWSER = b"User-Agent: Mozilla/5.0 Chrome/143\r\nAccept: image/avif,image/*,*/*;q=0.8\r\nSec-Fetch-Dest: image\r\n"
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_a_head_out_of_bounds_is_a_picture_where_pictures_are_shown(service: Promptcdn, name: str, pieces: int) -> None:
+    start, rest, true_status = TOO_MUCH[name]
+    for who, status in ((BROWSER, true_status), (CAMO, 200), (b"User-Agent: curl/8\r\n", true_status)):
+        raw = start + who + rest + b"\r\n"
+        size = -(-len(raw) // pieces)
+        with connected(service) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                for at in range(0, len(raw), size):
+                    connection.sendall(raw[at : at + size])
+            got, headers, body = answer(connection)
+
+        assert got == status
+        assert headers["cache-control"] == "no-store"
+        assert headers["connection"] == "close"
+        assert headers.get("promptcdn-status") == (str(true_status) if who is CAMO else None)
+        if who in (BROWSER, CAMO):
+            assert headers["content-type"] == "image/png"
+            assert headers["content-security-policy"]
+            assert Image.open(io.BytesIO(body)).format == "PNG"
+        else:
+            assert json.loads(body)["status"] == true_status
+
+
+def test_a_head_out_of_bounds_is_a_document_where_nothing_is_shown(service: Promptcdn) -> None:
+    raw = b"GET /info?prompt=" + b"a" * 9000 + b" HTTP/1.1\r\nHost: h\r\n" + BROWSER + b"\r\n"
+
+    status, headers, body = sent(service, raw)
+
+    assert (status, json.loads(body)["code"]) == (414, "uri_too_long")
+    assert headers["content-type"] == "application/problem+json"
+
+
+def test_what_follows_a_head_out_of_bounds_is_no_request(service: Promptcdn) -> None:
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+    for start, rest, _ in TOO_MUCH.values():
+        raw = b""
+        with connected(service) as connection, contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            connection.sendall(start + rest + b"\r\n" + hidden)
+            raw = b"".join(iter(partial(connection.recv, 65536), b""))
+        assert raw.count(b"HTTP/1.1 ") <= 1
+        assert b"HTTP/1.1 200" not in raw
+
+
+def test_a_head_out_of_bounds_after_another_is_answered_in_its_turn(service: Promptcdn) -> None:
+    first = b"GET /?prompt=in+turn&seed=1 HTTP/1.1\r\nHost: h\r\n\r\n"
+    start, _, _ = TOO_MUCH["a long URL"]
+    with connected(service) as connection:
+        connection.sendall(first + start + BROWSER + b"\r\n")
+        raw = b"".join(iter(partial(connection.recv, 65536), b""))
+
+    assert re.findall(rb"HTTP/1.1 ([0-9]{3})", raw) == [b"200", b"414"]
 
 
 def test_an_endless_head_is_cut_off_while_it_is_sent(service: Promptcdn) -> None:

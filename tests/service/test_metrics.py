@@ -90,7 +90,7 @@ def test_what_is_paid_is_what_the_upstream_was_asked_for(paid: tuple[Promptcdn, 
     assert counted['promptcdn_budget_left{limit="9 credits/month"}'] == 9 - (calls + 1) / 2
     assert counted['promptcdn_generator_calls_total{result="filtered"}'] == 1
     assert counted['promptcdn_refusals_total{code="filtered"}'] == 1
-    assert counted["promptcdn_resting_keys"] == 2
+    assert counted["promptcdn_keys_in_cooldown"] == 2
 
 
 def test_a_refused_request_head_is_counted_too(tmp_path: Path) -> None:

@@ -110,7 +110,11 @@ def test_a_bucket_that_is_not_there_ends_the_start(tmp_path: Path, bucket: Servi
     ended = Promptcdn(tmp_path, PROMPTCDN_STORE="s3://missing", **bucket.environment).refused_start()
 
     assert ended.returncode == 2
-    assert ended.stderr == "promptcdn: PROMPTCDN_STORE: s3://missing/: there is no such bucket\n"
+    assert ended.stderr.startswith(
+        "promptcdn: PROMPTCDN_STORE: s3://missing/: there is no such bucket: the service ans"
+    )
+    assert ended.stderr.endswith("AWS_ENDPOINT_URL_S3 or AWS_DEFAULT_REGION\n")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_a_bucket_that_does_not_answer_is_no_reason_not_to_start(tmp_path: Path, bucket: Service) -> None:

@@ -53,12 +53,13 @@ EVERY: Mapping[str, Any] = {
     "cross-origin-resource-policy": "cross-origin",
     "timing-allow-origin": "*",
     "x-request-id": re.compile("[0-9a-f]{16}"),
-    "server-timing": re.compile(r"total;dur=[0-9.]+"),
+    "server-timing": re.compile(r'total;dur=[0-9.]+;desc="until the answer began"'),
 }
 PICTURE: Mapping[str, Any] = {
     **EVERY,
     **SANDBOX,
     "content-type": "image/webp",
+    "content-disposition": re.compile(r'inline; filename="(row-[0-9]+(-x+)?-[0-9]+|[0-9a-f]{16})\.[a-z]{3,4}"'),
     "repr-digest": re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:"),
     "link": re.compile(r'</i/[0-9a-f]{64}(\.[a-z]+)?(\?[a-z0-9=&]+)?>; rel="canonical"'),
 }
@@ -132,7 +133,7 @@ class Stage:
         finally:
             self.upstream.release()
 
-    def resting(self, head: Mapping[str, str]) -> httpx2.Response:
+    def in_cooldown(self, head: Mapping[str, str]) -> httpx2.Response:
         """The answer to the second try of what was paid for and no good."""
         url = self.new("fault:html")
         self.get(url)
@@ -393,7 +394,7 @@ REFUSALS = [
     Refusal("upstream_refused", met("not_found"), 502, kept(5), retry_after=True),
     Refusal("upstream_garbled", met("html"), 502, kept(5), retry_after=True),
     Refusal("upstream_garbled", met("wrong_size"), 502, kept(5), retry_after=True),
-    Refusal("upstream_garbled", lambda stage, head: stage.resting(head), 502, kept(5), retry_after=True),
+    Refusal("upstream_garbled", lambda stage, head: stage.in_cooldown(head), 502, kept(5), retry_after=True),
     Refusal(
         "budget_spent",
         lambda stage, head: stage.poor.client.get(stage.new(), headers=head),

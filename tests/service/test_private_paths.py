@@ -17,6 +17,7 @@ from promptcdn.server.request_limits import HEAD_MAX
 from promptcdn.settings import load
 from promptcdn.telemetry.logs import Lines
 from promptcdn.wiring import opened
+from tests.support.fakes import NO_FORMAT
 from tests.support.service import Promptcdn
 
 WORDS = "canary-words"
@@ -93,7 +94,7 @@ def test_no_word_of_a_mistyped_path_is_reported(tmp_path: Path, kind: str) -> No
         ("/info/prompt/a cat", "/info/prompt/{prompt:path}", "/info/prompt/..."),
         (f"/i/{KEY}", "/i/{name}", f"/i/{KEY}"),
         (f"/i/{KEY}.webp", "/i/{name}", f"/i/{KEY}.webp"),
-        (f"/i/{KEY}.gif", "/i/{name}", "/i/..."),
+        (f"/i/{KEY}.{NO_FORMAT}", "/i/{name}", "/i/..."),
         (f"/i/{KEY}\n", "/i/{name}", "/i/..."),
         ("/i/a cat", "/i/{name}", "/i/..."),
         ("/prompts/a cat", None, "..."),

@@ -201,7 +201,7 @@ def test_each_fault_of_the_upstream_is_a_clear_answer_and_stores_nothing(tmp_pat
     assert "canary" not in (tmp_path / "log").read_text()
 
 
-def test_a_key_whose_paid_answer_was_no_good_rests(tmp_path: Path) -> None:
+def test_a_key_whose_paid_answer_was_no_good_has_a_cooldown(tmp_path: Path) -> None:
     url = f"/?prompt={quote_plus('fault:truncated')}&seed=1"
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
         first, second = service.get(url), service.get(url)

@@ -53,6 +53,34 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL": "http://127.0.0.1:9/?key=canary"},
         ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL: an address has no user, no password and no parameters'],
     ),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL_S3": "127.0.0.1:9000"},
+        ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL_S3="127.0.0.1:9000": an endpoint is http'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "canary\n"},
+        ['PROMPTCDN_STORE="s3://bucket": AWS_SECRET_ACCESS_KEY: there is a line break, a blank or a letter that is'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_SECRET_ACCESS_KEY": "canary"},
+        ['PROMPTCDN_STORE="s3://bucket": AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not: set both, or none'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_PROFILE": "nobody"},
+        ["PROMPTCDN_STORE: s3://bucket/: boto3 says: The config profile (nobody) could not be found."],
+    ),
+    (
+        {"PROMPTCDN_STORE": "s3://bucket", "AWS_CA_BUNDLE": "/nowhere.pem"},
+        ['PROMPTCDN_STORE: s3://bucket/: AWS_CA_BUNDLE="/nowhere.pem": No such file or directory. Name a file with'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "s3://a bucket"},
+        ['PROMPTCDN_STORE="s3://a bucket": allowed: disk:PATH or s3://bucket/prefix; a b'],
+    ),
+    (
+        {"PROMPTCDN_S3_ADDRESSING_STYLE": "host"},
+        ['PROMPTCDN_S3_ADDRESSING_STYLE="host": allowed: auto, path or virtual'],
+    ),
     ({"PROMPTCDN_ADMIN_TOKEN": "canary"}, ["PROMPTCDN_ADMIN_TOKEN: a token has at least 16 characters, all of them"]),
     ({"PROMPTCDN_ADMIN_TOKEN": "canary canary canary"}, ["PROMPTCDN_ADMIN_TOKEN: a token has at least 16 characters"]),
     (

@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from promptcdn.cdn.targets import Target, Targets
+from promptcdn.cli import app
+from promptcdn.url.request import Request
+from tests.support.buckets import BUCKET, moto
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
@@ -56,7 +61,7 @@ def test_prompts_without_a_seed_are_made_once_however_often_the_list_is_run(tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_loses_no_picture_that_is_being_made(tmp_path: Path, name: str) -> None:
     prompts = "\n".join(f"picture {number}" for number in range(20))
     (tmp_path / "list.txt").write_text(prompts)
@@ -107,10 +112,73 @@ def test_a_picture_that_cannot_be_made_is_named_and_the_others_are_made(tmp_path
         assert "line 2: " in ended.stderr
 
 
-def test_a_wrong_line_is_named_before_anything_is_made(tmp_path: Path) -> None:
+def test_a_wrong_line_is_told_with_its_number_and_the_others_are_made(tmp_path: Path) -> None:
+    text = f"a cat\n/?prompt=a&sede=7\n/i/{'a' * 64}\na dog"
     with Upstream() as upstream:
-        ended = warm(tmp_path, "a cat\n/?prompt=a&sede=7", STABILITY_HOST=upstream.url, **SMALL)
+        ended = warm(tmp_path, text, STABILITY_HOST=upstream.url, **SMALL)
 
-        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-        assert ended.stderr.startswith('promptcdn: line 2: sede="7"')
-        assert upstream.ledger.calls() == []
+        assert ended.returncode == 1
+        assert json.loads(ended.stdout) == {"pictures": 4, "bad_parameter": 1, "bad_request": 1, "made": 2}
+        assert [line[:16] for line in ended.stderr.splitlines()] == ['line 2: sede="7"', "line 3: a permal"]
+        assert len(upstream.ledger.calls()) == 2
+
+
+def test_auto_is_warmed_in_every_format_and_paid_for_once(tmp_path: Path) -> None:
+    url = "/?prompt=a+cat&seed=7&format=auto"
+    with Upstream() as upstream:
+        settings = SMALL | {"STABILITY_HOST": upstream.url}
+        for outcome in ("made", "there"):
+            ended = warm(tmp_path, f"a dog\n{url}\n/?prompt=a+cow&format=auto&w=256", "--seed", "1", **settings)
+            assert (ended.returncode, ended.stderr) == (0, "")
+            assert json.loads(ended.stdout) == {"pictures": 3, outcome: 3}
+        assert len(upstream.ledger.calls()) == 3
+
+        with Promptcdn(tmp_path, PROMPTCDN_MISSES="closed", **settings) as service:
+            for media_type in ("image/avif", "image/webp", "image/jpeg", "image/png"):
+                answer = service.get(url, accept=media_type)
+                assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+
+
+def test_what_breaks_at_one_line_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of ours, which no line can cause as far as we know: one made up, in the part that knows URLs."""
+    of = Targets.of
+
+    async def broken(self: Targets, request: Request) -> Target:
+        if request.asked.prompt == "breaks":
+            raise ZeroDivisionError
+        return await of(self, request)
+
+    monkeypatch.setattr(Targets, "of", broken)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.txt").write_text("a cat\nbreaks\na dog\na cow")
+
+    ended = CliRunner().invoke(app, ["warm", "list.txt", "--json", "--seed", "1"])
+
+    assert (ended.exit_code, json.loads(ended.stdout)) == (1, {"pictures": 4, "made": 3, "internal": 1})
+
+
+def test_a_picture_that_the_store_does_not_take_is_not_called_made(tmp_path: Path) -> None:
+    with Upstream() as upstream, moto(tmp_path) as bucket:
+        (tmp_path / "list.txt").write_text("a cat")
+        store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/store", "PROMPTCDN_DATA_DIR": tmp_path / "data"}
+        variables = environment(STABILITY_HOST=upstream.url, **SMALL, **store, **bucket.environment)
+        upstream.hold()
+        with subprocess.Popen(
+            [PROMPTCDN, "warm", "list.txt", "--json", "--seed", "1"],
+            cwd=tmp_path,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            try:
+                upstream.wait_for_calls(1)
+                assert bucket.process is not None
+                bucket.process.kill()
+                upstream.release()
+                said, told = running.communicate(timeout=120)
+            finally:
+                running.kill()
+
+        assert (running.returncode, json.loads(said)) == (1, {"pictures": 1, "unstored": 1}), told
+        assert "line 1: the picture was made, and the store does not take it: it waits in the spool: a cat" in told

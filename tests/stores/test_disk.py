@@ -572,3 +572,17 @@ async def test_names_of_one_picture_are_listed_without_others(tmp_path: Path) ->
         names = await store.names("renditions", KEY)
 
     assert [found.leaf for found in names] == [f"{KEY}.320x320.webp", f"{KEY}.webp"]
+
+
+async def test_a_folder_that_takes_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was tried out leaves nothing behind."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with opened(tmp_path) as store:
+        await store.require_writable()
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(StoreUnavailable, match="cannot be written: No space left on device"):
+            await store.require_writable()
+    assert files(tmp_path) == []

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from promptcdn.stores import Corrupt, IdentifiableStore, identity
-from promptcdn.stores.buckets import Bucket
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.identity import RememberedIds, objection
 from promptcdn.stores.s3 import S3Store
-from tests.support.buckets import BUCKET, moto, reached, unconditional
+from promptcdn.stores.s3.buckets import Bucket
+from tests.support.buckets import BUCKET, moto, reached
+from tests.support.fake_s3 import fake_s3
 
 ONE, OTHER = "1" * 32, "2" * 32
 
@@ -90,5 +91,5 @@ def test_processes_that_start_together_on_a_bucket_have_one_id(tmp_path: Path) -
 
 @pytest.mark.parametrize("habit", ["google", "ignores", "refuses"])
 def test_an_id_is_one_whatever_keeps_it_from_being_overwritten(habit: str) -> None:
-    with unconditional(habit) as service, reached(service.environment):
+    with fake_s3(habit) as service, reached(service.environment):
         assert len(identified_together([S3Store(Bucket.parse(f"s3://{BUCKET}/new")) for _ in range(4)])) == 1

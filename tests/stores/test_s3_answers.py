@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Name, Record, encoded, s3_answers
-from promptcdn.stores.buckets import Bucket, WriteOnce
-from promptcdn.stores.s3 import S3Store
+from promptcdn.stores import Name, Record, encoded
+from promptcdn.stores.s3 import S3Store, answers
+from promptcdn.stores.s3.buckets import Bucket
+from promptcdn.stores.s3.objects import WriteOnce
 from tests.support.buckets import BUCKET, PAGES, Ingress, Page, Service, ingress, moto, reached
 
 pytestmark = pytest.mark.anyio
@@ -117,21 +118,21 @@ def test_a_bucket_behind_a_page_is_opened_when_the_page_is_gone(way: Ingress, ur
     with pytest.raises(StoreUnavailable):
         bucket.open()
     way.page = None
-    bucket._closed_until = 0
+    bucket._failures.clear()
 
     assert bucket.open() is WriteOnce.CONDITION
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
 def test_a_page_among_the_probes_teaches_nothing_false(way: Ingress, url: str, page: Page) -> None:
-    for number in range(1, 6):
+    for number in range(1, 9):
         bucket = Bucket.parse(url)
         del way.asked[:]
         way.page, way.meant = page, lambda *_, number=number: len(way.asked) == number
         try:
             assert bucket.open() is WriteOnce.CONDITION
         except StoreUnavailable:
-            bucket._closed_until = 0
+            bucket._failures.clear()
             assert bucket.open() is WriteOnce.CONDITION
 
 
@@ -193,7 +194,9 @@ async def test_what_was_made_anew_while_it_was_set_aside_stays(
         bucket = Bucket.parse(url)
         bucket.write_new(NAME.path, b"not what was written")
         bucket.open()
-        store._bucket._deletes_on_condition = None if conditional else False
+        store._bucket.open()
+        assert store._bucket._objects is not None
+        store._bucket._objects._deletes_on_condition = None if conditional else False
         done: list[str] = []
 
         def anew(method: str, path: str) -> None:
@@ -243,8 +246,8 @@ DELETIONS = [
 
 @pytest.mark.parametrize(("metadata", "expected"), DELETIONS)
 def test_a_deletion_is_a_204_that_names_the_request(metadata: dict[str, Any], *, expected: bool) -> None:
-    assert s3_answers.is_deletion({"ResponseMetadata": metadata}) is expected
-    assert not s3_answers.is_deletion(None)
+    assert answers.is_deletion({"ResponseMetadata": metadata}) is expected
+    assert not answers.is_deletion(None)
 
 
 async def test_a_write_whose_etag_is_no_digest_is_looked_at(way: Ingress, url: str) -> None:

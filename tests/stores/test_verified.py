@@ -6,7 +6,7 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ import pytest
 
 from promptcdn.problems import StoreUnavailable
 from promptcdn.replicas.connection import RedisConnection
-from promptcdn.stores import Name, Record, identity
+from promptcdn.stores import Folder, Name, Record, identity
 from promptcdn.stores.disk import DiskStore
 from promptcdn.stores.identity import RememberedIds
 from promptcdn.stores.store_ids import StoreIds, adopt
@@ -268,6 +268,58 @@ async def test_a_store_that_does_not_answer_is_said_once(machine: Machine, caplo
         "the store does not answer: /private/folder: Input/output error. Nothing new is made until it does",
         "the store answers again: new pictures are made",
     ]
+
+
+async def test_each_kind_of_call_that_fails_by_itself_is_one_line(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that is read well may take nothing, or not be listed: reads that go well do not end that."""
+
+    class Lame(DiskStore):
+        full = unlisted = True
+
+        async def put(self, name: Name, record: Record) -> Record:
+            if self.full:
+                raise StoreUnavailable("QuotaExceeded")
+            return await super().put(name, record)
+
+        def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
+            if self.unlisted:
+                raise StoreUnavailable("AccessDenied")
+            return super().listed(folder, leaf)
+
+    inner = Lame(machine.root)
+    async with machine.started(VerifiedStore(inner, StoreIds("", machine.folder, None), QUICK)) as store:
+
+        async def tried() -> None:
+            for call in (lambda: store.put(name(), record()), lambda: asyncio.to_thread(list, store.listed("masters"))):
+                with suppress(StoreUnavailable):
+                    await call()
+            await store.get(MISSING)
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(caplog.messages) < 2:
+                await tried()
+        await tried()
+        inner.full = inner.unlisted = False
+        await tried()
+
+    assert sorted(line.partition(",")[0].partition(". ")[0] for line in caplog.messages) == [
+        "the store can be listed again",
+        "the store cannot be listed: AccessDenied",
+        "the store takes new pictures again",
+        "the store takes nothing: QuotaExceeded",
+    ]
+
+
+async def test_nothing_is_tried_out_on_a_store_that_is_not_the_right_one(machine: Machine) -> None:
+    async with machine.started() as store:
+        await store.require_writable()
+        machine.unmount()
+        with pytest.raises(StoreUnavailable, match="the store has no id"):
+            await store.get(MISSING)
+        with pytest.raises(StoreUnavailable, match="the store has no id"):
+            await store.require_writable()
 
 
 async def test_where_data_folder_and_store_go_the_process_still_knows(machine: Machine) -> None:

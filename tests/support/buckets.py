@@ -1,4 +1,7 @@
-"""Buckets for the tests: moto as a process, plain or over TLS, and services that do not know conditional writes."""
+"""Buckets for the tests: moto as a process, plain or over TLS, and what may stand in the way of a bucket.
+
+`fake_s3` has services that refuse.
+"""
 
 import contextlib
 import http.client
@@ -16,7 +19,7 @@ from pathlib import Path
 
 import trustme
 
-from promptcdn.stores.buckets import Bucket
+from promptcdn.stores.s3.buckets import Bucket
 from tests.support.ports import free_port
 
 MOTO = str(Path(sys.executable).with_name("moto_server"))
@@ -203,85 +206,6 @@ def ingress(service: Service) -> Iterator[Ingress]:
             yield way
         finally:
             way.shutdown()
-            thread.join()
-
-
-class Unconditional(ThreadingHTTPServer):
-    """A service with one bucket and a mind of its own about conditional writes.
-
-    `refuses` answers 501, `refuses_400` 400, `ignores` overwrites, `says_304` answers 304 for 412, `google` knows its
-    own header only, `conflicts` answers 409 to the first try of each write, `forbids` answers 403 to everything.
-    """
-
-    daemon_threads = True
-
-    def __init__(self, habit: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.habit = habit
-        self.objects: dict[str, bytes] = {}
-        self.puts: list[str] = []
-        self.lock = threading.Lock()
-        self.environment = environment(f"http://127.0.0.1:{self.server_address[1]}")
-
-    def put(self, path: str, data: bytes, headers: dict[str, str]) -> int:
-        """The status of a write."""
-        with self.lock:
-            self.puts.append(path)
-            conditional = "if-none-match" in headers
-            if conditional and self.habit in ("refuses", "refuses_400"):
-                return {"refuses": 501, "refuses_400": 400}[self.habit]
-            if self.habit == "conflicts" and self.puts.count(path) == 1:
-                return 409
-            obeyed = "x-goog-if-generation-match" in headers if self.habit == "google" else conditional
-            if obeyed and path in self.objects and self.habit != "ignores":
-                return 304 if self.habit == "says_304" else 412
-            self.objects[path] = data
-            return 200
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Unconditional
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        data = self.server.objects.get(path)
-        self._send(403 if self.server.habit == "forbids" else 404 if data is None else 200, data or b"")
-
-    def do_PUT(self) -> None:
-        data = self.rfile.read(int(self.headers.get("content-length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self._send(self.server.put(self.path.partition("?")[0], data, headers))
-
-    def do_DELETE(self) -> None:
-        self.server.objects.pop(self.path.partition("?")[0], None)
-        self._send(204)
-
-    def _send(self, status: int, body: bytes = b"") -> None:
-        codes = {404: "NoSuchKey", 403: "AccessDenied", 409: "ConditionalRequestConflict", 412: "PreconditionFailed"}
-        if status >= 400:
-            body = f"<Error><Code>{codes.get(status, 'NotImplemented')}</Code></Error>".encode()
-        self.send_response(status)
-        if status not in (204, 304):
-            self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        if status not in (204, 304):
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextlib.contextmanager
-def unconditional(habit: str) -> Iterator[Unconditional]:
-    """Such a service, running."""
-    with Unconditional(habit) as service:
-        thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield service
-        finally:
-            service.shutdown()
             thread.join()
 
 

@@ -1,4 +1,4 @@
-"""Peers of our own rooms, small enough to see through, and the values that tests hand around."""
+"""Peers of our own parts, small enough to see through, and the values that tests hand around."""
 
 import asyncio
 import io
@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 KEY = "0123456789abcdef" * 4
 # What pictures of a trained model are marked with, like those of a generator that this version does not know.
 MARK = "trainedAlgorithmicMedia"
+# The name and the extension of a picture format that the service does not have. Who adds it takes another one here.
+NO_FORMAT = "bmp"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 

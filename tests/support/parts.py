@@ -1,4 +1,4 @@
-"""All that makes pictures, put together for tests: rooms of our own between a scripted generator and a shelf."""
+"""All that makes pictures, put together for tests: parts of our own between a scripted generator and a shelf."""
 
 from collections.abc import Sequence
 from dataclasses import replace

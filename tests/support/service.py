@@ -13,6 +13,8 @@ import httpx2
 
 from tests.support.waiting import until
 
+# For a whole run without the fast path: TEST_FASTPATH=off.
+FASTPATH = {"PROMPTCDN_FASTPATH": os.environ["TEST_FASTPATH"]} if "TEST_FASTPATH" in os.environ else {}
 PROMPTCDN = str(Path(sys.executable).with_name("promptcdn"))
 
 
@@ -43,7 +45,8 @@ class Promptcdn:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         # A test is one client that starts more pictures than most.
-        self._settings = {"PROMPTCDN_DATA_DIR": folder / "data", "PROMPTCDN_CLIENT_RATE": "unlimited", **settings}
+        usual = {"PROMPTCDN_DATA_DIR": folder / "data", "PROMPTCDN_CLIENT_RATE": "unlimited", **FASTPATH}
+        self._settings = {**usual, **settings}
 
     def __enter__(self) -> Self:
         self.log = (self.folder / "log").open("ab")

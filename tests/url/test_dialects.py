@@ -10,6 +10,7 @@ from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Asked
 from promptcdn.url.resolving import Defaults, departures, resolve
+from tests.support.fakes import NO_FORMAT
 
 
 def asked(prompt: bytes, query: bytes = b"") -> Asked:
@@ -26,7 +27,7 @@ def asked(prompt: bytes, query: bytes = b"") -> Asked:
         (b"100%", "100%"),
         (b"%E5%8C%97%E4%BA%AC", "北京"),
         (b"v2.0", "v2.0"),
-        (b"a.gif", "a.gif"),
+        (f"a.{NO_FORMAT}".encode(), f"a.{NO_FORMAT}"),
         (b"a%26b%3Dc", "a&b=c"),
         (b"a.png.webp", "a.png"),
     ],

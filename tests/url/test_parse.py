@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from promptcdn import problems
 from promptcdn.url import keys
 from promptcdn.url.parameters import BY_NAME, PARAMETERS
-from promptcdn.url.parse import canonical_url, parse, parse_delivery, require_built
+from promptcdn.url.parse import canonical_url, extra_slashes, parse, parse_delivery, require_built
 from promptcdn.url.request import Asked, Control, Delivery
 from promptcdn.url.resolving import Defaults, resolve
 from promptcdn.url.text import normalised, number
+from tests.support.fakes import NO_FORMAT
 
 
 def key(query: str) -> str:
@@ -52,6 +53,9 @@ def test_a_url_says_what_it_says() -> None:
     assert request.control == Control(wait=2.5)
 
 
+# Word joiner, Arabic letter mark, and the embeddings, overrides and isolates that text from chats has.
+BIDI = "\u2060\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
 SAME = [
     ("prompt=a+lighthouse&seed=7", "seed=7&prompt=a%20lighthouse", "order, and the two ways to write a blank"),
     ("prompt=a+lighthouse&seed=7", "prompt=a+lighthouse&seed=007.0", "spellings of a number"),
@@ -73,12 +77,14 @@ SAME = [
     ("prompt=caf%C3%A9", "prompt=caf%c3%a9", "the case of escapes"),
     ("prompt=ab", "prompt=a%C2%ADb", "a soft hyphen is dropped"),
     ("prompt=ab", "prompt=a%E2%80%8B%EF%BB%BFb", "zero-width space and BOM are dropped"),
+    *((f"prompt=ab&seed={letter}c", f"prompt=a{letter}b&seed=c{letter}", f"U+{ord(letter):04X}") for letter in BIDI),
     ("prompt=a+b", "prompt=a%C2%85b", "NEL is white space"),
     ("prompt=a+b", "prompt=a%E2%80%A8%E3%80%80b", "line separator and ideographic space are white space"),
     ("prompt=x&engine=e1", "prompt=x&model=e1", "an alias"),
     ("prompt=x&cfg_scale=7.5", "prompt=x&cfg_scale=007.50", "spellings of a decimal"),
     ("prompt=x&cfg_scale=0", "prompt=x&cfg_scale=-0.0", "no negative nought"),
     ("prompt=x&aspect_ratio=16:9", "prompt=x&aspect_ratio=016%3A09", "spellings of a ratio"),
+    ("prompt=x&seed=7", "prompt=x&seed=7&format=.png", "a format as an extension"),
 ]
 
 
@@ -124,8 +130,10 @@ REFUSED = [
     (b"prompt=a%00", "prompt", "a\\u0000"),
     (b"prompt=a%1c", "prompt", "a\\u001c"),
     (b"prompt=a%7f", "prompt", "a\\u007f"),
-    ("prompt=a\u202eb".encode(), "prompt", "a\\u202eb"),
-    ("prompt=a\u2060b".encode(), "prompt", "a\\u2060b"),
+    ("prompt=a\u2061b".encode(), "prompt", "a\\u2061b"),
+    ("prompt=a\u180eb".encode(), "prompt", "a\\u180eb"),
+    ("prompt=a\ufff9b".encode(), "prompt", "a\\ufff9b"),
+    ("prompt=a\U00013430b".encode(), "prompt", "a\\u13430b"),
     ("prompt=a\U000e0041b".encode(), "prompt", "a\\ue0041b"),
     (b"prompt=a&seed=-1", "seed", "-1"),
     (b"prompt=a&seed=7.5", "seed", "7.5"),
@@ -153,7 +161,9 @@ REFUSED = [
     (b"prompt=a&init=abc", "init", "abc"),
     (b"prompt=a&strength=1.5", "strength", "1.5"),
     (b"prompt=a&upscale=3", "upscale", "3"),
-    (b"prompt=a&format=gif", "format", "gif"),
+    (f"prompt=a&format={NO_FORMAT}".encode(), "format", NO_FORMAT),
+    (b"prompt=a&format=..png", "format", "..png"),
+    (b"prompt=a&format=.", "format", "."),
     (b"prompt=a&w=0", "w", "0"),
     (b"prompt=a&w=2049", "w", "2049"),
     (b"prompt=a&dpr=4", "dpr", "4"),
@@ -180,11 +190,42 @@ def test_an_unknown_parameter_is_told_what_it_might_have_been() -> None:
     assert "did you mean seed?" in refusal(b"prompt=a&sede=7").detail
 
 
+def test_text_that_is_no_utf_8_is_told_how_a_per_cent_sign_is_written() -> None:
+    assert "%25" in refusal(b"prompt=50%ff").detail
+
+
+@pytest.mark.parametrize("spelling", ["png", "PNG", "Png", ".png", ".PNG"])
+def test_a_format_has_many_spellings(spelling: str) -> None:
+    assert parse(f"prompt=a&format={spelling}".encode()).delivery.format == "png"
+
+
+@pytest.mark.parametrize("path", ["//", "///", "//i.png", "//i.jpeg", "//prompt/a", f"//i/{'0' * 64}"])
+def test_slashes_too_many_before_a_picture_are_passed_over(path: str) -> None:
+    assert path.encode()[extra_slashes(path.encode()) :] == b"/" + path.encode().lstrip(b"/")
+
+
+@pytest.mark.parametrize("path", ["/", "/i.png", "/prompt//a", "//metrics", "//readyz", "//info", "//x", "//i.png/x"])
+def test_other_paths_are_taken_as_they_are(path: str) -> None:
+    assert extra_slashes(path.encode()) == 0
+
+
 def test_a_size_between_two_steps_is_told_the_nearest() -> None:
     assert "960 and 1024" in refusal(b"prompt=a&width=1000").detail
 
 
-KEPT = ["👩‍👩‍👧", "क्‍ष", "می‌خواهم", "a\u200eb", "a\u200fb", "🏴\U000e0067\U000e0062\U000e0065\U000e007f", "👍🏽", "❤️"]
+# Property Prepended_Concatenation_Mark: of category Cf, and letters that one sees.
+PREPENDED = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+KEPT = [
+    *(f"{mark}12" for mark in PREPENDED),
+    "👩‍👩‍👧",
+    "क्‍ष",
+    "می‌خواهم",
+    "a\u200eb",
+    "a\u200fb",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e007f",
+    "👍🏽",
+    "❤️",
+]
 
 
 @pytest.mark.parametrize("text", KEPT)

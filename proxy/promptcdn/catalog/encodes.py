@@ -8,7 +8,7 @@ from promptcdn.generators.registry import source_type
 from promptcdn.observer import Observer
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import StoreUnavailable
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Lineage, Name, Record, Store
 from promptcdn.url import formats

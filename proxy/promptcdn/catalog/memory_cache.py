@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import cachetools
 
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 
 # What an entry costs beyond its body: the value, its digest, its place in the LRU.
 OVERHEAD = 1400
@@ -16,6 +16,8 @@ class Memory:
     def __init__(self, size: int) -> None:
         """`size` in bytes, overhead counted; 0 remembers nothing."""
         self._renditions: _Weighed = _Weighed(size, _weight)
+        # How often something was dropped because it is no longer true, and not to make room.
+        self.drops = 0
 
     def get(self, content_key: str, variant: str) -> Rendition | None:
         try:
@@ -29,7 +31,8 @@ class Memory:
             self._renditions[rendition.content_key, variant] = rendition
 
     def drop(self, content_key: str) -> None:
-        """Forgets a picture in every variant."""
+        """Forgets a picture in every variant. Also told of a URL that was bound to a picture, by its as-asked key."""
+        self.drops += 1
         for variant in tuple(self._renditions.variants.get(content_key, ())):
             del self._renditions[content_key, variant]
 

@@ -140,6 +140,8 @@ class StoreRemovals:
         self._own_notes: dict[str, PurgeNote] = {}
         # What was taken down or put back here since the list began to be read: the list may not have it yet.
         self._since: dict[str, bool] = {}
+        # Why not, for the operator.
+        self._unread = "it is being read"
         self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -155,8 +157,13 @@ class StoreRemovals:
                 return False
             await self._read_together()
         if self._removed is None:
-            raise StoreUnavailable("the list of pictures that were taken down could not be read yet")
+            unread = "the list of pictures that were taken down could not be read yet"
+            raise StoreUnavailable(unread, f"{unread}: {self._unread}")
         return content_key in self._removed
+
+    def known_removed(self, content_key: str) -> bool:
+        """Whether the picture was taken down, by what is known without asking the store."""
+        return self._removed is not None and content_key in self._removed
 
     async def surely_removed(self, content_key: str) -> bool:
         """As `removed`, by the store itself and not by a list of two seconds ago: for what costs money."""
@@ -317,7 +324,8 @@ class StoreRemovals:
             self._since.clear()
             try:
                 removed, notes = await asyncio.gather(self._names("tombstones"), self._names("purges"))
-            except StoreUnavailable:
+            except StoreUnavailable as unavailable:
+                self._unread = unavailable.cause
                 return
             by_leaf = {name.leaf: note for name, note in PurgeNote.each(notes).items()}
             self._receive(frozenset(name.leaf for name in removed), by_leaf)

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import cachetools
 
+from promptcdn import problems
 from promptcdn.catalog.encodes import Encoder, as_sent, rendition_name
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.masters import Masters
@@ -24,7 +25,7 @@ from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.pictures import sizing
 from promptcdn.pictures.sizing import Variant
 from promptcdn.problems import Problem, StoreUnavailable
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Header, Name, Record, Store
 from promptcdn.url.engines import Size
@@ -39,6 +40,8 @@ _TRIES_CACHED = 20_000
 # What ends the sentence that refuses one more.
 _READING = "reads of stored pictures are under way or queued"
 _ENCODING = "pictures are being resized or converted, or are queued for that,"
+# What begins the sentence for whoever waited too long.
+_ENCODING_LATE = "the picture is being resized or converted"
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Found:
-    """A rendition and where it was."""
+    """A rendition, the label of its variant, and where it was."""
 
     rendition: Rendition
+    variant: str
     place: Literal["memory", "store"]
 
 
@@ -93,7 +97,7 @@ class Renditions:
         timings: Timings = TIMINGS,
     ) -> None:
         self._store = store
-        self._memory = memory
+        self.memory = memory
         self._spool = spool
         self._observer = observer
         self._timings = timings
@@ -102,14 +106,20 @@ class Renditions:
         # Encoding frees the interpreter's lock, and a core is left for answering hits.
         cores = max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="pictures")
-        self._encodes: Flights[Rendition | None] = Flights(cores, _ENCODES_QUEUED, observer=observer, work=_ENCODING)
+        self._encodes: Flights[Rendition | None] = Flights(
+            cores, _ENCODES_QUEUED, observer=observer, work=_ENCODING, late=_ENCODING_LATE
+        )
         # Free sizes have a queue of their own: a flood of them does not hold up what is stored once and for all.
         self._odd_encodes: Flights[Rendition | None] = Flights(
-            1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING
+            1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING, late=_ENCODING_LATE
         )
-        self._reads: Flights[_Source | None] = Flights(_READS, _READS_QUEUED, observer=observer, work=_READING)
-        self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING)
-        self._restorations: Flights[bool] = Flights(_READS, _READS_QUEUED, observer=observer, work=_READING)
+        self._reads: Flights[_Source | None] = Flights(
+            _READS, _READS_QUEUED, observer=observer, work=_READING, late=problems.READING
+        )
+        self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING, late=problems.READING)
+        self._restorations: Flights[bool] = Flights(
+            _READS, _READS_QUEUED, observer=observer, work=_READING, late=problems.READING
+        )
         self._masters = Masters(store, spool, self._forgotten, self._in_thread, timings.just_stored)
         self._survivors = Survivors(store, memory, self._in_thread)
         self._encoder = Encoder(store, spool, self._forgotten, self._in_thread, observer)
@@ -134,15 +144,15 @@ class Renditions:
             return None
         variant = sizing.variant(delivery, size or _ANY_SIZE)
         with self._observer.step("memory"):
-            cached = self._memory.get(content_key, variant.label)
+            cached = self.memory.get(content_key, variant.label)
         if cached is not None:
             if not cached.stored:
                 self._look_again(content_key, variant)
-            return Found(cached, "memory")
+            return Found(cached, variant.label, "memory")
         if new and await self.header(content_key) is None:
             return None
         rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience)
-        return None if rendition is None else Found(rendition, "store")
+        return None if rendition is None else Found(rendition, variant.label, "store")
 
     async def has(self, content_key: str) -> bool:
         """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnavailable`."""
@@ -167,13 +177,13 @@ class Renditions:
     def forget(self, content_key: str) -> None:
         """Drops what memory has of a picture, and what is being read or encoded of it: its objects are deleted."""
         self._forgotten.mark(content_key)
-        self._memory.drop(content_key)
+        self.memory.drop(content_key)
         self._masters.forget(content_key)
 
     def settled(self, content_key: str) -> None:
         """The picture is in the store, and does not wait any more: what memory has of the waiting is dropped."""
         if self._masters.settled(content_key):
-            self._memory.drop(content_key)
+            self.memory.drop(content_key)
 
     @step("restore")
     async def restore(self, content_key: str, resolved: Mapping[str, Any] | None = None, *, anew: bool = False) -> bool:
@@ -206,7 +216,7 @@ class Renditions:
         # 1: this reads or encodes a picture. 2: the picture is purged. 3: nothing of it may be kept or answered.
         if rendition is None or self._forgotten.since(since, content_key):
             return None
-        self._memory.put(variant.label, rendition)
+        self.memory.put(variant.label, rendition)
         return rendition
 
     def _look_again(self, content_key: str, variant: Variant) -> None:

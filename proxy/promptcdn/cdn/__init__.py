@@ -65,9 +65,16 @@ class Cdn:
 
     async def look(self, request: Request) -> Look:
         """What there is of a request's picture, or of a calendar one's in the present period. Never makes or writes."""
-        is_calendar = isinstance(request.asked.seed, str)
-        return await self._seeded.look(self._calendar.present(request) if is_calendar else request)
+        return await self._seeded.look(self._present(request))
+
+    def first(self, request: Request) -> Request:
+        """The seeded request that a URL begins with: a pool's first, or that of a calendar URL's present period."""
+        return self._present(request) if request.asked.seed is not None else self.pool(request)[0]
 
     def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""
         return self._pool.views(request)
+
+    def _present(self, request: Request) -> Request:
+        is_calendar = isinstance(request.asked.seed, str)
+        return self._calendar.present(request) if is_calendar else request

@@ -9,7 +9,7 @@ from promptcdn.cdn.seeded import Seeded
 from promptcdn.clock import Clock
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply, Unmade
-from promptcdn.readers.headers import DAY, Outcome
+from promptcdn.readers.cache_policies import DAY, Outcome
 from promptcdn.url import seeds
 from promptcdn.url.periods import period_end, period_name, period_start
 from promptcdn.url.request import Request
@@ -53,7 +53,8 @@ class Calendar:
         if isinstance(reply, Unmade):
             return reply
         outcome = Outcome.CALENDAR if reply.outcome is Outcome.SEEDED else reply.outcome
-        return replace(reply, outcome=outcome, location=await self._seeded.location(current), until=end)
+        located = replace(reply, outcome=outcome, location=await self._seeded.location(current), until=end)
+        return replace(located, seed=current.drawn) if isinstance(located, Answer) else located
 
     async def _stand_in(self, request: Request, current: Request, start: datetime, asker: Asker) -> Answer | None:
         """The picture of the period before `start`, if it is stored; the present one's is begun behind it."""
@@ -68,7 +69,8 @@ class Calendar:
             return None
         with contextlib.suppress(Problem):
             await self._seeded.begin(current, asker)
-        return replace(shown, outcome=Outcome.STAND_IN, location=await self._seeded.location(last))
+        location = await self._seeded.location(last)
+        return replace(shown, outcome=Outcome.STAND_IN, location=location, seed=last.drawn)
 
 
 def _in_period(request: Request, period: str) -> Request:

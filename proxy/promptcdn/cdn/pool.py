@@ -18,8 +18,8 @@ from promptcdn.event_loop import AnswerTimeout
 from promptcdn.flights import Flight, KeyedLocks
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import NOTHING
-from promptcdn.readers.headers import Outcome
 from promptcdn.url import keys, seeds
 from promptcdn.url.request import Request
 
@@ -82,7 +82,7 @@ class Pool:
             self._last_shown[pool_key] = view
             if draw.absent and asker.making:
                 await self._make_behind(pool_key, draw.absent[0], asker)
-            return replace(answer, outcome=Outcome.SEEDLESS, location=await self._seeded.location(view))
+            return await self._as_drawn(answer, Outcome.SEEDLESS, view)
         if not draw.absent:
             gone = draw.gone
             assert gone is not None, "a pool has a picture"
@@ -152,7 +152,12 @@ class Pool:
         assert not isinstance(reply, Unchanged)
         if isinstance(reply, Unmade):
             return reply
-        return replace(reply, outcome=Outcome.AWAITED, location=await self._seeded.location(view))
+        return await self._as_drawn(reply, Outcome.AWAITED, view)
+
+    async def _as_drawn(self, answer: Answer, outcome: Outcome, view: Request) -> Answer:
+        """`answer` with what a URL without a seed has to say of the view that was drawn."""
+        location = await self._seeded.location(view)
+        return replace(answer, outcome=outcome, location=location, seed=view.drawn)
 
     async def _make_behind(self, pool_key: str, missing: Request, asker: Asker) -> None:
         """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent.

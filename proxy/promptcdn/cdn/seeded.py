@@ -21,9 +21,9 @@ from promptcdn.money.rates import Rates
 from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import StoreUnavailable, Unavailable
 from promptcdn.readers.answers import Answer, Asker, Look, Reply, State, Unchanged, Unmade
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
-from promptcdn.readers.headers import Outcome
 from promptcdn.url import keys
 from promptcdn.url.order import Order
 from promptcdn.url.request import Delivery, Request

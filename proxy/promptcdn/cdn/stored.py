@@ -5,10 +5,11 @@ tombstone → memory → store → tombstone
 
 from promptcdn import problems
 from promptcdn.catalog.removals import Removals
-from promptcdn.catalog.renditions import Renditions
+from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.readers.answers import Answer, Reply, Unchanged
+from promptcdn.readers.cache_policies import POLICIES, Outcome
 from promptcdn.readers.conditions import NOTHING, Condition
-from promptcdn.readers.headers import POLICIES, CacheStatus, Outcome, Rendition
+from promptcdn.readers.rendition import CacheStatus
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Delivery
 
@@ -41,7 +42,7 @@ class StoredPictures:
         if found is None or found.place != "memory":
             await self._require_not_removed(content_key)  # while it was read or encoded
         if found is not None:
-            return _answer(found.rendition, CacheStatus(found.place, stored=found.rendition.stored))
+            return _answer(found, CacheStatus(found.place, stored=found.rendition.stored))
         return None if tag is None else Unchanged(content_key, tag)
 
     async def find_made(
@@ -56,7 +57,7 @@ class StoredPictures:
         await self._require_not_removed(content_key)  # while it was encoded
         if found is None:
             return None
-        return _answer(found.rendition, CacheStatus.missed(found.rendition, collapsed=collapsed))
+        return _answer(found, CacheStatus.missed(found.rendition, collapsed=collapsed))
 
     async def removed(self, content_key: str) -> bool:
         """Whether the operator took the picture down. Raises `Unavailable`."""
@@ -82,5 +83,6 @@ def conditional(reply: Reply, condition: Condition) -> Reply:
     return Unchanged(reply.content_key, tag, reply.outcome, reply.location, reply.until, reply.status)
 
 
-def _answer(rendition: Rendition, status: CacheStatus) -> Answer:
-    return Answer(rendition, Outcome.SEEDED if rendition.stored else Outcome.UNSTORED, status)
+def _answer(found: Found, status: CacheStatus) -> Answer:
+    outcome = Outcome.SEEDED if found.rendition.stored else Outcome.UNSTORED
+    return Answer(found.rendition, outcome, status, found.variant)

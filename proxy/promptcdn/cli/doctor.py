@@ -43,7 +43,7 @@ async def _checks() -> list[Check]:
         found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
         found += misconfiguration.doubts(chosen.chosen)
         found += filter(None, (permissions.finding(chosen.data_dir),))
-        async with reading(chosen) as service:
+        async with reading(chosen, any_bucket=True) as service:
             return [*found, *await _of_service(service)]
     except BadSettings as wrong:
         advice = "docs/settings.md has every setting"

@@ -173,14 +173,14 @@ async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple
 
 def _paths(target: Target) -> Iterator[str]:
     """The URLs under which caches may hold it, in their usual spellings; each stands for its sizes and formats too."""
-    from promptcdn.url.formats import BY_EXTENSION
+    from promptcdn.url.formats import BY_FILE_EXTENSION
 
     if target.url is not None:
         query = target.url.partition("?")[2]
         yield target.url
-        yield from (f"/i{extension}?{query}" for extension in BY_EXTENSION)
+        yield from (f"/i{extension}?{query}" for extension in BY_FILE_EXTENSION)
     yield f"/i/{target.content_key}"
-    yield from (f"/i/{target.content_key}{extension}" for extension in BY_EXTENSION)
+    yield from (f"/i/{target.content_key}{extension}" for extension in BY_FILE_EXTENSION)
 
 
 def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:

@@ -33,6 +33,7 @@ def serve(
     from promptcdn.faces.app import create_app
     from promptcdn.readers.connections import Bounds
     from promptcdn.server import descriptors
+    from promptcdn.server.fastpath import fast_path
     from promptcdn.telemetry import logs, metrics
     from promptcdn.telemetry.tracing import Tracing
     from promptcdn.wiring import opened
@@ -61,7 +62,8 @@ def serve(
     # Without a file to read again SIGHUP says that the terminal is gone: the service ends, in order.
     on_hangup = service.read_again if chosen.deny else None
     app = create_app(service, chosen.public_url or here)
-    server.run(app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections)
+    fast = fast_path(app, service)
+    server.run(fast or app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections, fast)
 
 
 def _greeting(service: "Service", here: str) -> Iterator[str]:

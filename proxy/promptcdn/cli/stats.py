@@ -89,6 +89,8 @@ def _nobody(url: str, what: str, *, named: bool) -> _Samples | None:
 def _of_service(samples: _Samples) -> dict[str, Any]:
     answers = {labels["source"]: int(count) for labels, count in samples["promptcdn_request_duration_seconds_count"]}
     free, made = sum(answers.get(source, 0) for source in _FREE), answers.get("made", 0)
+    # The second is its name in services of 0.2.0.
+    cooldowns = samples.get("promptcdn_keys_in_cooldown") or samples["promptcdn_resting_keys"]
     limits = {labels["limit"]: amount for labels, amount in samples.get("promptcdn_budget_limit", ())}
     return {
         "spent": _spent(samples),
@@ -96,7 +98,7 @@ def _of_service(samples: _Samples) -> dict[str, Any]:
             {"limit": labels["limit"], "left": left, "amount": limits[labels["limit"]]}
             for labels, left in samples.get("promptcdn_budget_left", ())
         ],
-        "resting_keys": int(samples["promptcdn_resting_keys"][0][1]),
+        "keys_in_cooldown": int(cooldowns[0][1]),
         "answers": {"memory": answers.get("memory", 0), "store": answers.get("store", 0), "made": made},
         "free_share": free / (free + made) if free + made else None,
     }
@@ -146,7 +148,7 @@ def _lines(known: Mapping[str, Any], address: str) -> Iterator[str]:
     if "answers" not in known:
         yield f"{'service':16} none answers at {address}; --url asks another address"
         return
-    yield f"{'resting keys':16} {known['resting_keys']}"
+    yield f"{'in a cooldown':16} {known['keys_in_cooldown']}"
     yield f"{'answers':16} " + ", ".join(f"{count} {source}" for source, count in known["answers"].items())
     if known["free_share"] is not None:
         yield f"{'free':16} {known['free_share']:.1%} of the pictures answered since its start"

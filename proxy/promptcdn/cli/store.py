@@ -99,7 +99,7 @@ async def _adopted(chosen: "Settings", *, new: bool) -> "Adopted":
 
     connection = redis_connection(chosen)
     ids = StoreIds(chosen.store_id, chosen.data_dir, connection)
-    store = opened_store(chosen.store_url, chosen.store_setting, prepare=False)
+    store = opened_store(chosen.store_url, chosen.store_setting, chosen.s3_addressing_style, prepare=False)
     try:
         return await adopt(store, ids, new=new)
     finally:
@@ -200,7 +200,7 @@ def _opened(url: str | None, option: str = "--store", *, make: bool = False) -> 
         if url is None:
             chosen = settings.load()
             url, option = chosen.store_url, chosen.store_setting
-        store = opened_store(url, option, prepare=make)
+        store = opened_store(url, option, settings.s3_addressing_style(), prepare=make)
     except (BadSettings, ValueError) as wrong:
         fail(str(wrong))
     try:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 
 import typer
@@ -12,6 +13,8 @@ from promptcdn.cli.signatures import Expires, Key, signed_urls
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
+    from promptcdn.url.engines import Size
+    from promptcdn.url.parse import Face
     from promptcdn.url.request import Request
 
 
@@ -19,6 +22,15 @@ if TYPE_CHECKING:
 _MARKUPS = ("url", "markdown", "html", "asciidoc", "rst")
 _As = Annotated[
     str, typer.Option("--as", help=f"What to print: {', '.join(_MARKUPS)}.", autocompletion=lambda: list(_MARKUPS))
+]
+
+_Face = Annotated[
+    str | None,
+    typer.Option(help="The form of the URL: query (/?prompt=), extension (/i.png?prompt=) or path (/prompt/)."),
+]
+_For = Annotated[
+    str | None,
+    typer.Option("--for", help="The tool that shows the picture, like mkdocs, epub or word: its best form and format."),
 ]
 
 
@@ -43,6 +55,8 @@ def url(
     dpr: Annotated[str | None, typer.Option(help="Device pixels for each pixel of w and h: 1, 2 or 3.")] = None,
     q: Annotated[str | None, typer.Option("--q", help="The quality of the file, 1 to 100.")] = None,
     base: Annotated[str | None, typer.Option(help="What the URL begins with; by default PROMPTCDN_PUBLIC_URL.")] = None,
+    face: _Face = None,
+    tool: _For = None,
     markup: _As = "url",
     as_json: Annotated[bool, typer.Option("--json", help="Print the URL in every markup as JSON.")] = False,
     sign: Annotated[bool, typer.Option("--sign", help="Sign the URL, for PROMPTCDN_MISSES=signed.")] = False,
@@ -50,43 +64,102 @@ def url(
     key: Key = None,
 ) -> None:
     """Print the URL of a picture, percent-encoded so that it works in Markdown and HTML."""
-    request = _request({**locals(), "format": format_})
-    if markup not in _MARKUPS:
-        fail(f'--as="{markup}": allowed: {", ".join(_MARKUPS)}')
-    from promptcdn.url.parse import canonical_url
+    _print({**locals(), "format": format_}, as_json=as_json, sign=sign)
 
-    address = _base(base) + canonical_url(request.asked, request.delivery)
+
+def _print(said: dict[str, Any], *, as_json: bool, sign: bool) -> None:
+    """Prints what the options in `said` ask for."""
+    from promptcdn.url.snippets import snippets
+
+    markup, base, expires, key = (said[name] for name in ("markup", "base", "expires", "key"))
+    _require_choice("--as", markup, _MARKUPS)
+    face, said["format"] = _form(said["face"], said["tool"], said["format"])
+    request = _request(said)
+    path = _path(request, face)
+    address = _base(base) + path
     if sign:
         (address,) = signed_urls([address], expires, key)
     elif expires or key:
         fail("--expires and --key go with --sign")
-    _print(address, request.asked.prompt, markup, as_json=as_json)
-
-
-def _print(address: str, prompt: str, markup: str, *, as_json: bool) -> None:
-    from promptcdn.url.snippets import snippets
-
-    printed = {"url": address, **snippets(address, prompt)}
+    size = _size(request, base) if as_json or markup == "html" else None
+    printed = {"url": address, **snippets(address, request.asked.prompt, size)}
     typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup])
 
 
-def _request(given: dict[str, str | None]) -> "Request":
+def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Face, str | None]":
+    """The face and the format that the options name, else those that do best in the tool."""
+    from promptcdn.url import formats
+    from promptcdn.url.parse import FACES
+    from promptcdn.url.snippets.tools import BY_NAME
+
+    _require_choice("--face", face, FACES)
+    _require_choice("--for", tool, BY_NAME)
+    row = None if tool is None else BY_NAME[tool]
+    chosen = cast("Face", face or (row.face if row else "query"))
+    if row is None:
+        return chosen, format_
+    if format_ is None:
+        return chosen, row.shows[0]
+    given = format_.removeprefix(".").lower()
+    if formats.SPELLINGS.get(given, given) not in row.shows:
+        fail(f'--format="{format_}": {row.what} may not show it; allowed with --for {tool}: {", ".join(row.shows)}')
+    return chosen, format_
+
+
+def _require_choice(option: str, said: str | None, choices: Iterable[str]) -> None:
+    if said is not None and said not in choices:
+        fail(f'{option}="{said}": allowed: {", ".join(choices)}')
+
+
+def _request(said: dict[str, str | None]) -> "Request":
+    """What the options ask for. Warns of what may be mistakes."""
     from promptcdn import problems
+    from promptcdn.url.dialects import mistakes
     from promptcdn.url.parameters import PARAMETERS
-    from promptcdn.url.parse import URL_MAX, canonical_url, parse, require_built
-    from promptcdn.url.periods import PERIODS
+    from promptcdn.url.parse import parse, require_built
 
     try:
-        request = parse(_query({row.name: given.get(row.name) for row in PARAMETERS}))
+        request = parse(_query({row.name: said.get(row.name) for row in PARAMETERS}))
         require_built(request.asked)
     except problems.Problem as problem:
         fail(str(problem))
-    seed = given["seed"]
-    if seed is not None and seed.lower() in (*PERIODS, "random") and seed != seed.lower():
-        typer.echo(f"note: {seed} is a word like any other; the calendar's is {seed.lower()}", err=True)
-    if len(canonical_url(request.asked, request.delivery)) > URL_MAX:
-        fail(f"the URL would be longer than the {URL_MAX} bytes that the service takes")
+    for warning in mistakes.warnings(request):
+        typer.echo(f"note: {warning}", err=True)
     return request
+
+
+def _path(request: "Request", face: "Face") -> str:
+    from promptcdn.url import formats
+    from promptcdn.url.parse import URL_MAX, address
+
+    if face != "query" and request.delivery.format == formats.AUTO:
+        fail(
+            f'--format="{formats.AUTO}": it has no extension; allowed with --face {face}: {", ".join(formats.BY_NAME)}'
+        )
+    path = address(request.asked, request.delivery, face)
+    if len(path) > URL_MAX:
+        fail(f"the URL would be longer than the {URL_MAX} bytes that the service takes")
+    return path
+
+
+def _size(request: "Request", base: str | None) -> "Size | None":
+    """How large the picture is on a page: by the sizes in the URL, else by the settings, which are this service's.
+
+    `None` where the URL is another service's (`base`) and does not say.
+    """
+    from promptcdn import problems, settings
+    from promptcdn.pictures import sizing
+    from promptcdn.url.resolving import resolve
+
+    asked = request.asked
+    if asked.width and asked.height:
+        return sizing.laid_out(request.delivery, (asked.width, asked.height))
+    if base is not None:
+        return None
+    try:
+        return sizing.laid_out(request.delivery, resolve(asked.seeded(0), settings.load().defaults).size)
+    except (BadSettings, problems.Problem):
+        return None
 
 
 def _query(said: dict[str, str | None]) -> bytes:

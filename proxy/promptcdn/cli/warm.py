@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
@@ -23,16 +24,23 @@ if TYPE_CHECKING:
     from promptcdn.url.request import Request
     from promptcdn.wiring import Service
 
+log = logging.getLogger("promptcdn")
+
 _PATIENCE = 3600.0
+_GOOD = {"made", "there"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the list: where it stands, what it says, what it asks for."""
+    """One line of the list: where it stands, what it says, and the URL that it stands for."""
 
     number: int
     text: str
-    request: "Request"
+    url: str
+
+    def tell(self, what: str) -> None:
+        """Says on standard error what became of it."""
+        typer.echo(f"line {self.number}: {what}: {self.text[:80]}", err=True)
 
 
 def warm(
@@ -46,24 +54,25 @@ def warm(
 ) -> None:
     """Make a list of pictures ahead of time, with the settings and the store of the service.
 
-    What is stored already costs nothing, so that a second run resumes the first. It stops when the budget is spent, and
-    on SIGTERM as soon as the pictures under way are stored. Neither signatures nor client rates apply.
+    What is stored already costs nothing, so that a second run resumes the first. A line that is wrong or fails is named
+    by its number, and the others are made. It stops when the budget is spent, and on SIGTERM or Ctrl-C as soon as the
+    pictures under way are stored. Neither signatures nor client rates apply.
     """
     from promptcdn import settings
 
     try:
         chosen = settings.load()
         lines = list(_lines(_text(pictures), seed))
-        outcomes = asyncio.run(_made(lines, chosen))
-    except BadSettings as wrong:
-        fail(str(wrong))
-    counted = Counter(outcomes.values())
+        asked, wrong = _asked(lines)
+        counted = Counter([*wrong, *asyncio.run(_made(asked, chosen))])
+    except BadSettings as bad:
+        fail(str(bad))
     if as_json:
         typer.echo(json.dumps({"pictures": len(lines), **counted}))
     else:
         said = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
         typer.echo(f"{len(lines)} pictures: {said or 'nothing to do'}")
-    if counted.keys() - {"made", "there"}:
+    if counted.keys() - _GOOD:
         raise typer.Exit(FINDINGS)
 
 
@@ -75,20 +84,11 @@ def _text(pictures: Path) -> str:
 
 
 def _lines(text: str, seed: str | None) -> Iterator[Line]:
-    """Every line that is neither empty nor a comment. All of the list is read before anything is made."""
-    from promptcdn import problems
-    from promptcdn.url.parse import require_built
-
+    """Every line that is neither empty nor a comment."""
     for number, line in enumerate(text.splitlines(), 1):
         said = line.strip()
-        if not said or said.startswith("#"):
-            continue
-        try:
-            request = given.request(given.parts(said if _is_url(said) else _url_of(said, seed)))
-            require_built(request.asked, request.control)
-        except problems.Problem as problem:
-            fail(f"line {number}: {problem.detail}")
-        yield Line(number, said, request)
+        if said and not said.startswith("#"):
+            yield Line(number, said, said if _is_url(said) else _url_of(said, seed))
 
 
 def _is_url(said: str) -> bool:
@@ -99,9 +99,38 @@ def _url_of(prompt: str, seed: str | None) -> str:
     return "/?" + urlencode({"prompt": prompt, **({} if seed is None else {"seed": seed})})
 
 
-async def _made(lines: Sequence[Line], chosen: "Settings") -> dict[int, str]:
-    """What became of each line, by its number: `made`, `there`, `left` once the budget was spent or a signal said to
-    stop, or a code."""
+def _asked(lines: Sequence[Line]) -> "tuple[list[tuple[Line, Request]], list[str]]":
+    """What each line asks for; and for each that is wrong, which is told at once, the code of its problem."""
+    from promptcdn.problems import Problem
+
+    asked, wrong = [], []
+    for line in lines:
+        try:
+            asked.append((line, _request(given.parts(line.url))))
+        except Problem as problem:
+            line.tell(problem.detail)
+            wrong.append(problem.kind.code)
+    return asked, wrong
+
+
+def _request(url: given.Given) -> "Request":
+    from promptcdn import problems
+    from promptcdn.url.parse import require_built
+
+    if given.content_key(url) is not None:
+        detail = "a permalink makes no picture: list the URL that it was made by"
+        raise problems.Problem(problems.BAD_REQUEST, detail)
+    request = given.request(url)
+    require_built(request.asked, request.control)
+    return request
+
+
+async def _made(asked: "Sequence[tuple[Line, Request]]", chosen: "Settings") -> list[str]:
+    """What became of each line that is right.
+
+    `made`, `there` (it was stored before), `unstored` (made, and the store does not take it), `left` once the budget
+    was spent or a signal said to stop, or the code of a problem.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
@@ -109,20 +138,16 @@ async def _made(lines: Sequence[Line], chosen: "Settings") -> dict[int, str]:
 
     service = opened(chosen.model_copy(update={"misses": "open", "client_rate": "unlimited"}))
     await service.start()
-    outcomes: dict[int, str] = {}
-    waiting, stopped = iter(lines), asyncio.Event()
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        # Left alone they would kill, and what is being made and paid for with it. Windows has no such handlers.
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    outcomes: list[str] = []
+    waiting, stopped = iter(asked), _stopped_by_signals()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("warming", total=len(lines))
+        bar = progress.add_task("warming", total=len(asked))
 
         async def work() -> None:
-            for line in waiting:
-                over = stopped.is_set() or "left" in outcomes.values()
-                outcomes[line.number] = "left" if over else await _one(line, service)
+            for line, request in waiting:
+                over = stopped.is_set() or "left" in outcomes
+                outcomes.append("left" if over else await _outcome(line, request, service))
                 progress.advance(bar)
 
         try:
@@ -132,18 +157,57 @@ async def _made(lines: Sequence[Line], chosen: "Settings") -> dict[int, str]:
     return outcomes
 
 
-async def _one(line: Line, service: "Service") -> str:
+def _stopped_by_signals() -> asyncio.Event:
+    """Is set by the first signal to stop. Left alone it would kill, and what is being paid for with it.
+
+    A second Ctrl-C kills. Windows has no such handlers.
+    """
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopped.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop)
+    return stopped
+
+
+async def _outcome(line: Line, request: "Request", service: "Service") -> str:
+    """What became of a line. Nothing is raised: whatever is wrong with one line, the others go on."""
     from promptcdn import problems
+
+    try:
+        outcome = await _warmed(request, service)
+    except problems.Problem as problem:
+        line.tell(problem.detail)
+        return "left" if problem.kind is problems.BUDGET_SPENT else problem.kind.code
+    except Exception:  # what breaks at one line must not hold up the others
+        log.exception("line %d: this is an error in promptcdn: %s", line.number, line.text[:80])
+        return problems.INTERNAL.code
+    if outcome == "unstored":
+        line.tell("the picture was made, and the store does not take it: it waits in the spool")
+    return outcome
+
+
+async def _warmed(request: "Request", service: "Service") -> str:
+    """`made`, `there` or `unstored`. Raises `Problem`.
+
+    A view of a pool would begin the next picture of it each time the list is made, and at the change of a period a
+    calendar URL may show the last one's picture: so the seeded request is made that either begins with.
+    """
+    from promptcdn.readers import negotiation
     from promptcdn.readers.answers import Answer, Asker
     from promptcdn.readers.clients import Client
 
     asker = Asker(until=service.clock.monotonic() + _PATIENCE, client=Client(None))
-    # A view of a pool would begin the next picture of it, each time the list is made.
-    request = line.request if line.request.asked.seed is not None else service.cdn.pool(line.request)[0]
-    try:
-        answer = await service.cdn.answer(request, asker)
-    except problems.Problem as problem:
-        spent = problem.kind is problems.BUDGET_SPENT
-        typer.echo(f"line {line.number}: {problem.detail}: {line.text[:80]}", err=True)
-        return "left" if spent else problem.kind.code
-    return "there" if isinstance(answer, Answer) and answer.status.hit else "made"
+    seeded, outcome = service.cdn.first(request), "there"
+    for delivery in negotiation.possible(request.delivery):
+        answer = await service.cdn.answer(replace(seeded, delivery=delivery), asker)
+        assert isinstance(answer, Answer), "without a condition, and where pictures are made, there is a picture"
+        if not answer.status.stored:
+            return "unstored"
+        if answer.status.hit is None:
+            outcome = "made"
+    return outcome

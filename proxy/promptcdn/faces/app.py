@@ -1,20 +1,22 @@
 """The application: its routes, what becomes of errors, and the lifespan that owns what is open."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
 from promptcdn.faces import info, ops, pictures, requests, responses
 from promptcdn.faces.middleware import EveryAnswer
 from promptcdn.problems import MethodNotAllowed, Problem
-from promptcdn.url.formats import BY_EXTENSION
+from promptcdn.readers import framing
+from promptcdn.url.formats import BY_FILE_EXTENSION
+from promptcdn.url.parse import extra_slashes
 from promptcdn.wiring import Service
 
 
@@ -37,14 +39,38 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.state.service = service
     app.state.public_url = public_url
     # Around everything: what the framework answers when a route breaks is an answer too.
-    every_answer = EveryAnswer(app, service.telemetry, service.clock, log_hits=service.settings.log_hits)
+    every_answer = EveryAnswer(
+        _before_routes(app), service.telemetry, service.clock, log_hits=service.settings.log_hits
+    )
     return service.telemetry.around(every_answer)
+
+
+def _before_routes(app: Starlette) -> ASGIApp:
+    """`app`, but for requests that the server refuses; its paths of pictures may begin with several slashes."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if (refusal := scope.get(framing.REFUSAL)) is not None:
+                scope["app"] = app
+                scope.update(next((found for match, found in _matches(app, scope) if match is not Match.NONE), {}))
+                await (await on_problem(HttpRequest(scope), refusal))(scope, receive, send)
+                return
+            # A redirect would do harm here too.
+            if extra := extra_slashes(scope["raw_path"]):
+                scope["path"], scope["raw_path"] = scope["path"][extra:], scope["raw_path"][extra:]
+        await app(scope, receive, send)
+
+    return answered
+
+
+def _matches(app: Starlette, scope: Scope) -> Iterator[tuple[Match, Scope]]:
+    return (route.matches(scope) for route in app.routes)
 
 
 def _routes(*, takedowns: bool) -> list[Route]:
     return [
         Route("/", pictures.picture),
-        *(Route(f"/i{extension}", pictures.picture) for extension in BY_EXTENSION),
+        *(Route(f"/i{extension}", pictures.picture) for extension in BY_FILE_EXTENSION),
         Route("/prompt/{prompt:path}", pictures.picture),
         Route("/i/{name}", pictures.permalink, methods=["GET", "DELETE"] if takedowns else ["GET"]),
         Route("/info", info.info),

@@ -7,8 +7,10 @@ from starlette.responses import JSONResponse, Response
 
 from promptcdn.cdn import Cdn
 from promptcdn.faces import requests
-from promptcdn.readers import headers
+from promptcdn.pictures import sizing
+from promptcdn.readers import response_headers
 from promptcdn.readers.answers import Look, State
+from promptcdn.url.dialects import mistakes
 from promptcdn.url.parse import canonical_url, permalink
 from promptcdn.url.request import Asked, Delivery, Request
 from promptcdn.url.resolving import as_drawn, departures
@@ -22,7 +24,9 @@ async def info(http: HttpRequest) -> Response:
     """The JSON about a URL."""
     service = requests.service_of(http)
     look = members(service.cdn, requests.parsed(http), http.app.state.public_url)
-    return JSONResponse(await requests.looked_up(http, look, service.infos), headers=headers.document_headers())
+    return JSONResponse(
+        await requests.looked_up(http, look, service.infos), headers=response_headers.document_headers()
+    )
 
 
 async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
@@ -41,8 +45,8 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
-        "snippets": snippets(public_url + url, asked.prompt),
-        "notes": [*request.notes, *departures(asked, looks[0].resolved), *_stand_ins(looks)],
+        "snippets": snippets(public_url + url, asked.prompt, sizing.laid_out(delivery, looks[0].resolved.size)),
+        "notes": [*request.notes, *mistakes.notes(request), *departures(asked, looks[0].resolved), *_stand_ins(looks)],
     }
 
 

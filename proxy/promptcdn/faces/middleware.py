@@ -9,15 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from promptcdn.clock import Clock
 from promptcdn.faces import requests, responses
 from promptcdn.observer import Observer
-from promptcdn.readers import headers
-from promptcdn.url.formats import BY_EXTENSION
+from promptcdn.readers import response_headers
+from promptcdn.url.formats import BY_FILE_EXTENSION
 from promptcdn.url.parameters import BY_NAME
 
 log = logging.getLogger("promptcdn")
 
 # Requested every few seconds by monitoring: not worth a line in the log each.
 _PROBES = ("/healthz", "/readyz", "/metrics")
-_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_EXTENSION))})?")
+_PERMALINK = re.compile(rf"/i/[0-9a-f]{{64}}({'|'.join(map(re.escape, BY_FILE_EXTENSION))})?")
 
 
 def shown_path(path: str, route: str | None) -> str:
@@ -55,7 +55,7 @@ class EveryAnswer:
                 seconds = self._clock.monotonic() - began
                 self._report(scope, message["status"], seconds, request_id)
                 own, status, now = message["headers"], message["status"], self._clock.utc().timestamp()
-                message["headers"] = headers.completed(own, status, request_id, 1000 * seconds, now)
+                message["headers"] = response_headers.completed(own, status, request_id, 1000 * seconds, now)
             await send(message)
 
         try:

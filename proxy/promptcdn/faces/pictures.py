@@ -10,12 +10,12 @@ from starlette.responses import Response
 from promptcdn import problems
 from promptcdn.faces import requests, responses
 from promptcdn.problems import Problem
-from promptcdn.readers import audience, headers
+from promptcdn.readers import audience, filenames, response_headers
 from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
 from promptcdn.readers.audience import Audience
 from promptcdn.url import formats
 from promptcdn.url.parse import parse_delivery, require_built
-from promptcdn.url.request import Delivery
+from promptcdn.url.request import Asked, Delivery
 
 _CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -35,7 +35,7 @@ async def picture(http: HttpRequest) -> Response:
         if problem.kind is problems.TOO_SLOW:
             return await responses.placeholder(http, problem, service.cdn.size(request), service.placeholders)
         raise
-    return _response(http, answer, request.delivery, as_written.delivery)
+    return _response(http, answer, request.delivery, as_written.delivery, request.asked)
 
 
 async def permalink(http: HttpRequest) -> Response:
@@ -66,8 +66,10 @@ def _asker(http: HttpRequest, wait: float, as_written: Delivery) -> Asker:
     )
 
 
-def _response(http: HttpRequest, reply: Reply, delivery: Delivery, as_written: Delivery) -> Response:
-    """What the core answers as a response.
+def _response(
+    http: HttpRequest, reply: Reply, delivery: Delivery, as_written: Delivery, asked: Asked | None = None
+) -> Response:
+    """What the core answers as a response. `asked` names the file; without it the content key does.
 
     Raises `Problem` (503) for a picture that was not made, where its client would be shown it.
     """
@@ -76,7 +78,8 @@ def _response(http: HttpRequest, reply: Reply, delivery: Delivery, as_written: D
     with service.telemetry.step("headers"):
         match reply:
             case Answer():
-                return responses.picture(http, reply, delivery, now, negotiated=negotiated)
+                stem = _stem(asked, reply)
+                return responses.picture(http, reply, delivery, now, stem, negotiated=negotiated)
             case Unchanged():
                 return responses.unchanged(http, reply, delivery, now, negotiated=negotiated)
             case Unmade() if http.method == "HEAD":
@@ -88,9 +91,15 @@ def _response(http: HttpRequest, reply: Reply, delivery: Delivery, as_written: D
                 assert_never(reply)
 
 
+def _stem(asked: Asked | None, answer: Answer) -> str:
+    if asked is None:
+        return answer.content_key[:16]
+    return filenames.stem(asked.prompt, asked.seed if isinstance(asked.seed, int) else answer.seed)
+
+
 async def _take_down(http: HttpRequest, content_key: str) -> Response:
     if not requests.is_from_operator(http):
         raise problems.unauthorized()
     service = requests.service_of(http)
     await service.removals.take_down(content_key, f"asked for over HTTP by {requests.client(http)}")
-    return Response(status_code=204, headers=headers.document_headers())
+    return Response(status_code=204, headers=response_headers.document_headers())

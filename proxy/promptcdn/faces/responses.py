@@ -12,10 +12,12 @@ from promptcdn.observer import Source
 from promptcdn.pictures import sizing
 from promptcdn.pictures.placeholders import MEDIA_TYPE, Placeholders
 from promptcdn.problems import Problem
-from promptcdn.readers import headers
+from promptcdn.readers import prepared, response_headers
 from promptcdn.readers.answers import Answer, Unchanged
 from promptcdn.readers.audience import Audience
-from promptcdn.readers.headers import Addresses, Outcome
+from promptcdn.readers.cache_policies import Outcome
+from promptcdn.readers.prepared import Alias
+from promptcdn.readers.response_headers import Addresses
 from promptcdn.url import formats
 from promptcdn.url.engines import Size
 from promptcdn.url.parse import permalink
@@ -23,12 +25,17 @@ from promptcdn.url.request import Delivery
 
 
 class Note(NamedTuple):
-    """What the log and the metrics get of an answer; `outcome` is a problem's code where there is a `problem`."""
+    """What the log, the metrics and the fast path get of an answer.
+
+    `outcome` is a problem's code where there is a `problem`. `alias` is there where every reader of the URL gets the
+    same answer, for as long as the picture is in memory.
+    """
 
     outcome: str = "other"
     source: Source = "none"
     content_key: str | None = None
     problem: Problem | None = None
+    alias: Alias | None = None
 
 
 _NO_NOTE = Note()
@@ -40,29 +47,34 @@ def noted(scope: Scope) -> Note:
     return note
 
 
-def picture(http: HttpRequest, answer: Answer, delivery: Delivery, now: int, *, negotiated: bool) -> Response:
-    """A picture as `delivery` says. `negotiated`: `Accept` chose its format.
+def picture(
+    http: HttpRequest, answer: Answer, delivery: Delivery, now: int, stem: str, *, negotiated: bool
+) -> Response:
+    """A picture as `delivery` says, called `stem` where it is saved. `negotiated`: `Accept` chose its format.
 
     `now` in Unix seconds: `max-age` of a calendar picture begins at this very moment.
     """
-    _note_reply(http, answer)
-    fields = headers.picture_headers(
+    shared = not negotiated or requests.is_shared(http)
+    fields = response_headers.picture_headers(
         answer.rendition,
         answer.outcome,
         answer.status,
         _addresses(answer, delivery),
         now,
+        stem=stem,
         seconds_left=_seconds_left(answer, now),
         negotiated=negotiated,
-        shared=not negotiated or requests.is_shared(http),
+        shared=shared,
     )
+    lasting = shared and answer.outcome in (Outcome.SEEDED, Outcome.SEEDLESS)
+    _note_reply(http, answer, prepared.alias(answer, fields, negotiated=negotiated) if lasting else None)
     return Response(answer.rendition.body, headers=fields)
 
 
 def unchanged(http: HttpRequest, answer: Unchanged, delivery: Delivery, now: int, *, negotiated: bool) -> Response:
     """304 for a picture that the client has. The parameters are those of `picture`."""
     _note_reply(http, answer)
-    fields = headers.unchanged_headers(
+    fields = response_headers.unchanged_headers(
         answer.tag,
         answer.outcome,
         _addresses(answer, delivery),
@@ -79,7 +91,7 @@ def unmade(http: HttpRequest, delivery: Delivery, *, negotiated: bool) -> Respon
     _note(http, Note(_name(Outcome.UNMADE)))
     shared = not negotiated or requests.is_shared(http)
     media_type = formats.BY_NAME[delivery.format].media_type
-    response = Response(headers=headers.unmade_headers(media_type, negotiated=negotiated, shared=shared))
+    response = Response(headers=response_headers.unmade_headers(media_type, negotiated=negotiated, shared=shared))
     # The framework says 0, and GET would have a body.
     del response.headers["content-length"]
     return response
@@ -108,19 +120,19 @@ async def error(http: HttpRequest, problem: Problem, placeholders: Placeholders 
             if _is_image_proxy(http):
                 return _as_picture(http, problem, await placeholders.brief(problem), shared=shared)
     document = {**problem.document(), "instance": http.scope["raw_path"].decode("ascii")}
-    return JSONResponse(document, problem.kind.status, headers.problem_headers(problem, shared=shared))
+    return JSONResponse(document, problem.kind.status, response_headers.problem_headers(problem, shared=shared))
 
 
 def options(methods: Iterable[str]) -> Response:
     """The answer to OPTIONS for what allows `methods`."""
-    return Response(headers=headers.options_headers(methods))
+    return Response(headers=response_headers.options_headers(methods))
 
 
 def _as_picture(http: HttpRequest, problem: Problem, picture: bytes, *, shared: bool) -> Response:
     """A picture that says `problem`, with its status; for an image proxy with 200, the only status it shows."""
     if _is_image_proxy(http):
-        return Response(picture, 200, headers.image_proxy_headers(problem, MEDIA_TYPE, shared=shared))
-    return Response(picture, problem.kind.status, headers.problem_headers(problem, MEDIA_TYPE, shared=shared))
+        return Response(picture, 200, response_headers.image_proxy_headers(problem, MEDIA_TYPE, shared=shared))
+    return Response(picture, problem.kind.status, response_headers.problem_headers(problem, MEDIA_TYPE, shared=shared))
 
 
 def _is_image_proxy(http: HttpRequest) -> bool:
@@ -135,8 +147,8 @@ def _seconds_left(answer: Answer | Unchanged, now: int) -> int:
     return int(answer.until.timestamp()) - now if answer.until else 0
 
 
-def _note_reply(http: HttpRequest, answer: Answer | Unchanged) -> None:
-    _note(http, Note(_name(answer.outcome), answer.status.hit or "made", answer.content_key))
+def _note_reply(http: HttpRequest, answer: Answer | Unchanged, alias: Alias | None = None) -> None:
+    _note(http, Note(_name(answer.outcome), answer.status.hit or "made", answer.content_key, alias=alias))
 
 
 def _note(http: HttpRequest, note: Note) -> None:

@@ -3,12 +3,29 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Hashable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from promptcdn import problems
 from promptcdn.problems import Problem
 
+_MOST = 4096
+
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """How detached tasks are timed, in seconds.
+
+    last_word   a task whose patience is over may still say so long what it waits for: a flight that it waits for ends
+                at the same moment, and knows more
+    """
+
+    last_word: float = 0.02
+
+
+TIMINGS = Timings()
 
 
 class DetachedTasks:
@@ -18,8 +35,9 @@ class DetachedTasks:
     for a picture in memory, needs no place.
     """
 
-    def __init__(self, most: int = 4096) -> None:
+    def __init__(self, most: int = _MOST, timings: Timings = TIMINGS) -> None:
         self._most = most
+        self._timings = timings
         self._under_way: dict[asyncio.Task[Any], Hashable] = {}
         self._of: Counter[Hashable] = Counter()
 
@@ -30,15 +48,17 @@ class DetachedTasks:
 
     async def run(self, work: Coroutine[Any, Any, _T], patience: float, client: Hashable = None) -> _T:
         """What `work` gives or raises. `Problem` (503) where it takes longer than `patience` seconds, or no place is
-        left for it, or none of those that its client may have."""
+        left for it, or none of those that its client may have.
+
+        Work that makes a picture has a patience of its own, so what is late here is a look at what is stored."""
         task = asyncio.create_task(work)
         # The loop runs tasks in the order in which they were ready: this one's first step comes before what follows.
         await asyncio.sleep(0)
         if not task.done():
             self._place(task, client)
-            await asyncio.wait({task}, timeout=patience)
+            await asyncio.wait({task}, timeout=patience + self._timings.last_word)
         if not task.done():
-            raise problems.too_slow()
+            raise problems.too_slow(problems.READING)
         return task.result()
 
     async def close(self) -> None:

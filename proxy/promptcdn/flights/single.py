@@ -21,9 +21,10 @@ _T = TypeVar("_T")
 class Flight(Generic[_T]):
     """Work under way. It has one owner, `Flights`; whoever waits for it may leave."""
 
-    def __init__(self, task: "asyncio.Task[_T | Problem]", stopped: "asyncio.Future[None]") -> None:
+    def __init__(self, task: "asyncio.Task[_T | Problem]", stopped: "asyncio.Future[None]", late: str) -> None:
         self._task = task
         self._stopped = stopped
+        self._late = late
 
     @property
     def landed(self) -> bool:
@@ -48,7 +49,7 @@ class Flight(Generic[_T]):
         if not self._task.done():
             if self._stopped.done():
                 raise _draining()
-            raise problems.too_slow()
+            raise problems.too_slow(self._late)
         if self._task.cancelled():
             raise _draining()
         outcome = self._task.result()
@@ -68,11 +69,14 @@ class Flights(Generic[_T]):
         leases: Leases | None = None,
         observer: Observer = NO_OBSERVER,
         work: str = "new pictures are being made or queued",
+        late: str = "the picture is being made",
     ) -> None:
-        """`work` ends the sentence that refuses one more flight, after their number."""
+        """`work` ends the sentence that refuses one more flight, after their number; `late` begins the one for whoever
+        waited too long for theirs."""
         self._leases = leases or NoLeases()
         self._observer = observer
         self._work = work
+        self._late = late
         self._concurrency = concurrency
         self._running = asyncio.Semaphore(concurrency)
         # How many were begun, and joined, so far.
@@ -135,7 +139,7 @@ class Flights(Generic[_T]):
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_future()
         self.begun += 1
-        flight = self._flights[key] = Flight(task, self._stopped)
+        flight = self._flights[key] = Flight(task, self._stopped, self._late)
         return flight, False
 
     def stop(self) -> None:

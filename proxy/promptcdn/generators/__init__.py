@@ -1,4 +1,8 @@
-"""Generators: what makes masters. Each is a file or folder behind the Protocol below, with a line in `registry`."""
+"""Generators: what makes masters.
+
+Each is a file or a folder here, with a class that has what `InspectedGenerator` has, a `DECLARATION` (`declaration`),
+and a line in `registry`. docs/architecture.md says how one is added.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What pictures cost (`prices`), how much may be spent (`budget`), and how many one client may start (`rates`)."""
+"""What pictures cost (`costs`), how much may be spent (`budget`), and how many one client may start (`rates`)."""

@@ -82,6 +82,11 @@ def variant(delivery: Delivery, master: Size) -> Variant:
     return Variant(delivery.format, None if size == master else size, cropped, quality)
 
 
+def laid_out(delivery: Delivery, master: Size) -> Size:
+    """The size in CSS pixels that a page gives to the picture: the file's, without the pixels for dense screens."""
+    return _size(replace(delivery, dpr=None), master)[0]
+
+
 def best_stand_in(variants: Iterable[Variant]) -> Variant | None:
     """Of renditions whose master was lost, the one that is nearest to it. `None` where no one shows all of it.
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
-from promptcdn.readers.headers import CacheStatus, Outcome, Rendition
+from promptcdn.readers.rendition import CacheStatus, Rendition
 from promptcdn.url.request import Resolved
 
 State = Literal["stored", "generating", "absent", "blocked", "removed"]
@@ -32,16 +33,19 @@ class Asker:
 
 @dataclass(frozen=True)
 class Answer:
-    """A picture, and why it is the answer.
+    """A picture, and why it is the answer. `variant` is the label of the rendition.
 
     `location` is its seeded URL where the requested URL has no seed of its own, `until` the end of its calendar period.
+    `seed` is the seed that was drawn for it there.
     """
 
     rendition: Rendition
     outcome: Outcome
     status: CacheStatus
+    variant: str
     location: str | None = None
     until: datetime | None = None
+    seed: int | None = None
 
     @property
     def content_key(self) -> str:

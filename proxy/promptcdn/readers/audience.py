@@ -33,48 +33,84 @@ class Audience(Enum):
     PROGRAM = "a program"
 
 
-class ImageProxy(NamedTuple):
-    """A part of an image proxy's User-Agent in lower case, who sends it, and the source that says so."""
+class Fetcher(NamedTuple):
+    """A part of a User-Agent in lower case, who sends it, and the source that says so."""
 
     token: str
     who: str
     source: str
 
 
+# They give up early, or ask again soon: after a few seconds they are shown a placeholder.
 IMAGE_PROXIES = (
-    ImageProxy(
+    Fetcher(
         "github-camo",
         "GitHub, in READMEs and issues",
         "seen in the logs of many sites; GitHub's docs on anonymized URLs",
     ),
-    ImageProxy("go-camo", "go-camo: forums, PyPI, Gitea and the like", "its source, pkg/camo/proxy"),
-    ImageProxy("camo asset proxy", "atmos/camo", "its source, server.coffee"),
-    ImageProxy("slack-imgproxy", "Slack, pictures", "api.slack.com/robots"),
-    ImageProxy("slackbot", "Slack, previews of links", "api.slack.com/robots"),
-    ImageProxy("discordbot", "Discord, previews of links", "the address in its User-Agent"),
-    ImageProxy(
+    Fetcher("go-camo", "go-camo: forums, PyPI, Gitea and the like", "its source, pkg/camo/proxy"),
+    Fetcher("camo asset proxy", "atmos/camo", "its source, server.coffee"),
+    Fetcher("slack-imgproxy", "Slack, pictures", "api.slack.com/robots"),
+    Fetcher("slackbot", "Slack, previews of links", "api.slack.com/robots"),
+    Fetcher("discordbot", "Discord, previews of links", "the address in its User-Agent"),
+    Fetcher(
         "intel mac os x 10.10; rv:38.0) gecko/20100101 firefox/38.0",
         "Discord, pictures",
-        "seen in the logs of many sites; nobody browses with a Firefox of 2015",
+        "discord-api-docs, issue 1600; nobody browses with a Firefox of 2015",
     ),
-    ImageProxy("googleimageproxy", "Gmail", "Google's help on images in Gmail"),
-    ImageProxy("yahoomailproxy", "Yahoo Mail", "the address in its User-Agent"),
-    ImageProxy("ms-office", "Outlook", "its User-Agent, as Microsoft documents it"),
-    ImageProxy("twitterbot", "X", "X's docs on cards"),
-    ImageProxy("facebookexternalhit", "Facebook", "Meta's docs on web crawlers"),
-    ImageProxy("linkedinbot", "LinkedIn", "the address in its User-Agent"),
-    ImageProxy("telegrambot", "Telegram", "its User-Agent: TelegramBot (like TwitterBot)"),
-    ImageProxy("whatsapp/", "WhatsApp", "Meta's docs on web crawlers"),
-    ImageProxy("mattermost-bot", "Mattermost", "its source, the HTTP service"),
-    ImageProxy("synapse (bot", "Matrix", "its source, the URL previews"),
-    ImageProxy("zulipurlpreview", "Zulip", "its source, the URL previews"),
-    ImageProxy("iframely", "Iframely", "iframely.com/docs/about"),
-    ImageProxy("embedly", "Embedly", "docs.embed.ly"),
+    Fetcher(
+        "intel mac os x 11.6; rv:92.0) gecko/20100101 firefox/92.0",
+        "Discord, pictures since 2024",
+        "discord-api-docs, issue 6694; a real Firefox 92 calls every macOS 10.15",
+    ),
+    Fetcher("googleimageproxy", "Gmail", "Google's help on images in Gmail"),
+    Fetcher("yahoomailproxy", "Yahoo Mail", "the address in its User-Agent"),
+    Fetcher("ms-office", "Outlook", "its User-Agent, as Microsoft documents it"),
+    Fetcher("twitterbot", "X", "X's docs on cards"),
+    Fetcher(
+        "facebookexternalhit",
+        "Facebook; iMessage, LINE and KakaoTalk, which name it too",
+        "Meta's docs on web crawlers; crawler-user-agents",
+    ),
+    Fetcher("linkedinbot", "LinkedIn", "the address in its User-Agent"),
+    Fetcher("telegrambot", "Telegram", "its User-Agent: TelegramBot (like TwitterBot)"),
+    Fetcher(
+        "whatsapp/", "WhatsApp; Signal, which names it too", "Meta's docs on web crawlers; Signal-Android, issue 13522"
+    ),
+    Fetcher("skypeuripreview", "Skype and Teams", "device-detector, its list of bots"),
+    Fetcher("mattermost-bot", "Mattermost", "its source, the HTTP service"),
+    Fetcher("synapse (bot", "Matrix", "its source, the URL previews"),
+    Fetcher("zulipurlpreview", "Zulip", "its source, the URL previews"),
+    Fetcher("iframely", "Iframely", "iframely.com/docs/about"),
+    Fetcher("embedly", "Embedly", "docs.embed.ly"),
 )
-# Whatever calls itself a bot. CUBOT is a brand of telephones.
+# They keep for good what they fetched once, a placeholder too: they are answered as programs are. They are listed since
+# most of them call themselves bots, and are no crawlers: each fetches one picture because a person shared it.
+PREVIEWERS = (
+    Fetcher("bluesky cardyb", "Bluesky", "bluesky-social/social-app, issue 6521"),
+    Fetcher("mastodon/", "Mastodon", "its source, app/lib/request.rb; the word Bot: mastodon, pull request 14248"),
+    Fetcher("pleroma", "Pleroma", "its source, Pleroma.Web.RichMedia"),
+    Fetcher("akkoma", "Akkoma", "its source, Pleroma.Web.RichMedia"),
+    Fetcher("summalybot", "Misskey", "misskey-dev/summaly, its README"),
+    Fetcher("reddit.com/feedback", "Reddit, thumbnails", "the address in its User-Agent"),
+    Fetcher("snap url preview service", "Snapchat", "developers.snap.com/robots"),
+    Fetcher("viberurldownloader", "Viber", "device-detector, its list of bots"),
+    Fetcher("viber/", "Viber, on the sender's telephone", "seen in logs: Viber/20.9.0.8 CFNetwork"),
+    Fetcher("https://notion.so", "Notion", "crawler-user-agents: Notion/1.0 (https://notion.so; …)"),
+    Fetcher("nextcloud server crawler", "Nextcloud", "its source, Http/Client/Client.php"),
+    Fetcher("nextcloud-server-crawler", "Nextcloud, later versions", "its manual for developers"),
+    Fetcher("meta-externalfetcher", "Meta, links that a person opens", "Meta's docs on web crawlers"),
+    Fetcher("chatgpt-user", "ChatGPT, links that a person opens", "OpenAI's docs on its crawlers"),
+)
+# Whatever else says that it makes previews. BingPreview makes those of a search engine.
+_PREVIEWER = re.compile(r"(?<!bing)preview|unfurl")
+# Whatever else calls itself a bot. CUBOT is a brand of telephones.
 _CRAWLER = re.compile(
-    r"(?<!cu)bot\b|crawler|spider|slurp|mediapartners-google|googleother|google-inspectiontool|bingpreview|ia_archiver|feedfetcher|yandeximages"
+    r"(?<!cu)bot\b|crawler|spider|slurp|mediapartners-google|googleother|google-inspectiontool|bingpreview|ia_archiver|feedfetcher|yandeximages|heritrix"
 )
+# The hosts of addresses: redbot.org is no word of REDbot about itself. Paths count, since many crawlers call themselves
+# crawlers nowhere else: `Yeti/1.1; +http://naver.me/bot`.
+_HOSTS = re.compile(r"(?<=://)[^\s/;,)]*|(?<=@)[^\s;,)]*")
 # A fetch before anybody wants to see the picture: the Fetch standard's `Sec-Purpose`, and older names of it.
 _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
 
@@ -83,10 +119,12 @@ def audience(headers: Mapping[str, str]) -> Audience:
     """Who sent `headers` (names in lower case)."""
     if _is_image_proxy(headers):
         return Audience.IMAGE_PROXY
-    agent = _field(headers, "user-agent")
-    if any(re.search("prefetch|preview", _field(headers, name)) for name in _PREFETCHED):
+    if _is_prefetched(headers):
         return Audience.CRAWLER
-    if _CRAWLER.search(agent):
+    agent = _field(headers, "user-agent")
+    if any(previewer.token in agent for previewer in PREVIEWERS):
+        return Audience.PROGRAM
+    if _is_crawler(agent):
         return Audience.CRAWLER
     return _reader(headers, agent)
 
@@ -122,6 +160,23 @@ def _is_image_proxy(headers: Mapping[str, str]) -> bool:
     agent = _field(headers, "user-agent")
     # CDNs write their names into `Via` too, so only camo's counts.
     return any(proxy.token in agent for proxy in IMAGE_PROXIES) or "camo" in _field(headers, "via")
+
+
+def _is_prefetched(headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks before anybody wants to see the picture.
+
+    What a prerendered page has in it is no prefetch, though it says so of itself: the page will be shown as it was
+    rendered, and with it a refusal. The document that is prerendered is one.
+    """
+    if "prerender" in _field(headers, "sec-purpose") and headers.get("sec-fetch-dest", "document") != "document":
+        return False
+    return any(re.search("prefetch|preview", _field(headers, name)) for name in _PREFETCHED)
+
+
+def _is_crawler(agent: str) -> bool:
+    """Whether a User-Agent, in lower case, calls itself a crawler, and not one that fetches what people shared."""
+    named = _CRAWLER.search(_HOSTS.sub("", agent))
+    return named is not None and _PREVIEWER.search(agent) is None
 
 
 def _reader(headers: Mapping[str, str], agent: str) -> Audience:

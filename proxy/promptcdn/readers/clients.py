@@ -37,6 +37,13 @@ class Client:
 
     network: Network | None
 
+    def __post_init__(self) -> None:
+        # Connections are looked up by it several times a request, and a network's own hash takes longer than a hit.
+        object.__setattr__(self, "_hash", hash(self.network))
+
+    def __hash__(self) -> int:
+        return self._hash  # type: ignore[attr-defined, no-any-return]
+
     def __str__(self) -> str:
         return "no address" if self.network is None else str(self.network)
 

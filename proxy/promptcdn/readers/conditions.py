@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Self
 
 from promptcdn.readers import fields
-from promptcdn.readers.headers import Rendition
+from promptcdn.readers.rendition import Rendition
 
 _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
 _OURS = re.compile(r'(?:W/)?"([0-9a-f]{16})\.[0-9a-f]{16}"')

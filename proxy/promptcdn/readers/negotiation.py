@@ -1,11 +1,13 @@
 """What `Accept` asks for (RFC 9110 section 12.5.1): a picture's format, and a picture instead of a document."""
 
 import re
+from dataclasses import replace
 
 from promptcdn.readers import fields
 from promptcdn.readers.audience import Audience
 from promptcdn.url import formats
 from promptcdn.url.formats import FORMATS
+from promptcdn.url.request import Delivery
 
 _WEIGHT = re.compile(r";\s*q\s*=\s*([0-9.]+)", re.IGNORECASE)
 
@@ -24,6 +26,13 @@ def picture_format(accept: str, who: Audience) -> str:
     liked = {row.name: weights.get(row.media_type, 0.0 if row.by_name else wild) for row in FORMATS}
     best = max(FORMATS, key=lambda row: liked[row.name])  # the first of equals
     return best.name if liked[best.name] else formats.DEFAULT.name
+
+
+def possible(delivery: Delivery) -> tuple[Delivery, ...]:
+    """Every delivery that one of a URL can turn out to be: itself, or with `format=auto` one for each format."""
+    if delivery.format != formats.AUTO:
+        return (delivery,)
+    return tuple(replace(delivery, format=row.name) for row in FORMATS)
 
 
 def wants_picture(accept: str, who: Audience) -> bool:

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.problems import BadSettings
 from promptcdn.server.descriptors import BoundedConnections
+from promptcdn.server.fast_requests import FastRequests
+from promptcdn.server.fastpath import FastPath
 from promptcdn.server.request_limits import LimitedRequests
 from promptcdn.server.timings import TIMINGS, Timings
 
@@ -86,13 +88,18 @@ def run(
     on_hangup: Callable[[], None] | None = None,
     observer: Observer = NO_OBSERVER,
     connections: BoundedConnections | None = None,
+    fastpath: FastPath | None = None,
 ) -> None:
     """Serves `app` on `bound` until a signal ends it. Requests under way then have `grace` seconds.
 
     All callbacks are called in the event loop: `on_ready` once the service answers, `on_stop` as soon as a signal came,
-    `on_hangup` at each SIGHUP. Without `on_hangup` SIGHUP ends the service as SIGTERM does.
+    `on_hangup` at each SIGHUP. Without `on_hangup` SIGHUP ends the service as SIGTERM does. Connections ask `fastpath`
+    before `app`.
     """
-    protocol: Any = partial(LimitedRequests, observer=observer, connections=connections)  # uvicorn only calls it
+    # uvicorn only calls it.
+    protocol: Any = partial(LimitedRequests, observer=observer, connections=connections)
+    if fastpath is not None and fastpath.below_asgi:
+        protocol = partial(FastRequests, fastpath=fastpath, observer=observer, connections=connections)
     config = uvicorn.Config(
         app,
         lifespan="on",

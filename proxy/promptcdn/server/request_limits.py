@@ -12,14 +12,14 @@ import logging
 import secrets
 import time
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from promptcdn import problems
 from promptcdn.observer import NO_OBSERVER, Observer
-from promptcdn.problems import Problem
-from promptcdn.readers import framing, headers
+from promptcdn.problems import Problem, ProblemType
+from promptcdn.readers import framing, response_headers
 from promptcdn.server.descriptors import BoundedConnections
 from promptcdn.server.timings import TIMINGS, Timings
 from promptcdn.url.parse import URL_MAX
@@ -30,16 +30,21 @@ log = logging.getLogger("promptcdn")
 HEAD_MAX = 64 * 1024
 # Header lines. Each is looked at for each field that is read: thousands of them would take longer than a hit.
 LINES_MAX = 128
-# The request line: a URL, a method and a version. A longer one is refused before the rest of it has arrived.
+# The request line: a URL, a method and a version.
 REQUEST_LINE_MAX = URL_MAX + 64
 # Unread bytes of answers, beyond which the application waits for the client. It is asyncio's and uvloop's default.
 WRITE_MAX = 64 * 1024
 
 _END_OF_HEAD = b"\r\n\r\n"
+_URL_TOO_LONG = f"a URL may have at most {URL_MAX} bytes"
 
 
 class LimitedRequests(HttpToolsProtocol):
-    """A connection whose requests have heads that arrive in time, within bounds, and in a form with one meaning."""
+    """A connection whose requests have heads that arrive in time, within bounds, and in a form with one meaning.
+
+    A head out of bounds is read on, within `HEAD_MAX`, since its fields say who asks: the application refuses it as it
+    refuses anything, with a picture where one is shown. Where there is no knowing who asks, the refusal is a document.
+    """
 
     def __init__(
         self,
@@ -60,7 +65,10 @@ class LimitedRequests(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._began = self.loop.time()
         self._objection = Problem(problems.BAD_REQUEST, "the request is not valid HTTP")
+        self._out_of_bounds: Problem | None = None
         self._skipped = 0
+        self._framing: list[tuple[bytes, bytes]] = []  # of the head that is arriving, the fields that decide its end
+        self._unread_max = -1  # nothing was said yet
         self._is_head_method = self._refused = self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -85,14 +93,30 @@ class LimitedRequests(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Hands heads on one at a time: a piece of data may have several, and a head may come in many pieces."""
+        if self._is_usual_head(data):
+            super().data_received(data)
+            return
         while data and not self._refused and not self.transport.is_closing():
             if not self._in_head:
                 self._skip(len(data))
                 return
             self._start_timer()
             piece, data = self._split_at_end_of_head(data)
-            if (whole := self._with_request_line(piece)) is not None:
-                super().data_received(whole)
+            if admitted := self._admitted(piece):
+                super().data_received(admitted)
+
+    def _is_usual_head(self, data: bytes) -> bool:
+        """Whether `data` is one head as nearly all are: whole, short, in ASCII. Nothing of it needs another look."""
+        if not (self._in_head and not self._head_length and len(data) <= REQUEST_LINE_MAX and data.isascii()):
+            return False
+        if data.find(_END_OF_HEAD) != len(data) - len(_END_OF_HEAD) or data[0] in b"\r\n":
+            return False
+        if self._refused or self.transport.is_closing():
+            return False
+        self._began = self.loop.time()
+        self._head_length, self._request_line = len(data), None
+        self._is_head_method = data.startswith(b"HEAD ")
+        return True
 
     def _split_at_end_of_head(self, data: bytes) -> tuple[bytes, bytes]:
         """What of `data` belongs to the head that is arriving, and the rest."""
@@ -111,26 +135,46 @@ class LimitedRequests(HttpToolsProtocol):
         if self._skipped > HEAD_MAX:
             self.flow.pause_reading()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._framing = []
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if len(self.headers) >= LINES_MAX:
-            self._objection = Problem(problems.HEAD_TOO_LARGE, f"a request may have at most {LINES_MAX} header fields")
-            raise ValueError(self._objection.detail)  # the parser stops, and `send_400_response` follows
-        super().on_header(name, value)
+            self._object(problems.HEAD_TOO_LARGE, f"a request may have at most {LINES_MAX} header fields")
+            return
+        name = name.lower()
+        line = name, value
+        self.headers.append(line)
+        if name in framing.FIELDS:
+            self._framing.append(line)
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
         self._in_head = False
-        if found := framing.objection(self.parser.get_http_version(), self.headers):
+        version = self.parser.get_http_version()
+        if self._out_of_bounds is None and (found := framing.objection(version, self._framing)):
             self._objection = Problem(problems.BAD_REQUEST, found)
-            raise ValueError(found)
+            raise ValueError(found)  # the parser stops, and `send_400_response` follows
+        self._answer()
+
+    def _answer(self) -> None:
+        """Has the request answered: its head is whole, and may be read in one way only, or is out of bounds."""
         self._connections.answers(self)
         super().on_headers_complete()
-        if framing.has_body(self.headers) or self.parser.should_upgrade():
+        if self._out_of_bounds is not None:
+            # The application answers, and then the connection is closed: what follows on it is not a request.
+            cast("dict[str, Any]", self.scope)[framing.REFUSAL] = self._out_of_bounds
+            self._refused, self.cycle.keep_alive = True, False
+        if framing.has_body(self._framing) or self.parser.should_upgrade():
             # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if self.cycle is not None:
+            super().on_message_complete()
         self._in_head, self._head_length, self._request_line = True, 0, bytearray()
 
     def on_response_complete(self) -> None:
@@ -147,7 +191,9 @@ class LimitedRequests(HttpToolsProtocol):
 
     def _signal_unread_beyond(self, size: int) -> None:
         """From now on `pause_writing` is called once more than `size` bytes are unread, `resume_writing` at none."""
-        self.transport.set_write_buffer_limits(high=size, low=0)
+        if size != self._unread_max:
+            self._unread_max = size
+            self.transport.set_write_buffer_limits(high=size, low=0)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -163,7 +209,7 @@ class LimitedRequests(HttpToolsProtocol):
         return False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which does not say what is wrong
-        self._refuse(self._objection)
+        self._refuse(self._out_of_bounds or self._objection)
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -185,31 +231,51 @@ class LimitedRequests(HttpToolsProtocol):
         else:
             self._abort_once_unread()
 
-    def _with_request_line(self, data: bytes) -> bytes | None:
-        """`data` once its request line is whole, in ASCII; `None` while the parser gets nothing."""
-        self._head_length += len(data)
-        line, newline, rest = b"", b"", data
+    def _admitted(self, piece: bytes) -> bytes:
+        """What the parser gets of a piece of a head: nothing before the request line is whole or beyond `HEAD_MAX`."""
+        self._head_length += len(piece)
+        excess = max(0, self._head_length - HEAD_MAX)
+        piece = piece[: len(piece) - excess]
         if self._request_line is not None:
+            piece = self._with_request_line(self._request_line, piece)
+        if not excess:
+            return piece
+        self._object(problems.HEAD_TOO_LARGE, f"the request line and the headers may have at most {HEAD_MAX} bytes")
+        if self._request_line is not None and self._out_of_bounds is not None:
+            self._refuse(self._out_of_bounds)  # nobody can know who asks
+            return b""
+        # The head ends here, after the last field that is whole.
+        return piece[: piece.rfind(b"\n") + 1] + _END_OF_HEAD
+
+    def _with_request_line(self, begun: bytearray, piece: bytes) -> bytes:
+        """The request line, `begun` before, and what follows it in `piece`; nothing while it is not whole.
+
+        The parser gets it in ASCII, and without what is too much of it.
+        """
+        seen = len(begun)
+        begun += piece
+        if begun.startswith((b"\r", b"\n")):
             # Empty lines before a request are passed over (RFC 9112 section 2.2).
-            self._request_line = (self._request_line + data).lstrip(b"\r\n")
-            line, newline, rest = bytes(self._request_line).partition(b"\n")
-            self._is_head_method = line.startswith(b"HEAD ")
-        if len(line) > REQUEST_LINE_MAX:
-            self._refuse(Problem(problems.URI_TOO_LONG, f"a URL may have at most {URL_MAX} bytes"))
-            return None
-        if self._head_length > HEAD_MAX:
-            detail = f"the request line and the headers may have at most {HEAD_MAX} bytes"
-            self._refuse(Problem(problems.HEAD_TOO_LARGE, detail))
-            return None
-        if self._request_line is None:
-            return data
-        if not newline:
-            return None
+            begun[:], seen = begun.lstrip(b"\r\n"), 0
+        self._is_head_method = begun.startswith(b"HEAD ")
+        end = begun.find(b"\n", seen)
+        if (len(begun) if end < 0 else end) > REQUEST_LINE_MAX:
+            self._object(problems.URI_TOO_LONG, _URL_TOO_LONG)
+        if end < 0:
+            return b""
         self._request_line = None
+        line, rest = bytes(begun[:end]), bytes(begun[end:])
+        if len(line) > REQUEST_LINE_MAX:
+            target, space, version = line.rpartition(b" ")
+            line = target[:URL_MAX] + space + version
         # People type 灯台, and curl sends it as it is: percent-encoded it is the URL that a browser would send.
         if not line.isascii():
             line = b"".join(b"%%%02X" % byte if byte > 0x7F else bytes((byte,)) for byte in line)
-        return line + newline + rest
+        return line + rest
+
+    def _object(self, kind: ProblemType, detail: str) -> None:
+        """The head is out of bounds; of several reasons the first is told."""
+        self._out_of_bounds = self._out_of_bounds or Problem(kind, detail)
 
     def _start_timer(self) -> None:
         if self._timer is None:
@@ -223,7 +289,9 @@ class LimitedRequests(HttpToolsProtocol):
 
     def _time_out(self) -> None:
         self._timer = None
-        if self._head_length:
+        if self._out_of_bounds is not None:
+            self._refuse(self._out_of_bounds)
+        elif self._head_length:
             detail = f"the request's headers took longer than {self._timings.head:g} s to arrive"
             self._refuse(Problem(problems.REQUEST_TIMEOUT, detail))
         else:
@@ -246,9 +314,12 @@ class LimitedRequests(HttpToolsProtocol):
         reported = {"request_id": request_id, "status": problem.kind.status, "outcome": problem.kind.code}
         log.info("refused", extra={"fields": reported})
         body = json.dumps(problem.document()).encode()
-        own = [(name.encode(), value.encode()) for name, value in headers.closing_headers(problem, len(body)).items()]
+        own = [
+            (name.encode(), value.encode())
+            for name, value in response_headers.closing_headers(problem, len(body)).items()
+        ]
         status, milliseconds = HTTPStatus(problem.kind.status), 1000 * (self.loop.time() - self._began)
-        whole = headers.completed(own, status, request_id, milliseconds, time.time())
+        whole = response_headers.completed(own, status, request_id, milliseconds, time.time())
         lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b"%s: %s" % line for line in whole)]
         self.transport.write(b"\r\n".join([*lines, b"", b""]))
         if not self._is_head_method:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
-from dotenv import dotenv_values
 from pydantic import (
     AliasChoices,
     BeforeValidator,
@@ -29,13 +28,16 @@ from promptcdn.money.costs import Prices
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
-from promptcdn.settings import forms
+from promptcdn.settings import environment, forms
 from promptcdn.url.engines import Size
 from promptcdn.url.resolving import Defaults
 from promptcdn.url.signing import SigningKeys
 
 PREFIX = "PROMPTCDN_"
 AUTO = "auto"
+# The defaults where pictures cost money. Elsewhere both are unlimited.
+PAID_BUDGET = "100/day"
+PAID_CLIENT_RATE = "60/minute"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
     "budget": BudgetLimits.parse,
@@ -60,6 +62,8 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        # A secret that comes from a file often has the file's last line break.
+        str_strip_whitespace=True,
     )
 
     generator: str = Field(
@@ -89,6 +93,12 @@ class Settings(BaseSettings):
         "",
         description="The store: where pictures are kept. Keys of a bucket have settings of their own."
         " Empty: the folder store in the data folder.",
+    )
+    s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
+        "auto",
+        description="Where the name of a bucket stands in its address: path (https://host/bucket), virtual"
+        " (https://bucket.host), or auto: in the path first at a service that is not Amazon's, and in the host where"
+        " the service asks for that.",
     )
     store_id: str = Field(
         "",
@@ -124,7 +134,7 @@ class Settings(BaseSettings):
     )
     budget: str = Field(
         "",
-        description="How much may be paid for. Empty: 100/day where pictures cost money, else unlimited.",
+        description=f"How much may be paid for. Empty: {PAID_BUDGET} where pictures cost money, else unlimited.",
     )
     prices: str = Field(
         "",
@@ -133,7 +143,7 @@ class Settings(BaseSettings):
     client_rate: str = Field(
         "",
         description="How many new pictures one client may start."
-        " Empty: 60/minute where pictures cost money, else unlimited.",
+        f" Empty: {PAID_CLIENT_RATE} where pictures cost money, else unlimited.",
     )
     trusted_proxies: str = Field(
         "",
@@ -175,6 +185,11 @@ class Settings(BaseSettings):
     )
 
     log: Literal["text", "json"] = Field("text", description="Whether log lines are text, or JSON objects.")
+    fastpath: Literal["on", "asgi", "off"] = Field(
+        "on",
+        description="Whether URLs that were answered before are answered from memory without being read again: on (by"
+        " the server itself), asgi (by the application, for a server that is not ours) or off.",
+    )
     log_hits: bool = Field(False, description="Whether answers from memory are logged, too.")
 
     @field_validator(*_READERS)
@@ -299,19 +314,16 @@ class Settings(BaseSettings):
 
     def budget_limits(self, *, paid: bool) -> BudgetLimits:
         """The budget; unlimited must be said where pictures cost money."""
-        return BudgetLimits.parse(self.budget or ("100/day" if paid else "unlimited"))
+        return BudgetLimits.parse(self.budget or (PAID_BUDGET if paid else "unlimited"))
 
     def rate(self, *, paid: bool) -> Rate | None:
         """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
-        return Rate.parse(self.client_rate or ("60/minute" if paid else "unlimited"))
+        return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
-    try:
-        wrong = list(_strange_names({**dotenv_values(".env"), **os.environ}))
-    except UnicodeDecodeError as error:
-        raise BadSettings(".env: it is not UTF-8") from error
+    wrong = list(_strange_names(environment.variables()))
     # By its alias: under its own name it would stand beside what the environment says, not before it.
     said: dict[str, Any] = {"host": host, "PORT": port}
     try:
@@ -321,6 +333,15 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
     if wrong:
         raise BadSettings("\n".join(wrong))
     return settings
+
+
+def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
+    """That setting alone, for commands that are told which store they are for. Raises `BadSettings`."""
+    said = (environment.variables().get(shown_name("s3_addressing_style")) or "auto").strip()
+    for style in get_args(Settings.model_fields["s3_addressing_style"].annotation):
+        if said == style:
+            return style  # type: ignore[no-any-return]
+    raise BadSettings(f'{shown_name("s3_addressing_style")}="{said}": allowed: {allowed("s3_addressing_style")}')
 
 
 def shown_name(name: str) -> str:

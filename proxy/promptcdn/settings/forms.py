@@ -10,7 +10,7 @@ from promptcdn.url.signing import SECRET_MIN, SigningKeys
 
 PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
 _STORE_ID = r"[0-9a-f]{32}"
-_STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]+(/\S*)?"
+_STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]{1,255}(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
 # What settings that are texts look like: for errors, and for the table in docs/settings.md.
@@ -62,12 +62,10 @@ def require_store(url: str) -> None:
     if not disk:
         misconfiguration.require_no_credentials(url)
     if re.fullmatch(_STORE_URL, url) is None:
-        raise ValueError(f"allowed: {FORMS['store']}")
-    for name in () if disk else ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        try:
-            misconfiguration.require_no_credentials(os.environ.get(name, ""))
-        except ValueError as wrong:
-            raise ValueError(f"{name}: {wrong}") from None
+        named = "; a bucket's name has letters, digits, dots, hyphens and underscores" if url.startswith("s3:") else ""
+        raise ValueError(f"allowed: {FORMS['store']}{named}")
+    if not disk:
+        misconfiguration.require_aws(os.environ)
 
 
 def require_store_id(text: str) -> None:

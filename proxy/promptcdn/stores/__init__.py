@@ -213,6 +213,10 @@ class InspectedStore(Store, Protocol):
         """Whether it can be used, and what there is to say of it."""
         ...
 
+    async def require_writable(self) -> None:
+        """Raises `StoreUnavailable` where it takes nothing at the moment, though it may be read: it is full, say."""
+        ...
+
 
 class IdentifiableStore(InspectedStore, Protocol):
     """A store by itself, which does not know whether it is the one that is meant."""

@@ -143,6 +143,9 @@ class DiskStore:
         corrupt = corrupt_check(str(aside), (path.stat().st_size for path in aside.glob("*")))
         return tuple(filter(None, (found, corrupt, permissions.finding(self._root))))
 
+    async def require_writable(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._write_and_clear)
+
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
 
@@ -207,6 +210,17 @@ class DiskStore:
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
         raise StoreUnavailable("the disk store cannot be written: something that is no object is in the way")
+
+    def _write_and_clear(self) -> None:
+        """A file of one block: an empty one finds room on a full disk."""
+        probe = self._temporary / secrets.token_hex(16)
+        try:
+            try:
+                _write_whole(probe, bytes(4096))
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
 
     def _linked(self, path: Path, data: bytes) -> bool:
         """Whether `data` is now at `path`; false where something was there first."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TypeVar
 
 from promptcdn.checks import Check
@@ -47,28 +48,50 @@ class _Look:
     unknown: StoreUnavailable | None = None
 
 
-class _Outage:
+class _Calls(Enum):
+    """What may fail by itself: a bucket that is full is read, one that may not be listed has objects.
+
+    Each with the log's words for a failure and for its end.
+    """
+
+    READS = (
+        "the store does not answer: %s. Nothing new is made until it does",
+        "the store answers again: new pictures are made",
+    )
+    WRITES = "the store takes nothing: %s. What is paid for waits in the spool", "the store takes new pictures again"
+    LISTS = (
+        "the store cannot be listed: %s. Until it can, nobody knows here what other processes take down;"
+        " a service that has not read that list yet shows no stored picture",
+        "the store can be listed again",
+    )
+
+
+class _Outages:
     """Says once in the log that the store does not answer, and once that it does again."""
 
     def __init__(self, patience: float) -> None:
         """A store that does not answer for less than `patience` seconds is not worth a line."""
         self._patience = patience
-        self._since: float | None = None
-        self._logged = False
+        # By kind of call, and by folder where one may fail and another not.
+        self._since: dict[tuple[_Calls, str], float] = {}
+        # The cause in words. What fails by the same cause is one outage, and worth one line.
+        self._logged: dict[tuple[_Calls, str], str] = {}
 
-    def seen(self, unavailable: StoreUnavailable) -> StoreUnavailable:
+    def seen(self, calls: _Calls, unavailable: StoreUnavailable, folder: str = "") -> StoreUnavailable:
         """The store did not answer. Gives what everybody may be told; its cause is for the operator."""
-        self._since = self._since or time.monotonic()
-        if not self._logged and time.monotonic() - self._since >= self._patience:
-            self._logged = True
-            log.error("the store does not answer: %s. Nothing new is made until it does", unavailable.cause)
+        failing = calls, folder
+        since = self._since.setdefault(failing, time.monotonic())
+        known = failing in self._logged or unavailable.cause in self._logged.values()
+        if not known and time.monotonic() - since >= self._patience:
+            self._logged[failing] = unavailable.cause
+            log.error(calls.value[0], unavailable.cause)
         return StoreUnavailable(_UNAVAILABLE, unavailable.cause)
 
-    def over(self) -> None:
+    def over(self, calls: _Calls, folder: str = "") -> None:
         """The store answered."""
-        if self._logged:
-            log.warning("the store answers again: new pictures are made")
-        self._since, self._logged = None, False
+        self._since.pop((calls, folder), None)
+        if self._logged.pop((calls, folder), None) is not None:
+            log.warning(calls.value[1])
 
 
 class VerifiedStore:
@@ -81,7 +104,7 @@ class VerifiedStore:
         self._id: str | None = None
         self._right = False
         self._objection: Objection | None = None
-        self._outage = _Outage(timings.between_looks)
+        self._outages = _Outages(timings.between_looks)
         self._keeps = False
         self._unremembered = ""
         # Whether Redis may know of another store: it did not answer when it was to be told of this one.
@@ -127,9 +150,14 @@ class VerifiedStore:
         nothing is lost in a store that came in between."""
         self._keeps = True
         await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
-        winner = await self._answered(lambda: self._store.put(name, record))
+        winner = await self._answered(lambda: self._store.put(name, record), _Calls.WRITES)
         await self._require(time.monotonic())
         return winner
+
+    async def require_writable(self) -> None:
+        """Tried out only where the store is the right one: nothing is written into another."""
+        await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
+        await self._answered(self._store.require_writable, _Calls.WRITES)
 
     async def delete(self, name: Name) -> None:
         await self._require(time.monotonic() - self._timings.trust)
@@ -145,7 +173,8 @@ class VerifiedStore:
             found = self._store.identity()
         except StoreUnavailable as unavailable:
             self._right = self._right and not isinstance(unavailable, StoreMissing)
-            raise self._outage.seen(unavailable) from unavailable
+            raise self._outages.seen(_Calls.LISTS, unavailable, folder or "") from unavailable
+        self._outages.over(_Calls.LISTS, folder or "")
         if found != self._id:
             self._right = False
             raise StoreUnavailable(_UNAVAILABLE, "another store is in the place of the right one")
@@ -158,8 +187,9 @@ class VerifiedStore:
             if self._objection is not None:
                 first = replace(first, good=False, detail=self._objection.why, advice=self._objection.advice)
         else:
-            its_id = f"its id is {self._id}" if self._id else "it has no id yet: promptcdn serve gives it one"
-            first = replace(first, detail=f"{first.detail}; {its_id}")
+            new = "it has no id yet: promptcdn serve gives it one" if first.good else ""
+            its_id = f"its id is {self._id}" if self._id else new
+            first = replace(first, detail="; ".join(filter(None, (first.detail, its_id))))
         return (first, *others)
 
     async def close(self) -> None:
@@ -185,7 +215,7 @@ class VerifiedStore:
             await self._require(time.monotonic() - (0 if folder == "masters" else self._timings.trust))
         return found
 
-    async def _answered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+    async def _answered(self, ask: Callable[[], Awaitable[_T]], calls: _Calls = _Calls.READS) -> _T:
         """What the store answers. Raises `StoreUnavailable`, which tells strangers nothing of what is wrong."""
         try:
             answer = await ask()
@@ -193,8 +223,8 @@ class VerifiedStore:
             await self._require(time.monotonic())
             raise StoreUnavailable(_UNAVAILABLE, gone.cause) from gone
         except StoreUnavailable as unavailable:
-            raise self._outage.seen(unavailable) from unavailable
-        self._outage.over()
+            raise self._outages.seen(calls, unavailable) from unavailable
+        self._outages.over(calls)
         return answer
 
     async def _require(self, since: float) -> None:
@@ -223,7 +253,7 @@ class VerifiedStore:
         self._object(objection(replace(ids, own=ids.own or self._id or ""), found, missing))
         if self._keeps:
             if found is None:
-                found = await self._asked(self._store.identify)
+                found = await self._asked(self._store.identify, _Calls.WRITES)
             await self._keep(found, ids)
         elif missing:
             raise StoreUnavailable(_UNAVAILABLE, f"{missing}. Is its disk mounted? promptcdn serve makes a new store")
@@ -252,13 +282,13 @@ class VerifiedStore:
             log.warning("the store's id %s is not remembered: %s", found, written.failed)
         self._unremembered = written.failed
 
-    async def _asked(self, work: Callable[[], _T]) -> _T:
+    async def _asked(self, work: Callable[[], _T], calls: _Calls = _Calls.READS) -> _T:
         """What the store says of its identity. Raises `StoreMissing` and `StoreUnavailable`."""
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except StoreMissing:
             raise
         except StoreUnavailable as unavailable:
-            raise self._outage.seen(unavailable) from unavailable
-        self._outage.over()
+            raise self._outages.seen(calls, unavailable) from unavailable
+        self._outages.over(calls)
         return answer

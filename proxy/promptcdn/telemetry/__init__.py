@@ -74,6 +74,11 @@ class Telemetry:
     def step(self, name: Step) -> AbstractContextManager[object]:
         return self._tracing.span(name)
 
+    @property
+    def traced(self) -> bool:
+        """Whether steps have spans."""
+        return self._tracing.on
+
     def task_context(self) -> contextvars.Context:
         return self._tracing.task_context()
 

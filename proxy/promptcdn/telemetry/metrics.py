@@ -105,7 +105,7 @@ BUDGET_LIMIT = Metric(
     ("limit",),
 )
 RESTING = Metric(
-    "promptcdn_resting_keys",
+    "promptcdn_keys_in_cooldown",
     "gauge",
     "Pictures in a cooldown: a try that may have cost money failed, and the next one has to wait.",
 )

@@ -82,6 +82,9 @@ class ObservedStore:
     async def checks(self) -> tuple[Check, ...]:
         return await self._store.checks()
 
+    async def require_writable(self) -> None:
+        await self._store.require_writable()
+
     async def close(self) -> None:
         await self._store.close()
 

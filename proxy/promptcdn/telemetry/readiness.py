@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+from promptcdn.catalog.removals import Removals
 from promptcdn.checks import Check
 from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
@@ -29,6 +30,7 @@ class Readiness:
     clock: Clock
     flights: Flights[None]
     store: InspectedStore
+    removals: Removals
     generator: InspectedGenerator
     budget: Budget
     spool: Spool
@@ -77,10 +79,15 @@ class Readiness:
         return Check("generator", not refuses, "; ".join(filter(None, (detail, refuses))))
 
     async def _store(self) -> Check:
-        """Asks for an object that cannot be there: a store that says so answers."""
-        url = self.settings.store_url
+        """Asks for an object that cannot be there: a store that says so answers.
+
+        Without the list of what was taken down no picture is shown, and a store that takes nothing is of no use either.
+        """
+        url, nothing = self.settings.store_url, secrets.token_hex(32)
         try:
-            await self.store.get(Name("masters", secrets.token_hex(32)))
+            await self.store.get(Name("masters", nothing))
+            await self.removals.removed(nothing)
+            await self.store.require_writable()
         except StoreUnavailable as unknown:
             return Check("store", False, f"{url}: {unknown.cause}")
         return Check("store", True, url)

@@ -59,6 +59,11 @@ class Tracing:
         provider.add_span_processor(BatchSpanProcessor(made))
         return cls(provider)
 
+    @property
+    def on(self) -> bool:
+        """Whether spans go anywhere."""
+        return self._tracer is not None
+
     def span(self, name: Step) -> AbstractContextManager[object]:
         """A span of that name. An error is not described in it: its text may hold what somebody asked for."""
         if self._tracer is None:

@@ -52,9 +52,6 @@ STYLE_PRESETS = (
     "pixel-art",
     "tile-texture",
 )
-# People add `?v=2` so that an image proxy fetches a picture again. Analytics and mailing tools add the others.
-_IGNORED = ("v", "fbclid", "gclid")
-_IGNORED_PREFIX = "utm_"
 
 PROMPT_MAX = 4000
 SEED_WORD_MAX = 100
@@ -119,6 +116,11 @@ def _hundredths(least: int, most: int) -> Callable[[str], float]:
         return float(spelled)
 
     return read
+
+
+def _format_name(value: str) -> Value | None:
+    """`.png` is taken as `png`, as people write an extension, and `WEBP` as `webp`."""
+    return _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS)(value.removeprefix(".").lower())
 
 
 def _one_of(*names: str, unset: str | None = None, **spellings: str) -> Reader:
@@ -251,7 +253,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "format",
         "delivery",
-        _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS),
+        _format_name,
         f"{_choices(map(_format, formats.FORMATS))} or {formats.AUTO}",
         f"format of the file; {formats.DEFAULT.name} where it is left out",
     ),
@@ -301,8 +303,3 @@ PARAMETERS: tuple[Parameter, ...] = (
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}
-
-
-def is_ignored(name: str) -> bool:
-    """Whether a parameter means nothing here, though others add it to URLs."""
-    return name in _IGNORED or name.startswith(_IGNORED_PREFIX)

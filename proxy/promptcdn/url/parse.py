@@ -9,18 +9,25 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
-from urllib.parse import unquote_to_bytes, urlencode
+from typing import Any, Literal, get_args
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from promptcdn import problems
 from promptcdn.url import formats, text
-from promptcdn.url.dialects import Pair, translated
+from promptcdn.url.dialects import mistakes
+from promptcdn.url.dialects.appended import is_ignored
+from promptcdn.url.dialects.pollinations import Pair, translated
 from promptcdn.url.formats import split_extension
-from promptcdn.url.parameters import BY_NAME, Group, Parameter, is_ignored
+from promptcdn.url.parameters import BY_NAME, Group, Parameter
 from promptcdn.url.request import Asked, Control, Delivery, Request, Value
 
 URL_MAX = 8192
 
+# The forms that a picture's URL has: `/?prompt=…`, `/i.png?prompt=…`, `/prompt/….png`.
+Face = Literal["query", "extension", "path"]
+FACES: tuple[Face, ...] = get_args(Face)
+
+_EXTRA_SLASHES = re.compile(rb"/+(?=/(?:i\.[a-z]+|i/.*|prompt/.*)?\Z)", re.DOTALL)
 _ESCAPED_AMPERSANDS = re.compile("(?:amp;)*")
 
 
@@ -34,7 +41,7 @@ def parse(raw_query: bytes, format_: str | None = None) -> Request:
 
 def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
     """What `/prompt/{prompt}[.ext]?…` asks for. A plus in a path is a plus; Pollinations' parameters are understood."""
-    stem, format_ = split_extension(raw_prompt.partition(b"#")[0].decode("latin-1"))
+    stem, format_ = split_extension(raw_prompt.partition(b"#")[0].decode("latin-1"), formats.PROMPT_EXTENSIONS)
     notes: list[str] = []
     prompt = ("prompt", stem.encode("latin-1").replace(b"+", b"%2B"))
     request = _request([prompt, *translated(_pairs(raw_query), notes)], format_)
@@ -43,14 +50,24 @@ def parse_path(raw_prompt: bytes, raw_query: bytes) -> Request:
 
 def parse_url(raw_path: bytes, raw_query: bytes) -> Request:
     """What a whole URL asks for, in either style and also behind `/info`."""
+    raw_path = raw_path[extra_slashes(raw_path) :]
     before, is_path_style, raw_prompt = raw_path.partition(b"/prompt/")
     if is_path_style and before in (b"", b"/info"):
         return parse_path(raw_prompt, raw_query)
     return parse(raw_query, split_extension(raw_path.decode("latin-1"))[1])
 
 
+def extra_slashes(raw_path: bytes) -> int:
+    """How many slashes too many a path of pictures begins with: a base URL that ends in one makes `//?prompt=…`.
+
+    Other paths are taken as they are: an operator who keeps `/metrics` from strangers has no rule for `//metrics`.
+    """
+    found = _EXTRA_SLASHES.match(raw_path)
+    return len(found[0]) if found else 0
+
+
 def _request(pairs: Iterable[Pair], format_: str | None) -> Request:
-    values = _by_group(pairs, ("generation", "delivery", "control"), format_)
+    values, texts = _by_group(pairs, ("generation", "delivery", "control"), format_)
     if "prompt" not in values["generation"]:
         example = "like /?prompt=a+lighthouse&seed=7"
         raise problems.bad_parameter(
@@ -59,12 +76,19 @@ def _request(pairs: Iterable[Pair], format_: str | None) -> Request:
     if "aspect_ratio" in values["generation"] and (sides := {"width", "height"} & values["generation"].keys()):
         ratio = values["generation"]["aspect_ratio"]
         raise problems.bad_parameter("aspect_ratio", ratio, f"either aspect_ratio or {min(sides)}", "both are given")
-    return Request(Asked(**values["generation"]), Delivery(**values["delivery"]), Control(**values["control"]))
+    seed = texts.get("seed")
+    return Request(
+        Asked(**values["generation"]),
+        Delivery(**values["delivery"]),
+        Control(**values["control"]),
+        word=seed if seed is not None and mistakes.is_word(seed) else None,
+    )
 
 
 def parse_delivery(raw_query: bytes, format_: str | None = None) -> Delivery:
     """What a permalink's query asks for. The path names the picture, so only delivery parameters are allowed."""
-    return Delivery(**_by_group(_pairs(raw_query), ("delivery",), format_)["delivery"])
+    values, _ = _by_group(_pairs(raw_query), ("delivery",), format_)
+    return Delivery(**values["delivery"])
 
 
 def require_built(*groups: Asked | Control) -> None:
@@ -77,6 +101,23 @@ def require_built(*groups: Asked | Control) -> None:
 def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:
     """The one spelling of a request as a path-absolute URL that survives Markdown, HTML and every renderer."""
     return f"/?{_query({**asked.parameters(), **delivery.parameters()})}"
+
+
+def address(asked: Asked, delivery: Delivery, face: Face) -> str:
+    """The path-absolute URL of a request under one of the faces. All of them show one picture.
+
+    `extension` and `path` end their path in the format's extension, so the format cannot be `auto`. A prompt alone at
+    the end of a path would not do: an ending like `.png` would be cut off it, and browsers resolve the prompt `..`.
+    """
+    if face == "query":
+        return canonical_url(asked, delivery)
+    extension = formats.BY_NAME[delivery.format].extension
+    parameters = {**asked.parameters(), **delivery.parameters()}
+    parameters.pop("format", None)
+    if face == "extension":
+        return f"/i.{extension}?{_query(parameters)}"
+    prompt = quote(str(parameters.pop("prompt")), safe="")
+    return f"/prompt/{prompt}.{extension}" + (f"?{_query(parameters)}" if parameters else "")
 
 
 def permalink(content_key: str, delivery: Delivery = Delivery()) -> str:
@@ -96,18 +137,19 @@ def _query(parameters: dict[str, Value]) -> str:
 
 
 def _by_group(
-    pairs: Iterable[Pair], groups: tuple[Group, ...], format_: str | None = None
-) -> dict[Group, dict[str, Any]]:
+    pairs: Iterable[Pair], groups: tuple[Group, ...], format_: str | None
+) -> tuple[dict[Group, dict[str, Any]], dict[str, str]]:
+    """The values of each group, by name; and the normalised text that each value was read from, by name."""
     values: dict[Group, dict[str, Any]] = {group: {} for group in groups}
-    seen: set[str] = set()
+    texts: dict[str, str] = {}
     for name, raw_value in pairs:
         row = _row(name, raw_value, groups)
         spelled = _text(row, name, raw_value)
         if not spelled:
             continue
-        if row.name in seen:
+        if row.name in texts:
             raise problems.bad_parameter(name, _shown(raw_value), "one value", "the parameter is given twice")
-        seen.add(row.name)
+        texts[row.name] = spelled
         value = _value(row, name, spelled)
         if value is not None:
             values[row.group][row.name] = value
@@ -116,7 +158,7 @@ def _by_group(
         raise problems.bad_parameter(
             "format", other, f"{format_}, or leave it out", "the extension in the path names another format"
         )
-    return values
+    return values, texts
 
 
 def _pairs(raw_query: bytes) -> Iterator[Pair]:
@@ -126,7 +168,7 @@ def _pairs(raw_query: bytes) -> Iterator[Pair]:
         name = _name(raw_name)
         if not name and not raw_value:
             continue
-        if not is_ignored(name):
+        if not is_ignored(name, raw_value):
             yield name, raw_value
 
 
@@ -163,7 +205,8 @@ def _text(row: Parameter, name: str, raw: bytes) -> str:
     try:
         return text.normalised(_decoded(raw))
     except UnicodeDecodeError:
-        raise problems.bad_parameter(name, _shown(raw), "percent-encoded UTF-8", "not UTF-8") from None
+        what = "not UTF-8 after percent-decoding; a per cent sign that is followed by two hex digits is written %25"
+        raise problems.bad_parameter(name, _shown(raw), "percent-encoded UTF-8", what) from None
     except ValueError as wrong:
         raise problems.bad_parameter(name, _shown(raw), row.allowed, str(wrong)) from None
 

@@ -87,8 +87,8 @@ class Request:
     """Everything that one URL asks for.
 
     `nearest`: sizes and engines that are not offered are replaced by the nearest offered ones, and are no error.
-    `notes` are sentences about what was replaced or ignored. `written` is what the URL has where a seed was drawn for
-    `asked` since; see `view`.
+    `notes` are sentences about what was replaced or ignored. `word` is the URL's seed where it is a word, of which
+    `asked` has the number. `written` is what the URL has where a seed was drawn for `asked` since; see `view`.
     """
 
     asked: Asked
@@ -96,11 +96,17 @@ class Request:
     control: Control = Control()
     nearest: bool = False
     notes: tuple[str, ...] = ()
+    word: str | None = None
     written: Asked | None = None
 
     def view(self, seed: int) -> Self:
         """This request with a drawn seed: what one view shows. It keeps what the URL has, which is what was signed."""
         return replace(self, asked=self.asked.seeded(seed), written=self.signed_for)
+
+    @property
+    def drawn(self) -> int | None:
+        """The seed of a view, or of a URL with a seed of its own."""
+        return self.asked.seed if isinstance(self.asked.seed, int) else None
 
     @property
     def signed_for(self) -> Asked:

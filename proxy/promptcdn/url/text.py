@@ -12,8 +12,14 @@ UNICODE_VERSION = "18.0.0"
 
 # Property White_Space (Unicode PropList). U+001C to U+001F are not in it, whatever `str.split` says.
 _WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_DROPPED = re.compile("[\u00ad\u200b\ufeff]")
+# Soft hyphen, zero-width space, word joiner, BOM; and what text that is pasted from chats brings along to set its
+# direction: Arabic letter mark, embeddings, overrides and isolates. They change how a text looks, not what it says.
+_DROPPED = re.compile("[\u00ad\u061c\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _JOINERS_AND_MARKS = frozenset("\u200c\u200d\u200e\u200f")
+# Property Prepended_Concatenation_Mark (Unicode PropList): letters that are written around the ones after them. Their
+# category is Cf, and they are visible all the same.
+_VISIBLE = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+_ALLOWED = _JOINERS_AND_MARKS | _VISIBLE
 # UTS #51, emoji tag sequences: a base (with its presentation or skin tone), tags, and the end tag.
 # A tag is no base, and the quantifier is possessive: else a row of tags without its end takes quadratic time.
 _TAG_SEQUENCE = re.compile(
@@ -52,4 +58,4 @@ def _strange(text: str) -> str | None:
         return None
     seen = _TAG_SEQUENCE.sub(lambda match: match[1] if unicode.category(match[1]) == "So" else match[0], text)
     hidden = (letter for letter in seen if unicode.category(letter) in ("Cc", "Cf"))
-    return next((letter for letter in hidden if letter not in _JOINERS_AND_MARKS), None)
+    return next((letter for letter in hidden if letter not in _ALLOWED), None)

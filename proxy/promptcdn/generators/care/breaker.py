@@ -12,15 +12,18 @@ from typing import Literal, Protocol, Self
 from promptcdn import problems
 from promptcdn.problems import ProblemType, UpstreamFailed
 
-# Failures of the upstream as a whole, and the seconds for which it is left alone at first. What only the operator can
-# mend is looked at less often. Any other answer, a refusal too, shows that the upstream works: it is about one picture.
+# In seconds. What only the operator can mend is looked at less often.
+FIRST_PAUSE = 5.0
+FIRST_PAUSE_UNTIL_MENDED = 60.0
+# Failures of the upstream as a whole, and the seconds for which it is left alone at first. Any other answer, a refusal
+# too, shows that the upstream works: it is about one picture.
 FIRST_PAUSES: Mapping[ProblemType, float] = MappingProxyType(
     {
-        problems.UPSTREAM_UNREACHABLE: 5.0,
-        problems.UPSTREAM_BUSY: 5.0,
-        problems.UPSTREAM_TIMEOUT: 5.0,
-        problems.UPSTREAM_UNPAID: 60.0,
-        problems.UPSTREAM_UNAUTHORIZED: 60.0,
+        problems.UPSTREAM_UNREACHABLE: FIRST_PAUSE,
+        problems.UPSTREAM_BUSY: FIRST_PAUSE,
+        problems.UPSTREAM_TIMEOUT: FIRST_PAUSE,
+        problems.UPSTREAM_UNPAID: FIRST_PAUSE_UNTIL_MENDED,
+        problems.UPSTREAM_UNAUTHORIZED: FIRST_PAUSE_UNTIL_MENDED,
     }
 )
 LONGEST_PAUSE = 300.0

@@ -15,6 +15,7 @@ from promptcdn.url.engines import Size
 MEDIA_TYPE = "image/png"
 
 _REMEMBERED_BYTES = 8 * 1024 * 1024
+_NEEDED_QUEUED, _OPTIONAL_QUEUED = 256, 8
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Placeholders:
     little time: a flood of them must not hold up placeholders and brief errors, of which there are few."""
 
     def __init__(self, timings: Timings = Timings()) -> None:
-        self._needed = _Queue("placeholders", waiting=256, patience=timings.needed)
-        self._optional = _Queue("error-pictures", waiting=8, patience=timings.optional)
+        self._needed = _Queue("placeholders", waiting=_NEEDED_QUEUED, patience=timings.needed)
+        self._optional = _Queue("error-pictures", waiting=_OPTIONAL_QUEUED, patience=timings.optional)
 
     async def placeholder(self, size: Size) -> bytes:
         """What is shown in place of a picture of that size while the picture is being made."""

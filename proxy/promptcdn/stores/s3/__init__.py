@@ -10,8 +10,11 @@ from typing import TypeVar
 from promptcdn.checks import Check
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Corrupt, Folder, Header, Name, Record, corrupt_check, decoded, encoded, identity
-from promptcdn.stores.buckets import CONNECTIONS, Bucket, Unusable, WriteOnce
-from promptcdn.stores.s3_answers import Content
+from promptcdn.stores.s3 import answers
+from promptcdn.stores.s3.answers import BucketUnavailable, Content, Unusable
+from promptcdn.stores.s3.buckets import Bucket
+from promptcdn.stores.s3.connection import CONNECTIONS
+from promptcdn.stores.s3.objects import WriteOnce
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,9 @@ class S3Store:
             raise StoreUnavailable("the bucket does not have what it said it had stored")
         return winner
 
+    async def require_writable(self) -> None:
+        await self._run(self._bucket.require_writable)
+
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
         self._bucket.close()
@@ -79,9 +85,12 @@ class S3Store:
         try:
             way = await self._run(self._bucket.open)
             aside = await self._run(lambda: [size for _, size in self._bucket.listed("corrupt/")])
-        except (Unusable, StoreUnavailable) as wrong:
-            advice = "check the bucket's name, the AWS_… variables and the keys' rights"
-            return (Check("store", False, str(wrong), advice),)
+        except Unusable as unusable:
+            return (Check("store", False, f"{self._bucket}: {unusable.detail}", unusable.advice),)
+        except BucketUnavailable as away:
+            return (Check("store", False, f"{self._bucket}: {away.reason}", away.advice),)
+        except StoreUnavailable as unknown:
+            return (Check("store", False, f"{self._bucket}: {unknown}", answers.NOT_S3),)
         advice = (
             "use a service with conditional writes where several processes write" if way is WriteOnce.LOOK_FIRST else ""
         )

@@ -4,12 +4,14 @@ botocore fills the gaps of an answer that is not S3's: of an error without XML i
 an empty list. So what an answer must have to be believed is asked here.
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from promptcdn.problems import StoreUnavailable
+from promptcdn.stores.s3 import advice
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -46,13 +48,24 @@ def content(answer: Mapping[str, Any], data: bytes) -> Content:
     return Content(data, str(answer.get("ETag", "")), int(whole) if whole.isdigit() else len(data))
 
 
+def md5(data: bytes) -> "hashlib._Hash":
+    """The digest by which S3 knows bytes; it guards against faults of the way, not against anybody."""
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def content_md5(data: bytes) -> str:
+    """The header field `Content-MD5` of a write (RFC 1864): a bucket with Object Lock takes no write without it, and
+    every service checks it."""
+    return base64.b64encode(md5(data).digest()).decode()
+
+
 def is_etag_of(data: bytes, answer: Mapping[str, Any]) -> bool:
     """Whether the answer to a write says that just these bytes are stored.
 
     An ETag is the MD5 of the bytes where an object was written at once and is not encrypted with keys of KMS or of a
     customer. Where it is not, only a look tells.
     """
-    return str(answer.get("ETag", "")).strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return str(answer.get("ETag", "")).strip('"') == md5(data).hexdigest()
 
 
 def is_deletion(answer: Mapping[str, Any] | None) -> bool:
@@ -72,10 +85,47 @@ def require_list(page: Mapping[str, Any]) -> None:
         raise StoreUnavailable("what answers for the bucket is not S3: it sent no list")
 
 
-def said(error: "ClientError") -> str:
-    """One line for people."""
-    return (
-        f"the bucket answers {own}"
-        if (own := code(error))
-        else f"what answers for the bucket is not S3: status {status(error)}"
-    )
+def text(error: "ClientError") -> str:
+    """What the service says beside its code."""
+    return str(error.response.get("Error", {}).get("Message", ""))
+
+
+class Unusable(Exception):
+    """The bucket cannot be used as it is set up: `detail` says why, `advice` what its operator is to do. Both are
+    lines without secrets."""
+
+    def __init__(self, detail: str, advice: str) -> None:
+        super().__init__(sentences(detail, advice))
+        self.detail = detail
+        self.advice = advice
+
+    def again(self) -> "Unusable":
+        """A fresh copy: one exception that is raised in many threads gathers all their frames."""
+        return Unusable(self.detail, self.advice)
+
+
+class BucketUnavailable(StoreUnavailable):
+    """The bucket does not answer, or not as it should: `reason` says why, `advice` what its operator is to do."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(sentences(reason, advice))
+        self.reason = reason
+        self.advice = advice
+
+
+NOT_S3 = "look at AWS_ENDPOINT_URL_S3, and at what stands between here and the service (a proxy, an ingress)"
+
+
+def sentences(detail: str, advice: str) -> str:
+    """What is wrong and what to do, for one line."""
+    return f"{detail}. {advice[:1].upper()}{advice[1:]}" if advice else detail
+
+
+def meaning(error: "ClientError", secrets: tuple[str, ...] = ()) -> advice.Fault:
+    """What an error means, with the service's own code and text."""
+    own, found = code(error), status(error)
+    if not own:
+        return advice.Fault(f"what answers for the bucket is not S3: status {found}", NOT_S3, lasting=False)
+    known = advice.fault(own, found)
+    said = advice.answer(own, advice.one_line(text(error), secrets))
+    return advice.Fault(f"{known.meaning}: {said}", known.advice, lasting=known.lasting)

@@ -1,22 +1,17 @@
-"""The headers of every answer: no other file builds one.
+"""The headers of every answer: no other file builds one. How long caches may keep it is said by `cache_policies`."""
 
-The policies here are the table of pictures in `docs/caching.md`; those of errors are in the rows of `problems`.
-"""
-
-import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from enum import Enum
-from functools import cached_property
-from typing import Literal, Self
 
-from promptcdn.problems import NO_STORE, TOO_SLOW, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited, kept
+from promptcdn.problems import NO_STORE, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited
 from promptcdn.readers.audience import VARY
-
-DAY, YEAR = 86_400, 31_536_000
+from promptcdn.readers.cache_policies import DAY, POLICIES, Outcome, cache_control
+from promptcdn.readers.filenames import content_disposition
+from promptcdn.readers.rendition import MISS, CacheStatus, RawHeaders, Rendition
+from promptcdn.url import formats
 
 # Of every answer but a 304. A page with COEP `require-corp` shows no picture without the resource policy, and
 # scripts read only what is exposed (Fetch standard); no credentials are ever taken, so `*` is for everybody.
@@ -27,6 +22,8 @@ ALWAYS: Mapping[str, str] = {
     "cross-origin-resource-policy": "cross-origin",
     "timing-allow-origin": "*",
 }
+# Of a picture, the headers that differ from one of its URLs to another.
+URL_HEADERS = frozenset({"link", "content-disposition", "vary", "content-location"})
 # RFC 9110 section 15.4.5: what a 304 carries, and all it carries.
 ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-location"})
 
@@ -38,114 +35,7 @@ _BY_ASKER = ", ".join(VARY)
 # A `Content-Location` beyond this is the permalink: nginx answers 502 when a head outgrows its 4 kB buffer.
 LOCATION_MAX = 2000
 
-# As ASGI has them, names in lower case.
-RawHeaders = Sequence[tuple[bytes, bytes]]
-
 _FIELD_VALUE = re.compile(r"[\x20-\x7e]*")
-
-
-class Outcome(Enum):
-    """Why a picture is the answer, or why there is none yet."""
-
-    SEEDED = "seeded, stored"
-    UNSTORED = "seeded, made but not yet stored"
-    CALENDAR = "calendar seed"
-    STAND_IN = "calendar seed, the last period's picture"
-    SEEDLESS = "seedless, answered at once"
-    AWAITED = "seedless, awaited"
-    UNMADE = "HEAD of what is not made"
-    PLACEHOLDER = "too slow, for an image proxy"
-
-
-@dataclass(frozen=True)
-class CachePolicy:
-    """What the headers of one outcome say to caches. `{left}` is the seconds to the end of a calendar period.
-
-    `validators`: the answer has `ETag` and `Last-Modified`, and may be answered with 304 (RFC 9110 sections 8.8, 13.1).
-    `located`: `Content-Location` names the seeded URL of what is shown (RFC 9110 section 8.7).
-    """
-
-    cache_control: str
-    validators: bool = False
-    located: bool = False
-
-
-# Of pictures; the policies of errors are in `problems`. Unless a row says otherwise its rule is RFC 9111 section
-# 5.2.2.1, `max-age`; `stale-while-revalidate` and `stale-if-error` are RFC 5861's.
-POLICIES: Mapping[Outcome, CachePolicy] = {
-    # RFC 8246, `immutable`: the bytes of a seeded URL never change.
-    Outcome.SEEDED: CachePolicy(f"public, max-age={YEAR}, immutable", validators=True),
-    # The picture and its binding may still be lost, so caches keep it for a short time and cannot renew it.
-    Outcome.UNSTORED: CachePolicy(kept(60), located=True),
-    # RFC 5861 sections 3 and 4: caches reload in the background, and show yesterday's picture rather than none.
-    Outcome.CALENDAR: CachePolicy(
-        "public, max-age={left}, stale-while-revalidate=600, stale-if-error=86400", validators=True, located=True
-    ),
-    # It is not the picture of the present period, so it has no validator.
-    Outcome.STAND_IN: CachePolicy(kept(5), located=True),
-    # RFC 9111 section 5.2.2.5, `no-store`: the next view is another picture.
-    Outcome.SEEDLESS: CachePolicy(NO_STORE, located=True),
-    # A slow answer that may not be kept makes caches that collapse requests serve their clients one after the other.
-    Outcome.AWAITED: CachePolicy(kept(2), located=True),
-    # RFC 9110 section 8.6: a picture that was not made has no length, tag or date.
-    Outcome.UNMADE: CachePolicy(kept(60)),
-    # RFC 9111 section 5.2.2.2, `must-revalidate`: a stale placeholder is never shown, since the picture may be there.
-    Outcome.PLACEHOLDER: CachePolicy(TOO_SLOW.cache_control),
-}
-
-
-@dataclass(frozen=True)
-class Rendition:
-    """A picture as it is sent. `made_at` is when its master was made, in Unix seconds.
-
-    `picture` is the SHA-256 (hex) of the master that it was first made of; empty where nobody recorded it. Another
-    picture was shown under this key before, whose purge had the moment `after` (nanoseconds); 0 where there was none.
-    """
-
-    content_key: str
-    body: bytes
-    media_type: str
-    made_at: int
-    stored: bool = True
-    picture: str = ""
-    after: int = 0
-
-    @cached_property
-    def sha256(self) -> bytes:
-        """The digest of the body."""
-        return hashlib.sha256(self.body).digest()
-
-    @property
-    def etag(self) -> str:
-        """Strong (RFC 9110 section 8.8.3), and short: old nginx keeps no tag over 42 characters."""
-        return f'"{self.content_key[:16]}.{self.sha256.hex()[:16]}"'
-
-
-@dataclass(frozen=True)
-class CacheStatus:
-    """What our cache did (RFC 9211): found it in memory or the store, or made it, alone or with others."""
-
-    hit: Literal["memory", "store"] | None = None
-    collapsed: bool = False
-    stored: bool = True
-
-    def __str__(self) -> str:
-        if self.hit and self.stored:
-            return f"promptcdn; hit; detail={self.hit}"
-        stored = "stored" if self.stored else "stored=?0"
-        return f"{_MISS}; {stored}" + ("; collapsed" if self.collapsed else "")
-
-    @classmethod
-    def missed(cls, rendition: Rendition, *, collapsed: bool) -> Self:
-        return cls(collapsed=collapsed, stored=rendition.stored)
-
-
-_MISS = "promptcdn; fwd=uri-miss"
-
-
-def cache_control(outcome: Outcome, seconds_left: int = 0) -> str:
-    """`Cache-Control` by outcome; `seconds_left` of a calendar period, which count as one at least."""
-    return POLICIES[outcome].cache_control.format(left=max(1, seconds_left))
 
 
 @dataclass(frozen=True)
@@ -168,29 +58,51 @@ def picture_headers(
     addresses: Addresses,
     now: int,
     *,
+    stem: str = "",
     seconds_left: int = 0,
     negotiated: bool = False,
     shared: bool = True,
 ) -> dict[str, str]:
     """Every header of a picture but those of `completed`. `now` in Unix seconds; `seconds_left` as in `cache_control`.
 
+    `stem`: what the file is called without its extension (see `filenames`); by default it is the key's beginning.
     `negotiated`: `Accept` chose the format (`format=auto`). Not `shared`: caches would show the picture to others than
     it is for (see `audience.is_decided_by_vary`).
     """
+    extension = formats.BY_MEDIA_TYPE[rendition.media_type].extension
+    disposition = content_disposition(stem or rendition.content_key[:16], extension)
+    return checked(
+        {
+            "date": date(now),
+            **_url_headers(outcome, addresses, disposition, negotiated=negotiated),
+            **rendition_headers(rendition, outcome, status, seconds_left, shared=shared),
+        }
+    )
+
+
+def _url_headers(outcome: Outcome, addresses: Addresses, disposition: str, *, negotiated: bool) -> dict[str, str]:
+    """Those of `URL_HEADERS` that a picture has."""
+    canonical = f'<{addresses.permalink}>; rel="canonical"'  # RFC 6596
+    own = {"link": canonical, "content-disposition": disposition}
+    return {**own, **_url_headers_in_a_304_too(outcome, addresses, negotiated=negotiated)}
+
+
+def rendition_headers(
+    rendition: Rendition, outcome: Outcome, status: CacheStatus, seconds_left: int = 0, *, shared: bool = True
+) -> dict[str, str]:
+    """The headers of a picture that are the same for all of its URLs."""
     headers = {
-        "date": date(now),
         "content-type": rendition.media_type,
         "content-length": str(len(rendition.body)),
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
         "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
-        "link": f'<{addresses.permalink}>; rel="canonical"',  # RFC 6596
-        **_in_a_304_too(outcome, addresses, seconds_left, negotiated=negotiated, shared=shared),
+        "cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE,
     }
     if POLICIES[outcome].validators:
         headers["etag"] = rendition.etag
         headers["last-modified"] = date(rendition.made_at)
-    return checked(headers)
+    return headers
 
 
 def unchanged_headers(
@@ -204,19 +116,21 @@ def unchanged_headers(
     shared: bool = True,
 ) -> dict[str, str]:
     """The headers of a 304 to a client that has the picture under `tag`; the others are those of `picture_headers`."""
-    own = {"date": date(now), "etag": tag}
-    return checked({**own, **_in_a_304_too(outcome, addresses, seconds_left, negotiated=negotiated, shared=shared)})
+    return checked(
+        {
+            "date": date(now),
+            **_url_headers_in_a_304_too(outcome, addresses, negotiated=negotiated),
+            "cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE,
+            "etag": tag,
+        }
+    )
 
 
-def _in_a_304_too(
-    outcome: Outcome, addresses: Addresses, seconds_left: int, *, negotiated: bool, shared: bool
-) -> dict[str, str]:
-    """What a 304 repeats of the headers of its picture (RFC 9110 section 15.4.5)."""
-    headers = {"cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE}
+def _url_headers_in_a_304_too(outcome: Outcome, addresses: Addresses, *, negotiated: bool) -> dict[str, str]:
+    """Of `URL_HEADERS` those that a 304 repeats (RFC 9110 section 15.4.5)."""
+    headers = {"vary": "Accept"} if negotiated else {}
     if POLICIES[outcome].located and addresses.content_location is not None:
         headers["content-location"] = addresses.content_location
-    if negotiated:
-        headers["vary"] = "Accept"
     return headers
 
 
@@ -226,7 +140,7 @@ def unmade_headers(media_type: str, *, negotiated: bool = False, shared: bool = 
         "content-type": media_type,
         "cache-control": cache_control(Outcome.UNMADE) if shared else NO_STORE,
         "content-security-policy": _SANDBOX,
-        "cache-status": _MISS,
+        "cache-status": MISS,
     }
     return {**headers, "vary": "Accept"} if negotiated else headers
 
@@ -311,8 +225,13 @@ def completed(own: RawHeaders, status: int, request_id: str, milliseconds: float
     dated = own if any(name == b"date" for name, _ in own) else [*own, (b"date", date(now).encode())]
     if status == 304:
         return [(name, value) for name, value in dated if name.decode() in ON_NOT_MODIFIED]
-    shared = {**ALWAYS, "x-request-id": request_id, "server-timing": f"total;dur={milliseconds:.1f}"}
+    shared = {**ALWAYS, "x-request-id": request_id, "server-timing": server_timing(milliseconds)}
     return [*dated, *((name.encode(), value.encode()) for name, value in shared.items())]
+
+
+def server_timing(milliseconds: float) -> str:
+    """`Server-Timing` of an answer that began after so long (W3C Server Timing)."""
+    return f'total;dur={milliseconds:.1f};desc="until the answer began"'
 
 
 def checked(headers: dict[str, str]) -> dict[str, str]:

@@ -8,13 +8,13 @@ import pytest
 
 import promptcdn
 from promptcdn import problems
-from promptcdn.readers.headers import (
+from promptcdn.readers import filenames
+from promptcdn.readers.cache_policies import Outcome, cache_control
+from promptcdn.readers.rendition import CacheStatus, Rendition
+from promptcdn.readers.response_headers import (
     ALWAYS,
+    LOCATION_MAX,
     Addresses,
-    CacheStatus,
-    Outcome,
-    Rendition,
-    cache_control,
     checked,
     completed,
     image_proxy_headers,
@@ -65,6 +65,7 @@ def test_a_picture_says_what_it_is() -> None:
         "content-length": "7",
         "cache-control": "public, max-age=31536000, immutable",
         "content-security-policy": "default-src 'none'; sandbox",
+        "content-disposition": 'inline; filename="0123456789abcdef.webp"',
         "cache-status": "promptcdn; hit; detail=store",
         "repr-digest": "sha-256=:LOonTQvtw57Eq2up5Z7IiePtb7VqHPCIpk2bODN43Jc=:",
         "link": f'</i/{KEY}>; rel="canonical"',
@@ -117,6 +118,25 @@ def test_a_content_location_too_long_for_a_head_is_the_permalink() -> None:
     )
 
     assert headers["content-location"] == "/i/x"
+
+
+def test_the_largest_head_of_a_picture_stays_under_nginx_buffer() -> None:
+    """Of 4 kB, beyond which nginx answers 502."""
+    longest = Addresses("/?prompt=" + "a" * (LOCATION_MAX - 9), f"/i/{KEY}.webp?w=2048&h=2048&fit=cover&dpr=3&q=95")
+    stem = filenames.stem("灯" * 4000, 2**32 - 1)
+    own = picture_headers(
+        RENDITION,
+        Outcome.CALENDAR,
+        CacheStatus(collapsed=True),
+        longest,
+        NOW,
+        stem=stem,
+        seconds_left=2678400,
+        negotiated=True,
+    )
+    head = completed([(name.encode(), value.encode()) for name, value in own.items()], 200, "0" * 16, 99999.9, NOW)
+
+    assert sum(len(name) + len(value) + 4 for name, value in head) < 3900
 
 
 @pytest.mark.parametrize("value", ["a\r\nset-cookie: x", "é", "\x00"])
@@ -181,7 +201,7 @@ def test_every_answer_gets_what_all_share_and_keeps_its_own_date() -> None:
         **dict(own),
         **{name.encode(): value.encode() for name, value in ALWAYS.items()},
         b"x-request-id": b"id",
-        b"server-timing": b"total;dur=1.3",
+        b"server-timing": b'total;dur=1.3;desc="until the answer began"',
     }
     assert unchanged == {b"date": b"then", b"etag": b'"a"'}
     assert dict(completed([], 304, "id", 1, 0)) == {b"date": b"Thu, 01 Jan 1970 00:00:00 GMT"}
@@ -190,7 +210,16 @@ def test_every_answer_gets_what_all_share_and_keeps_its_own_date() -> None:
 PACKAGE = Path(promptcdn.__file__).parent
 NAMES = {
     *("cache-control", "etag", "last-modified", "vary", "date", "age", "content-location", "content-length", "link"),
-    *("content-type", "connection", "retry-after", "allow", "www-authenticate", "ratelimit", "ratelimit-policy"),
+    *(
+        "content-type",
+        "content-disposition",
+        "connection",
+        "retry-after",
+        "allow",
+        "www-authenticate",
+        "ratelimit",
+        "ratelimit-policy",
+    ),
     *ALWAYS,
 }
 
@@ -206,4 +235,4 @@ def named_in(path: Path) -> set[object]:
 def test_no_other_file_builds_headers() -> None:
     found = {path.relative_to(PACKAGE).as_posix(): named_in(path) & NAMES for path in PACKAGE.rglob("*.py")}
 
-    assert [path for path, names in found.items() if names] == ["readers/headers.py"]
+    assert [path for path, names in found.items() if names] == ["readers/response_headers.py"]

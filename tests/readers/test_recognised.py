@@ -1,0 +1,63 @@
+"""What is remembered of requests' heads: the fields that an answer from memory depends on, and no others."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptcdn.readers import audience, negotiation
+from promptcdn.readers.recognised import Readers
+
+AGENTS = ["curl/8", "Mozilla/5.0 Chrome/143.0.0.0", "github-camo (1a2b)", "Googlebot/2.1", "x" * 5000]
+ACCEPTS = ["*/*", "image/avif,image/webp", "image/png;q=0.5", "text/html,image/*;q=0.8"]
+FIELDS = st.lists(
+    st.one_of(
+        st.tuples(st.just("user-agent"), st.sampled_from(AGENTS)),
+        st.tuples(st.just("accept"), st.sampled_from(ACCEPTS)),
+        st.tuples(st.just("via"), st.sampled_from(["1.1 camo", "1.1 varnish"])),
+        st.tuples(
+            st.sampled_from(["sec-fetch-dest", "sec-fetch-mode"]), st.sampled_from(["image", "document", "navigate"])
+        ),
+        st.tuples(
+            st.sampled_from(["sec-purpose", "purpose", "x-moz", "x-purpose"]), st.sampled_from(["prefetch", "x"])
+        ),
+        st.tuples(
+            st.sampled_from(["host", "referer", "cookie", "accept-language", "range"]), st.text("ab", max_size=3)
+        ),
+    ),
+    max_size=8,
+)
+READERS = Readers()
+
+
+@given(FIELDS)
+def test_a_reader_is_who_all_fields_say(lines: list[tuple[str, str]]) -> None:
+    fields = [(name.encode(), value.encode()) for name, value in lines]
+    who = audience.audience(audience.joined(lines))
+    accept = ",".join(value for name, value in lines if name == "accept")
+
+    for _ in range(2):  # found out, and remembered
+        seen = READERS.seen(fields)
+        assert seen.audience is who
+        assert seen.format == negotiation.picture_format(accept, who).encode()
+        assert seen.shared == audience.is_decided_by_vary(lines)
+        assert seen.tag == b""
+
+
+def test_a_condition_is_known_where_it_is_one_value() -> None:
+    tag = (b"if-none-match", b'"x"')
+
+    assert READERS.seen([tag]).tag == b'"x"'
+    assert READERS.seen([tag, tag]).tag is None
+    assert READERS.seen([tag, (b"if-modified-since", b"now")]).tag is None
+    assert READERS.seen([(b"if-modified-since", b"now")]).tag is None
+
+
+def test_readers_without_end_take_bounded_memory() -> None:
+    readers = Readers()
+    for number in range(5000):
+        seen = readers.seen([(b"user-agent", b"agent %d" % number)])
+        readers.remember(b"\r\nuser-agent: agent %d\r\n\r\n" % number, seen)
+    readers.seen([(b"user-agent", b"x" * 5000)])
+    readers.remember(b"x" * 5000, seen)
+
+    assert len(readers.by_lines) <= 1024
+    assert max(map(len, readers.by_lines)) < 2048
