@@ -14,6 +14,9 @@ from tests.support.redis_servers import Server
 from tests.support.service import Promptcdn, wait_until_ready
 from tests.support.waiting import until
 
+# On a busy machine services take their time to start.
+pytestmark = pytest.mark.timeout(300)
+
 LIMIT = 25
 # Few enough at once that there is a middle.
 AT_ONCE = 2

@@ -16,6 +16,9 @@ from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.waiting import until
 from tests.upstream import Upstream
 
+# On a busy machine services take their time to start.
+pytestmark = pytest.mark.timeout(300)
+
 URLS = [f"/?prompt=spooled&seed={seed}" for seed in range(30)]
 # The bucket of the tests is slow, and a busy machine makes it slower.
 STORING_SECONDS = 90
