@@ -242,6 +242,10 @@ WAITS = (
         "wiring:_BUCKET_TRUST",
     ),
     Row("Maximum time for a command of Redis, its second try included", "replicas.connection:Timings.command"),
+    Row(
+        "Maximum wait of a subscription to Redis for a message, before it asks again",
+        "replicas.connection:Timings.message",
+    ),
     Row("Interval between two pings while Redis does not answer", "replicas.connection:Timings.between_pings"),
     Row(
         "Interval between two tries to subscribe to a channel while Redis does not answer",
@@ -281,6 +285,7 @@ WAITS = (
         "pictures.placeholders:Timings.optional",
     ),
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
+    Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
     Row("Maximum wait of `promptcdn stats` for the service", "cli.stats:_PATIENCE"),
     Row("Maximum wait of `promptcdn warm` for one picture", "cli.warm:_PATIENCE"),
 )

@@ -96,6 +96,7 @@ class Service:
 
     async def start(self) -> None:
         """Starts what runs beside requests: hearing what others remove and spend, storing what the spool has."""
+        self.telemetry.start()
         await self.verified.start()
         await self.removals.start()
         await self.budget.start()

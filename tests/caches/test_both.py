@@ -45,9 +45,7 @@ def timed(get_together: Callable[..., list[httpx2.Response]], *urls: str) -> tup
     return took, answers
 
 
-def test_fifty_clients_of_a_new_picture_are_one_request_and_fifty_more_are_none(
-    front: CacheServer, behind: Behind
-) -> None:
+def test_a_hundred_clients_of_a_new_picture_are_one_request(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "fault:slow=6")
 
     first = front.get_together(*[url] * 50)
@@ -61,7 +59,7 @@ def test_fifty_clients_of_a_new_picture_are_one_request_and_fifty_more_are_none(
     assert len(behind.origin.asked_for(url)) == 1
 
 
-def test_a_reload_of_what_a_browser_has_is_a_304_and_reaches_nobody(front: CacheServer, behind: Behind) -> None:
+def test_a_reload_of_what_a_browser_has_is_a_304_of_the_cache(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "a reload")
     etag = front.get(url).headers["etag"]
 
@@ -72,7 +70,7 @@ def test_a_reload_of_what_a_browser_has_is_a_304_and_reaches_nobody(front: Cache
     assert len(behind.origin.asked_for(url)) == 1
 
 
-def test_head_of_a_picture_never_made_comes_as_head_and_pays_nothing(front: CacheServer, behind: Behind) -> None:
+def test_head_of_what_was_never_made_stays_head_and_pays_nothing(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "never made")
 
     head = front.client.head(url)
@@ -114,7 +112,7 @@ def test_a_url_without_a_seed_goes_on_varying(front: CacheServer) -> None:
     assert len(seen) == 3
 
 
-def test_nobody_waits_in_line_for_the_first_picture_of_a_url_without_a_seed(front: CacheServer, behind: Behind) -> None:
+def test_nobody_waits_in_line_for_the_first_seedless_picture(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "fault:slow=3", seed="")
 
     together, answers = timed(front.get_together, *[url] * 6)
@@ -126,7 +124,7 @@ def test_nobody_waits_in_line_for_the_first_picture_of_a_url_without_a_seed(fron
     assert paid(behind.upstream, url) == 1
 
 
-def test_fifty_viewers_of_a_url_without_a_seed_are_served_together(front: CacheServer, behind: Behind) -> None:
+def test_fifty_viewers_of_a_seedless_url_are_served_together(front: CacheServer, behind: Behind) -> None:
     url = url_of(front, "a pool", seed="")
     behind.service.get(url)  # not through the cache: it has to meet `no-store` first
     behind.upstream.wait_until_idle()

@@ -20,7 +20,7 @@ from tests.support.origin import Origin
 PLAIN = "server { listen LISTEN; location / { proxy_pass http://ORIGIN; } }"
 
 
-def test_a_picture_whose_time_is_over_is_asked_about_and_not_sent_again(behind: Behind, tmp_path: Path) -> None:
+def test_what_is_out_of_date_is_asked_about_and_not_sent_again(behind: Behind, tmp_path: Path) -> None:
     url = "/?prompt=a+year+later&seed=1"
     with Origin(behind.service.url) as origin, Nginx(tmp_path / "nginx", origin.address) as front:
         origin.a_year_is_a_second = True
@@ -63,7 +63,7 @@ def test_a_machine_that_is_gone_costs_a_moment_and_no_answer(behind: Behind, tmp
     assert "timed out" in (tmp_path / "nginx" / "error.log").read_text(), "it was never tried"
 
 
-def test_after_a_replica_that_was_asked_and_is_silent_no_other_is_asked(behind: Behind, tmp_path: Path) -> None:
+def test_after_a_silent_replica_was_asked_no_other_is_asked(behind: Behind, tmp_path: Path) -> None:
     url = "/?prompt=a+silent+replica&seed=1"
     times = {
         "proxy_next_upstream_timeout 120s;": "proxy_next_upstream_timeout 1s;",
@@ -103,9 +103,7 @@ def test_only_what_may_be_kept_is_looked_up(nginx: Nginx, target: str, lookup: s
 
 
 @pytest.mark.parametrize("prompt", ["北" * 220, "a" * 2000], ids=["220 letters of three bytes", "2000 letters"])
-def test_long_prompts_get_through_an_nginx_with_its_default_buffers(
-    behind: Behind, tmp_path: Path, prompt: str
-) -> None:
+def test_long_prompts_get_through_nginxs_default_buffers(behind: Behind, tmp_path: Path, prompt: str) -> None:
     url = f"/?prompt={quote_plus(prompt)}"
     with Nginx(tmp_path / "nginx", behind.service.url.removeprefix("http://"), site=PLAIN) as front:
         first = front.get(url)

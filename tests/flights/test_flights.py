@@ -13,6 +13,7 @@ import pytest
 from promptcdn import problems
 from promptcdn.flights import DetachedTasks, Flight, Flights
 from promptcdn.problems import Problem
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -453,8 +454,7 @@ async def test_what_ends_in_its_first_step_needs_no_place() -> None:
     detached, waiting = DetachedTasks(2), Work()
     first = asyncio.create_task(detached.run(waiting.fly(), LONG, "a"))
     other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
-    await asyncio.sleep(0.01)
-    assert detached.count == 2
+    await eventually(lambda: detached.count == 2)
     assert await detached.run(at_once("a picture"), LONG, "a") == "a picture"
     with pytest.raises(ValueError, match="broken"):
         await detached.run(at_once(ValueError("broken")), LONG, "a")
@@ -468,12 +468,11 @@ async def test_what_ends_in_its_first_step_needs_no_place() -> None:
 async def test_one_client_has_half_of_the_places_and_gets_them_back() -> None:
     detached, waiting = DetachedTasks(4), Work()
     mine = [asyncio.create_task(detached.run(waiting.fly(), LONG, "a")) for _ in range(2)]
-    await asyncio.sleep(0.01)
+    await eventually(lambda: detached.count == 2)
     refusal = await problem_of(detached.run(waiting.fly(), LONG, "a"))
     assert (refusal.kind, refusal.cache_control) == (problems.OVERLOADED, problems.NO_STORE)
     other = asyncio.create_task(detached.run(waiting.fly(), LONG, "b"))
-    await asyncio.sleep(0.01)
-    assert detached.count == 3
+    await eventually(lambda: detached.count == 3)
     waiting.go.set()
     await asyncio.gather(*mine, other)
     assert await detached.run(waiting.fly(), LONG, "a") == "a picture"

@@ -16,7 +16,8 @@ from promptcdn.pictures import master
 from promptcdn.problems import Problem
 from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Spool
-from promptcdn.stores import Name, Record
+from promptcdn.stores import Name, Record, verified
+from promptcdn.stores.s3 import buckets
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery, Resolved
 from tests.support.fakes import KEY, MARK, FakeGenerator, FakeStore, name, order, paid, picture
@@ -312,3 +313,8 @@ async def test_what_neither_disk_takes_is_shown_from_memory() -> None:
         shop.shelf.full = False
         assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [MASTER, BINDING]
+
+
+def test_a_store_that_is_back_is_in_use_within_five_seconds() -> None:
+    """By the waits that may lie before that, one after the other: a bucket, its id, and the next round."""
+    assert buckets._REOPEN_SECONDS + verified.Timings().between_looks + TIMINGS.longest_pause <= 5

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from ipaddress import ip_network
@@ -21,9 +20,10 @@ from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import Client
 from promptcdn.readers.response_headers import problem_headers
-from promptcdn.replicas.connection import RedisConnection, Timings
+from promptcdn.replicas.connection import RedisConnection
 from tests.support.fakes import NOON
 from tests.support.redis_servers import Server, send_twice
+from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -127,12 +127,10 @@ async def test_while_redis_is_down_each_replica_decides_alone(redis: Server, tmp
     """While Redis is down each replica decides alone and soon after it is both together."""
     async with replicas(redis, tmp_path, Rate(1, "day")) as (one, two):
         redis.kill()
-        since = time.monotonic()
         assert [await may(one), await may(two)] == [YES, YES]
         assert [await may(one), await may(two)] == [(86401, "client")] * 2
-        assert time.monotonic() - since < 3 * Timings().command
         redis.start()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             for rates in (one, two):
                 while not redis.client.zcard(f"promptcdn:started:client {BOB}"):
                     await may(rates, BOB)

@@ -1,13 +1,13 @@
 """Replicas that share a Redis pay for one picture a key, and for one a replica at most whatever breaks."""
 
+import itertools
 import signal
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from promptcdn.replicas.connection import Timings
+from promptcdn.making import cooldown
 from promptcdn.replicas.leases import ENDS
 from tests.faults.stage import paid
 from tests.replicas.conftest import COUNT, Replicas, asked_together, misses
@@ -127,25 +127,24 @@ def test_while_redis_is_gone_each_replica_pays_once_at_most(replicas: Replicas, 
 
 
 def test_a_redis_that_hangs_costs_only_the_first_new_picture(replicas: Replicas) -> None:
-    """A Redis that hangs costs the first new picture a moment and the others nothing."""
+    """A Redis that hangs costs the first new picture a moment and the others nothing.
+
+    Once a command had no answer none is sent any more, as tests/replicas/test_connection.py sees.
+    """
     one = replicas.each[0]
-
-    def seconds(prompt: str) -> float:
-        began = time.monotonic()
-        assert {one.get(url).status_code for url in misses(prompt, 20)} == {200}
-        return time.monotonic() - began
-
-    seconds("first")
-    before = seconds("before")
+    assert one.get("/?prompt=before&seed=1").status_code == 200
     replicas.redis.hang()
 
-    # Twenty that waited would be ten seconds late.
-    assert seconds("hanging") < 3 * before + 2 * Timings().command
+    assert {one.get(url).status_code for url in misses("hanging", 5)} == {200}
+    said = [line for line in (one.folder / "log").read_text().splitlines() if "Redis does not answer" in line]
+    assert len(said) == 1
+    assert "promptcdn_redis_down 1.0" in one.get("/metrics").text
+    assert max(paid(replicas.upstream).values()) == 1
 
 
 @pytest.mark.parametrize(("fault", "code"), [("html", "upstream_garbled"), ("filter", "filtered")])
 def test_what_failed_at_one_replica_is_not_paid_for_by_another(replicas: Replicas, fault: str, code: str) -> None:
-    """What gave no picture at one replica is not paid for by another."""
+    """What gave no picture at one replica is not paid for by another, before its cooldown is over."""
     url = f"/?prompt=fault:{fault}&seed=7"
 
     at_once = asked_of_all(replicas, [url] * 10)
@@ -153,7 +152,10 @@ def test_what_failed_at_one_replica_is_not_paid_for_by_another(replicas: Replica
 
     assert {reply.code for reply in at_once} == {code}
     assert {answer.json()["code"] for answer in later} == {code}
-    assert list(paid(replicas.upstream).values()) == [1]
+    # A busy machine may need longer than the cooldown for all of that.
+    moments = [call.at for call in replicas.upstream.ledger.calls()]
+    assert all(after - before >= cooldown.TIMINGS.first for before, after in itertools.pairwise(moments))
+    assert len(moments) == 1 or code != "filtered"
 
 
 def test_hits_go_on_while_redis_is_gone_and_readiness_says_so(replicas: Replicas) -> None:

@@ -1,6 +1,5 @@
 """The promises, by the upstream's ledger: what is paid, what is answered, what is stored."""
 
-import asyncio
 import signal
 import socket
 import struct
@@ -17,6 +16,8 @@ import pytest
 from tests.support.service import Promptcdn
 from tests.support.waiting import until
 from tests.upstream import Upstream
+
+BEGUN = "promptcdn_flights_begun_total "
 
 
 def paid(upstream: Upstream) -> list[str]:
@@ -52,23 +53,22 @@ def test_two_hundred_clients_of_a_seedless_url_cost_a_pool_at_most(tmp_path: Pat
         assert len(seen) >= 4
 
 
-def leave_after(service: Promptcdn, targets: list[str], seconds: float) -> None:
-    """One client for each target that sends its request and is gone, with a reset, `seconds` later."""
+def begun(service: Promptcdn) -> int:
+    """How many new pictures were begun so far."""
+    (line,) = [line for line in service.get("/metrics").text.splitlines() if line.startswith(BEGUN)]
+    return int(float(line.removeprefix(BEGUN)))
+
+
+def leave_once_begun(service: Promptcdn, targets: list[str]) -> None:
+    """One client for each target sends its request, and is gone with a reset once the pictures of all are begun."""
     host, port = service.url.removeprefix("http://").split(":")
-
-    async def client(target: str) -> None:
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
-        await writer.drain()
-        await asyncio.sleep(seconds)
-        connection = writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.close()
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(client(target) for target in targets))
-
-    asyncio.run(all_of_them())
+    before = begun(service)
+    with ExitStack() as clients:
+        for target in targets:
+            client = clients.enter_context(socket.create_connection((host, int(port))))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+        until(lambda: begun(service) == before + len(targets))
 
 
 def test_clients_that_leave_find_their_pictures_when_they_come_back(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_clients_that_leave_find_their_pictures_when_they_come_back(tmp_path: Pa
         Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_BUDGET="unlimited") as service,
     ):
         upstream.always("slow=0.2")
-        leave_after(service, targets, 0.05)
+        leave_once_begun(service, targets)
         upstream.wait_for_calls(60)
         upstream.wait_until_idle()
 
@@ -143,7 +143,8 @@ def test_what_is_spent_is_spent_also_after_a_kill(tmp_path: Path) -> None:
         upstream.always("slow=0.1")
         urls = [f"/?prompt=budget&seed={seed}" for seed in range(70)]
         with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **settings) as service:
-            leave_after(service, urls[:20], 0.3)
+            leave_once_begun(service, urls[:20])
+            upstream.wait_for_calls(1)
             service.stop(signal.SIGKILL)
         upstream.wait_until_idle()
         assert 0 < len(paid(upstream)) <= 20
@@ -215,7 +216,7 @@ def test_flights_under_way_are_finished_and_stored_when_the_service_stops(tmp_pa
     with Upstream() as upstream:
         upstream.always("slow=1")
         with Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
-            leave_after(service, targets, 0.3)
+            leave_once_begun(service, targets)
             upstream.wait_for_calls(8)
             service.stop(signal.SIGTERM)
         upstream.clear()
@@ -246,7 +247,7 @@ def test_the_grace_is_given_once(tmp_path: Path) -> None:
     with Upstream() as upstream:
         upstream.always("hang")
         with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_GRACE=2) as service:
-            leave_after(service, ["/?prompt=late&seed=1"], 0.1)
+            leave_once_begun(service, ["/?prompt=late&seed=1"])
             upstream.wait_for_calls(1)
             began = time.monotonic()
             service.stop(signal.SIGTERM)

@@ -257,7 +257,7 @@ async def test_on_a_full_disk_of_both_nothing_is_paid_for(tmp_path: Path) -> Non
         assert spool.check(0).good
 
 
-async def test_what_memory_holds_is_written_also_where_nothing_new_has_room(tmp_path: Path) -> None:
+async def test_what_memory_holds_is_written_where_nothing_new_has_room(tmp_path: Path) -> None:
     """At the end of a process: too little room for the largest picture may be enough for the one that is in memory."""
     free = 0
     async with opened(tmp_path, on_the_stores_disk=True, free=lambda _: free) as spool:

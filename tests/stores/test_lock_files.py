@@ -32,9 +32,10 @@ asyncio.run(hold())
 
 
 @asynccontextmanager
-async def two_processes(folder: Path, silence: float = 15) -> AsyncIterator[tuple[LockFiles, LockFiles]]:
+async def two_processes(folder: Path, timings: Timings | None = None) -> AsyncIterator[tuple[LockFiles, LockFiles]]:
     """Two processes' locks; `flock` tells descriptors apart, not processes."""
-    one, other = LockFiles(folder, Timings(silence=silence)), LockFiles(folder, Timings(silence=silence))
+    timings = timings or Timings()
+    one, other = LockFiles(folder, timings), LockFiles(folder, timings)
     try:
         async with asyncio.timeout(60):
             yield one, other
@@ -124,10 +125,22 @@ async def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
 
 async def test_a_process_that_is_stopped_is_not_waited_for(tmp_path: Path) -> None:
     with another_process(tmp_path) as holder:
-        async with two_processes(tmp_path, silence=0.5) as (one, _):
+        async with two_processes(tmp_path, Timings(between_beats=0.2, silence=0.5)) as (one, _):
             os.kill(holder, signal.SIGSTOP)
             await hold(one)
             assert await one.taken("a")
+
+
+async def test_after_a_sleep_of_the_machine_the_holder_is_waited_for(tmp_path: Path) -> None:
+    """Its last sign of life is old, since neither process had any time: it has not shown that it goes on yet."""
+    async with two_processes(tmp_path, Timings(between_beats=0.5)) as (one, other):
+        async with one.held("a"):
+            os.utime(tmp_path / "a", (0, 0))
+            waiting = asyncio.create_task(hold(other))
+            await eventually(lambda: (tmp_path / "a").stat().st_mtime > 0)
+            assert not waiting.done()
+            assert await other.taken("a")
+        await waiting
 
 
 async def test_what_a_killed_process_left_is_swept_at_the_start(tmp_path: Path) -> None:

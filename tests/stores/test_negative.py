@@ -144,3 +144,58 @@ async def test_an_empty_list_is_asked_for_once() -> None:
     for _ in range(3):
         assert len(await store.names("renditions", KEY)) == 1
     assert listed == 4
+
+
+async def test_all_who_look_for_a_name_at_once_share_one_look() -> None:
+    """Hundreds of look-ups would wait for threads of this process, and the last would take that for a silent store."""
+    shelf = FakeStore()
+    shelf.objects[name()] = record()
+    shelf.open.clear()
+    store = NegativeCache(shelf)
+    looks = [asyncio.create_task(store.get(name())) for _ in range(100)]
+    await shelf.asked.wait()
+    shelf.open.set()
+    assert await asyncio.gather(*looks) == [record()] * 100
+    assert shelf.got == [name()]
+    assert await store.get(name()) == record()
+    assert len(shelf.got) == 2
+
+
+async def test_who_leaves_ends_no_look_that_others_share() -> None:
+    shelf = FakeStore()
+    shelf.objects[name()] = record()
+    shelf.open.clear()
+    store = NegativeCache(shelf)
+    leaver, stayer = (asyncio.create_task(store.get(name())) for _ in range(2))
+    await shelf.asked.wait()
+    leaver.cancel()
+    shelf.open.set()
+    assert await stayer == record()
+    assert shelf.got == [name()]
+
+
+async def test_a_look_that_fails_is_each_askers_own_failure() -> None:
+    shelf = FakeStore()
+    shelf.down = True
+    store = NegativeCache(shelf)
+    told = await asyncio.gather(*(store.get(name()) for _ in range(10)), return_exceptions=True)
+    assert {type(one) for one in told} == {StoreUnavailable}
+    assert len({id(one) for one in told}) == 10
+
+
+@pytest.mark.parametrize("meanwhile", ["put", "doubt"])
+async def test_after_a_put_or_a_doubt_nobody_joins_an_older_look(meanwhile: str) -> None:
+    shelf = FakeStore()
+    shelf.open.clear()
+    store = NegativeCache(shelf)
+    older = asyncio.create_task(store.get(name()))
+    await shelf.asked.wait()
+    if meanwhile == "put":
+        await store.put(name(), record())
+    else:
+        shelf.objects[name()] = record()  # as another process puts it
+        store.doubt(KEY)
+    younger = asyncio.create_task(store.get(name()))
+    await asyncio.sleep(0)
+    shelf.open.set()
+    assert (await older, await younger) == (None, record())

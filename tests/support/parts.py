@@ -58,6 +58,7 @@ class Parts:
         shelf: FakeStore | None = None,
         budget: Budget | None = None,
         generator: FakeGenerator | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self.generator = generator or FakeGenerator(answers)
         self.shelf = shelf or FakeStore()
@@ -75,7 +76,7 @@ class Parts:
             self.renditions,
             FakeRemovals(),
             self.hands.clock,
-            timings=Timings(store=0.05),
+            timings=timings or Timings(store=0.05),
         )
         self.reconciler = Reconciler(self.spool, self.making, self.hands.clock)
 

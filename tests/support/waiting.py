@@ -1,10 +1,11 @@
-"""Waiting for what nobody tells of, in plain tests and in those that run in a loop."""
+"""Waiting for what nobody tells of, in plain tests and in those that run in a loop; and a loop that is held up."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 30
+STALL_SECONDS = 1.0
 _PAUSE_SECONDS = 0.01
 
 
@@ -21,3 +22,8 @@ async def eventually(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not is_so():  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def hold_up_the_loop() -> None:
+    """For a second this thread does nothing, and neither does the loop that runs in it."""
+    time.sleep(STALL_SECONDS)

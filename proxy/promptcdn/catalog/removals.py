@@ -6,6 +6,7 @@ down changes nothing. A purge leaves notes, by which processes learn what to for
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 from promptcdn.catalog.purges import Purged, PurgeNote
 from promptcdn.clock import SYSTEM, Clock
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, InspectedStore, Name, Record
@@ -168,7 +170,7 @@ class StoreRemovals:
         if await self.removed(content_key):
             return True
         try:
-            async with asyncio.timeout(self._timings.look):
+            async with AnswerTimeout(self._timings.look):
                 return await self._store.look(Name("tombstones", content_key)) is not None
         except TimeoutError:
             raise StoreUnavailable(f"the store did not answer within {self._timings.look:g} s") from None
@@ -312,7 +314,9 @@ class StoreRemovals:
         """Waits a second for the one reading that all share who need to know; it goes on if it takes longer."""
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self.refresh())
-        await asyncio.wait({self._reading}, timeout=self._timings.first_list)
+        with contextlib.suppress(TimeoutError):
+            async with AnswerTimeout(self._timings.first_list):
+                await asyncio.wait({self._reading})
 
     async def refresh(self) -> None:
         """Reads the list now, and forgets what it says was removed. What was known holds where it cannot be read."""

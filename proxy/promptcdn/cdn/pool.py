@@ -3,7 +3,6 @@
 A view draws a seed and *is* the seeded request with that seed from then on.
 """
 
-import asyncio
 import contextlib
 import random
 from collections import deque
@@ -15,6 +14,7 @@ import cachetools
 from promptcdn import problems
 from promptcdn.cdn.seeded import Seeded
 from promptcdn.clock import Clock
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.flights import Flight, KeyedLocks
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
@@ -106,7 +106,7 @@ class Pool:
             view, unknown = views.popleft(), draw.unknown
             patience = None if view in late else self._timings.look_when_slow if late else self._timings.look
             try:
-                async with asyncio.timeout(patience):
+                async with AnswerTimeout(patience):
                     answer = await self._look(view, draw)
             except TimeoutError:
                 # The store is slow, or silent: what memory has comes first, and this one again when nothing is left.

@@ -17,6 +17,7 @@ from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.clock import Clock
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.money.budget import Budget, Reservation
@@ -115,7 +116,7 @@ class Making:
             raise problems.removed()
         master = None if paid.made.filtered else await self._validated(paid)
         try:
-            async with asyncio.timeout(patience):
+            async with AnswerTimeout(patience):
                 await self._keep(paid, master)
         except Unavailable as unavailable:
             await self._wait(paid, unavailable.detail)

@@ -1,7 +1,8 @@
 """The connection to Redis: short waits, one more try, and a breaker of its own.
 
-redis-py waits twenty seconds by default for a server that hangs. Here a command has half a second, and while the server
-does not answer no command is sent: a ping in the background finds out when it is back.
+redis-py waits twenty seconds by default for a server that hangs. Here a command has half a second in which this process
+listens (`AnswerTimeout`), and while the server does not answer no command is sent: a ping in the background finds out
+when it is back.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from promptcdn.event_loop import AnswerTimeout
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -28,12 +31,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds: how long a command may take with its one retry, and the pauses between pings and between tries to
-    subscribe while Redis is away."""
+    """Seconds: how long a command may take with its one retry, the pauses between pings and between tries to subscribe
+    while Redis is away, and how long a subscription waits for a message before it asks for the next one."""
 
     command: float = 0.5
     between_pings: float = 0.5
     between_subscriptions: float = 0.25
+    message: float = 5.0
 
 
 class RedisDown(Exception):
@@ -70,8 +74,10 @@ class RedisConnection:
         # One more try, since after a restart of the server the first use of each pooled connection fails.
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=self._timings.command,
-            socket_connect_timeout=self._timings.command,
+            # None of its own, which would take the lateness of this process's loop for a silent Redis: each command has
+            # an `AnswerTimeout` around it.
+            socket_timeout=None,
+            socket_connect_timeout=None,
             retry=Retry(NoBackoff(), 1),
             decode_responses=True,
         )
@@ -102,7 +108,7 @@ class RedisConnection:
                 raise RedisDown("Redis does not answer")
             try:
                 with _cancellable():
-                    async with asyncio.timeout(self._timings.command):
+                    async with AnswerTimeout(self._timings.command):
                         return await command(self._redis)
             except (RedisError, OSError, TimeoutError) as error:
                 reason = _reason(error)
@@ -137,11 +143,13 @@ class RedisConnection:
             return messages
 
         while True:
-            with contextlib.suppress(RedisDown, RedisError, OSError):
+            with contextlib.suppress(RedisDown, RedisError, OSError, TimeoutError):
                 async with contextlib.aclosing(await self.call(subscribed)) as messages:
                     while True:
                         with _cancellable():
-                            message = await messages.get_message(timeout=60)
+                            # Where the connection broke off, this also connects anew.
+                            async with AnswerTimeout(self._timings.message + self._timings.command):
+                                message = await messages.get_message(timeout=self._timings.message)
                         if message is not None:
                             _deliver(message["data"], receive)
             await asyncio.sleep(self._timings.between_subscriptions)
@@ -150,7 +158,9 @@ class RedisConnection:
         if self._pinging is not None:
             self._pinging.cancel()
             await asyncio.gather(self._pinging, return_exceptions=True)
-        await self._redis.aclose()
+        with contextlib.suppress(TimeoutError):
+            async with AnswerTimeout(self._timings.command):
+                await self._redis.aclose()
 
     def _log_refusal_once(self, reason: str) -> None:
         """What is refused once will be refused until the operator changes something: one line is enough."""
@@ -170,7 +180,7 @@ class RedisConnection:
             await asyncio.sleep(self._timings.between_pings)
             try:
                 with _cancellable():
-                    async with asyncio.timeout(self._timings.command):
+                    async with AnswerTimeout(self._timings.command):
                         # Anew: behind one address another server may answer by now, and the old one takes no writes.
                         await self._redis.connection_pool.disconnect(inuse_connections=False)
                         await self._redis.ping()

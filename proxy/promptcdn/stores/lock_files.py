@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import random
 import time
@@ -28,11 +29,19 @@ _T = TypeVar("_T")
 @dataclass(frozen=True)
 class Timings:
     """In seconds: how often a waiter tries again, whom nobody tells that a lock is free; how often the holder of a lock
-    shows that it goes on; and after how long without such a sign it is not waited for, as with a replica's lease."""
+    shows that it goes on; and after how long without such a sign it is not waited for, as with a replica's lease.
+
+    `silent_looks`: so many times in a row a waiter must have seen such a silence. A machine that slept, or had no time
+    for either process, leaves an old sign of life behind: then the holder has the time of two to show a new one.
+    """
 
     between_tries: float = 0.1
     between_beats: float = 3.0
     silence: float = 15.0
+
+    @property
+    def silent_looks(self) -> int:
+        return 1 + math.ceil(2 * self.between_beats / self.between_tries)
 
 
 class LockFiles:
@@ -75,6 +84,7 @@ class LockFiles:
     async def _locked(self, key: str) -> int | None:
         """The descriptor that holds the lock; `None` where this folder cannot be locked, or who has the lock shows no
         sign of life: a process that was stopped keeps what it holds."""
+        silent_looks = 0
         while True:
             work = asyncio.ensure_future(self._run(lambda: self._try(key), otherwise=None))
             try:
@@ -84,7 +94,9 @@ class LockFiles:
                 raise
             if descriptor is None or descriptor >= 0:
                 return descriptor
-            if await self._run(lambda: _is_silent(self._folder / key, self._timings.silence), otherwise=True):
+            silent = await self._run(lambda: _is_silent(self._folder / key, self._timings.silence), otherwise=True)
+            silent_looks = silent_looks + 1 if silent else 0
+            if silent_looks >= self._timings.silent_looks:
                 log.warning("a process that makes the picture %s shows no sign of life: it is not waited for", key)
                 return None
             await asyncio.sleep(self._timings.between_tries * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret

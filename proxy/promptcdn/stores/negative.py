@@ -1,21 +1,27 @@
 """A store that remembers for a moment what is not there, and waits only so long for what it does not know.
 
-Junk look-ups cost the real store nothing, and one that hangs is unknown instead of a request that hangs with it.
+Junk look-ups cost the real store nothing, and one that hangs is unknown instead of a request that hangs with it. All
+who look for one name at the same time share one look-up: hundreds of them would wait in this process's own queue, and
+take that for a silent store.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar, get_args
+from functools import partial
+from typing import Any, Literal, TypeVar, get_args
 
 import cachetools
 
-from promptcdn.problems import StoreUnavailable
+from promptcdn.event_loop import AnswerTimeout
+from promptcdn.problems import Problem, StoreUnavailable
 from promptcdn.stores import Folder, Header, Name, Record, Store
 
 REMEMBERED_NAMES = 50_000
 
 _T = TypeVar("_T")
+# A look-up that is shared: of which name, and of how much of it.
+_Shared = tuple[Name, Literal["get", "look"]]
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,14 @@ class NegativeCache:
         self._empty: cachetools.TTLCache[tuple[Folder, str], None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
         self._doubts = 0
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
+        self._under_way: dict[_Shared, asyncio.Task[Any]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def get(self, name: Name) -> Record | None:
-        return await self._looked_up(name, self._store.get)
+        return await self._looked_up((name, "get"), self._store.get)
 
     async def look(self, name: Name) -> Header | None:
-        return await self._looked_up(name, self._store.look)
+        return await self._looked_up((name, "look"), self._store.look)
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
         if (folder, leaf) in self._empty:
@@ -62,19 +70,39 @@ class NegativeCache:
         for folder in get_args(Folder):
             self._may_be_there(Name(folder, key))
 
-    async def _looked_up(self, name: Name, look_up: Callable[[Name], Awaitable[_T | None]]) -> _T | None:
+    async def _looked_up(self, shared: _Shared, look_up: Callable[[Name], Coroutine[Any, Any, _T | None]]) -> _T | None:
+        name, _ = shared
         if name in self._absent:
             return None
-        found = await self._answered(look_up(name))
+        task = self._under_way.get(shared) or self._begin(shared, self._answered(look_up(name)))
+        try:
+            found: _T | None = await asyncio.shield(task)
+        except Problem as problem:
+            raise problem.again() from None
         # 1: this look finds nothing. 2: a put of the name ends, here or elsewhere. 3: this look returns, and knows
         # nothing any more.
         if found is None and name not in self._written:
             self._absent[name] = None
         return found
 
+    def _begin(self, shared: _Shared, look_up: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """A look-up that is nobody's own: who leaves does not end it."""
+        task = self._under_way[shared] = asyncio.create_task(look_up)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._end, shared))
+        return task
+
+    def _end(self, shared: _Shared, task: asyncio.Task[Any]) -> None:
+        """It has ended: whoever looks next asks the store anew."""
+        if self._under_way.get(shared) is task:
+            del self._under_way[shared]
+        if not task.cancelled():
+            task.exception()  # or the loop complains of it, where nobody is left to ask
+
     async def _answered(self, answer: Awaitable[_T]) -> _T:
         try:
-            async with asyncio.timeout(self._patience):
+            async with AnswerTimeout(self._patience):
                 return await answer
         except TimeoutError:
             raise StoreUnavailable(f"the store took longer than {self._patience:g} s") from None
@@ -86,10 +114,16 @@ class NegativeCache:
             self._may_be_there(name)
 
     def _may_be_there(self, name: Name) -> None:
+        # A look-up that began before may not see it.
+        self._under_way.pop((name, "get"), None)
+        self._under_way.pop((name, "look"), None)
         self._written[name] = None
         self._absent.pop(name, None)
         self._doubts += 1
         self._empty.pop((name.folder, name.leaf.partition(".")[0]), None)
 
     async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()

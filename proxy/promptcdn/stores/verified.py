@@ -15,6 +15,7 @@ from enum import Enum
 from typing import TypeVar
 
 from promptcdn.checks import Check
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores import Folder, Header, IdentifiableStore, Name, Record, StoreMissing
 from promptcdn.stores.identity import Objection, RememberedIds, objection
@@ -123,7 +124,7 @@ class VerifiedStore:
         """
         self._keeps = True
         with suppress(StoreUnavailable, TimeoutError):
-            async with asyncio.timeout(self._timings.first_look):
+            async with AnswerTimeout(self._timings.first_look):
                 await self.see()
         self._watch = asyncio.create_task(self._keep_watching())
 

@@ -24,6 +24,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
+from promptcdn.event_loop import LagMeter
 from promptcdn.money.costs import Cost
 from promptcdn.observer import Operation, Result, Source, Step
 from promptcdn.problems import Unavailable
@@ -62,6 +63,7 @@ class Telemetry:
         self._stored = self._counter(metrics.STORED)
         self._store_durations = self._histogram(metrics.STORE_DURATION)
         self._encodes = self._counter(metrics.ENCODES)
+        self._lag = LagMeter(self._histogram(metrics.LAG).observe)
         self._closed = self._counter(metrics.CONNECTIONS_CLOSED)
         for reason in get_args(Reason):  # an alert sees no increase from nothing to the first one
             self._closed.labels(reason)
@@ -84,8 +86,13 @@ class Telemetry:
         """`app`, each of whose requests is a step."""
         return self._tracing.around(app)
 
+    def start(self) -> None:
+        """Measures from now on how late the event loop is."""
+        self._lag.start()
+
     async def close(self) -> None:
-        """Sends the spans that were not sent yet."""
+        """Ends the measuring, and sends the spans that were not sent yet."""
+        self._lag.close()
         await self._tracing.close()
 
     def answered(self, outcome: str, audience: Audience, status: int, source: Source, seconds: float) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 # A hit takes less than a millisecond, a new picture up to the upstream's deadline.
 _ANSWERS = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 5, 10, 30, 60, 120)
 _STORES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 5, 10)
+_LAGS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _GENERATORS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
 
 
@@ -152,6 +153,12 @@ BREAKER = Metric(
     "1 while no new pictures are made because the upstream failed many times in a row.",
 )
 REDIS = Metric("promptcdn_redis_down", "gauge", "1 while the Redis that the replicas share does not answer.")
+LAG = Metric(
+    "promptcdn_event_loop_lag_seconds",
+    "histogram",
+    "Seconds by which a timer fired late that is due four times a second: for so long the process answered nobody.",
+    buckets=_LAGS,
+)
 SPOOL = Metric("promptcdn_spool_entries", "gauge", "Paid pictures in the spool, which the store has not taken yet.")
 BUILD = Metric(
     "promptcdn_build_info",

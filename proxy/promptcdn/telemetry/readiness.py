@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from promptcdn.catalog.removals import Removals
 from promptcdn.checks import Check
 from promptcdn.clock import Clock
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.flights import Flights
 from promptcdn.generators import InspectedGenerator
 from promptcdn.money.budget import Budget, limits
@@ -108,7 +109,7 @@ class Readiness:
 
     async def _within_patience(self, part: str, look: Callable[[], Awaitable[Check]]) -> Check:
         try:
-            async with asyncio.timeout(self.patience):
+            async with AnswerTimeout(self.patience):
                 return await look()
         except TimeoutError:
             return Check(part, False, f"no answer within {self.patience:g} s")

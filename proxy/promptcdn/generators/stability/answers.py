@@ -1,12 +1,12 @@
 """The stream of answers to one call: whether it has a picture, a refusal or a failure."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Made
 from promptcdn.generators.stability import pauses, statuses
 from promptcdn.generators.stability.stubs import messages
@@ -86,11 +86,11 @@ async def read(call: Any, *, seed: int, engine: str, linger: float) -> Made:
 async def _drain(call: Any, reading: Reading, linger: float) -> Ending:
     """Reads the stream to its end."""
     try:
-        async with asyncio.timeout(None) as patience:
+        async with AnswerTimeout(None) as patience:
             async for answer in call:
                 reading.take(answer)
-                if reading.settled and patience.when() is None:
-                    patience.reschedule(asyncio.get_running_loop().time() + linger)
+                if reading.settled and not patience.begun:
+                    patience.begin(linger)
     except TimeoutError:
         pass  # settled, and the upstream keeps its stream open: the cancelled read has hung up
     except AioRpcError as error:

@@ -1,6 +1,5 @@
 """The connection to the upstream: one channel that all calls share."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +7,7 @@ import grpc
 from grpc import ChannelConnectivity
 
 from promptcdn import __version__
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators.stability.address import Address
 from promptcdn.generators.stability.timings import Timings
 from promptcdn.problems import UPSTREAM_UNREACHABLE, UpstreamFailed
@@ -97,7 +97,7 @@ async def _connect(channel: grpc.aio.Channel, seconds: float) -> bool:
     without it nobody can tell afterwards whether it was sent.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with AnswerTimeout(seconds):
             while (state := channel.get_state(try_to_connect=True)) is not ChannelConnectivity.READY:
                 if state in (ChannelConnectivity.TRANSIENT_FAILURE, ChannelConnectivity.SHUTDOWN):
                     return False

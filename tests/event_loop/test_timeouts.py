@@ -1,0 +1,153 @@
+"""A time-out for the answer of another party, in a loop that is held up."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from promptcdn.event_loop import AnswerTimeout
+from tests.support.waiting import PATIENCE_SECONDS, STALL_SECONDS, hold_up_the_loop
+
+pytestmark = pytest.mark.anyio
+
+
+class Asker:
+    """Asks the other end of a socket."""
+
+    def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
+        self._ours = ours
+        self.theirs = theirs
+        self.asking = asyncio.Event()
+
+    async def answer(self, seconds: float) -> bytes:
+        """What the other end sends within so many seconds."""
+        reader, writer = await asyncio.open_connection(sock=self._ours)
+        try:
+            async with AnswerTimeout(seconds):
+                self.asking.set()
+                return await reader.read(1)
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+def asker() -> Iterator[Asker]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Asker(ours, theirs)
+
+
+async def test_an_answer_that_came_during_a_stall_is_read(asker: Asker) -> None:
+    asked = asyncio.create_task(asker.answer(STALL_SECONDS / 4))
+    await asker.asking.wait()
+    asker.theirs.send(b"a")
+    hold_up_the_loop()
+    assert await asked == b"a"
+
+
+async def test_an_answer_that_comes_after_a_stall_is_awaited(asker: Asker) -> None:
+    """The other party had no time to answer while this loop did not listen."""
+    asked = asyncio.create_task(asker.answer(STALL_SECONDS / 2))
+    await asker.asking.wait()
+    hold_up_the_loop()
+    asyncio.get_running_loop().call_later(STALL_SECONDS / 10, asker.theirs.send, b"a")
+    assert await asked == b"a"
+
+
+async def test_what_a_thread_found_during_a_stall_counts() -> None:
+    found = threading.Event()
+    loop, asking = asyncio.get_running_loop(), asyncio.Event()
+    with ThreadPoolExecutor(1) as threads:
+
+        async def asked() -> bool:
+            async with AnswerTimeout(STALL_SECONDS / 4):
+                asking.set()
+                return await asyncio.shield(loop.run_in_executor(threads, found.wait, PATIENCE_SECONDS))
+
+        task = asyncio.create_task(asked())
+        await asking.wait()
+        found.set()
+        hold_up_the_loop()
+        assert await task
+
+
+async def test_an_answer_at_the_deadline_counts_however_it_is_passed_on() -> None:
+    """Here by three tasks, each of which wakes the next one."""
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def passed_on(times: int) -> str:
+        return await asyncio.create_task(passed_on(times - 1)) if times else await answer
+
+    async def asked() -> str:
+        async with AnswerTimeout(0.1):
+            return await passed_on(3)
+
+    task = asyncio.create_task(asked())
+    asyncio.get_running_loop().call_later(0.1, answer.set_result, "an answer")
+    assert await task == "an answer"
+
+
+async def test_stalls_again_and_again_are_no_silence() -> None:
+    """As on a busy machine: each pass of the loop is late, and an answer needs many of them."""
+    async with AnswerTimeout(STALL_SECONDS / 5):
+        for _ in range(6):
+            await asyncio.sleep(0)
+            hold_up_the_loop()
+
+
+async def test_who_is_silent_is_given_up() -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with AnswerTimeout(0.05):
+            await asyncio.Event().wait()
+    assert time.monotonic() - began >= 0.05
+
+
+async def test_who_is_silent_is_given_up_also_by_a_loop_that_stalls() -> None:
+    async def stall() -> None:
+        while True:
+            await asyncio.sleep(0)
+            time.sleep(0.02)  # noqa: ASYNC251 - the loop is held up
+
+    stalls = asyncio.create_task(stall())
+    with pytest.raises(TimeoutError):
+        async with AnswerTimeout(0.05):
+            await asyncio.Event().wait()
+    stalls.cancel()
+
+
+async def test_a_cancel_is_no_timeout() -> None:
+    async def asked() -> None:
+        async with AnswerTimeout(PATIENCE_SECONDS):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(asked())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_without_seconds_the_time_runs_once_it_was_begun() -> None:
+    begun: list[bool] = []
+
+    async def asked() -> None:
+        async with AnswerTimeout(None) as patience:
+            begun.append(patience.begun)
+            patience.begin(0.01)
+            begun.append(patience.begun)
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await asked()
+    assert begun == [False, True]
+
+
+async def test_a_block_that_ends_in_time_leaves_nothing_behind() -> None:
+    async with AnswerTimeout(0.01):
+        pass
+    await asyncio.sleep(0.05)  # a time-out that went on would cancel this
