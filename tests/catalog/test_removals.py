@@ -238,6 +238,17 @@ async def test_notes_that_every_process_has_read_are_deleted(store: Lame, one: P
     assert [object_.leaf[:64] for object_, _ in store.listed("purges")] == [OTHER]
 
 
+async def test_a_process_forgets_its_own_notes_when_the_store_does(store: Lame, one: Peer) -> None:
+    """Else a service that purges for months keeps every note."""
+    await one.removals.purge(KEY)
+    await one.removals.refresh()
+    one.hands.seconds = 2 * DAY
+    await one.removals.purge(OTHER)
+    await one.removals.refresh()
+    assert await one.removals.prepare(KEY, lost=False) == NONE_BEFORE
+    assert await one.removals.prepare(OTHER, lost=False) != NONE_BEFORE
+
+
 async def test_what_is_stored_late_of_a_purged_picture_is_deleted(store: Lame, one: Peer, other: Peer) -> None:
     """And the picture that is made anew stays, also with the same bytes."""
     await store.put(RENDITION, OLD)

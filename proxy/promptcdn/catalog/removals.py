@@ -336,6 +336,9 @@ class StoreRemovals:
         removed = (listed | marked) - (frozenset(self._since) - marked)
         new = removed - self._removed if self._removed is not None else frozenset()
         self._removed = removed
+        for leaf in notes:
+            # The store has it from now on, and drops it in time.
+            self._own_notes.pop(leaf, None)
         before = self._notes
         received = () if before is None else [note for leaf, note in notes.items() if leaf not in before]
         self._notes = {**notes, **self._own_notes}
