@@ -238,7 +238,7 @@ async def test_notes_that_every_process_has_read_are_deleted(store: Lame, one: P
     assert [object_.leaf[:64] for object_, _ in store.listed("purges")] == [OTHER]
 
 
-async def test_a_process_forgets_its_own_notes_when_the_store_does(store: Lame, one: Peer) -> None:
+async def test_a_process_forgets_its_own_notes_when_the_store_does(one: Peer) -> None:
     """Else a service that purges for months keeps every note."""
     await one.removals.purge(KEY)
     await one.removals.refresh()

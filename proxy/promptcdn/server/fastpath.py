@@ -12,6 +12,7 @@ import random
 import secrets
 from collections.abc import Callable
 from itertools import count
+from operator import itemgetter
 from typing import NamedTuple
 
 import cachetools
@@ -32,7 +33,7 @@ from promptcdn.wiring import Service
 ALIASES_MAX = 16 * 1024 * 1024
 # A longer URL is not remembered.
 _TARGET_MAX = 4096
-# What an alias takes beyond its own text: its URL, tuples, and its place in the LRU.
+# What an alias takes beyond its texts: tuples, and its place in the LRU.
 _OVERHEAD = 500
 # How a URL says that `Accept` chooses its format. One that says so in another spelling is not remembered.
 _AUTO = b"format=auto"
@@ -93,8 +94,9 @@ class FastPath:
         self._variants = variants
         self._clock = clock
         self._observer = observer
-        # By URL, and by its format where `Accept` chose that.
-        self._aliases: cachetools.LRUCache[bytes, Alias | Views] = cachetools.LRUCache(ALIASES_MAX, _weight)
+        # By URL, and by its format where `Accept` chose that; each with its weight in bytes.
+        self._aliases: cachetools.LRUCache[bytes, tuple[Alias | Views, int]]
+        self._aliases = cachetools.LRUCache(ALIASES_MAX, getsizeof=itemgetter(1))
         self._drops = memory.drops
         self._readers = Readers()
         self._second, self._date = 0, b""
@@ -171,7 +173,7 @@ class FastPath:
             self._aliases.clear()
             self._drops = self._memory.drops
         try:
-            alias = self._aliases[key]
+            alias, _ = self._aliases[key]
         except KeyError:
             return None
         if isinstance(alias, Views):
@@ -191,12 +193,12 @@ class FastPath:
         if key is None:
             return
         if alias.outcome is Outcome.SEEDED:
-            self._aliases[key] = alias
+            self._aliases[key] = alias, len(key) + _weight(alias)
             return
-        known = self._aliases.get(key)
+        known, _ = self._aliases.get(key, (None, 0))
         views = Views({**(known.aliases if isinstance(known, Views) else {}), alias.content_key: alias})
         views.last = alias
-        self._aliases[key] = views
+        self._aliases[key] = views, len(key) + sum(map(_weight, views.aliases.values()))
 
     def _now(self) -> bytes:
         second = int(self._clock.unix())
@@ -226,6 +228,5 @@ def fast_path(app: ASGIApp, service: Service) -> FastPath | None:
     return fast
 
 
-def _weight(alias: Alias | Views) -> int:
-    aliases = alias.aliases.values() if isinstance(alias, Views) else (alias,)
-    return sum(_OVERHEAD + sum(len(value) for _, value in each.fields) for each in aliases)
+def _weight(alias: Alias) -> int:
+    return _OVERHEAD + sum(len(value) for _, value in alias.fields)
