@@ -113,6 +113,12 @@ _CRAWLER = re.compile(
 _HOSTS = re.compile(r"(?<=://)[^\s/;,)]*|(?<=@)[^\s;,)]*")
 # A fetch before anybody wants to see the picture: the Fetch standard's `Sec-Purpose`, and older names of it.
 _PREFETCHED = ("sec-purpose", "purpose", "x-moz", "x-purpose")
+_FETCH_METADATA = "sec-fetch-"
+
+
+def is_read(name: str) -> bool:
+    """Whether a field of that name (in lower case) has a part in who somebody is."""
+    return name in _VARY or name in _PREFETCHED or name.startswith(_FETCH_METADATA)
 
 
 def audience(headers: Mapping[str, str]) -> Audience:
@@ -155,7 +161,7 @@ def is_decided_by_vary(lines: FieldLines) -> bool:
 
 def _is_image_proxy(headers: Mapping[str, str]) -> bool:
     # A chat's desktop program has its name in its User-Agent too, and is a browser inside: it sends Fetch Metadata.
-    if any(name.startswith("sec-fetch-") for name in headers):
+    if any(name.startswith(_FETCH_METADATA) for name in headers):
         return False
     agent = _field(headers, "user-agent")
     # CDNs write their names into `Via` too, so only camo's counts.
