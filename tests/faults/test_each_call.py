@@ -185,11 +185,13 @@ def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> C
     return run
 
 
-def test_a_miss_survives_an_error_in_each_call_of_the_operating_system(each: Callable[..., None]) -> None:
+def test_a_miss_survives_an_error_in_each_system_call(each: Callable[..., None]) -> None:
+    """A miss survives an error in each call of the operating system."""
     each(failing_files)
 
 
-def test_a_miss_survives_a_file_that_is_garbled_at_each_read_and_each_sync(each: Callable[..., None]) -> None:
+def test_a_miss_survives_a_garbled_file_at_each_read_and_sync(each: Callable[..., None]) -> None:
+    """A miss survives a file that is garbled at each read and each sync."""
     each(garbled_files)
 
 
@@ -205,19 +207,22 @@ def calls(store: Instead, money: Instead, generate: Instead) -> Failing:
     return lambda failure, _folder: failing_methods(failure, instead)
 
 
-def test_a_miss_survives_an_error_in_each_call_of_store_counters_and_generator(
+def test_a_miss_survives_an_error_in_each_call_between_parts(
     each: Callable[..., None],
 ) -> None:
+    """A miss survives an error in each call of store, counters and generator."""
     each(calls(raising(DOWN), raising(DOWN), raising(UNREACHABLE)))
 
 
-def test_a_miss_survives_the_lost_answer_of_each_call_of_store_counters_and_generator(
+def test_a_miss_survives_each_lost_answer_between_parts(
     each: Callable[..., None],
 ) -> None:
+    """A miss survives the lost answer of each call of store, counters and generator."""
     each(calls(raising_late(DOWN), raising_late(DOWN), raising_late(CUT)))
 
 
-def test_a_miss_survives_a_hang_of_each_call_of_store_budget_and_generator(each: Callable[..., None]) -> None:
+def test_a_miss_survives_a_hang_of_each_call_between_parts(each: Callable[..., None]) -> None:
+    """A miss survives a hang of each call of store, budget and generator."""
     hanging: list[Hanging] = []
 
     def next_one() -> Hanging:
@@ -241,9 +246,10 @@ def test_a_miss_survives_nonsense_from_the_generator(each: Callable[..., None], 
     each(lambda failure, _: failing_methods(failure, {GENERATE: answering_late(made)}))
 
 
-def test_a_rendition_that_was_refused_once_is_stored_when_the_store_takes_it_again(
+def test_a_rendition_that_was_refused_once_is_stored_later(
     tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A rendition that the store refused once is stored when the store takes it again."""
     for name, value in {**SMALL, "PROMPTCDN_DATA_DIR": str(tmp_path), "STABILITY_HOST": upstream.url}.items():
         monkeypatch.setenv(name, value)
     put = DiskStore.put

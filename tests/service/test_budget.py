@@ -133,16 +133,18 @@ def test_a_counter_that_does_not_answer_is_found_by_doctor(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("shared", "said"), [({}, True), ({"PROMPTCDN_REDIS_URL": "redis://127.0.0.1:9"}, False)])
-def test_a_bucket_that_may_be_others_too_and_no_redis_is_told_at_the_start(
+def test_the_start_says_that_replicas_need_redis_for_a_budget(
     tmp_path: Path, shared: dict[str, str], said: bool
 ) -> None:
+    """The start says so where other machines may use the bucket, too, and no Redis counts for all of them."""
     reached = buckets.environment("http://127.0.0.1:9")
     with Promptcdn(tmp_path, PROMPTCDN_BUDGET="5/day", PROMPTCDN_STORE="s3://pictures", **reached, **shared) as service:
         assert ("counted by this machine alone, replicas need PROMPTCDN_REDIS_URL" in service.said[0]) is said
         assert ("alone" in service.get("/readyz").json()["parts"]["budget"]["detail"]) is said
 
 
-def test_a_place_that_forgets_is_told_at_the_start_and_by_readyz_and_is_no_fault(tmp_path: Path) -> None:
+def test_a_budget_that_restarts_forget_is_no_fault(tmp_path: Path) -> None:
+    """A place that forgets the counter is told at the start and by /readyz, and is no fault."""
     with Promptcdn(tmp_path, PROMPTCDN_BUDGET="5/day", K_SERVICE="pictures") as service:
         assert "budget 5/day (forgotten on restart: Cloud Run keeps no disk" in service.said[0]
         document = service.get("/readyz").json()
