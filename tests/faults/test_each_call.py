@@ -47,6 +47,8 @@ from tests.support.nth_call import (
 )
 from tests.upstream import Upstream
 
+pytestmark = pytest.mark.anyio
+
 URL = "/?prompt=a&seed=7&wait=0.5"
 STATUSES = {200, 502, 503, 504}
 # What one waits for a picture and for a look-up, and a second.
@@ -173,6 +175,7 @@ def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> C
             with Upstream() as upstream:
                 monkeypatch.setenv("STABILITY_HOST", upstream.url)
                 miss = Miss(folder, upstream, Failure(number), hanging and hanging())
+                # A loop of its own: nothing that one miss leaves behind goes on beside the next one.
                 asyncio.run(miss.run(failing))
             objections += miss.objections
             if miss.failure.happened is None:
@@ -246,7 +249,7 @@ def test_a_miss_survives_nonsense_from_the_generator(each: Callable[..., None], 
     each(lambda failure, _: failing_methods(failure, {GENERATE: answering_late(made)}))
 
 
-def test_a_rendition_that_was_refused_once_is_stored_later(
+async def test_a_rendition_that_was_refused_once_is_stored_later(
     tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rendition that the store refused once is stored when the store takes it again."""
@@ -261,19 +264,16 @@ def test_a_rendition_that_was_refused_once_is_stored_later(
             raise DOWN
         return await put(store, name, record)
 
-    async def work() -> None:
-        async with Running(clock.SYSTEM) as service:
-            first = await service.get()
-            assert first.status_code == 200
-            assert refused
-            for _ in range(200):
-                if "immutable" in (answer := await service.get()).headers["cache-control"]:
-                    break
-                # Hits in memory leave the event loop no time for anything else.
-                await asyncio.sleep(0.05)
-            assert "immutable" in answer.headers["cache-control"]
-            assert answer.content == first.content
-
     monkeypatch.setattr(DiskStore, "put", refusing)
-    asyncio.run(work())
+    async with Running(clock.SYSTEM) as service:
+        first = await service.get()
+        assert first.status_code == 200
+        assert refused
+        for _ in range(200):
+            if "immutable" in (answer := await service.get()).headers["cache-control"]:
+                break
+            # Hits in memory leave the event loop no time for anything else.
+            await asyncio.sleep(0.05)
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.content == first.content
     assert paid(upstream).total() == 1

@@ -1,6 +1,5 @@
 """The operator's budget over real processes: by the upstream's ledger, never more than was allowed."""
 
-import asyncio
 import contextlib
 import json
 import signal
@@ -11,10 +10,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.support import buckets
+from tests.support.crowd import Crowd
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
@@ -31,23 +30,9 @@ ROOMY = {
 
 def ask(service: Promptcdn, urls: list[str]) -> "Counter[tuple[int, str]]":
     """How often which status and code came, all asked at once; `(0, "")` where the process died meanwhile."""
-
-    async def one(client: httpx2.AsyncClient, url: str) -> tuple[int, str]:
-        try:
-            answer = await client.get(url)
-        except httpx2.TransportError:
-            return (0, "")
-        if answer.status_code == 200:
-            return (200, "")
-        assert int(answer.headers["retry-after"]) > 0
-        return (answer.status_code, answer.json()["code"])
-
-    async def all_of_them() -> "Counter[tuple[int, str]]":
-        limits = httpx2.Limits(max_connections=len(urls), max_keepalive_connections=0)
-        async with httpx2.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
-            return Counter(await asyncio.gather(*(one(client, url) for url in urls)))
-
-    return asyncio.run(all_of_them())
+    replies = Crowd(service.url).ask(urls)
+    assert all(int(reply.headers["retry-after"]) > 0 for reply in replies if reply and reply.status != 200)
+    return Counter((reply.status, reply.code) if reply else (0, "") for reply in replies)
 
 
 @contextlib.contextmanager
