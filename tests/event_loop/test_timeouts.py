@@ -75,8 +75,11 @@ async def test_what_a_thread_found_during_a_stall_counts() -> None:
         assert await task
 
 
-async def test_an_answer_at_the_deadline_counts_however_it_is_passed_on() -> None:
-    """Here by three tasks, each of which wakes the next one."""
+async def test_an_answer_at_the_deadline_counts_through_other_tasks() -> None:
+    """An answer at the deadline counts, however it is passed on.
+
+    Here by three tasks, each of which wakes the next one.
+    """
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def passed_on(times: int) -> str:

@@ -57,7 +57,7 @@ class Memory:
             self._entries[rendition.content_key, variant] = Entry(rendition)
 
     def drop(self, content_key: str) -> None:
-        """Forgets a picture in every variant. Also told of a URL that was bound to a picture, by its as-asked key."""
+        """Forgets a picture in every variant. Callers also pass the as-asked key of a URL that was bound to one."""
         self.drops += 1
         for variant in tuple(self._entries.variants.get(content_key, ())):
             del self._entries[content_key, variant]

@@ -61,7 +61,7 @@ class Readers:
         return found._replace(tag=_tag(conditions)) if conditions else found
 
     def remember(self, lines: bytes, seen: Seen) -> None:
-        """Keeps what these lines said."""
+        """Keeps what was recognised in these lines."""
         if len(lines) <= _BYTES_MAX:
             if len(self.by_lines) >= _HEADS_MAX:
                 self.by_lines.clear()

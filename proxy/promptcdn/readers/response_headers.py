@@ -1,4 +1,4 @@
-"""The headers of every answer: no other file builds one. How long caches may keep it is said by `cache_policies`."""
+"""The headers of every answer: no other file builds one. `cache_policies` says how long caches keep one."""
 
 import re
 from base64 import b64encode

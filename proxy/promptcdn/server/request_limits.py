@@ -68,7 +68,7 @@ class LimitedRequests(HttpToolsProtocol):
         self._out_of_bounds: Problem | None = None
         self._skipped = 0
         self._framing: list[tuple[bytes, bytes]] = []  # of the head that is arriving, the fields that decide its end
-        self._unread_max = -1  # nothing was said yet
+        self._unread_max = -1  # the transport has no limit of ours yet
         self._is_head_method = self._refused = self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -274,7 +274,7 @@ class LimitedRequests(HttpToolsProtocol):
         return line + rest
 
     def _object(self, kind: ProblemType, detail: str) -> None:
-        """The head is out of bounds; of several reasons the first is told."""
+        """Remembers why the head is out of bounds; of several reasons the first is answered."""
         self._out_of_bounds = self._out_of_bounds or Problem(kind, detail)
 
     def _start_timer(self) -> None:
