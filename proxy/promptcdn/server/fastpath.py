@@ -23,8 +23,8 @@ from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.readers import prepared, response_headers
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.prepared import Alias
-from promptcdn.readers.recognised import Fields, Readers, Seen
 from promptcdn.server.remembered import TARGET_MAX, RememberedUrls
+from promptcdn.server.seen_heads import Fields, Readers, Seen
 from promptcdn.wiring import Service
 
 # How a URL says that `Accept` chooses its format. One that says so in another spelling is not remembered.

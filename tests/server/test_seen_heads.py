@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.readers import audience, negotiation
-from promptcdn.readers.recognised import Readers
+from promptcdn.server.seen_heads import Readers
 
 AGENTS = ["curl/8", "Mozilla/5.0 Chrome/143.0.0.0", "github-camo (1a2b)", "Googlebot/2.1", "x" * 5000]
 ACCEPTS = ["*/*", "image/avif,image/webp", "image/png;q=0.5", "text/html,image/*;q=0.8"]
