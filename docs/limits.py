@@ -248,10 +248,6 @@ WAITS = (
     ),
     Row("Interval between two pings while Redis does not answer", "replicas.connection:Timings.between_pings"),
     Row(
-        "Maximum wait of a subscription in Redis for a message, before it asks for the next one",
-        "replicas.connection:Timings.message",
-    ),
-    Row(
         "Interval between two tries to subscribe to a channel while Redis does not answer",
         "replicas.connection:Timings.between_subscriptions",
     ),
