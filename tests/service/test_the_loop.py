@@ -32,6 +32,7 @@ BLOCKING: dict[str, set[str] | None] = {
         "_checked",
         "_set_aside",
         "_unlink",
+        "_require_writable",
         "_write_and_clear",
     },
     "/promptcdn/stores/s3/buckets.py": {"read", "write_new", "move", "delete", "listed", "open", "require_writable"},
