@@ -36,7 +36,7 @@ BLOCKING: dict[str, set[str] | None] = {
         "_write_and_clear",
     },
     "/promptcdn/stores/s3/buckets.py": {"read", "write_new", "move", "delete", "listed", "open", "require_writable"},
-    "/promptcdn/stores/s3/objects.py": {"get", "put", "overwrite", "move", "delete", "listed"},
+    "/promptcdn/stores/s3/objects.py": {"get", "put", "occupy", "discard", "move", "delete", "listed"},
     "/promptcdn/spool/folder.py": {"_files", "_probe", "_move_aside"},
     "/promptcdn/money/budget/sqlite.py": {"_spend", "_unspend", "_usages", "_by_engine", "_bring_up_to_date"},
     "/promptcdn/money/rates/sqlite.py": {"_paid", "_pay", "_wait", "_sweep"},

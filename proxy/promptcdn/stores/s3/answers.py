@@ -41,6 +41,12 @@ def code(error: "ClientError") -> str:
     return "" if said.isdigit() else said
 
 
+def is_unmet(error: "ClientError") -> bool:
+    """Whether a write was refused because its condition does not hold, or because another write was under way."""
+    # 304, which older MinIO sends, has no body that could say more.
+    return status(error) == 304 or (status(error) in (409, 412) and bool(code(error)))
+
+
 def content(answer: Mapping[str, Any], data: bytes) -> Content:
     """What the answer to a read of an object, or of its beginning, says of the object."""
     # Like "bytes 0-9/1000" (RFC 9110 section 14.4).
@@ -129,3 +135,9 @@ def meaning(error: "ClientError", secrets: tuple[str, ...] = ()) -> advice.Fault
     known = advice.fault(own, found)
     said = advice.answer(own, advice.one_line(text(error), secrets))
     return advice.Fault(f"{known.meaning}: {said}", known.advice, lasting=known.lasting)
+
+
+def told(error: "ClientError", secrets: tuple[str, ...] = ()) -> Unusable | BucketUnavailable:
+    """What to raise for an error: `Unusable` where its operator has to do something first."""
+    fault = meaning(error, secrets)
+    return (Unusable if fault.lasting else BucketUnavailable)(fault.meaning, fault.advice)
