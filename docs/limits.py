@@ -217,6 +217,10 @@ WAITS = (
         "stores.disk:_LEFT_OVER_SECONDS",
     ),
     Row(
+        "Interval between two tries of `/readyz` whether a folder store takes a file; none while pictures are stored",
+        "stores.disk:Timings.between_tries",
+    ),
+    Row(
         "Interval between two tries to take a lock file that another process holds",
         "stores.lock_files:Timings.between_tries",
     ),

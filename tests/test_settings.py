@@ -105,3 +105,14 @@ def test_the_addressing_style_alone_is_read_and_checked_too(only: pytest.MonkeyP
     only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "host")
     with pytest.raises(BadSettings, match='PROMPTCDN_S3_ADDRESSING_STYLE="host": allowed: auto, path or virtual'):
         settings.s3_addressing_style()
+
+
+def test_an_empty_variable_gives_way_to_the_file(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """boto3 takes an empty one for a value, like a profile without a name."""
+    (tmp_path / ".env").write_text("AWS_DEFAULT_REGION=eu-somewhere-1\n")
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        only.setenv(name, "")
+    settings.load()
+
+    assert os.environ.pop("AWS_DEFAULT_REGION") == "eu-somewhere-1"
+    assert "AWS_PROFILE" not in os.environ

@@ -33,9 +33,9 @@ NAMES = [name(f"{number:064x}") for number in range(500)]
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[DiskStore]:
+async def opened(folder: Path, timings: disk.Timings | None = None) -> AsyncIterator[DiskStore]:
     """A store on the folder, as a process has it; closed behind."""
-    store = DiskStore(folder)
+    store = DiskStore(folder, timings=timings)
     try:
         yield store
     finally:
@@ -577,12 +577,46 @@ async def test_names_of_one_picture_are_listed_without_others(tmp_path: Path) ->
 async def test_a_folder_that_takes_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what was tried out leaves nothing behind."""
 
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    async with opened(tmp_path) as store:
+    async with opened(tmp_path, disk.Timings(between_tries=0)) as store:
         await store.require_writable()
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(StoreUnavailable, match="cannot be written: No space left on device"):
             await store.require_writable()
     assert files(tmp_path) == []
+
+
+def full(_: int) -> None:
+    """As `os.fsync` on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["nothing was stored", "a picture was stored"])
+async def test_who_asks_often_whether_a_folder_is_writable_writes_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    async with opened(tmp_path, disk.Timings(between_tries=1e9)) as store:
+        if stored:
+            await store.put(name(), record())
+        synced: list[int] = []
+        monkeypatch.setattr(os, "fsync", synced.append)
+        for _ in range(20):
+            await store.require_writable()
+
+    assert len(synced) == (0 if stored else 1)
+
+
+async def test_after_a_failed_write_the_folder_is_tried_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, disk.Timings(between_tries=1e9)) as store:
+        await store.require_writable()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(StoreUnavailable):
+                await store.put(name(), record())
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                await store.require_writable()
+        with pytest.raises(StoreUnavailable, match="No space left"):  # told again, without another try
+            await store.require_writable()
+        await store.put(name(), record())
+        await store.require_writable()

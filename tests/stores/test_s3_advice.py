@@ -23,6 +23,8 @@ CODES = [
     ("KMS.NotFoundException", 400, "encrypts", "KMS", True),
     ("KMS.KeyUnavailableException", 500, "encrypts", "KMS", True),
     ("UserDisable", 403, "arrears", "account", True),
+    ("ObjectLocked", 403, "keeps objects from being deleted", "retention rule", True),
+    ("RetentionPolicyNotMet", 403, "keeps objects from being deleted", "retention rule", True),
     ("NotImplemented", 501, "does not have this call", "ListObjectsV2", True),
     ("SlowDown", 503, "busy", "by itself", False),
     # Codes of nobody's: what the status says.
