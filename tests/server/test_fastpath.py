@@ -28,7 +28,8 @@ class Stage:
         self.asked = 0
         self.during: Callable[[], object] = lambda: None
         self.answers = {b"/?prompt=a&seed=1": (KEY, Outcome.SEEDED)}
-        self.fast = FastPath(self.app, self.memory, self.removed.__contains__, variants)
+        self.last_shown: dict[str, int] = {}
+        self.fast = FastPath(self.app, self.memory, self.removed.__contains__, variants, self.last_shown)
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         del receive, send
@@ -40,7 +41,10 @@ class Stage:
         rendition = Rendition(key, key.encode(), "image/webp", 0)
         self.memory.put("webp", rendition)
         self.during()
-        answer = Answer(rendition, outcome, CacheStatus("memory"), "webp")
+        seed = 7 if key == KEY else 8
+        answer = Answer(rendition, outcome, CacheStatus("memory"), "webp", seed=seed, pool="c" * 64)
+        if outcome is Outcome.SEEDLESS:
+            self.last_shown["c" * 64] = seed
         headers = picture_headers(rendition, outcome, answer.status, Addresses(None, f"/i/{key}"), 0)
         scope["promptcdn.note"] = Note(alias=prepared.alias(answer, headers, negotiated=False))
 

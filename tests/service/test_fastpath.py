@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
+from promptcdn.server.timings import TIMINGS
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.waiting import until
 
@@ -146,6 +147,24 @@ def test_views_without_a_seed_vary_and_are_located(tmp_path: Path, way: str) -> 
         assert {answer.headers["cache-control"] for answer in shown} == {"no-store"}
         for answer in shown[:10]:
             assert service.get(answer.headers["content-location"]).content == answer.content
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_view_is_the_one_before_in_any_spelling(tmp_path: Path, way: str) -> None:
+    """Two spellings on one page, and a reader whose condition goes the long way, draw from the same pool."""
+    with Promptcdn(tmp_path, PROMPTCDN_FASTPATH=way) as service:
+        urls = [f"/?prompt=page{SMALL}&v={number}" for number in (1, 2)] + [f"/i.png?prompt=page{SMALL}"]
+        for url in urls:
+            seen = set[str]()
+            while len(seen) < 8:
+                seen.add(service.get(url).headers["content-location"].partition("&format")[0])
+        shown = []
+        for number in range(90):
+            condition = {"if-none-match": "*"} if number % 7 == 0 else {}
+            answer = service.get(urls[number % 3], **condition)
+            shown.append(re.findall("seed=([0-9]+)", answer.headers["content-location"])[0])
+
+        assert all(before != after for before, after in pairwise(shown))
 
 
 @pytest.mark.parametrize("way", ["on", "asgi"])
@@ -296,6 +315,32 @@ def test_odd_heads_with_known_lines_are_read_as_ever(services: dict[str, Promptc
     answers = {way: sent(each, head.replace(b"%s", SEEDED.encode())) for way, each in services.items()}
 
     assert answers["on"].split(b" ")[1] == answers["off"].split(b" ")[1]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [b"x-a: 1\r\n" * 140, b"x-a: 1\r\n" * 5000, b"x-b: " + b"b" * 70_000 + b"\r\n"],
+    ids=["too many lines", "far too many lines", "too large"],
+)
+def test_a_head_out_of_bounds_is_refused_for_a_known_url(services: dict[str, Promptcdn], lines: bytes) -> None:
+    head = f"GET {SEEDED} HTTP/1.1\r\nhost: h\r\n".encode()
+    for service in services.values():
+        for _ in range(2):
+            sent(service, head + b"x-a: 1\r\n\r\n")
+        for _ in range(2):
+            assert sent(service, head + lines + b"\r\n").startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_head_on_an_idle_connection_has_its_own_time(services: dict[str, Promptcdn], way: str) -> None:
+    """And not what is left of the idle connection's: the head took longer than that, and came to its end."""
+    with connected(services[way]) as connection, connection.makefile("rb") as received:
+        for idle, pause in ((0.0, 0.0), (TIMINGS.head - 1.5, 2.5)):
+            time.sleep(idle)
+            connection.sendall(REQUEST[:20])
+            time.sleep(pause)
+            connection.sendall(REQUEST[20:])
+            assert answer(received, "GET").startswith(b"HTTP/1.1 200")
 
 
 def test_log_lines_of_hits_turn_the_fast_path_off(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from promptcdn.readers.response_headers import (
 class Alias(NamedTuple):
     """What one URL is answered with while memory has it: the name of a rendition, whose bytes memory may drop.
 
-    `lines` are this URL's own, `unchanged` those of them that a 304 has. `negotiated`: `Accept` chose the format.
+    `lines` are this URL's own, `unchanged` those of them that a 304 has. `negotiated`: `Accept` chose the format. Of a
+    URL without a seed `pool` is its as-asked key, and `seed` the seed that was drawn.
     """
 
     content_key: str
@@ -35,13 +36,16 @@ class Alias(NamedTuple):
     lines: bytes
     unchanged: bytes
     negotiated: bool
+    pool: str = ""
+    seed: int | None = None
 
 
 def alias(answer: Answer, headers: Mapping[str, str], *, negotiated: bool) -> Alias:
     """The alias of a URL that was answered with this picture and these headers."""
     own = {name: value for name, value in headers.items() if name in URL_HEADERS}
     unchanged = {name: value for name, value in own.items() if name in ON_NOT_MODIFIED}
-    return Alias(answer.content_key, answer.variant, answer.outcome, lines(own), lines(unchanged), negotiated)
+    what = answer.content_key, answer.variant, answer.outcome
+    return Alias(*what, lines(own), lines(unchanged), negotiated, answer.pool, answer.seed)
 
 
 @cache  # a few media types, and two outcomes

@@ -10,7 +10,7 @@ shown while its objects are still being deleted. 3: what memory drops to make ro
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from itertools import count
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from promptcdn.catalog.memory_cache import Entry, Memory
 from promptcdn.clock import SYSTEM, Clock
 from promptcdn.faces.responses import noted
 from promptcdn.observer import NO_OBSERVER, Observer
-from promptcdn.readers import prepared, response_headers
+from promptcdn.readers import framing, prepared, response_headers
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.prepared import Alias
 from promptcdn.server.remembered import TARGET_MAX, RememberedUrls
@@ -56,13 +56,14 @@ class FastPath:
         memory: Memory,
         removed: Callable[[str], bool],
         variants: int,
+        last_shown: MutableMapping[str, int],
         clock: Clock = SYSTEM,
         observer: Observer = NO_OBSERVER,
         *,
         below_asgi: bool = True,
     ) -> None:
-        """`removed` says whether a picture is known to be taken down; `variants` is how many pictures a URL without a
-        seed has. `below_asgi`: connections ask it before the application is called at all."""
+        """`removed` says whether a picture is known to be taken down; `variants` and `last_shown` are as in
+        `RememberedUrls`. `below_asgi`: connections ask it before the application is called at all."""
         self.below_asgi = below_asgi
         self._app = app
         self._memory = memory
@@ -70,14 +71,14 @@ class FastPath:
         self._clock = clock
         self._observer = observer
         # By URL, and by its format where `Accept` chose that. Which picture is shown is no secret.
-        self._urls = RememberedUrls(variants, random.Random())  # noqa: S311
+        self._urls = RememberedUrls(variants, last_shown, random.Random())  # noqa: S311
         self._drops = memory.drops
         self._readers = Readers()
         self._second, self._date = 0, b""
         self._process, self._requests = secrets.token_hex(4).encode(), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or framing.REFUSAL in scope:
             await self._app(scope, receive, send)
             return
         target: bytes = scope["raw_path"]
@@ -132,6 +133,7 @@ class FastPath:
             hit = Hit(304, lines, b"")
         else:
             return None
+        self._urls.shown(alias)
         seconds = self._clock.monotonic() - began
         self._observer.answered(_NAMES[alias.outcome], seen.audience, hit.status, "memory", seconds)
         return hit
@@ -178,4 +180,5 @@ def fast_path(app: ASGIApp, service: Service) -> FastPath | None:
         return None
     memory, removed = service.renditions.memory, service.removals.known_removed
     below = settings.fastpath == "on"
-    return FastPath(app, memory, removed, settings.variants, service.clock, telemetry, below_asgi=below)
+    views = settings.variants, service.cdn.last_shown
+    return FastPath(app, memory, removed, *views, service.clock, telemetry, below_asgi=below)

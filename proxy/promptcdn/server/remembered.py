@@ -1,7 +1,9 @@
 """Remembered URLs: what each of them is answered with, within bounds of their own."""
 
 import random
+from collections.abc import MutableMapping
 from operator import itemgetter
+from typing import NamedTuple
 
 import cachetools
 
@@ -16,29 +18,20 @@ TARGET_MAX = 4096
 _OVERHEAD = 800
 
 
-class Views:
-    """A URL without a seed: an alias for each of its pictures that was shown, and the one that was shown last."""
+class Views(NamedTuple):
+    """A URL without a seed: an alias for each of its pictures that was shown, by content key."""
 
-    __slots__ = ("aliases", "last")
-
-    def __init__(self, aliases: dict[str, Alias], last: Alias) -> None:
-        self.aliases = aliases
-        self.last = last
-
-    def draw(self, chance: random.Random) -> Alias:
-        """One of them, and not the last one again."""
-        others = [alias for alias in self.aliases.values() if alias is not self.last]
-        if others:
-            self.last = others[int(chance.random() * len(others))]
-        return self.last
+    aliases: dict[str, Alias]
 
 
 class RememberedUrls:
     """An LRU of aliases, weighed in bytes."""
 
-    def __init__(self, variants: int, chance: random.Random) -> None:
-        """`variants` is how many pictures a URL without a seed has."""
+    def __init__(self, variants: int, last_shown: MutableMapping[str, int], chance: random.Random) -> None:
+        """`variants` is how many pictures a URL without a seed has; `last_shown` has the seed of the last view of each,
+        by its as-asked key, whoever answered that view."""
         self._variants = variants
+        self._last_shown = last_shown
         self._chance = chance
         self.clear()
 
@@ -63,7 +56,7 @@ class RememberedUrls:
             return None
         if isinstance(found, Alias):
             return found
-        return found.draw(self._chance) if len(found.aliases) >= self._variants else None
+        return self._drawn(found) if len(found.aliases) >= self._variants else None
 
     def add(self, key: bytes, alias: Alias) -> None:
         """Remembers that the URL was answered with this alias."""
@@ -72,7 +65,19 @@ class RememberedUrls:
             return
         known, _ = self._aliases.get(key, (None, 0))
         aliases = {**(known.aliases if isinstance(known, Views) else {}), alias.content_key: alias}
-        self._aliases[key] = Views(aliases, alias), len(key) + sum(map(_weight, aliases.values()))
+        self._aliases[key] = Views(aliases), len(key) + sum(map(_weight, aliases.values()))
+
+    def shown(self, alias: Alias) -> None:
+        """What was drawn is shown: the next view is another one."""
+        if alias.seed is not None and alias.pool:
+            self._last_shown[alias.pool] = alias.seed
+
+    def _drawn(self, views: Views) -> Alias:
+        """One of the views, and not the last one again."""
+        aliases = list(views.aliases.values())
+        last = self._last_shown.get(aliases[0].pool)
+        others = [alias for alias in aliases if alias.seed != last] or aliases
+        return others[int(self._chance.random() * len(others))]
 
 
 def _weight(alias: Alias) -> int:

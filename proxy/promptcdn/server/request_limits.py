@@ -100,6 +100,8 @@ class LimitedRequests(HttpToolsProtocol):
             if not self._in_head:
                 self._skip(len(data))
                 return
+            # From its first byte on a head has its own time, and not what is left of an idle connection's.
+            self._unset_keepalive_if_required()
             self._start_timer()
             piece, data = self._split_at_end_of_head(data)
             if admitted := self._admitted(piece):
