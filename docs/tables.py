@@ -7,8 +7,8 @@ from pathlib import Path
 
 from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
-from promptcdn.readers.audience import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
+from promptcdn.readers.user_agents import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url import formats

@@ -85,8 +85,11 @@ def test_variables_that_a_bucket_can_be_reached_by_will_do(variables: dict[str, 
 
 
 @pytest.mark.parametrize(("variables", "said"), AWS_WRONG)
-def test_variables_that_reach_no_bucket_are_named_with_their_value(variables: dict[str, str], said: str) -> None:
-    """But for secrets, and in one line."""
+def test_variables_that_reach_no_bucket_are_shown(variables: dict[str, str], said: str) -> None:
+    """Variables that reach no bucket are named with their value.
+
+    But for secrets, and in one line.
+    """
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         require_aws(variables)
 

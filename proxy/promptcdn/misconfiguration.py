@@ -1,4 +1,4 @@
-"""Settings that are a mistake, in one place. What is surely one is refused; what may be one is said.
+"""Settings that are a mistake, in one place. A clear mistake is refused; a possible one is shown.
 
 `require_…` raise `ValueError`, whose text says what to do and quotes no secret: such a setting ends the start.
 `number`, `one_of` and `nearest` are what such texts are made of.
@@ -184,11 +184,11 @@ def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:
             f"image proxies get a placeholder after {min(chosen.proxy_wait, chosen.wait):g} s: some give up after 4 s",
             "set PROMPTCDN_PROXY_WAIT=3",
         )
-    yield from _told_twice(chosen.secrets)
+    yield from _used_twice(chosen.secrets)
 
 
-def _told_twice(secrets: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
-    """Whoever is told one of them knows what the other one guards."""
+def _used_twice(secrets: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """Equal secrets: whoever is given one of them has what the other one guards, too."""
     first: dict[str, str] = {}
     for holder, secret in secrets:
         if secret in first:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptcdn.event_loop.patience import STRETCH_MAX, Patience
@@ -55,7 +55,7 @@ def test_of_lateness_one_slice_counts(lag: float, counted: float) -> None:
     assert patience.after(lag * slice_).left == pytest.approx(0.5 - counted * slice_)
 
 
-def test_after_a_stall_in_the_last_slice_but_two_there_is_one_more() -> None:
+def test_after_a_stall_near_the_end_there_is_one_more_slice() -> None:
     patience = Patience.of(0.5)
     for _ in range(5):
         patience = patience.after(0.0)
@@ -63,7 +63,7 @@ def test_after_a_stall_in_the_last_slice_but_two_there_is_one_more() -> None:
     assert patience.after(1.0).after(0.0).over
 
 
-def test_once_no_lateness_is_excused_any_more_it_counts_like_silence() -> None:
+def test_lateness_that_is_not_excused_any_more_counts() -> None:
     patience = Patience.of(0.5)
     for _ in range(2):
         patience = patience.after(0.5)
@@ -72,7 +72,8 @@ def test_once_no_lateness_is_excused_any_more_it_counts_like_silence() -> None:
     assert patience.after(0.5).over
 
 
-@given(seconds=st.floats(0.001, 1000), parts=st.lists(st.floats(0, 1), min_size=1))
+@given(seconds=st.floats(0.001, 100), parts=st.lists(st.floats(0, 1), min_size=1))
+@settings(deadline=None)
 def test_a_silence_lasts_three_times_its_seconds_at_most(seconds: float, parts: list[float]) -> None:
     """But for the lateness of the last slice: the loop cannot end a time-out while it is held up."""
     patience, took, lag, slices = Patience.of(seconds), 0.0, 0.0, 0
@@ -83,7 +84,8 @@ def test_a_silence_lasts_three_times_its_seconds_at_most(seconds: float, parts: 
     assert took - lag <= STRETCH_MAX * seconds * 1.000001
 
 
-@given(seconds=st.floats(0, 1000), lag=st.floats(0, 1000))
+@given(seconds=st.floats(0, 100), lag=st.floats(0, 1000))
+@settings(deadline=None)
 def test_a_loop_that_is_always_late_does_not_wait_for_ever(seconds: float, lag: float) -> None:
     """It waits for no more slices than one that is in time."""
     patience, slices = Patience.of(seconds), 0
@@ -93,5 +95,6 @@ def test_a_loop_that_is_always_late_does_not_wait_for_ever(seconds: float, lag: 
 
 
 @given(seconds=st.floats(0, 1000))
+@settings(deadline=None)
 def test_a_slice_is_short_so_that_a_stall_is_seen(seconds: float) -> None:
     assert Patience.of(seconds).slice <= min(0.25, max(0.001, seconds / 8))

@@ -77,8 +77,11 @@ async def test_what_a_thread_found_during_a_stall_counts() -> None:
         assert await task
 
 
-async def test_an_answer_at_the_deadline_counts_however_it_is_passed_on() -> None:
-    """Here by three tasks, each of which wakes the next one."""
+async def test_an_answer_at_the_deadline_counts_through_other_tasks() -> None:
+    """An answer at the deadline counts, however it is passed on.
+
+    Here by three tasks, each of which wakes the next one.
+    """
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def passed_on(times: int) -> str:
@@ -128,7 +131,7 @@ def test_who_is_silent_is_given_up(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("block", "most"), [(0.005, 0.55), (0.03, 0.75), (0.05, 0.95), (0.1, 1.5), (1.0, 15.0)])
-def test_who_is_silent_is_given_up_also_by_a_loop_that_stalls(block: float, most: float) -> None:
+def test_a_loop_that_stalls_gives_up_who_is_silent(block: float, most: float) -> None:
     """Six of the blocks are the last passes, in which what has arrived is read and the task ends."""
     assert 0.5 <= gives_up_after(0.5, block) <= most
 

@@ -175,8 +175,11 @@ async def test_a_store_that_hangs_holds_a_picture_up_for_a_moment() -> None:
         assert (await shown(shop)).stored
 
 
-async def test_a_remade_picture_waits_until_all_have_forgotten_the_old_one() -> None:
-    """By the clock given: another process may still show the picture that was purged."""
+async def test_a_remade_picture_waits_until_the_old_one_is_forgotten() -> None:
+    """A picture that was made anew is stored when all processes have forgotten the old one.
+
+    By the clock given: another process may still show the picture that was purged.
+    """
     async with Parts() as shop:
         await shop.spool.put(replace(paid(), after=1))
         await shop.spool.refresh()

@@ -75,7 +75,7 @@ def test_a_redis_that_hangs_is_given_up_after_half_a_second(server: Server) -> N
     assert loop_clock.run(given_up) == pytest.approx(0.5)
 
 
-def test_a_redis_that_hangs_keeps_a_lease_waiting_for_half_a_second(server: Server) -> None:
+def test_a_redis_that_hangs_holds_a_lease_up_for_half_a_second(server: Server) -> None:
     async def waited(loop: ClockLoop) -> list[float]:
         async with connected(server) as connection:
             leases, taken = RedisLeases(connection), list[float]()

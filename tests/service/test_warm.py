@@ -52,7 +52,8 @@ def test_a_list_is_made_once_and_what_is_there_costs_nothing(tmp_path: Path) -> 
                 assert service.get(url).status_code == 200
 
 
-def test_prompts_without_a_seed_are_made_once_however_often_the_list_is_run(tmp_path: Path) -> None:
+def test_prompts_without_a_seed_are_made_once_in_all_runs(tmp_path: Path) -> None:
+    """Prompts without a seed are made once, however often the list is run."""
     with Upstream() as upstream:
         for made in ("made", "there", "there"):
             ended = warm(tmp_path, "a cat\na dog", STABILITY_HOST=upstream.url, **SMALL)
@@ -88,7 +89,8 @@ def test_a_signal_loses_no_picture_that_is_being_made(tmp_path: Path, name: str)
         assert len(upstream.ledger.calls()) == 20
 
 
-def test_it_stops_where_the_budget_is_spent_and_goes_on_the_next_time(tmp_path: Path) -> None:
+def test_it_stops_at_the_budget_and_goes_on_the_next_time(tmp_path: Path) -> None:
+    """The command stops where the budget is spent, and goes on the next time."""
     settings = SMALL | {"PROMPTCDN_MISSES": "signed", "PROMPTCDN_SIGNING_KEYS": f"k1:{'s' * 32}"}
     prompts = "\n".join(f"picture {number}" for number in range(20))
     with Upstream() as upstream:
@@ -103,7 +105,8 @@ def test_it_stops_where_the_budget_is_spent_and_goes_on_the_next_time(tmp_path: 
         assert len(upstream.ledger.calls()) == 20
 
 
-def test_a_picture_that_cannot_be_made_is_named_and_the_others_are_made(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_made_stops_no_other_one(tmp_path: Path) -> None:
+    """A picture that cannot be made is named, and the others are made."""
     with Upstream() as upstream:
         ended = warm(tmp_path, "a cat\nfault:filter\na dog", "--seed", "1", STABILITY_HOST=upstream.url, **SMALL)
 
@@ -112,7 +115,8 @@ def test_a_picture_that_cannot_be_made_is_named_and_the_others_are_made(tmp_path
         assert "line 2: " in ended.stderr
 
 
-def test_a_wrong_line_is_told_with_its_number_and_the_others_are_made(tmp_path: Path) -> None:
+def test_a_wrong_line_is_named_and_stops_no_other_one(tmp_path: Path) -> None:
+    """A wrong line is told with its number, and the others are made."""
     text = f"a cat\n/?prompt=a&sede=7\n/i/{'a' * 64}\na dog"
     with Upstream() as upstream:
         ended = warm(tmp_path, text, STABILITY_HOST=upstream.url, **SMALL)
@@ -157,7 +161,8 @@ def test_what_breaks_at_one_line_does_not_stop_the_others(tmp_path: Path, monkey
     assert (ended.exit_code, json.loads(ended.stdout)) == (1, {"pictures": 4, "made": 3, "internal": 1})
 
 
-def test_a_picture_that_the_store_does_not_take_is_not_called_made(tmp_path: Path) -> None:
+def test_a_picture_that_the_store_refuses_is_not_called_made(tmp_path: Path) -> None:
+    """A picture that the store does not take is not called made."""
     with Upstream() as upstream, moto(tmp_path) as bucket:
         (tmp_path / "list.txt").write_text("a cat")
         store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/store", "PROMPTCDN_DATA_DIR": tmp_path / "data"}

@@ -64,7 +64,8 @@ def test_a_bucket_that_cannot_be_used_is_left_as_it_was(personality: str) -> Non
         assert service.objects == {}
 
 
-def test_where_nothing_may_be_deleted_one_probe_is_left_and_no_more() -> None:
+def test_where_nothing_may_be_deleted_one_probe_is_left() -> None:
+    """Where nothing may be deleted, one probe object is left and no more."""
     with fake_s3("no delete") as service, reached(service.environment):
         for _ in range(3):
             with pytest.raises(Unusable):
@@ -141,7 +142,8 @@ async def test_a_bucket_that_is_full_is_read_and_says_that_it_is_full() -> None:
             await each.close()
 
 
-def test_what_was_wrong_is_told_again_and_not_that_it_was_a_moment_ago() -> None:
+def test_what_was_wrong_with_a_bucket_is_told_again() -> None:
+    """What was wrong with a bucket is told again, and not that it was wrong a moment ago."""
     with fake_s3("slow down") as service, reached(service.environment):
         bucket = Bucket.parse(URL)
         for _ in range(3):
@@ -154,7 +156,8 @@ def test_what_was_wrong_is_told_again_and_not_that_it_was_a_moment_ago() -> None
         assert len(service.asked) == 2
 
 
-def test_a_bucket_that_turns_out_to_be_unusable_later_is_unknown_and_says_why() -> None:
+def test_a_bucket_that_is_unusable_later_says_why() -> None:
+    """A bucket that turns out to be unusable later is unknown, and says why."""
     with fake_s3("slow down") as service, reached(service.environment):
         bucket = Bucket.parse(URL)
         with pytest.raises(StoreUnavailable):

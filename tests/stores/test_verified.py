@@ -312,7 +312,8 @@ async def test_each_kind_of_call_that_fails_by_itself_is_one_line(
     ]
 
 
-async def test_nothing_is_tried_out_on_a_store_that_is_not_the_right_one(machine: Machine) -> None:
+async def test_nothing_is_tried_out_on_a_wrong_store(machine: Machine) -> None:
+    """Nothing is tried out on a store that is not the right one."""
     async with machine.started() as store:
         await store.require_writable()
         machine.unmount()

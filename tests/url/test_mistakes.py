@@ -52,7 +52,8 @@ def said(query: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("seed", "what"), STUCK)
-def test_a_seed_with_something_stuck_to_it_is_a_word_that_is_warned_of(seed: str, what: str) -> None:
+def test_a_seed_with_something_stuck_to_it_is_warned_of(seed: str, what: str) -> None:
+    """A seed with something stuck to it is a word that is warned of."""
     word, warning = said(f"prompt=a&seed={seed}")
 
     assert "is a word" in word

@@ -57,7 +57,7 @@ async def _of_service(service: "Service") -> list[Check]:
     found = [*await service.store.checks(), *await service.generator.checks(chosen.defaults.engines), *redis]
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
     await service.spool.refresh()
-    # Of a data folder that is not there yet nothing can be said.
+    # A data folder that is not there yet has no spool to check.
     spool = chosen.data_dir / "spool"
     found.append(service.readiness.spooled() if spool.exists() else Check("spool", True, f"empty: there is no {spool}"))
     return found
@@ -86,13 +86,13 @@ def _clock() -> Check:
 
 
 async def _redis(service: "Service") -> list[Check]:
-    """Whether it answers, and keeps what it was told."""
+    """Whether Redis answers, and keeps what is written to it."""
     from promptcdn.replicas.connection import RedisDown
 
     if service.connection is None:
         return []
     try:
-        said = await service.connection.call(lambda redis: redis.info())
+        info = await service.connection.call(lambda redis: redis.info())
     except RedisDown as down:
         return [
             Check(
@@ -102,8 +102,8 @@ async def _redis(service: "Service") -> list[Check]:
                 "look at PROMPTCDN_REDIS_URL (address, password, number of the database), and whether that Redis runs",
             )
         ]
-    policy, mode = str(said.get("maxmemory_policy", "noeviction")), said.get("redis_mode", "standalone")
-    detail = f"answers, version {said.get('redis_version', 'unknown')}, {mode}, maxmemory-policy {policy}"
+    policy, mode = str(info.get("maxmemory_policy", "noeviction")), info.get("redis_mode", "standalone")
+    detail = f"answers, version {info.get('redis_version', 'unknown')}, {mode}, maxmemory-policy {policy}"
     advice = []
     # All of ours ends by itself some day, so the policies that evict what is volatile may take it too.
     if policy != "noeviction":

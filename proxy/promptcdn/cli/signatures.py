@@ -66,9 +66,9 @@ def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str |
     request = given.request(bare)
     require_built(request.asked, request.control)
     control = signing.signed(request.asked, keys, exp, kid)
-    said = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
+    signature = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
     separator = "&amp;" if "&amp;" in bare.query else "&"
-    query = separator.join([*filter(None, [bare.query]), *said])
+    query = separator.join([*filter(None, [bare.query]), *signature])
     if len(f"{bare.path}?{query}".encode(errors="surrogateescape")) > URL_MAX:
         raise ValueError(f"signed, the URL would be longer than the {URL_MAX} bytes that the service takes")
     return f"{bare.host}{bare.path}?{query}{bare.fragment}"

@@ -67,14 +67,14 @@ def url(
     _print({**locals(), "format": format_}, as_json=as_json, sign=sign)
 
 
-def _print(said: dict[str, Any], *, as_json: bool, sign: bool) -> None:
-    """Prints what the options in `said` ask for."""
+def _print(options: dict[str, Any], *, as_json: bool, sign: bool) -> None:
+    """Prints what the options of the command ask for."""
     from promptcdn.url.snippets import snippets
 
-    markup, base, expires, key = (said[name] for name in ("markup", "base", "expires", "key"))
+    markup, base, expires, key = (options[name] for name in ("markup", "base", "expires", "key"))
     _require_choice("--as", markup, _MARKUPS)
-    face, said["format"] = _form(said["face"], said["tool"], said["format"])
-    request = _request(said)
+    face, options["format"] = _form(options["face"], options["tool"], options["format"])
+    request = _request(options)
     path = _path(request, face)
     address = _base(base) + path
     if sign:
@@ -106,12 +106,12 @@ def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Fac
     return chosen, format_
 
 
-def _require_choice(option: str, said: str | None, choices: Iterable[str]) -> None:
-    if said is not None and said not in choices:
-        fail(f'{option}="{said}": allowed: {", ".join(choices)}')
+def _require_choice(option: str, value: str | None, choices: Iterable[str]) -> None:
+    if value is not None and value not in choices:
+        fail(f'{option}="{value}": allowed: {", ".join(choices)}')
 
 
-def _request(said: dict[str, str | None]) -> "Request":
+def _request(options: dict[str, str | None]) -> "Request":
     """What the options ask for. Warns of what may be mistakes."""
     from promptcdn import problems
     from promptcdn.url.dialects import mistakes
@@ -119,7 +119,7 @@ def _request(said: dict[str, str | None]) -> "Request":
     from promptcdn.url.parse import parse, require_built
 
     try:
-        request = parse(_query({row.name: said.get(row.name) for row in PARAMETERS}))
+        request = parse(_query({row.name: options.get(row.name) for row in PARAMETERS}))
         require_built(request.asked)
     except problems.Problem as problem:
         fail(str(problem))
@@ -162,21 +162,21 @@ def _size(request: "Request", base: str | None) -> "Size | None":
         return None
 
 
-def _query(said: dict[str, str | None]) -> bytes:
+def _query(options: dict[str, str | None]) -> bytes:
     """Bytes of the terminal that are no text go on as they are: the grammar says what is wrong with them."""
-    given = {name: value for name, value in said.items() if value}
+    given = {name: value for name, value in options.items() if value}
     return urlencode(given, errors="surrogateescape").encode()
 
 
-def _base(said: str | None) -> str:
-    """What a URL begins with: what was said, the public URL of the settings, or where the service listens."""
+def _base(base: str | None) -> str:
+    """What a URL begins with: `--base`, the public URL of the settings, or where the service listens."""
     from promptcdn import settings
     from promptcdn.settings.forms import FORMS, PUBLIC_URL
 
-    if said is not None:
-        if re.fullmatch(PUBLIC_URL, said) is None:
-            fail(f'--base="{said}": allowed: {FORMS["public_url"]}')
-        return said.rstrip("/")
+    if base is not None:
+        if re.fullmatch(PUBLIC_URL, base) is None:
+            fail(f'--base="{base}": allowed: {FORMS["public_url"]}')
+        return base.rstrip("/")
     try:
         chosen = settings.load()
     except BadSettings as wrong:

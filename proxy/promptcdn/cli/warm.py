@@ -70,8 +70,8 @@ def warm(
     if as_json:
         typer.echo(json.dumps({"pictures": len(lines), **counted}))
     else:
-        said = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
-        typer.echo(f"{len(lines)} pictures: {said or 'nothing to do'}")
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
+        typer.echo(f"{len(lines)} pictures: {outcomes or 'nothing to do'}")
     if counted.keys() - _GOOD:
         raise typer.Exit(FINDINGS)
 
@@ -86,13 +86,13 @@ def _text(pictures: Path) -> str:
 def _lines(text: str, seed: str | None) -> Iterator[Line]:
     """Every line that is neither empty nor a comment."""
     for number, line in enumerate(text.splitlines(), 1):
-        said = line.strip()
-        if said and not said.startswith("#"):
-            yield Line(number, said, said if _is_url(said) else _url_of(said, seed))
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield Line(number, entry, entry if _is_url(entry) else _url_of(entry, seed))
 
 
-def _is_url(said: str) -> bool:
-    return said.startswith(("http://", "https://", "/"))
+def _is_url(entry: str) -> bool:
+    return entry.startswith(("http://", "https://", "/"))
 
 
 def _url_of(prompt: str, seed: str | None) -> str:
@@ -100,7 +100,7 @@ def _url_of(prompt: str, seed: str | None) -> str:
 
 
 def _asked(lines: Sequence[Line]) -> "tuple[list[tuple[Line, Request]], list[str]]":
-    """What each line asks for; and for each that is wrong, which is told at once, the code of its problem."""
+    """What each line asks for; and for each that is wrong, which is printed at once, the code of its problem."""
     from promptcdn.problems import Problem
 
     asked, wrong = [], []
@@ -129,7 +129,7 @@ async def _made(asked: "Sequence[tuple[Line, Request]]", chosen: "Settings") -> 
     """What became of each line that is right.
 
     `made`, `there` (it was stored before), `unstored` (made, and the store does not take it), `left` once the budget
-    was spent or a signal said to stop, or the code of a problem.
+    was spent or a signal stopped the command, or the code of a problem.
     """
     from rich.console import Console
     from rich.progress import Progress

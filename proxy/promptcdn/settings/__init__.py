@@ -48,7 +48,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "store_id": forms.require_store_id,
     "stability_host": misconfiguration.require_no_credentials,
 }
-# Their values may be said, unless a secret seems to be in one.
+# Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "stability_host", "public_url")
 
 
@@ -313,21 +313,21 @@ class Settings(BaseSettings):
         )
 
     def budget_limits(self, *, paid: bool) -> BudgetLimits:
-        """The budget; unlimited must be said where pictures cost money."""
+        """The budget. Where pictures cost money it is unlimited only if the setting says so."""
         return BudgetLimits.parse(self.budget or (PAID_BUDGET if paid else "unlimited"))
 
     def rate(self, *, paid: bool) -> Rate | None:
-        """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
+        """What one client may start; `None`, for unlimited, only if the setting says so where pictures cost money."""
         return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
-    """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
+    """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
     wrong = list(_strange_names(environment.variables()))
     # By its alias: under its own name it would stand beside what the environment says, not before it.
-    said: dict[str, Any] = {"host": host, "PORT": port}
+    options: dict[str, Any] = {"host": host, "PORT": port}
     try:
-        settings = Settings(**{name: value for name, value in said.items() if value is not None})
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:
@@ -336,12 +336,12 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
 
 
 def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
-    """That setting alone, for commands that are told which store they are for. Raises `BadSettings`."""
-    said = (environment.variables().get(shown_name("s3_addressing_style")) or "auto").strip()
+    """That setting alone, for commands that have the store as an option. Raises `BadSettings`."""
+    value = (environment.variables().get(shown_name("s3_addressing_style")) or "auto").strip()
     for style in get_args(Settings.model_fields["s3_addressing_style"].annotation):
-        if said == style:
+        if value == style:
             return style  # type: ignore[no-any-return]
-    raise BadSettings(f'{shown_name("s3_addressing_style")}="{said}": allowed: {allowed("s3_addressing_style")}')
+    raise BadSettings(f'{shown_name("s3_addressing_style")}="{value}": allowed: {allowed("s3_addressing_style")}')
 
 
 def shown_name(name: str) -> str:

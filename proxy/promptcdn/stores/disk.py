@@ -280,7 +280,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _read_anew(path: Path) -> bytes:
-    """From the disk, where the system can be told to forget what it has of the file in memory."""
+    """From the disk, where the system can drop what it has of the file in memory."""
     with path.open("rb") as file:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -78,7 +78,7 @@ class _Outages:
         self._logged: dict[tuple[_Calls, str], str] = {}
 
     def seen(self, calls: _Calls, unavailable: StoreUnavailable, folder: str = "") -> StoreUnavailable:
-        """The store did not answer. Gives what everybody may be told; its cause is for the operator."""
+        """The store did not answer. Gives an error whose text anybody may read; its `cause` is for the operator."""
         failing = calls, folder
         since = self._since.setdefault(failing, time.monotonic())
         known = failing in self._logged or unavailable.cause in self._logged.values()
@@ -107,7 +107,7 @@ class VerifiedStore:
         self._outages = _Outages(timings.between_looks)
         self._keeps = False
         self._unremembered = ""
-        # Whether Redis may know of another store: it did not answer when it was to be told of this one.
+        # Whether Redis may know of another store: it did not answer when the id of this one was to be written to it.
         self._unshared = False
         self._watch: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
@@ -118,7 +118,7 @@ class VerifiedStore:
     async def start(self) -> None:
         """Sees which store this is, and remembers it. One that is new gets an id; one that is silent is seen later.
 
-        Until `close` a store that is not known to be the right one, or that Redis was not told of, is looked at each
+        Until `close` a store that is not known to be the right one, or whose id Redis may not have, is looked at each
         second, whether or not somebody asks it for something: `listed` does not look by itself, and hits look at
         nothing.
         """
@@ -273,7 +273,7 @@ class VerifiedStore:
     async def _keep(self, found: str, ids: RememberedIds) -> None:
         """Remembers the store. Raises `StoreUnavailable` where Redis turns out to know of another one.
 
-        Redis may have been silent when it was read, and have another id by the time it is told of this one.
+        Redis may have been silent when it was read, and have another id by the time this one is written to it.
         """
         written = await self._ids.remember(found, ids, replace=bool(ids.setting))
         self._object(objection(replace(ids, shared=written.shared), found))

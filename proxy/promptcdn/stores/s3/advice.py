@@ -196,8 +196,8 @@ def one_line(text: str, secrets: Iterable[str] = ()) -> str:
     return line if len(line) <= _TEXT_MOST else f"{line[:_TEXT_MOST]}…"
 
 
-def missing(rights: Sequence[Right], said: str) -> Fault:
-    """Which rights the keys lack; `said` is what the service answered where the first one was tried."""
+def missing(rights: Sequence[Right], answered: str) -> Fault:
+    """Which rights the keys lack; `answered` is what the service answered where the first one was tried."""
     lacking = " and ".join(right.forbidden for right in rights)
     names = " and ".join(right.value for right in rights)
-    return Fault(f"the keys {lacking}: {said}", f"give the keys {names} on this bucket and its objects")
+    return Fault(f"the keys {lacking}: {answered}", f"give the keys {names} on this bucket and its objects")

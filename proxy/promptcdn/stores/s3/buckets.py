@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 @dataclass
 class _Failure:
-    """What came of the last try. It is told again until then: a dead bucket costs not every request a wait."""
+    """The error of the last try. It is raised again until then, so that not every request waits for a dead bucket."""
 
     error: Unusable | StoreUnavailable
     until: float
@@ -84,7 +84,7 @@ class Bucket:
 
         Where it took the last object, nothing is tried.
         """
-        with self._told():
+        with self._raising_unavailable():
             self.open()
             if self._refused:
                 with self._opening:
@@ -93,12 +93,12 @@ class Bucket:
 
     def read(self, key: str, most: int | None = None) -> Content | None:
         """The object, the first `most` of its bytes at least; `None` where the service says that there is none."""
-        with self._told():
+        with self._raising_unavailable():
             return self._reading().get(key, most)
 
     def write_new(self, key: str, data: bytes) -> bool:
         """Whether `data` is now at `key`; false where something was first, perhaps an own try whose answer was lost."""
-        with self._told():
+        with self._raising_unavailable():
             way, objects = self.open(), self._reading()
             try:
                 stored = objects.put(key, data, way)
@@ -111,17 +111,17 @@ class Bucket:
 
     def move(self, key: str, to: str, etag: str) -> bool:
         """As `Objects.move`."""
-        with self._told():
+        with self._raising_unavailable():
             return self._reading().move(key, to, etag)
 
     def delete(self, key: str) -> None:
         """As `Objects.delete`."""
-        with self._told():
+        with self._raising_unavailable():
             self._reading().delete(key)
 
     def listed(self, below: str = "") -> Iterator[tuple[str, int]]:
         """As `Objects.listed`."""
-        with self._told():
+        with self._raising_unavailable():
             yield from self._reading().listed(below)
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class Bucket:
         return done
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _raising_unavailable(self) -> Iterator[None]:
         """Everything that goes wrong is `StoreUnavailable`, once the service runs."""
         try:
             with connection.explained():

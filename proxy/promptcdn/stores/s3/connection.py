@@ -126,8 +126,8 @@ def _explained(error: Exception) -> Exception:
     if isinstance(error, OSError):
         return Unusable(f"{error.filename}: {error.strerror}", "correct the AWS_… variable that names this file")
     # boto3's own words for a profile that is not there, half a key pair, a file that cannot be read …
-    said = advice.one_line(str(error), secrets())
-    return Unusable(f"boto3 says: {said}", "correct the AWS_… variables, or the files that they name")
+    text = advice.one_line(str(error), secrets())
+    return Unusable(f"boto3 says: {text}", "correct the AWS_… variables, or the files that they name")
 
 
 def _unanswered(error: Exception) -> StoreUnavailable:

@@ -63,15 +63,15 @@ class Probe:
             if answers.code(error) != ABSENT:
                 raise
             fault = advice.BUCKET_IN_ENDPOINT
-            said = advice.answer(ABSENT, advice.one_line(answers.text(error), self.secrets))
-            raise Unusable(f"{fault.meaning}: {said}", fault.advice) from error
+            answered = advice.answer(ABSENT, advice.one_line(answers.text(error), self.secrets))
+            raise Unusable(f"{fault.meaning}: {answered}", fault.advice) from error
 
     def _read_nothing(self) -> None:
         if self.objects.get(probe_key()) is not None:
             raise StoreUnavailable("what answers for the bucket is not S3: it has an object that nobody wrote")
 
     def _try_to_write(self) -> None:
-        """Once, where another right is missing already: what else keeps the service from writing is told afterwards.
+        """Tries once, where another right is missing already. Any other fault is found when all rights are given.
 
         Where nothing may be deleted it is one object, always the same one.
         """
