@@ -378,6 +378,12 @@ BOUNDS = (
         "money.rates.payers:POT",
         unit="times",
     ),
+    Row(
+        "Most that a wait for Redis, the store or the upstream lasts while the event loop is late; stalls that are "
+        "each longer than the whole wait, and the last passes of the loop, come on top",
+        "event_loop.patience:STRETCH_MAX",
+        unit="times the wait",
+    ),
     Row("Most tries at one picture", "generators.care.retries:MAX_TRIES", unit="tries"),
     Row(
         "Failures of the upstream in a row after which it is not called for a while",

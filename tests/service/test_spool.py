@@ -1,6 +1,7 @@
 """What is paid for is never lost: the bucket stops and dies, the service stops and dies, and the ledger adds up."""
 
 import json
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -78,7 +79,11 @@ def require_refused(service: Promptcdn) -> None:
 
 
 def require_stored(service: Promptcdn, pictures: list[bytes]) -> None:
-    """In the end every picture may be kept for ever, and until then it is what it was."""
+    """In the end every picture may be kept for ever, and until then it is what it was.
+
+    How soon after the store's return that begins is in tests/making/test_reconcile_spool.py, by rounds and pauses: how
+    long a slow machine needs for the rest says nothing.
+    """
     left = dict(zip(URLS, pictures, strict=False))
 
     def all_are_stored() -> bool:
@@ -191,12 +196,29 @@ def test_memory_hits_wait_for_no_bucket(tmp_path: Path, upstream: Upstream) -> N
         bucket.process.send_signal(signal.SIGSTOP)
         with ThreadPoolExecutor(1) as beside:
             misses = beside.submit(service.get_together, *URLS)
+            until(lambda: waiting(service) == len(URLS))
+            asked = store_operations(service)
             hits = [service.get("/?prompt=a&seed=1") for _ in range(20)]
-            assert not misses.done()
+            # So the calls for the misses hung all the time, and the hits asked for nothing.
+            assert store_operations(service) == asked
+            assert waiting(service) == len(URLS)
             assert {hit.content for hit in hits} == {first.content}
             assert {answer.status_code for answer in misses.result()} == {503}
         assert paid(upstream).total() == 1
         bucket.process.send_signal(signal.SIGCONT)
+
+
+def waiting(service: Promptcdn) -> int:
+    """How many requests wait for the store."""
+    (line,) = re.findall(r"(?m)^promptcdn_requests_waiting (\S+)$", service.get("/metrics").text)
+    return int(float(line))
+
+
+def store_operations(service: Promptcdn) -> dict[str, float]:
+    """How many operations on single pictures the store has ended, well or not, by their labels."""
+    text = service.get("/metrics").text
+    found = re.findall(r'(?m)^promptcdn_store_operations_total(\{operation="(?:get|look|put)".*\}) (\S+)$', text)
+    return {labels: float(number) for labels, number in found}
 
 
 def test_all_urls_of_a_spooled_picture_are_answered(tmp_path: Path, upstream: Upstream) -> None:

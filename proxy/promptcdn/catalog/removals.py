@@ -140,7 +140,7 @@ class StoreRemovals:
         self._own_notes: dict[str, PurgeNote] = {}
         # What was taken down or put back here since the list began to be read: the list may not have it yet.
         self._since: dict[str, bool] = {}
-        # Why not, for the operator.
+        # Why the list could not be read, for the operator.
         self._unread = "it is being read"
         self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
