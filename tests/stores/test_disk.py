@@ -591,9 +591,10 @@ def full(_: int) -> None:
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["nothing was stored", "a picture was stored"])
-async def test_who_asks_often_whether_a_folder_is_writable_writes_little(
+async def test_frequent_looks_at_a_folder_write_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
 ) -> None:
+    """Who asks often whether a folder can be written causes few writes."""
     async with opened(tmp_path, disk.Timings(between_tries=1e9)) as store:
         if stored:
             await store.put(name(), record())
@@ -605,9 +606,8 @@ async def test_who_asks_often_whether_a_folder_is_writable_writes_little(
     assert len(synced) == (0 if stored else 1)
 
 
-async def test_after_a_failed_write_the_folder_is_tried_at_the_next_look(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_after_a_failed_write_the_next_look_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed write the folder is tried at the next look."""
     async with opened(tmp_path, disk.Timings(between_tries=1e9)) as store:
         await store.require_writable()
         with monkeypatch.context() as patched:
