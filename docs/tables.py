@@ -84,7 +84,8 @@ def appended() -> str:
         (
             row.who,
             ", ".join(f"`{name.replace('*', '…')}`" for name in row.names)
-            + (f" with the value {' or '.join(f'`{value}`' for value in row.values)}" if row.values else ""),
+            + (f" with the value {' or '.join(f'`{value}`' for value in row.values)}" if row.values else "")
+            + ("" if row.numbers else ", unless the value is a whole number"),
         )
         for row in APPENDED
     )

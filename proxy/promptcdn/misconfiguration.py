@@ -114,6 +114,8 @@ def _visible(value: str) -> str:
 
 def nearest(name: str, names: Iterable[str], prefix: str) -> str | None:
     """The setting that was probably meant by `name`. What all have in common (the prefix) is no likeness."""
+    if "BUCKET" in name:
+        return f"{prefix}STORE=s3://bucket/prefix"
     by_end = {known.removeprefix(prefix): known for known in names}
     close = difflib.get_close_matches(name.removeprefix(prefix), by_end, n=1)
     return by_end[close[0]] if close else None

@@ -13,6 +13,14 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
     # What all names begin with is no likeness.
     ({"PROMPTCDN_FOO": 4}, ["PROMPTCDN_FOO: no such setting; docs/settings.md has them all"]),
+    (
+        {"PROMPTCDN_BUCKET": "pics"},
+        ["PROMPTCDN_BUCKET: no such setting, did you mean PROMPTCDN_STORE=s3://bucket/prefix?"],
+    ),
+    (
+        {"PROMPTCDN_S3_BUCKET": "pics"},
+        ["PROMPTCDN_S3_BUCKET: no such setting, did you mean PROMPTCDN_STORE=s3://bucket/prefix?"],
+    ),
     ({"PROMPTCDN_PORT": 4}, ["PROMPTCDN_PORT: no such setting, did you mean PORT?"]),
     ({"PROMPTCDN_STABILITY_KEY": "canary"}, ["PROMPTCDN_STABILITY_KEY: no such setting, did you mean STABILITY_KEY?"]),
     ({"PROMPTCDN_WAIT": "nan"}, ['PROMPTCDN_WAIT="nan": allowed: a number from 0 to 120']),
