@@ -112,9 +112,9 @@ def test_a_bucket_that_is_not_there_ends_the_start(tmp_path: Path, bucket: Servi
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(
-        "promptcdn: PROMPTCDN_STORE: s3://missing/: there is no such bucket: the service ans"
+        "promptcdn: s3://missing/ (of PROMPTCDN_STORE): there is no such bucket: the service ans"
     )
-    assert ended.stderr.endswith("AWS_ENDPOINT_URL_S3 or AWS_DEFAULT_REGION\n")
+    assert ended.stderr.endswith("this is Amazon\n")
     assert len(ended.stderr.splitlines()) == 1
 
 

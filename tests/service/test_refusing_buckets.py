@@ -55,7 +55,7 @@ def test_a_bucket_that_can_never_work_ends_the_start(tmp_path: Path, personality
 
     (line,) = ended.stderr.splitlines()
     assert ended.returncode == 2
-    assert line.startswith(f"promptcdn: PROMPTCDN_STORE: {STORE}/: ")
+    assert line.startswith(f"promptcdn: {STORE}/ (of PROMPTCDN_STORE): ")
     assert said[0] in line
     assert found.returncode == 1
     shown = found.stdout.splitlines()

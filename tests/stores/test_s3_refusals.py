@@ -347,7 +347,7 @@ def test_what_is_wrong_on_this_side_is_no_silent_bucket(variables: dict[str, str
 
 
 UNANSWERED = {
-    "https://127.0.0.1:{port}": "https://127.0.0.1:{port} does not speak TLS as it should.",
+    "https://127.0.0.1:{port}": "should. Look at AWS_ENDPOINT_URL_S3: should it begin with http://?",
     "http://127.0.0.1:9": "no answer from http://127.0.0.1:9",
     "http://nobody.invalid": "http://nobody.invalid has no address",
 }
@@ -365,6 +365,22 @@ def test_who_does_not_answer_is_named(endpoint: str, said: str) -> None:
 
     assert said.replace("{port}", port) in str(caught.value)
     assert "AWS_ENDPOINT_URL_S3" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("others", "unread"),
+    [({}, ""), ({"AWS_S3_ENDPOINT": "http://h"}, "; AWS_S3_ENDPOINT is set, and nobody reads that")],
+)
+def test_without_an_endpoint_the_silent_service_is_amazon(others: dict[str, str], unread: str) -> None:
+    """Where no endpoint is set, the message says that the service is Amazon's, and which variable nobody reads."""
+    # Nothing listens there, as nothing does for a machine without a way to Amazon.
+    proxies = {"HTTPS_PROXY": "", "https_proxy": "", "NO_PROXY": "*"}
+    variables = {**environment(""), **proxies, **others, "AWS_DEFAULT_REGION": "no-such-region"}
+    with reached(variables), pytest.raises(StoreUnavailable) as caught:
+        Bucket.parse(URL).open()
+
+    advice = f"AWS_ENDPOINT_URL_S3 is not set, so this is Amazon; set it if your bucket is elsewhere{unread}"
+    assert str(caught.value).endswith(advice)
 
 
 def test_a_variable_that_is_empty_is_as_good_as_none() -> None:

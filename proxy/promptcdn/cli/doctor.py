@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -40,15 +41,24 @@ async def _checks() -> list[Check]:
     found = [Check("python", True, sys.version.split()[0]), _clock()]
     try:
         chosen = settings.load()
-        found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
-        found += misconfiguration.doubts(chosen.chosen)
+        doubts = misconfiguration.doubts(chosen.chosen)
+        found += doubts or [Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}")]
         found += filter(None, (permissions.finding(chosen.data_dir),))
         async with reading(chosen, any_bucket=True) as service:
             return [*found, *await _of_service(service)]
     except BadSettings as wrong:
-        advice = "docs/settings.md has every setting"
         found = [check for check in found if check.part != "settings"]
-        return [*found, *(Check("settings", False, line, advice) for line in str(wrong).splitlines())]
+        return [*found, *(Check("settings", False, line, _row(line)) for line in str(wrong).splitlines())]
+
+
+def _row(wrong: str) -> str:
+    """What there is to know of the setting that a line about a wrong one names, or of the one that was meant."""
+    from promptcdn import settings
+
+    if wrong.startswith("AWS_"):
+        return "docs/stores.md has the AWS_… variables, and what each service wants"
+    rows = map(settings.row, re.findall("[A-Z][A-Z0-9_]+", wrong))
+    return next(filter(None, rows), "correct that; docs/settings.md has every setting")
 
 
 async def _of_service(service: "Service") -> list[Check]:

@@ -8,6 +8,7 @@ URL bound anew) drops all aliases, those of answers that were under way too. 2: 
 shown while its objects are still being deleted. 3: what memory drops to make room is looked for the long way.
 """
 
+import logging
 import random
 import secrets
 from collections.abc import Callable, MutableMapping
@@ -26,6 +27,8 @@ from promptcdn.readers.prepared import Alias
 from promptcdn.server.remembered import TARGET_MAX, RememberedUrls
 from promptcdn.server.seen_heads import Fields, Readers, Seen
 from promptcdn.wiring import Service
+
+log = logging.getLogger("promptcdn")
 
 # How a URL says that `Accept` chooses its format. One that says so in another spelling is not remembered.
 _AUTO = b"format=auto"
@@ -176,8 +179,17 @@ def _key(target: bytes, seen: Seen) -> bytes | None:
 def fast_path(app: ASGIApp, service: Service) -> FastPath | None:
     """The fast path before `app`; none where each request is logged or traced, or the operator turned it off."""
     settings, telemetry = service.settings, service.telemetry
-    if settings.fastpath == "off" or settings.log_hits or telemetry.traced:
+    off = {
+        "PROMPTCDN_FASTPATH=off": settings.fastpath == "off",
+        "PROMPTCDN_LOG_HITS=true": settings.log_hits,
+        "tracing (OTEL_…)": telemetry.traced,
+    }
+    if why := " and ".join(name for name, is_set in off.items() if is_set):
+        log.info("no fast path: every request is read and looked up, because of %s", why)
         return None
+    log.info(
+        "fast path: URLs that were answered before are answered from memory, PROMPTCDN_FASTPATH=%s", settings.fastpath
+    )
     memory, removed = service.renditions.memory, service.removals.known_removed
     below = settings.fastpath == "on"
     views = settings.variants, service.cdn.last_shown

@@ -59,7 +59,10 @@ _SECRET = Fault(
     "the secret does not belong to the key, or something on the way changed the request",
     "correct AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION; a reverse proxy in between has to leave Host and path alone",
 )
-_KEY = Fault("the service does not know the key", "correct AWS_ACCESS_KEY_ID or AWS_ENDPOINT_URL_S3")
+_KEY = Fault(
+    "the service does not know the key",
+    "correct AWS_ACCESS_KEY_ID, or AWS_ENDPOINT_URL_S3: where that is not set, this is Amazon",
+)
 _TOKEN = Fault(
     "the session token is not valid, or not any more",
     "get new temporary keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN belong together",
@@ -72,7 +75,8 @@ _QUOTA = Fault(
 _ACCOUNT = Fault("the account is closed, suspended or in arrears", "see to the account at the service")
 _BUCKET = Fault(
     "there is no such bucket",
-    "create the bucket, or correct its name, AWS_ENDPOINT_URL_S3 or AWS_DEFAULT_REGION",
+    "create the bucket, or correct its name, AWS_DEFAULT_REGION or AWS_ENDPOINT_URL_S3: where that is not set, this is"
+    " Amazon",
 )
 _REGION = Fault(
     "the bucket is in another region, or at another endpoint",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from promptcdn import misconfiguration
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores.s3 import advice, answers
 from promptcdn.stores.s3.answers import BucketUnavailable, Unusable
@@ -171,7 +172,7 @@ def _unanswered(error: Exception) -> StoreUnavailable:
     if isinstance(error, exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
         return BucketUnavailable(
             f"the bucket does not answer ({name}): {address} does not speak TLS as it should",
-            "look at AWS_ENDPOINT_URL_S3: is it http://?",
+            "look at AWS_ENDPOINT_URL_S3: should it begin with http://?",
         )
     if isinstance(error, exceptions.SSLError):
         return BucketUnavailable(
@@ -185,7 +186,15 @@ def _unanswered(error: Exception) -> StoreUnavailable:
     if isinstance(error, exceptions.CredentialRetrievalError | exceptions.MetadataRetrievalError):
         return BucketUnavailable(f"the role's keys cannot be had ({name})", "look at the role and at AWS_PROFILE")
     why = f"{address} has no address" if "NameResolution" in repr(error.__context__) else f"no answer from {address}"
-    return BucketUnavailable(f"the bucket does not answer ({name}): {why}", _LOOK_AT)
+    return BucketUnavailable(f"the bucket does not answer ({name}): {why}", _where_to_look(address, os.environ))
+
+
+def _where_to_look(address: str, variables: Mapping[str, str]) -> str:
+    if endpoint(variables) or ".amazonaws.com" not in address:  # a profile may have an endpoint, too
+        return _LOOK_AT
+    odd = misconfiguration.not_an_endpoint(variables)
+    unread = f"; {odd} is set, and nobody reads that" if odd else ""
+    return f"AWS_ENDPOINT_URL_S3 is not set, so this is Amazon; set it if your bucket is elsewhere{unread}"
 
 
 def _host(error: Exception) -> str:
