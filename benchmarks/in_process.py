@@ -158,10 +158,10 @@ def with_body(service: Service, size: int) -> None:
     """Makes every picture in memory as long as a real one."""
     from dataclasses import replace
 
-    held = service.renditions.memory._renditions
-    for key in list(held):
-        picture = held[key]
-        held[key] = replace(picture, body=(picture.body * (size // len(picture.body) + 1))[:size], heads={})
+    memory = service.renditions.memory
+    for key, variant in list(memory._entries):
+        picture = memory._entries[key, variant].rendition
+        memory.put(variant, replace(picture, body=(picture.body * (size // len(picture.body) + 1))[:size]))
 
 
 async def variants(service: Service, size: int) -> list[Variant]:

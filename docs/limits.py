@@ -217,6 +217,10 @@ WAITS = (
         "stores.disk:_LEFT_OVER_SECONDS",
     ),
     Row(
+        "Interval between two tries of `/readyz` whether a folder store takes a file; none while pictures are stored",
+        "stores.disk:Timings.between_tries",
+    ),
+    Row(
         "Interval between two tries to take a lock file that another process holds",
         "stores.lock_files:Timings.between_tries",
     ),
@@ -242,11 +246,11 @@ WAITS = (
         "wiring:_BUCKET_TRUST",
     ),
     Row("Maximum time for a command of Redis, its second try included", "replicas.connection:Timings.command"),
-    Row("Interval between two pings while Redis does not answer", "replicas.connection:Timings.between_pings"),
     Row(
-        "Maximum wait of a subscription in Redis for a message, before it asks for the next one",
+        "Maximum wait of a subscription to Redis for a message, before it asks again",
         "replicas.connection:Timings.message",
     ),
+    Row("Interval between two pings while Redis does not answer", "replicas.connection:Timings.between_pings"),
     Row(
         "Interval between two tries to subscribe to a channel while Redis does not answer",
         "replicas.connection:Timings.between_subscriptions",
@@ -374,6 +378,12 @@ BOUNDS = (
         "money.rates.payers:POT",
         unit="times",
     ),
+    Row(
+        "Most that a wait for Redis, the store or the upstream lasts while the event loop is late; stalls that are "
+        "each longer than the whole wait, and the last passes of the loop, come on top",
+        "event_loop.patience:STRETCH_MAX",
+        unit="times the wait",
+    ),
     Row("Most tries at one picture", "generators.care.retries:MAX_TRIES", unit="tries"),
     Row(
         "Failures of the upstream in a row after which it is not called for a while",
@@ -385,7 +395,8 @@ BOUNDS = (
         "generators.stability.channels:MAX_MESSAGE_BYTES",
         unit="bytes",
     ),
-    Row("Most bytes of remembered URLs (the fast path)", "server.fastpath:ALIASES_MAX", unit="bytes"),
+    Row("Most bytes of remembered URLs (the fast path)", "server.remembered:ALIASES_MAX", unit="bytes"),
+    Row("Most bytes of a URL that is remembered", "server.remembered:TARGET_MAX", unit="bytes"),
     Row("Most bytes of paid pictures in the spool", "spool.folder:Limits.size", unit="bytes"),
     Row("Most paid pictures in the spool", "spool.folder:Limits.entries", unit="pictures"),
     Row("Least free space that the spool leaves on its disk", "spool.folder:Limits.free_disk", unit="bytes"),

@@ -1,5 +1,6 @@
 """Writes the tables between `<!-- table NAME -->` and `<!-- end -->` in the pages beside this file."""
 
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -7,8 +8,8 @@ from pathlib import Path
 
 from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
-from promptcdn.readers.audience import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
+from promptcdn.readers.user_agents import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url import formats
@@ -19,6 +20,12 @@ from promptcdn.url.signing import SigningKeys
 from promptcdn.url.snippets.tools import TOOLS
 
 FOLDER = Path(__file__).parent
+TELEMETRY = FOLDER.parent / "deploy" / "telemetry"
+_ALERT = re.compile(
+    r"- alert: (?P<name>\w+)\n +expr:.*?(?:\n +for: (?P<wait>\w+))?\n +labels: {severity: (?P<severity>\w+)}\n"
+    r' +annotations:\n +summary: "(?P<summary>[^"]*)"',
+    re.DOTALL,
+)
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -84,7 +91,8 @@ def appended() -> str:
         (
             row.who,
             ", ".join(f"`{name.replace('*', '…')}`" for name in row.names)
-            + (f" with the value {' or '.join(f'`{value}`' for value in row.values)}" if row.values else ""),
+            + (f" with the value {' or '.join(f'`{value}`' for value in row.values)}" if row.values else "")
+            + ("" if row.numbers else ", unless the value is a whole number"),
         )
         for row in APPENDED
     )
@@ -117,6 +125,19 @@ def metrics() -> str:
     return table(("metric", "kind", "labels", "what it says"), rows)
 
 
+def alerts() -> str:
+    """The alerts for Prometheus, in the words that whoever is on duty reads."""
+    found = _ALERT.finditer((TELEMETRY / "alerts.yml").read_text())
+    rows = ((f"`{each['name']}`", each["severity"], each["wait"] or "at once", each["summary"]) for each in found)
+    return table(("alert", "severity", "fires after", "what it means, and what to do"), rows)
+
+
+def panels() -> str:
+    """The panels of the dashboard, with the descriptions that it shows itself."""
+    shown = json.loads((TELEMETRY / "dashboard.json").read_text())["panels"]
+    return table(("panel", "what it shows"), ((each["title"], each["description"]) for each in shown))
+
+
 def limits(rows: Iterable[Row], what: str) -> str:
     """Waits or bounds, with the values that the code has."""
     cells = (
@@ -143,6 +164,8 @@ TABLES = {
     "image proxies": fetchers(IMAGE_PROXIES),
     "previewers": fetchers(PREVIEWERS),
     "metrics": metrics(),
+    "alerts": alerts(),
+    "panels": panels(),
     "first view": table(("what", "default"), ((row.meaning, row.shown) for row in FIRST_VIEW)),
     "waits": limits(WAITS, "time"),
     "bounds": limits(BOUNDS, "bound"),

@@ -8,8 +8,11 @@ import pytest
 
 from promptcdn.misconfiguration import (
     Chosen,
+    WrongVariable,
     doubts,
+    elsewhere,
     nearest,
+    not_an_endpoint,
     number,
     one_of,
     require_aws,
@@ -18,6 +21,7 @@ from promptcdn.misconfiguration import (
     require_token,
     shown,
 )
+from promptcdn.settings import Settings, shown_name
 
 PUBLIC = Chosen(public_url="https://pictures.example.org", admin_token=True)
 OWN = [
@@ -70,8 +74,8 @@ AWS_WRONG = [
     ({"AWS_DEFAULT_REGION": "us_east_1"}, 'AWS_DEFAULT_REGION="us_east_1": a region is letters, digits and hyphens'),
     ({"AWS_REGION": "Europe (Frankfurt)"}, 'AWS_REGION="Europe (Frankfurt)": a region is'),
     ({"AWS_DEFAULT_REGION": "us-east-1\n"}, r'AWS_DEFAULT_REGION="us-east-1\n": a region'),
-    ({"AWS_ACCESS_KEY_ID": "id"}, "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not: set both"),
-    ({"AWS_SECRET_ACCESS_KEY": "canary"}, "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not: set both"),
+    ({"AWS_ACCESS_KEY_ID": "id"}, "AWS_SECRET_ACCESS_KEY: AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not"),
+    ({"AWS_SECRET_ACCESS_KEY": "canary"}, "AWS_ACCESS_KEY_ID: AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID"),
     ({"AWS_ACCESS_KEY_ID": "id\n", "AWS_SECRET_ACCESS_KEY": "canary"}, "AWS_ACCESS_KEY_ID: there is a line break"),
     ({"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "canary\n"}, "AWS_SECRET_ACCESS_KEY: there is a line break"),
     ({"AWS_SESSION_TOKEN": "canary\r"}, "AWS_SESSION_TOKEN: there is a line break"),
@@ -85,8 +89,11 @@ def test_variables_that_a_bucket_can_be_reached_by_will_do(variables: dict[str, 
 
 
 @pytest.mark.parametrize(("variables", "said"), AWS_WRONG)
-def test_variables_that_reach_no_bucket_are_named_with_their_value(variables: dict[str, str], said: str) -> None:
-    """But for secrets, and in one line."""
+def test_variables_that_reach_no_bucket_are_shown(variables: dict[str, str], said: str) -> None:
+    """Variables that reach no bucket are named with their value.
+
+    But for secrets, and in one line.
+    """
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         require_aws(variables)
 
@@ -161,6 +168,48 @@ def test_what_may_be_a_secret_is_not_shown(address: str) -> None:
 )
 def test_the_setting_that_was_meant_is_found_where_it_is_alike(name: str, meant: str | None) -> None:
     assert nearest(name, ["A_VARIANTS", "A_WAIT", "A_LOG", "PORT"], "A_") == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PROMPTCDN_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3"),
+        ("PROMPTCDN_AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+        ("PROMPTCDN_S3_REGION", "AWS_DEFAULT_REGION"),
+        ("PROMPTCDN_AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
+        ("PROMPTCDN_S3_SECRET_KEY", "AWS_SECRET_ACCESS_KEY"),
+        ("PROMPTCDN_S3_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("PROMPTCDN_S3_BUCKET", "PROMPTCDN_STORE=s3://bucket/prefix"),
+        ("PROMPTCDN_WIT", None),
+        ("PROMPTCDN_SECRET", None),
+    ],
+)
+def test_a_buckets_variable_is_found_under_a_made_up_name(name: str, meant: str | None) -> None:
+    assert elsewhere(name) == meant
+
+
+def test_no_setting_of_ours_passes_for_a_buckets_variable() -> None:
+    assert [name for name in map(shown_name, Settings.model_fields) if elsewhere(name)] == []
+
+
+@pytest.mark.parametrize("name", ["AWS_S3_ENDPOINT", "S3_ENDPOINT", "S3_ENDPOINT_URL", "AWS_ENDPOINT", "MINIO_URL"])
+def test_a_misspelt_endpoint_is_found(name: str) -> None:
+    assert not_an_endpoint(["PATH", name, "Z"]) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_EC2_METADATA_SERVICE_ENDPOINT"]
+)
+def test_what_boto3_reads_is_no_misspelt_endpoint(name: str) -> None:
+    assert not_an_endpoint([name]) == ""
+
+
+def test_a_wrong_variable_comes_before_the_setting_that_needs_it() -> None:
+    with pytest.raises(WrongVariable) as caught:
+        require_aws({"AWS_DEFAULT_REGION": "a b"})
+
+    said = caught.value.needed_by('PROMPTCDN_STORE="s3://pics"')
+    assert said.startswith('AWS_DEFAULT_REGION="a b" (for PROMPTCDN_STORE="s3://pics"): a region is letters')
 
 
 def test_what_is_allowed_is_a_range_or_choices() -> None:

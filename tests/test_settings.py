@@ -69,7 +69,8 @@ def test_an_error_in_the_settings_shows_no_secret(only: pytest.MonkeyPatch, name
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_the_line_break_at_the_end_of_a_secrets_file_is_no_part_of_the_secret(only: pytest.MonkeyPatch) -> None:
+def test_a_secrets_last_line_break_is_no_part_of_it(only: pytest.MonkeyPatch) -> None:
+    """The line break at the end of a secret's file is no part of the secret."""
     only.setenv("STABILITY_KEY", "canary-stability-key\n")
     only.setenv("PROMPTCDN_ADMIN_TOKEN", " 0123456789abcdef\r\n")
     only.setenv("PROMPTCDN_SIGNING_KEYS", "k1:canary-0123456789\n")
@@ -83,7 +84,8 @@ def test_the_line_break_at_the_end_of_a_secrets_file_is_no_part_of_the_secret(on
     assert [secret for _, secret in chosen.signing_keys.secrets] == [b"canary-0123456789"]
 
 
-def test_a_buckets_variables_in_the_file_are_read_as_all_settings_are(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_buckets_variables_in_the_file_are_read_as_settings(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A bucket's variables in the file are read as all settings are."""
     (tmp_path / ".env").write_text(
         "AWS_ACCESS_KEY_ID=of-the-file\nAWS_DEFAULT_REGION=of-the-file\nPROMPTCDN_STEPS=20\n"
     )
@@ -103,3 +105,14 @@ def test_the_addressing_style_alone_is_read_and_checked_too(only: pytest.MonkeyP
     only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "host")
     with pytest.raises(BadSettings, match='PROMPTCDN_S3_ADDRESSING_STYLE="host": allowed: auto, path or virtual'):
         settings.s3_addressing_style()
+
+
+def test_an_empty_variable_gives_way_to_the_file(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """boto3 takes an empty one for a value, like a profile without a name."""
+    (tmp_path / ".env").write_text("AWS_DEFAULT_REGION=eu-somewhere-1\n")
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        only.setenv(name, "")
+    settings.load()
+
+    assert os.environ.pop("AWS_DEFAULT_REGION") == "eu-somewhere-1"
+    assert "AWS_PROFILE" not in os.environ

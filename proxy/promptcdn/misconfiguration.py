@@ -1,7 +1,7 @@
-"""Settings that are a mistake, in one place. What is surely one is refused; what may be one is said.
+"""Settings that are a mistake, in one place. A clear mistake is refused; a possible one is shown.
 
 `require_…` raise `ValueError`, whose text says what to do and quotes no secret: such a setting ends the start.
-`number`, `one_of` and `nearest` are what such texts are made of.
+`number`, `one_of`, `nearest` and `elsewhere` are what such texts are made of.
 `doubts` are findings: a line each at the start, and in `promptcdn doctor`. Two signing keys with one secret are refused
 in `signing`, where keys are read.
 """
@@ -24,6 +24,7 @@ WIDEST = {4: 8, 6: 16}
 _NOBODYS = (IPv6Network("fc00::/7"), IPv6Network("fe80::/10"))
 
 _CREDENTIALS = re.compile("[@?#]")
+_STORE = re.compile("^(s3|disk):", re.IGNORECASE)
 # What may be one half of KEY:SECRET: a colon that is neither a scheme's nor a port's.
 _ODD_COLON = re.compile(r":(?!//|[0-9]{1,5}(?:/|$))")
 
@@ -33,7 +34,24 @@ _ENDPOINT = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?(?:/[\x21-\x7e]*)?"
 )
 _REGION = re.compile(r"(?![0-9]+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+# A bucket's variables that have another name here, by what is in the name that somebody made up; the first one counts.
+_ELSEWHERE = {
+    "ENDPOINT": "AWS_ENDPOINT_URL_S3",
+    "REGION": "AWS_DEFAULT_REGION",
+    "SESSION_TOKEN": "AWS_SESSION_TOKEN",
+    "SECRET_ACCESS": "AWS_SECRET_ACCESS_KEY",
+    "SECRET_KEY": "AWS_SECRET_ACCESS_KEY",
+    "S3_SECRET": "AWS_SECRET_ACCESS_KEY",
+    "ACCESS_KEY": "AWS_ACCESS_KEY_ID",
+    "S3_KEY": "AWS_ACCESS_KEY_ID",
+    "CA_BUNDLE": "AWS_CA_BUNDLE",
+    "PROFILE": "AWS_PROFILE",
+    "BUCKET": "PROMPTCDN_STORE=s3://bucket/prefix",
+}
+# How an endpoint is often called by mistake: boto3 reads none of them.
+_NO_ENDPOINT = re.compile(r"(AWS_|MINIO_)?S3_(ENDPOINT|URL)(_URL)?|AWS_ENDPOINT(_S3(_URL)?)?|MINIO_(ENDPOINT|URL)")
 _AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_BOTH = "set both, or none where a profile or a role has them"
 # They are sent in header fields, or sign what is sent.
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
@@ -41,6 +59,19 @@ _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 CAMO_SECONDS = 4
 _LOCAL_NAME = re.compile(r"[^.]*|.*\.(local|localhost|lan|internal|test|home\.arpa)", re.IGNORECASE)
 _HOST = re.compile(r"https?://(\[[^]]*\]|[^/:]*)")
+
+
+class WrongVariable(ValueError):
+    """A variable of a bucket is wrong. `place`: its name, and its value where that is no secret."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"{place}{why}")
+        self.place = place
+        self.why = why
+
+    def needed_by(self, store: str) -> str:
+        """The same, once more with the setting and the address that need the variable."""
+        return f"{self.place} (for {store}){self.why}"
 
 
 def require_token(token: str) -> None:
@@ -68,7 +99,8 @@ def require_no_credentials(address: str) -> None:
 
 def shown(address: str) -> str:
     """`="address"` for a message about it, or nothing where it may hold a secret."""
-    return "" if _CREDENTIALS.search(address) or _ODD_COLON.search(address) else f'="{address}"'
+    odd = _CREDENTIALS.search(address) or _ODD_COLON.search(_STORE.sub("", address))
+    return "" if odd else f'="{address}"'
 
 
 def require_aws(variables: Mapping[str, str]) -> None:
@@ -79,24 +111,24 @@ def require_aws(variables: Mapping[str, str]) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         region = variables.get(name, "")
         if region and _REGION.fullmatch(region) is None:
-            raise ValueError(
-                f'{name}="{_visible(region)}": a region is letters, digits and hyphens, like us-east-1 or auto'
+            raise WrongVariable(
+                f'{name}="{_visible(region)}"', ": a region is letters, digits and hyphens, like us-east-1 or auto"
             )
     for name in _AWS_KEYS:
         if _UNSENDABLE.search(variables.get(name, "")):
             broken = "there is a line break, a blank or a letter that is not ASCII in it"
-            raise ValueError(f"{name}: {broken}; write it anew, with printf and not with echo")
+            raise WrongVariable(name, f": {broken}; write it anew, with printf and not with echo")
     has = {name: bool(variables.get(name)) for name in _AWS_KEYS[:2]}
     if len(set(has.values())) == 2:
         (there, lacking) = sorted(has, key=has.__getitem__, reverse=True)
-        raise ValueError(f"{there} is set and {lacking} is not: set both, or none where a profile or a role has them")
+        raise WrongVariable(lacking, f": {there} is set and {lacking} is not: {_BOTH}")
 
 
 def _require_endpoint(name: str, address: str) -> None:
     try:
         require_no_credentials(address)
     except ValueError as wrong:
-        raise ValueError(f"{name}: {wrong}") from None
+        raise WrongVariable(name, f": {wrong}") from None
     found = _ENDPOINT.fullmatch(address)
     if found is not None and int(found["port"] or 0) < 65536:
         return
@@ -104,12 +136,22 @@ def _require_endpoint(name: str, address: str) -> None:
     like = f"http://{address} or https://{address}" if bare else "https://s3.example.org or http://127.0.0.1:9000"
     allowed = "http:// or https://, a host of letters, digits, dots and hyphens, and perhaps a port"
     value = f'="{_visible(address)}"' if shown(address.strip()) else ""
-    raise ValueError(f"{name}{value}: an endpoint is {allowed}, like {like}")
+    raise WrongVariable(f"{name}{value}", f": an endpoint is {allowed}, like {like}")
+
+
+def not_an_endpoint(names: Iterable[str]) -> str:
+    """The variable that was probably meant to be the endpoint, and that boto3 does not read; empty where none is."""
+    return next((name for name in sorted(names) if _NO_ENDPOINT.fullmatch(name)), "")
 
 
 def _visible(value: str) -> str:
     """With a line break as people write it."""
     return re.sub(r"[\x00-\x1f\x7f]", lambda odd: repr(odd[0])[1:-1], value)
+
+
+def elsewhere(name: str) -> str | None:
+    """What was probably meant by a setting of a bucket that is not ours: boto3's variable, or the store's address."""
+    return next((meant for part, meant in _ELSEWHERE.items() if part in name), None)
 
 
 def nearest(name: str, names: Iterable[str], prefix: str) -> str | None:
@@ -184,11 +226,11 @@ def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:
             f"image proxies get a placeholder after {min(chosen.proxy_wait, chosen.wait):g} s: some give up after 4 s",
             "set PROMPTCDN_PROXY_WAIT=3",
         )
-    yield from _told_twice(chosen.secrets)
+    yield from _used_twice(chosen.secrets)
 
 
-def _told_twice(secrets: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
-    """Whoever is told one of them knows what the other one guards."""
+def _used_twice(secrets: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+    """Equal secrets: whoever is given one of them has what the other one guards, too."""
     first: dict[str, str] = {}
     for holder, secret in secrets:
         if secret in first:

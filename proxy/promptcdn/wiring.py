@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,7 +150,8 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
     deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
     generator = ObservedGenerator(_generator(settings, connection), telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
-    store, memory, spool = NegativeCache(kept), Memory(settings.memory), _spool(settings, clock, scratch)
+    store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
+    spool = _spool(settings, clock, scratch)
     leases, budget = _leases(settings, generator, connection), _budget(settings, generator, clock, connection, scratch)
     rates = NoRates() if scratch else _rates(settings, generator, connection)
     bindings = Bindings(store, generator.name, spool, telemetry)
@@ -285,6 +286,8 @@ def opened_store(
     """
     try:
         require_store(url)
+    except misconfiguration.WrongVariable as wrong:
+        raise BadSettings(wrong.needed_by(f"{setting}{misconfiguration.shown(url)}")) from None
     except ValueError as wrong:
         raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
     if (folder := _folder(url)) is not None:
@@ -294,11 +297,12 @@ def opened_store(
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
     bucket = Bucket.parse(url, style)
     try:
-        bucket.open()
+        with suppress(StoreUnavailable):  # whoever uses the store says so: `VerifiedStore`, or the command
+            bucket.open()
     except Unusable as unusable:
-        raise BadSettings(f"{setting}: {bucket}: {unusable}") from unusable
-    except StoreUnavailable as unknown:
-        log.warning("%s: %s", bucket, unknown)
+        # What is wrong with a variable begins with its name.
+        place = "" if unusable.detail.startswith(("AWS_", "REQUESTS_")) else f"{bucket} (of {setting}): "
+        raise BadSettings(f"{place}{unusable}") from unusable
     return S3Store(bucket)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from promptcdn.readers.audience import IMAGE_PROXIES
+from promptcdn.readers.user_agents import IMAGE_PROXIES
 from tests.caches.conftest import Behind
 from tests.support.caches import CACHES, Nginx
 from tests.support.origin import Origin

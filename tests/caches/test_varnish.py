@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.readers.audience import IMAGE_PROXIES
+from promptcdn.readers.user_agents import IMAGE_PROXIES
 from tests.caches.conftest import Behind
 from tests.support.caches import CACHES, Varnish
 

@@ -1,6 +1,10 @@
 """Memory is weighed in bytes, and what nobody asked for goes first."""
 
+import hashlib
+import tracemalloc
+
 from promptcdn.catalog.memory_cache import OVERHEAD, Memory
+from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.rendition import Rendition
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
@@ -102,3 +106,23 @@ def test_what_left_memory_is_not_held() -> None:
     memory.drop(A)
     assert memory.held(A) == {}
     assert memory.bytes == 0
+
+
+def test_no_entry_takes_more_than_it_weighs() -> None:
+    """Free sizes are kept in memory only: anybody can fill it with small pictures, and ask for each of them again."""
+    memory, count = Memory(10**9), 2000
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(count):
+            key, variant = hashlib.sha256(b"%d" % number).hexdigest(), f"{number % 2048}x{number}.cut.q50.webp"
+            memory.put(variant, Rendition(key, b"%0400d" % number, "image/webp", number, picture=key[::-1]))
+            entry = memory.entry(key, variant)
+            assert entry is not None
+            for outcome in (Outcome.SEEDED, Outcome.SEEDLESS):
+                entry.head(outcome)
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert taken <= memory.bytes == count * (400 + OVERHEAD)

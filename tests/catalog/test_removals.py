@@ -19,6 +19,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.anyio
 
 OTHER = "f" * 64
+URL = "e" * 64
 DAY = 24 * 3600
 RENDITION = Name("renditions", f"{KEY}.512x512.webp")
 VERDICT = name(folder="verdicts")
@@ -238,6 +239,17 @@ async def test_notes_that_every_process_has_read_are_deleted(store: Lame, one: P
     assert [object_.leaf[:64] for object_, _ in store.listed("purges")] == [OTHER]
 
 
+async def test_a_process_forgets_its_own_notes_when_the_store_does(one: Peer) -> None:
+    """Else a service that purges for months keeps every note."""
+    await one.removals.purge(KEY)
+    await one.removals.refresh()
+    one.hands.seconds = 2 * DAY
+    await one.removals.purge(OTHER)
+    await one.removals.refresh()
+    assert await one.removals.prepare(KEY, URL, lost=False) == NONE_BEFORE
+    assert await one.removals.prepare(OTHER, URL, lost=False) != NONE_BEFORE
+
+
 async def test_what_is_stored_late_of_a_purged_picture_is_deleted(store: Lame, one: Peer, other: Peer) -> None:
     """And the picture that is made anew stays, also with the same bytes."""
     await store.put(RENDITION, OLD)
@@ -266,7 +278,7 @@ async def test_only_a_purge_gives_up_what_waits_elsewhere(
     """The picture is paid for, and waits at another process for the store."""
     spool = Dropping()
     async with started(waiting := Peer(store, spool)):
-        await (one.removals.prepare(KEY, lost=True) if lost else one.removals.purge(KEY))
+        await (one.removals.prepare(KEY, URL, lost=True) if lost else one.removals.purge(KEY))
         await waiting.removals.refresh()
         await waiting.removals.swept()
     assert spool.dropped == dropped
@@ -305,7 +317,7 @@ async def test_what_was_known_holds_while_the_store_is_down(store: Lame, one: Pe
 
 async def test_a_master_that_was_made_meanwhile_is_not_deleted_as_lost(store: Lame, one: Peer) -> None:
     await store.put(name(), OLD)
-    await one.removals.prepare(KEY, lost=True)
+    await one.removals.prepare(KEY, URL, lost=True)
     assert left(store) == {"masters 0", "purges 0"}
 
 
@@ -316,7 +328,7 @@ async def test_a_process_does_not_take_its_own_note_for_anothers(tmp_path: Path,
         slow.reading.clear()
         await asyncio.to_thread(slow.reading.wait, 20)
         # A list that was read before the note was written is taken over after that.
-        preparing = asyncio.create_task(peer.removals.prepare(KEY, lost=True))
+        preparing = asyncio.create_task(peer.removals.prepare(KEY, URL, lost=True))
         await other.forgets(KEY)
         slow.go_on.set()
         await preparing
@@ -328,15 +340,27 @@ async def test_a_process_does_not_take_its_own_note_for_anothers(tmp_path: Path,
 
 async def test_all_forget_a_lost_picture_before_another_one_is_shown(store: Lame, one: Peer, other: Peer) -> None:
     await store.put(RENDITION, OLD)
-    before = await one.removals.prepare(KEY, lost=True)
+    before = await one.removals.prepare(KEY, URL, lost=True)
     async with asyncio.timeout(before.wait):
         await other.forgets(KEY)
     assert before.after
     assert left(store) == {"purges 0"}
 
 
+async def test_a_url_bound_anew_waits_until_all_have_forgotten(store: Lame, one: Peer, other: Peer) -> None:
+    """Its next picture may have another key: until then another process shows the one before."""
+    await fill(store)
+    await one.removals.unbind(URL, ("bindings",))
+    await other.removals.refresh()
+
+    for peer in (one, other):
+        waits = (await peer.removals.prepare(OTHER, URL, lost=False)).wait
+        assert waits == pytest.approx(FAST.propagation)
+        assert await peer.removals.prepare(OTHER, KEY, lost=False) == NONE_BEFORE
+
+
 async def test_a_picture_that_never_was_waits_for_nothing(one: Peer, other: Peer) -> None:
-    assert await one.removals.prepare(KEY, lost=False) == NONE_BEFORE
+    assert await one.removals.prepare(KEY, URL, lost=False) == NONE_BEFORE
     assert other.forgotten == []
 
 
@@ -356,7 +380,7 @@ async def test_after_a_purge_one_waits_until_all_have_read_of_it(
     """After an hour another picture may have been made, shown and lost."""
     await one.removals.purge(KEY)
     one.hands.seconds = later
-    before = await one.removals.prepare(KEY, lost=True)
+    before = await one.removals.prepare(KEY, URL, lost=True)
     assert before.after
     assert before.wait == pytest.approx(left_to_wait)
     assert len(await store.names("purges", KEY)) == notes

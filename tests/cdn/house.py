@@ -123,9 +123,9 @@ class House:
     async def surely_removed(self, content_key: str) -> bool:
         return content_key in self.taken_down
 
-    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
+    async def prepare(self, content_key: str, as_asked_key: str, *, lost: bool) -> Preparation:
         """Nobody else shows anything."""
-        del content_key
+        del content_key, as_asked_key
         return Preparation(after=int(lost))
 
     def seconds(self) -> float:

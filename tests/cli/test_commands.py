@@ -108,8 +108,41 @@ def test_a_seed_that_may_be_a_mistake_is_warned_of() -> None:
     warned, plain = promptcdn("url", "a cat", "--seed", "7)"), promptcdn("url", "a cat", "--seed", "octocat")
 
     assert warned.returncode == 0
-    assert warned.stderr.startswith('note: this may be a mistake: the seed "7)" looks like ')
+    assert warned.stderr.startswith('note: this may be a mistake: the seed "7)" is "7" with a punctuation mark ')
     assert plain.stderr == ""
+
+
+def test_a_url_that_is_taken_as_a_prompt_is_told_so() -> None:
+    """A URL that is taken as a prompt is told so."""
+    ended = promptcdn("url", "http://127.0.0.1:8080/?prompt=a+lighthouse&seed=7")
+
+    assert ended.returncode == 0
+    assert "is a URL, taken as a prompt: promptcdn info URL shows its canonical spelling" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "same"),
+    [
+        *[("--for", "Word", "word"), ("--for", "docx", "word"), ("--for", "README", "github")],
+        *[("--for", "latex-pdf", "latex"), ("--as", "md", "markdown"), ("--as", "HTML", "html")],
+        *[("--as", "adoc", "asciidoc"), ("--as", "reStructuredText", "rst"), ("--face", "Path", "path")],
+    ],
+)
+def test_choices_have_other_names_and_any_case(option: str, value: str, same: str) -> None:
+    given, meant = (promptcdn("url", "a cat", option, name, "--base", "https://h") for name in (value, same))
+
+    assert (given.returncode, given.stdout) == (0, meant.stdout)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "guess"),
+    [("--for", "mkdoc", "mkdocs"), ("--for", "Wrod", "word"), ("--as", "markdwon", "markdown")],
+)
+def test_a_misspelt_choice_gets_a_guess(option: str, value: str, guess: str) -> None:
+    ended = promptcdn("url", "a cat", option, value)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f'promptcdn: {option}="{value}": did you mean {guess}?\n'
 
 
 def test_markup_that_there_is_none_of_is_refused() -> None:

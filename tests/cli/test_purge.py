@@ -11,6 +11,7 @@ from tests.support.service import Promptcdn
 
 URL = "/?prompt=a+cat&seed=7&width=256&height=256"
 HEARD = "Running services on this store hear of it within 5 s."
+GONE = "; its bytes were deleted, so the next view makes (and pays for) the same request again"
 CACHES = "https://pictures.example/i/"
 SETTINGS = {"PROMPTCDN_PUBLIC_URL": "https://pictures.example", "PROMPTCDN_ADMIN_TOKEN": "canary-of-the-operator"}
 
@@ -111,6 +112,29 @@ def test_a_purge_says_that_the_picture_stays_taken_down(tmp_path: Path, key: str
     assert rebound.stdout.startswith(f"{key}: deleted 1 object\n")
     assert "it was taken down before and stays so (410): promptcdn purge --undo" in rebound.stdout
     dry = purge(tmp_path, URL, "--undo", "--dry-run")
-    assert (dry.returncode, dry.stdout.splitlines()[0]) == (0, f"{key}: would be put back")
+    assert (dry.returncode, dry.stdout.splitlines()[0]) == (
+        0,
+        f"{key}: would no longer be taken down{GONE}",
+    )
     undone = purge(tmp_path, URL, "--undo")
-    assert (undone.returncode, undone.stdout.splitlines()[0]) == (0, f"{key}: put back")
+    assert (undone.returncode, undone.stdout.splitlines()[0]) == (0, f"{key}: no longer taken down{GONE}")
+
+
+@pytest.mark.parametrize("text", ["xyz", "https://example.com/", "/i/abc", "/about.html", "/?seed=7"])
+def test_what_is_no_picture_is_told_so(tmp_path: Path, text: str) -> None:
+    """What names no picture is told so."""
+    purged, known = purge(tmp_path, text), promptcdn(tmp_path, "info", text)
+
+    assert [ended.returncode for ended in (purged, known)] == [2, 2]
+    either = "a content key (64 hex digits), a permalink nor a URL with prompt="
+    assert purged.stderr == f"promptcdn: {text}: this is neither {either}\n"
+    assert known.stderr == (
+        f"promptcdn: {text}: this is neither a permalink (/i/ and 64 hex digits) nor a URL with prompt=\n"
+    )
+
+
+def test_a_prompt_that_is_empty_is_still_told_to_be_missing(tmp_path: Path) -> None:
+    for text in ("/?prompt=&seed=7", "/prompt/"):
+        assert 'prompt="": the parameter is missing' in purge(tmp_path, text).stderr
+    assert "did you mean prompt?" in purge(tmp_path, "/?promt=a").stderr
+    assert "allowed:" not in purge(tmp_path, "/?promt=a").stderr

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.test_tools import promptcdn
 from tests.support.buckets import BUCKET, moto
+from tests.support.buckets import environment as reached
 from tests.support.service import Promptcdn
 
 URL = "/?prompt=a+cat&seed=7&width=256&height=256"
@@ -69,6 +70,29 @@ def test_an_empty_folder_for_a_disk_stays_empty(tmp_path: Path, words: list[str]
     assert ended.returncode == (1 if words == ["doctor"] else 2)
     assert "the folder is empty" in ended.stdout + ended.stderr
     assert {path.name for path in tmp_path.rglob("*")} == {"data", "store", "typo"}
+
+
+@pytest.mark.parametrize("words", [*READ.values(), ["store", "adopt", "--new"]], ids=" ".join)
+def test_why_a_bucket_does_not_answer_is_one_line(tmp_path: Path, words: list[str]) -> None:
+    """Commands name the cause once, behind the command's name."""
+    words = [word.replace("disk:", "s3://pictures/") for word in words]
+
+    ended = promptcdn(tmp_path, *words, PORT=9, PROMPTCDN_STORE="s3://pictures", **reached("http://127.0.0.1:9"))
+
+    printed = [line for line in (ended.stdout + ended.stderr).splitlines() if "no answer from http://127" in line]
+    assert len(printed) == 1, ended.stderr
+    assert printed[0].startswith("BAD   store: " if words == ["doctor"] else "promptcdn: ")
+
+
+@pytest.mark.parametrize("words", [READ["info"], READ["stats"], READ["purge"]], ids=" ".join)
+def test_that_the_store_is_another_one_is_one_line(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "store-id").write_text("1" * 32)
+
+    ended = promptcdn(tmp_path, *words, PORT=9)
+
+    assert ended.stderr.count("this is not the store that was used before") == 1
+    assert ended.stderr.startswith("promptcdn: ")
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

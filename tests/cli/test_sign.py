@@ -95,12 +95,21 @@ def test_a_new_url_may_be_printed_with_its_signature() -> None:
 
 WRONG = [
     (("sign", "/?prompt=a&sede=7"), '/?prompt=a&sede=7: sede="7": unknown parameter (did you mean seed?)'),
-    (("sign", "/?prompt=a", "/i/KEY"), '/i/KEY: prompt="": the parameter is missing'),
+    (
+        ("sign", "/?prompt=a", "/i/KEY"),
+        "/i/KEY: this is neither a permalink (/i/ and 64 hex digits) nor a URL with prompt=",
+    ),
     (("sign", "/?prompt=a&upscale=2"), '/?prompt=a&upscale=2: upscale="2": this service does not support it yet'),
     (("sign", "/?v=" + "x" * 8150 + "&prompt=a"), "/?v=" + "x" * 8150 + "&prompt=a: signed, the URL would be longer"),
     (("sign", "/?prompt=a", "--key", "k3"), '--key="k3": there is k1 or k2'),
-    (("sign", "/?prompt=a", "--expires", "soon"), '--expires="soon": say it like 30d, 12h, 3600 (seconds) or'),
-    (("sign", "/?prompt=a", "--expires", "1798761600"), '--expires="1798761600": say it like 30d'),
+    (
+        ("sign", "/?prompt=a", "--expires", "soon"),
+        '--expires="soon": say it like 30d, 12h, 3600 (seconds from now, 9999999',
+    ),
+    (
+        ("sign", "/?prompt=a", "--expires", "1798761600"),
+        '--expires="1798761600": say it like 30d, 12h, 3600 (seconds from now',
+    ),
     (("sign", "/?prompt=a", "--expires", "9999-01-01"), '--expires="9999-01-01": say it like 30d'),
     (("sign", "/?prompt=a", "--expires", "2020-01-01"), '--expires="2020-01-01": that has passed'),
     (("sign", "/?prompt=a", "--expires", "0"), '--expires="0": that has passed'),
@@ -116,6 +125,19 @@ def test_wrong_use_is_one_clear_line_and_exit_2(words: tuple[str, ...], line: st
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(f"promptcdn: {line}")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_seed_that_may_be_a_mistake_is_noted_when_it_is_signed() -> None:
+    """A seed that may be a mistake is noted, and signed."""
+    one, two = promptcdn("sign", "/?prompt=a&seed=7)"), promptcdn("sign", "/?prompt=a", "/?prompt=a&seed=7)")
+
+    assert (one.returncode, len(one.stdout.splitlines())) == (0, 1)
+    assert one.stderr.startswith('note: this may be a mistake: the seed "7)" is "7" with a punctuation mark')
+    assert two.stderr.startswith('note: /?prompt=a&seed=7): this may be a mistake: the seed "7)"')
+
+
+def test_the_largest_number_of_seconds_is_taken() -> None:
+    assert asked_by(signed("sign", "/?prompt=a", "--expires", "9999999")).control.exp is not None
 
 
 def test_without_keys_nothing_is_signed() -> None:

@@ -179,6 +179,27 @@ def test_doctor_lists_every_wrong_setting(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert ended.stdout.count("BAD   settings: ") == 2
+    assert "good  settings" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "row"),
+    [
+        ("PROMPTCDN_STEPS", "x", "PROMPTCDN_STEPS: a whole number from 10 to 50. The number of steps of a picture"),
+        ("PROMPTCDN_WIT", "1", "PROMPTCDN_WAIT: a number from 0 to 120. How many seconds"),
+        ("PROMPTCDN_MISSES", "signed", "PROMPTCDN_MISSES: open, signed or closed. Who may cause"),
+        ("PROMPTCDN_XYZZY", "1", "correct that; docs/settings.md has every setting"),
+    ],
+)
+def test_doctor_shows_the_row_of_a_wrong_setting(tmp_path: Path, name: str, value: str, row: str) -> None:
+    assert checks(tmp_path, **{name: value})["settings"][2].startswith(row)
+
+
+def test_settings_are_not_called_good_and_bad_in_one_report(tmp_path: Path) -> None:
+    ended = promptcdn(tmp_path, "doctor", PROMPTCDN_WAIT=2)
+
+    assert "BAD   settings: PROMPTCDN_PROXY_WAIT=3 has no effect" in ended.stdout
+    assert "good  settings" not in ended.stdout
 
 
 def test_info_says_what_is_known_of_a_url_without_a_service(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def test_it_answers_with_a_sketch(tmp_path: Path) -> None:
         print(f"\nstarted in {container.started_in:.2f} s, {int(status['VmRSS'].split()[0]) // 1024} MB resident")  # noqa: T201
 
 
-def test_it_runs_as_nobody_special_on_a_root_that_it_cannot_write(tmp_path: Path) -> None:
+def test_it_runs_unprivileged_on_a_read_only_root(tmp_path: Path) -> None:
+    """It runs as a user without rights, on a root file system that it cannot write."""
     with Container(tmp_path) as container:
         assert container.get(SKETCH).status_code == 200
         status = status_of(container.process)

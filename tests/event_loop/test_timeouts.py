@@ -3,13 +3,15 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from promptcdn.event_loop import AnswerTimeout
+from tests.support import loop_clock
+from tests.support.loop_clock import ClockLoop
 from tests.support.waiting import PATIENCE_SECONDS, STALL_SECONDS, hold_up_the_loop
 
 pytestmark = pytest.mark.anyio
@@ -75,8 +77,11 @@ async def test_what_a_thread_found_during_a_stall_counts() -> None:
         assert await task
 
 
-async def test_an_answer_at_the_deadline_counts_however_it_is_passed_on() -> None:
-    """Here by three tasks, each of which wakes the next one."""
+async def test_an_answer_at_the_deadline_counts_through_other_tasks() -> None:
+    """An answer at the deadline counts, however it is passed on.
+
+    Here by three tasks, each of which wakes the next one.
+    """
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def passed_on(times: int) -> str:
@@ -99,25 +104,36 @@ async def test_stalls_again_and_again_are_no_silence() -> None:
             hold_up_the_loop()
 
 
-async def test_who_is_silent_is_given_up() -> None:
-    began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        async with AnswerTimeout(0.05):
-            await asyncio.Event().wait()
-    assert time.monotonic() - began >= 0.05
+def gives_up_after(seconds: float, block: float) -> float:
+    """How long a silence lasts for a loop each of whose passes takes as long as `block`, by the loop's clock."""
+
+    async def waited(loop: ClockLoop) -> float:
+        async def stall() -> None:
+            while True:
+                await asyncio.sleep(0)
+                loop.hold_up(block)
+
+        loop.stop_the_clock()
+        began, stalls = loop.time(), asyncio.create_task(stall()) if block else None
+        with pytest.raises(TimeoutError):
+            async with AnswerTimeout(seconds):
+                await asyncio.Event().wait()
+        if stalls:
+            stalls.cancel()
+        return loop.time() - began
+
+    return loop_clock.run(waited)
 
 
-async def test_who_is_silent_is_given_up_also_by_a_loop_that_stalls() -> None:
-    async def stall() -> None:
-        while True:
-            await asyncio.sleep(0)
-            time.sleep(0.02)  # noqa: ASYNC251 - the loop is held up
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 10.0])
+def test_who_is_silent_is_given_up(seconds: float) -> None:
+    assert gives_up_after(seconds, block=0) == pytest.approx(seconds)
 
-    stalls = asyncio.create_task(stall())
-    with pytest.raises(TimeoutError):
-        async with AnswerTimeout(0.05):
-            await asyncio.Event().wait()
-    stalls.cancel()
+
+@pytest.mark.parametrize(("block", "most"), [(0.005, 0.55), (0.03, 0.75), (0.05, 0.95), (0.1, 1.5), (1.0, 15.0)])
+def test_a_loop_that_stalls_gives_up_who_is_silent(block: float, most: float) -> None:
+    """Six of the blocks are the last passes, in which what has arrived is read and the task ends."""
+    assert 0.5 <= gives_up_after(0.5, block) <= most
 
 
 async def test_a_cancel_is_no_timeout() -> None:
@@ -148,6 +164,15 @@ async def test_without_seconds_the_time_runs_once_it_was_begun() -> None:
 
 
 async def test_a_block_that_ends_in_time_leaves_nothing_behind() -> None:
-    async with AnswerTimeout(0.01):
-        pass
-    await asyncio.sleep(0.05)  # a time-out that went on would cancel this
+    """A time-out that went on would cancel whatever its task does next, or break in a callback."""
+    loop, broken = asyncio.get_running_loop(), list[dict[str, Any]]()
+    loop.set_exception_handler(lambda _, context: broken.append(context))
+    try:
+        async with AnswerTimeout(0.01) as patience:
+            pass
+        assert patience._next is not None
+        assert patience._next.cancelled()
+        await asyncio.sleep(0.05)
+    finally:
+        loop.set_exception_handler(None)
+    assert broken == []

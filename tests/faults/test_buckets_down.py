@@ -37,9 +37,10 @@ def verified_bucket(way: FaultyTcp) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])
-def test_pictures_paid_for_while_the_bucket_is_away_outlive_a_restart_and_are_stored_when_it_is_back(
+def test_pictures_paid_without_a_bucket_outlive_a_restart(
     tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures, ended_by: signal.Signals
 ) -> None:
+    """Pictures paid for while the bucket is away outlive a restart, and are stored when it is back."""
     urls = [f"/?prompt=a&seed={seed}" for seed in range(8)]
 
     def go_away() -> None:
@@ -67,9 +68,10 @@ def test_pictures_paid_for_while_the_bucket_is_away_outlive_a_restart_and_are_st
     figures(pictures=len(urls), paid=paid(upstream).total(), lost=0, refused=bucket.committed["refuse"])
 
 
-def test_while_the_bucket_is_silent_nobody_who_finds_a_picture_in_memory_waits_for_it(
+def test_memory_hits_do_not_wait_for_a_silent_bucket(
     tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures
 ) -> None:
+    """While the bucket is silent, nobody who finds a picture in memory waits for the bucket."""
     count = 200 * rounds(1)
     with on_bucket(tmp_path, upstream, bucket) as service, ThreadPoolExecutor(1) as others:
         known = [f"/?prompt=known&seed={seed}" for seed in range(4)]
@@ -88,9 +90,10 @@ def test_while_the_bucket_is_silent_nobody_who_finds_a_picture_in_memory_waits_f
     figures(hits_meanwhile=count, waited=0, stalled=bucket.committed["stall"])
 
 
-def test_while_the_bucket_is_silent_a_url_without_a_seed_shows_what_memory_has_of_its_pool(
+def test_with_a_silent_bucket_a_pool_shows_what_memory_has(
     tmp_path: Path, upstream: Upstream, bucket: FaultyTcp
 ) -> None:
+    """While the bucket is silent, a URL without a seed shows what memory has of its pool."""
     with on_bucket(tmp_path, upstream, bucket) as service:
         shown = service.get("/?prompt=pool")
         bucket.commit("stall")
@@ -100,9 +103,10 @@ def test_while_the_bucket_is_silent_a_url_without_a_seed_shows_what_memory_has_o
         bucket.heal()
 
 
-def test_while_the_bucket_is_silent_probes_are_told_so_in_time_and_are_no_load(
+def test_with_a_silent_bucket_probes_are_answered_in_time(
     tmp_path: Path, upstream: Upstream, bucket: FaultyTcp
 ) -> None:
+    """While the bucket is silent, probes are told so in time and are no load."""
     with on_bucket(tmp_path, upstream, bucket) as service:
         bucket.commit("stall")
         probes = service.get_together(*["/readyz"] * 20)
@@ -116,9 +120,10 @@ def test_while_the_bucket_is_silent_probes_are_told_so_in_time_and_are_no_load(
 
 # Faults of one answer: at the moment of the write, which comes after the picture, and at the reads behind it.
 @pytest.mark.parametrize(("fault", "amount"), [("drop_reply", 0), ("truncate", 0), ("reset", 20)])
-def test_a_write_whose_answer_is_lost_stores_one_picture_and_pays_for_one(
+def test_a_write_whose_answer_is_lost_pays_for_one_picture(
     tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures, fault: Name, amount: int
 ) -> None:
+    """A write whose answer is lost stores one picture and pays for one."""
     times = rounds(3)
 
     def lose() -> None:
@@ -140,9 +145,10 @@ def test_a_write_whose_answer_is_lost_stores_one_picture_and_pays_for_one(
 
 
 @pytest.mark.parametrize(("fault", "amount"), [("truncate", 400), ("reset", 400), ("drop_reply", 0)])
-def test_a_read_that_breaks_off_is_tried_again_or_refused_and_never_pays(
+def test_a_read_that_breaks_off_never_pays_for_a_picture(
     tmp_path: Path, upstream: Upstream, bucket: FaultyTcp, figures: Figures, fault: Name, amount: int
 ) -> None:
+    """A read that breaks off is tried again or refused, and never pays for a picture."""
     with on_bucket(tmp_path, upstream, bucket, PROMPTCDN_MEMORY=0) as service:
         whole = service.get("/i.png?prompt=a&seed=1")
         statuses = []

@@ -28,9 +28,8 @@ def test_five_hundred_clients_of_one_new_key_cost_one_picture(
     figures(rounds=times, requests=times * CLIENTS, paid=paid(upstream).total())
 
 
-def test_a_thousand_clients_that_left_find_their_pictures_when_they_come_back(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_a_thousand_clients_that_left_find_their_pictures(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """A thousand clients that left find their pictures when they come back."""
     times = rounds(1)
     urls = 50
     with small(tmp_path, upstream) as service:

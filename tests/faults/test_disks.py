@@ -61,10 +61,13 @@ def set_aside(service: Promptcdn) -> int:
 
 
 @pytest.mark.parametrize("damage", [flipped, cut, changed_altogether])
-def test_a_damaged_picture_is_never_served_and_is_made_anew_from_its_binding(
+def test_a_damaged_picture_is_made_anew_from_its_binding(
     tmp_path: Path, upstream: Upstream, figures: Figures, damage: Damage
 ) -> None:
-    """Of PNG alone no rendition is left that could stand in."""
+    """A damaged picture is never served, and is made anew from its binding.
+
+    Of PNG alone no rendition is left that could stand in.
+    """
     with small(tmp_path, upstream, PROMPTCDN_MEMORY=0, PROMPTCDN_CONCURRENCY=128) as service:
         first = service.get(f"{URL}&rev=0").content
         count = len(list(damage(stored_file(service, "masters").read_bytes())))
@@ -87,9 +90,10 @@ def test_a_damaged_picture_is_never_served_and_is_made_anew_from_its_binding(
 
 
 @pytest.mark.parametrize("damage", [flipped, cut, changed_altogether])
-def test_a_damaged_rendition_is_never_served_and_is_made_anew_for_nothing(
+def test_a_damaged_rendition_is_made_anew_for_nothing(
     tmp_path: Path, upstream: Upstream, figures: Figures, damage: Damage
 ) -> None:
+    """A damaged rendition is never served, and is made anew for nothing."""
     url = "/?prompt=a+lighthouse&seed=7"
     with small(tmp_path, upstream, PROMPTCDN_MEMORY=0) as service:
         whole = service.get(url).content
@@ -105,9 +109,10 @@ def test_a_damaged_rendition_is_never_served_and_is_made_anew_for_nothing(
 
 
 @pytest.mark.parametrize("damage", [flipped, cut])
-def test_a_url_whose_binding_is_damaged_shows_its_picture_for_nothing(
+def test_a_url_with_a_damaged_binding_shows_its_picture(
     tmp_path: Path, upstream: Upstream, figures: Figures, damage: Damage
 ) -> None:
+    """A URL whose binding is damaged shows its picture for nothing."""
     store = tmp_path / "data" / "store"
     with small(tmp_path, upstream) as service:
         service.get("/?prompt=a&seed=0")
@@ -139,9 +144,8 @@ def no_file_may_grow(service: Promptcdn) -> Iterator[None]:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (unlimited, unlimited))
 
 
-def test_while_no_file_may_grow_what_was_paid_for_is_answered_and_is_stored_when_there_is_room(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_while_no_file_may_grow_no_paid_picture_is_lost(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """While no file may grow, pictures that were paid for are answered, and they are stored when there is room."""
     urls = [f"/?prompt=a&seed={seed}" for seed in range(20)]
     with small(tmp_path, upstream) as service:
         with no_file_may_grow(service):
@@ -186,9 +190,8 @@ def fill(disk: Path) -> Path:
     return junk
 
 
-def test_a_disk_that_is_full_loses_no_picture_and_is_used_again_when_there_is_room(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_a_full_disk_loses_no_picture(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """A disk that is full loses no picture, and is used again when there is room."""
     urls = [f"/?prompt=a&seed={seed}" for seed in range(rounds(5))]
     with small_disk(tmp_path) as disk, small(tmp_path, upstream, PROMPTCDN_STORE=f"disk:{disk / 'store'}") as service:
         kept = service.get("/?prompt=b&seed=1")
@@ -206,9 +209,10 @@ def test_a_disk_that_is_full_loses_no_picture_and_is_used_again_when_there_is_ro
     figures(pictures=len(urls), paid=paid(upstream).total(), lost=0)
 
 
-def test_a_picture_paid_for_while_the_disk_was_full_outlives_a_restart(
+def test_a_picture_paid_with_a_full_disk_outlives_a_restart(
     tmp_path: Path, upstream: Upstream, figures: Figures
 ) -> None:
+    """A picture that was paid for while the disk was full outlives a restart."""
     urls = [f"/?prompt=a&seed={seed}" for seed in range(rounds(5))]
     with small_disk(tmp_path) as disk:
         settings = {"PROMPTCDN_STORE": f"disk:{disk / 'store'}"}

@@ -47,6 +47,8 @@ from tests.support.nth_call import (
 )
 from tests.upstream import Upstream
 
+pytestmark = pytest.mark.anyio
+
 URL = "/?prompt=a&seed=7&wait=0.5"
 STATUSES = {200, 502, 503, 504}
 # What one waits for a picture and for a look-up, and a second.
@@ -173,6 +175,7 @@ def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> C
             with Upstream() as upstream:
                 monkeypatch.setenv("STABILITY_HOST", upstream.url)
                 miss = Miss(folder, upstream, Failure(number), hanging and hanging())
+                # A loop of its own: nothing that one miss leaves behind goes on beside the next one.
                 asyncio.run(miss.run(failing))
             objections += miss.objections
             if miss.failure.happened is None:
@@ -185,11 +188,13 @@ def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> C
     return run
 
 
-def test_a_miss_survives_an_error_in_each_call_of_the_operating_system(each: Callable[..., None]) -> None:
+def test_a_miss_survives_an_error_in_each_system_call(each: Callable[..., None]) -> None:
+    """A miss survives an error in each call of the operating system."""
     each(failing_files)
 
 
-def test_a_miss_survives_a_file_that_is_garbled_at_each_read_and_each_sync(each: Callable[..., None]) -> None:
+def test_a_miss_survives_a_garbled_file_at_each_read_and_sync(each: Callable[..., None]) -> None:
+    """A miss survives a file that is garbled at each read and each sync."""
     each(garbled_files)
 
 
@@ -205,19 +210,22 @@ def calls(store: Instead, money: Instead, generate: Instead) -> Failing:
     return lambda failure, _folder: failing_methods(failure, instead)
 
 
-def test_a_miss_survives_an_error_in_each_call_of_store_counters_and_generator(
+def test_a_miss_survives_an_error_in_each_call_between_parts(
     each: Callable[..., None],
 ) -> None:
+    """A miss survives an error in each call of store, counters and generator."""
     each(calls(raising(DOWN), raising(DOWN), raising(UNREACHABLE)))
 
 
-def test_a_miss_survives_the_lost_answer_of_each_call_of_store_counters_and_generator(
+def test_a_miss_survives_each_lost_answer_between_parts(
     each: Callable[..., None],
 ) -> None:
+    """A miss survives the lost answer of each call of store, counters and generator."""
     each(calls(raising_late(DOWN), raising_late(DOWN), raising_late(CUT)))
 
 
-def test_a_miss_survives_a_hang_of_each_call_of_store_budget_and_generator(each: Callable[..., None]) -> None:
+def test_a_miss_survives_a_hang_of_each_call_between_parts(each: Callable[..., None]) -> None:
+    """A miss survives a hang of each call of store, budget and generator."""
     hanging: list[Hanging] = []
 
     def next_one() -> Hanging:
@@ -241,9 +249,10 @@ def test_a_miss_survives_nonsense_from_the_generator(each: Callable[..., None], 
     each(lambda failure, _: failing_methods(failure, {GENERATE: answering_late(made)}))
 
 
-def test_a_rendition_that_was_refused_once_is_stored_when_the_store_takes_it_again(
+async def test_a_rendition_that_was_refused_once_is_stored_later(
     tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A rendition that the store refused once is stored when the store takes it again."""
     for name, value in {**SMALL, "PROMPTCDN_DATA_DIR": str(tmp_path), "STABILITY_HOST": upstream.url}.items():
         monkeypatch.setenv(name, value)
     put = DiskStore.put
@@ -255,19 +264,16 @@ def test_a_rendition_that_was_refused_once_is_stored_when_the_store_takes_it_aga
             raise DOWN
         return await put(store, name, record)
 
-    async def work() -> None:
-        async with Running(clock.SYSTEM) as service:
-            first = await service.get()
-            assert first.status_code == 200
-            assert refused
-            for _ in range(200):
-                if "immutable" in (answer := await service.get()).headers["cache-control"]:
-                    break
-                # Hits in memory leave the event loop no time for anything else.
-                await asyncio.sleep(0.05)
-            assert "immutable" in answer.headers["cache-control"]
-            assert answer.content == first.content
-
     monkeypatch.setattr(DiskStore, "put", refusing)
-    asyncio.run(work())
+    async with Running(clock.SYSTEM) as service:
+        first = await service.get()
+        assert first.status_code == 200
+        assert refused
+        for _ in range(200):
+            if "immutable" in (answer := await service.get()).headers["cache-control"]:
+                break
+            # Hits in memory leave the event loop no time for anything else.
+            await asyncio.sleep(0.05)
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.content == first.content
     assert paid(upstream).total() == 1

@@ -28,9 +28,8 @@ def resident(service: Promptcdn) -> int:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
-def test_of_two_thousand_misses_at_once_as_many_are_made_as_the_queue_holds_and_hits_go_on(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_of_two_thousand_misses_as_many_as_fit_are_made(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """Of two thousand misses at once as many are made as the queue holds, and hits go on."""
     times = 1 + rounds(1)
     memory = []
     settings = {"PROMPTCDN_CONCURRENCY": 8, "PROMPTCDN_QUEUE": 64}
@@ -73,9 +72,10 @@ def require_bounded(replies: list[Reply]) -> None:
     assert all(int(reply.headers["retry-after"]) > 0 for reply in refused)
 
 
-def test_requests_whose_askers_left_take_so_many_places_and_hits_go_on(
+def test_requests_of_clients_that_left_take_limited_places(
     tmp_path: Path, upstream: Upstream, figures: Figures
 ) -> None:
+    """Requests whose clients left take so many places and no more, and hits go on."""
     numbers = count()
     known, unknown = "/?prompt=a+hit&seed=1", "/?prompt=unknown&seed=1"
     with moto(tmp_path) as bucket, FaultyTcp(bucket.port) as way:
@@ -112,9 +112,8 @@ def test_requests_whose_askers_left_take_so_many_places_and_hits_go_on(
     )
 
 
-def test_few_wait_for_what_info_looks_for_and_pictures_are_asked_for_all_the_same(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_many_requests_for_info_do_not_hold_up_pictures(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """Few requests wait for what /info looks for, and pictures are asked for all the same."""
     with moto(tmp_path) as bucket, FaultyTcp(bucket.port) as way:
         store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/infos", **environment(f"http://127.0.0.1:{way.port}")}
         with small(tmp_path, upstream, **store) as service, ThreadPoolExecutor(1) as others:

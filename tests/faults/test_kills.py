@@ -77,12 +77,13 @@ class Promises:
 
 
 @pytest.mark.parametrize("place", [on_disk, on_a_bucket])
-def test_after_kill_9_at_any_moment_every_picture_that_was_answered_as_stored_is_there_and_paid_for_once(
+def test_after_kill_9_at_any_moment_stored_pictures_are_there(
     tmp_path: Path,
     upstream: Upstream,
     figures: Figures,
     place: Callable[[Path], AbstractContextManager[Place]],
 ) -> None:
+    """After kill -9 at any moment every picture that was answered as stored is there, and was paid for once."""
     chance = random.Random(9)
     promises = Promises(upstream)
     requests = 0

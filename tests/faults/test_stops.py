@@ -49,9 +49,8 @@ def require_stored(folder: Path, upstream: Upstream, targets: list[str]) -> None
     assert paid(upstream) == before
 
 
-def test_what_is_paid_for_when_the_service_stops_is_stored_and_those_who_wait_are_told_at_once(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_a_stopping_service_stores_what_it_paid_for(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """What is paid for when the service stops is stored, and those who wait are told at once."""
     times = rounds(5)
     for number in range(times):
         targets = [f"/?prompt=round+{number}&seed={seed}" for seed in range(FLIGHTS)]
@@ -93,9 +92,8 @@ def picture_of(image: Image.Image) -> bytes:
 
 
 @pytest.mark.usefixtures("large")
-def test_a_reader_that_is_stalled_neither_loses_a_picture_nor_holds_up_the_end(
-    tmp_path: Path, upstream: Upstream, figures: Figures
-) -> None:
+def test_a_stalled_reader_does_not_hold_up_the_end(tmp_path: Path, upstream: Upstream, figures: Figures) -> None:
+    """A reader that is stalled neither loses a picture nor holds up the end of the service."""
     times = rounds(1)
     for number in range(times):
         targets = [f"/?prompt=round+{number}&seed={seed}" for seed in range(FLIGHTS)]

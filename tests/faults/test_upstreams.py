@@ -126,9 +126,10 @@ def require_told(row: Row, who: str, reply: Reply) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
-def test_a_fault_of_the_upstream_is_told_to_each_audience_in_its_own_way_and_stores_nothing(
+def test_each_audience_is_told_of_an_upstream_fault_in_its_way(
     tmp_path: Path, upstream: Upstream, figures: Figures, row: Row
 ) -> None:
+    """A fault of the upstream is told to each audience in its own way, and stores nothing."""
     with faulty(tmp_path, upstream, row) as service:
         for who, reply in asked(service, row, upstream).items():
             require_told(row, who, reply)

@@ -230,7 +230,8 @@ async def test_the_upstreams_failure_counts_if_nothing_is_given_back() -> None:
         assert (await shop.refused()).kind is problems.UPSTREAM_UNREACHABLE
 
 
-async def test_what_may_have_been_charged_stays_spent_and_has_a_cooldown() -> None:
+async def test_what_may_have_been_charged_stays_spent_and_cools_down() -> None:
+    """A call that may have been charged stays spent, and its picture has a cooldown."""
     async with Parts([TIMEOUT, GOOD]) as shop:
         for _ in range(3):
             assert (await shop.refused()).kind is problems.UPSTREAM_TIMEOUT

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from promptcdn import pictures, problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.generators import Made
-from promptcdn.making.reconcile_spool import TIMINGS
+from promptcdn.making import Making
+from promptcdn.making.reconcile_spool import TIMINGS, Reconciler, Timings
 from promptcdn.pictures import master
 from promptcdn.problems import Problem
 from promptcdn.readers.rendition import Rendition
@@ -20,8 +23,11 @@ from promptcdn.stores import Name, Record, verified
 from promptcdn.stores.s3 import buckets
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery, Resolved
+from tests.support import loop_clock
 from tests.support.fakes import KEY, MARK, FakeGenerator, FakeStore, name, order, paid, picture
+from tests.support.loop_clock import ClockLoop
 from tests.support.parts import BINDING, FILTERED, GOOD, HTML, MASTER, ORDER, VERDICT, Parts, toppled
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -169,8 +175,11 @@ async def test_a_store_that_hangs_holds_a_picture_up_for_a_moment() -> None:
         assert (await shown(shop)).stored
 
 
-async def test_a_remade_picture_waits_until_all_have_forgotten_the_old_one() -> None:
-    """By the clock given: another process may still show the picture that was purged."""
+async def test_a_remade_picture_waits_until_the_old_one_is_forgotten() -> None:
+    """A picture that was made anew is stored when all processes have forgotten the old one.
+
+    By the clock given: another process may still show the picture that was purged.
+    """
     async with Parts() as shop:
         await shop.spool.put(replace(paid(), after=1))
         await shop.spool.refresh()
@@ -313,6 +322,65 @@ async def test_what_neither_disk_takes_is_shown_from_memory() -> None:
         shop.shelf.full = False
         assert await shop.reconciler.settle()
         assert list(shop.shelf.objects) == [MASTER, BINDING]
+
+
+async def test_a_store_that_is_back_is_in_use_in_the_next_round() -> None:
+    """However many rounds were in vain before."""
+
+    class Counting(Reconciler):
+        in_vain = after_return = 0
+
+        async def settle(self) -> bool:
+            self.in_vain += shop.shelf.down
+            self.after_return += not shop.shelf.down and not shop.shelf.objects
+            return await super().settle()
+
+    async with toppled(GOOD) as shop:
+        await shop.make()
+        short = Timings(pause=0.001, longest_pause=0.002)
+        reconciler = Counting(shop.spool, shop.making, shop.hands.clock, short)
+        reconciler.start()
+        await eventually(lambda: reconciler.in_vain >= 5)
+        shop.shelf.down = False
+        await eventually(lambda: shop.spool.depth == 0)
+        assert list(shop.shelf.objects) == [MASTER, BINDING]
+        # None, where the store came back during a round.
+        assert reconciler.after_return <= 1
+        await reconciler.close()
+
+
+class VainSpool:
+    """A spool of which nothing can be stored, which notes when it is looked at."""
+
+    depth = 1
+
+    def __init__(self) -> None:
+        self.rounds: list[float] = []
+
+    async def refresh(self, age: float) -> None:
+        del age
+        self.rounds.append(asyncio.get_running_loop().time())
+
+    async def recover(self) -> None:
+        """Nothing is left behind."""
+
+    def waiting(self) -> tuple[str, ...]:
+        return ()
+
+
+def test_the_pauses_between_vain_rounds_grow_to_the_longest() -> None:
+    async def pauses(loop: ClockLoop) -> list[float]:
+        loop.stop_the_clock()
+        spool = VainSpool()
+        reconciler = Reconciler(cast("Spool", spool), cast("Making", None))
+        reconciler.start()
+        await asyncio.sleep(60)
+        await reconciler.close()
+        return [later - earlier for earlier, later in itertools.pairwise(spool.rounds)]
+
+    found = loop_clock.run(pauses)
+    assert found[:4] == [pytest.approx(seconds) for seconds in (1.0, 2.0, 3.0, 3.0)]
+    assert max(found) == pytest.approx(TIMINGS.longest_pause)
 
 
 def test_a_store_that_is_back_is_in_use_within_five_seconds() -> None:

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
-from promptcdn.pictures.sizing import LADDER, Variant, cut, in_effect, needs_size, variant
+from promptcdn.pictures.sizing import Variant, cut, in_effect, needs_size, variant
+from promptcdn.pictures.stored_widths import LADDER
 from promptcdn.url import engines
 from promptcdn.url.engines import EVERY_SIZE, Size
 from promptcdn.url.formats import BY_NAME

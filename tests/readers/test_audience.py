@@ -7,10 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.readers.audience import (
-    IMAGE_PROXIES,
-    PREVIEWERS,
     Audience,
-    Fetcher,
     FieldLines,
     audience,
     is_decided_by_vary,
@@ -20,6 +17,7 @@ from promptcdn.readers.audience import (
 )
 from promptcdn.readers.fields import ENTRIES_MAX, FIELD_MAX
 from promptcdn.readers.negotiation import picture_format, wants_picture
+from promptcdn.readers.user_agents import IMAGE_PROXIES, PREVIEWERS, Fetcher
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:146.0) Gecko/20100101 Firefox/146.0"

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from promptcdn.replicas.connection import RedisConnection, RedisDown, Timings
+from promptcdn.replicas.leases import RedisLeases
+from tests.support import loop_clock
+from tests.support.loop_clock import ClockLoop
 from tests.support.redis_servers import Server
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -57,14 +59,38 @@ async def test_a_redis_that_is_gone_is_asked_once_and_then_no_more(
     assert sent == 1
 
 
-async def test_a_redis_that_hangs_is_given_up_after_half_a_second(server: Server) -> None:
-    async with connected(server) as connection:
-        await ping(connection)
-        server.hang()
-        began = time.monotonic()
-        with pytest.raises(RedisDown, match=r"does not answer \(TimeoutError\)"):
+def test_a_redis_that_hangs_is_given_up_after_half_a_second(server: Server) -> None:
+    """By the clock of the loop, which stands still while there is something to do."""
+
+    async def given_up(loop: ClockLoop) -> float:
+        async with connected(server) as connection:
             await ping(connection)
-        assert time.monotonic() - began >= Timings().command
+            server.hang()
+            loop.stop_the_clock()
+            began = loop.time()
+            with pytest.raises(RedisDown, match=r"does not answer \(TimeoutError\)"):
+                await ping(connection)
+            return loop.time() - began
+
+    assert loop_clock.run(given_up) == pytest.approx(0.5)
+
+
+def test_a_redis_that_hangs_holds_a_lease_up_for_half_a_second(server: Server) -> None:
+    async def waited(loop: ClockLoop) -> list[float]:
+        async with connected(server) as connection:
+            leases, taken = RedisLeases(connection), list[float]()
+            async with leases.held("before"):
+                pass
+            server.hang()
+            loop.stop_the_clock()
+            for key in ("first", "second"):
+                began = loop.time()
+                async with leases.held(key):
+                    taken.append(loop.time() - began)
+            await leases.close()
+            return taken
+
+    assert loop_clock.run(waited) == [pytest.approx(0.5), 0]
 
 
 async def test_a_crowd_of_commands_is_answered(server: Server) -> None:

@@ -14,6 +14,8 @@ from tests.upstream import Upstream
 FOLDER = Path(__file__).parents[2] / "deploy" / "telemetry"
 PROMTOOL = Path(sys.executable).with_name("promtool")
 NAME = re.compile(r"\b(?:promptcdn|process)_[a-z_]+\b")
+# Prometheus' own, of every target.
+UP = re.compile(r"\bup\{")
 
 
 def expressions(page: str) -> list[str]:
@@ -38,6 +40,16 @@ def test_every_alert_is_tested_to_fire_and_not_to_fire() -> None:
 
     for alert in re.findall(r"alert: (\w+)", rules):
         assert len(re.findall(rf"alertname: {alert}\b", tests)) == 2, alert
+
+
+def test_the_tables_of_the_docs_have_every_alert_and_panel() -> None:
+    rules, dashboard = ((FOLDER / page).read_text() for page in ("alerts.yml", "dashboard.json"))
+    page = (FOLDER.parents[1] / "docs" / "telemetry.md").read_text()
+
+    for alert in re.findall(r"- alert: (\w+)", rules):
+        assert f"| `{alert}` | " in page, alert
+    for panel in json.loads(dashboard)["panels"]:
+        assert f"| {panel['title']} | {panel['description']} |" in page, panel["title"]
 
 
 @pytest.fixture(scope="module")
@@ -65,5 +77,5 @@ def test_every_metric_that_is_asked_for_is_there(exposition: str, page: str) -> 
     names = {match[0] for line in exposition.splitlines() if (match := NAME.match(line))}
 
     assert len(asked) >= 8
-    assert all(NAME.search(expression) for expression in asked)
+    assert all(NAME.search(expression) or UP.search(expression) for expression in asked)
     assert {name for expression in asked for name in NAME.findall(expression)} - names == set()

@@ -1,6 +1,5 @@
 """The operator's budget over real processes: by the upstream's ledger, never more than was allowed."""
 
-import asyncio
 import contextlib
 import json
 import signal
@@ -11,10 +10,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.support import buckets
+from tests.support.crowd import Crowd
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
@@ -31,23 +30,9 @@ ROOMY = {
 
 def ask(service: Promptcdn, urls: list[str]) -> "Counter[tuple[int, str]]":
     """How often which status and code came, all asked at once; `(0, "")` where the process died meanwhile."""
-
-    async def one(client: httpx2.AsyncClient, url: str) -> tuple[int, str]:
-        try:
-            answer = await client.get(url)
-        except httpx2.TransportError:
-            return (0, "")
-        if answer.status_code == 200:
-            return (200, "")
-        assert int(answer.headers["retry-after"]) > 0
-        return (answer.status_code, answer.json()["code"])
-
-    async def all_of_them() -> "Counter[tuple[int, str]]":
-        limits = httpx2.Limits(max_connections=len(urls), max_keepalive_connections=0)
-        async with httpx2.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
-            return Counter(await asyncio.gather(*(one(client, url) for url in urls)))
-
-    return asyncio.run(all_of_them())
+    replies = Crowd(service.url).ask(urls)
+    assert all(int(reply.headers["retry-after"]) > 0 for reply in replies if reply and reply.status != 200)
+    return Counter((reply.status, reply.code) if reply else (0, "") for reply in replies)
 
 
 @contextlib.contextmanager
@@ -133,16 +118,18 @@ def test_a_counter_that_does_not_answer_is_found_by_doctor(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("shared", "said"), [({}, True), ({"PROMPTCDN_REDIS_URL": "redis://127.0.0.1:9"}, False)])
-def test_a_bucket_that_may_be_others_too_and_no_redis_is_told_at_the_start(
+def test_the_start_says_that_replicas_need_redis_for_a_budget(
     tmp_path: Path, shared: dict[str, str], said: bool
 ) -> None:
+    """The start says so where other machines may use the bucket, too, and no Redis counts for all of them."""
     reached = buckets.environment("http://127.0.0.1:9")
     with Promptcdn(tmp_path, PROMPTCDN_BUDGET="5/day", PROMPTCDN_STORE="s3://pictures", **reached, **shared) as service:
         assert ("counted by this machine alone, replicas need PROMPTCDN_REDIS_URL" in service.said[0]) is said
         assert ("alone" in service.get("/readyz").json()["parts"]["budget"]["detail"]) is said
 
 
-def test_a_place_that_forgets_is_told_at_the_start_and_by_readyz_and_is_no_fault(tmp_path: Path) -> None:
+def test_a_budget_that_restarts_forget_is_no_fault(tmp_path: Path) -> None:
+    """A place that forgets the counter is told at the start and by /readyz, and is no fault."""
     with Promptcdn(tmp_path, PROMPTCDN_BUDGET="5/day", K_SERVICE="pictures") as service:
         assert "budget 5/day (forgotten on restart: Cloud Run keeps no disk" in service.said[0]
         document = service.get("/readyz").json()

@@ -47,7 +47,8 @@ def test_a_denied_prompt_is_403_and_nothing_is_paid(tmp_path: Path) -> None:
         assert "refused by the deny-list's rule /behead(ed|ing)/" in log
 
 
-def test_other_prompts_are_made_and_a_negative_prompt_may_say_what_it_likes(tmp_path: Path) -> None:
+def test_other_prompts_and_any_negative_prompt_are_made(tmp_path: Path) -> None:
+    """Prompts that are not on the list are made, and a negative prompt may say what it likes."""
     file = deny_file(tmp_path, "nude\n")
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_DENY=file) as service:
         assert service.get("/?prompt=denuded+hills&negative_prompt=nude&seed=7").status_code == 200
@@ -100,7 +101,8 @@ def test_a_broken_file_changes_no_rule_of_a_running_service(tmp_path: Path, brok
 
 
 @UNIX
-def test_without_a_list_a_hangup_ends_the_service_in_order_and_loses_nothing(tmp_path: Path) -> None:
+def test_without_a_list_a_hangup_ends_the_service_in_order(tmp_path: Path) -> None:
+    """Without a deny-list, SIGHUP ends the service in order and loses no picture."""
     with Upstream() as upstream:
         settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_SIZE": "256x256", "PROMPTCDN_ENGINE": "any"}
         with Promptcdn(tmp_path, **settings) as service, ThreadPoolExecutor(1) as others:

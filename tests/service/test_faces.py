@@ -116,7 +116,7 @@ def test_info_says_what_sticks_to_a_seed(service: Promptcdn) -> None:
     notes = service.get("/info?prompt=a+cat&seed=7.png").json()["notes"]
 
     assert notes[0].startswith('the seed "7.png" is a word')
-    assert notes[1].startswith('this may be a mistake: the seed "7.png" looks like ')
+    assert notes[1].startswith('this may be a mistake: the seed "7.png" is "7" with a file')
     assert service.get("/info?prompt=a+cat&seed=7").json()["notes"] == []
 
 
@@ -165,6 +165,23 @@ def test_what_was_not_taken_at_its_word_is_said_in_info(service: Promptcdn) -> N
     assert known["resolved"]["engine"] == "sketch"
     assert "this service ignores the parameter nologo" in known["notes"]
     assert "the engine flux is not offered: sketch is used in its place" in known["notes"]
+
+
+@pytest.mark.parametrize("extension", ["png", "webp", "jpg", "jpeg", "avif"])
+def test_info_understands_the_urls_with_an_extension(service: Promptcdn, extension: str) -> None:
+    query = "prompt=a+cat&seed=5&w=320"
+    known = service.get(f"/info/i.{extension}?{query}").json()
+
+    format_ = {"jpg": "jpeg"}.get(extension, extension)
+    assert known == service.get(f"/info?{query}&format={format_}").json()
+    assert service.get(f"/info/i.{extension}?{query}&format=gif").json()["parameter"] == "format"
+
+
+def test_info_of_a_permalink_says_whom_to_ask(service: Promptcdn) -> None:
+    for name in ("0" * 64, "0" * 64 + ".png", "abc"):
+        answer = service.get(f"/info/i/{name}")
+        assert answer.status_code == 404
+        assert "promptcdn info URL" in answer.json()["detail"]
 
 
 def test_a_snippet_of_info_is_drawn_before_anybody_asked(service: Promptcdn) -> None:

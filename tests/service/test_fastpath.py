@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
+from promptcdn.server.timings import TIMINGS
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.waiting import until
 
@@ -43,6 +44,15 @@ TARGETS = (
     f"{SEEDED}&utm_source=x",
     f"{SEEDED}&sede=1",
     f"/?prompt=a+cat&seed=day{SMALL}",
+    f"//?prompt=a+cat&seed=7{SMALL}",
+    f"/i.jpeg?prompt=a+cat&seed=7{SMALL}",
+    f"{SEEDED}&format=AUTO",
+    f"/?prompt=views{SMALL}",
+    f"/?prompt=views{SMALL}&format=auto",
+    "/i/KEY",
+    "/i/KEY.png",
+    "/i/KEY?format=auto",
+    "/i/KEY.webp?w=64",
 )
 
 
@@ -50,7 +60,12 @@ TARGETS = (
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Promptcdn]]:
     """A service for each way, all with the same pictures."""
     folder = tmp_path_factory.mktemp("ways")
-    shared = {"PROMPTCDN_STORE": f"disk:{folder / 'store'}", "PROMPTCDN_ADMIN_TOKEN": TOKEN}
+    # Of one picture, so that a URL without a seed has one answer too.
+    shared = {
+        "PROMPTCDN_STORE": f"disk:{folder / 'store'}",
+        "PROMPTCDN_ADMIN_TOKEN": TOKEN,
+        "PROMPTCDN_VARIANTS": 1,
+    }
     one, two, three = (Promptcdn(folder / way, PROMPTCDN_FASTPATH=way, **shared) for way in WAYS)
     with one, two, three:
         yield dict(zip(WAYS, (one, two, three), strict=True))
@@ -96,6 +111,8 @@ def timeless(answer: bytes) -> bytes:
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_way_answers_the_same(services: dict[str, Promptcdn], target: str, reader: dict[str, str]) -> None:
     lines = [f"{name}: {value}" for name, value in reader.items()]
+    services["off"].get(SEEDED)
+    target = target.replace("KEY", services["off"].get(f"/info{SEEDED[1:]}").json()["content_key"])
     for service in services.values():
         for _ in range(3):  # made or read; remembered; answered from memory
             service.get(target, **reader)
@@ -114,9 +131,9 @@ def test_every_way_answers_the_same(services: dict[str, Promptcdn], target: str,
             assert timeless(answers["asgi"]) == timeless(answers["off"]), (method, condition)
 
 
-def test_views_without_a_seed_vary_and_are_located(services: dict[str, Promptcdn]) -> None:
-    for way in ("on", "asgi"):
-        service = services[way]
+@pytest.mark.parametrize("way", ["on", "asgi"])
+def test_views_without_a_seed_vary_and_are_located(tmp_path: Path, way: str) -> None:
+    with Promptcdn(tmp_path, PROMPTCDN_FASTPATH=way) as service:
         target = f"/?prompt=views{SMALL}"
         seen = set[str]()
         while len(seen) < 8:
@@ -132,8 +149,26 @@ def test_views_without_a_seed_vary_and_are_located(services: dict[str, Promptcdn
             assert service.get(answer.headers["content-location"]).content == answer.content
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_no_view_is_the_one_before_in_any_spelling(tmp_path: Path, way: str) -> None:
+    """Two spellings on one page, and a reader whose condition goes the long way, draw from the same pool."""
+    with Promptcdn(tmp_path, PROMPTCDN_FASTPATH=way) as service:
+        urls = [f"/?prompt=page{SMALL}&v={number}" for number in (1, 2)] + [f"/i.png?prompt=page{SMALL}"]
+        for url in urls:
+            seen = set[str]()
+            while len(seen) < 8:
+                seen.add(service.get(url).headers["content-location"].partition("&format")[0])
+        shown = []
+        for number in range(90):
+            condition = {"if-none-match": "*"} if number % 7 == 0 else {}
+            answer = service.get(urls[number % 3], **condition)
+            shown.append(re.findall("seed=([0-9]+)", answer.headers["content-location"])[0])
+
+        assert all(before != after for before, after in pairwise(shown))
+
+
 @pytest.mark.parametrize("way", ["on", "asgi"])
-def test_a_takedown_is_obeyed_at_once_and_undone(tmp_path: Path, way: str) -> None:
+def test_a_takedown_is_obeyed_at_once(tmp_path: Path, way: str) -> None:
     with Promptcdn(tmp_path, PROMPTCDN_FASTPATH=way, PROMPTCDN_ADMIN_TOKEN=TOKEN) as service:
         before = [service.get(SEEDED) for _ in range(3)][-1]
         key = service.get(f"/info{SEEDED[1:]}").json()["content_key"]
@@ -159,9 +194,10 @@ def test_a_url_bound_anew_by_another_process_is_forgotten(tmp_path: Path, way: s
             timeout=60,
         )
         assert done.returncode == 0, done.stderr
-        until(lambda: service.get(url).headers["date"] != first.headers["date"])
         with Promptcdn(tmp_path / "two", **{**settings, "PROMPTCDN_STEPS": 40}) as other:
-            until(lambda: service.get(url).headers["etag"] == other.get(url).headers["etag"])
+            anew = other.get(url).headers["etag"]
+            until(lambda: service.get(url).headers["etag"] == anew)
+        assert anew != first.headers["etag"]
 
 
 def test_what_memory_drops_is_read_again(tmp_path: Path) -> None:
@@ -265,14 +301,46 @@ def test_unusual_requests_are_answered_as_ever(
         b"get %s HTTP/1.1\r\nhost: h\r\nuser-agent: u\r\n\r\n",
         b"GET %s HTTP/9.1\r\nhost: h\r\nuser-agent: u\r\n\r\n",
         b"GET\t%s HTTP/1.1\r\nhost: h\r\nuser-agent: u\r\n\r\n",
+        b"GET %s HTTP/1.1\r\nGET %s HTTP/1.1\r\nhost: h\r\nuser-agent: u\r\n\r\n",
+        b"GET %s HTTP/1.1\r\n\r\nhost: h\r\nuser-agent: u\r\n\r\n",
+        b"\r\nGET %s HTTP/1.1\r\nhost: h\r\nuser-agent: u\r\n\r\n",
+        b"GET %s HTTP/1.1\r\nhost: h\r\nuser-agent: u\r\n\r\nx",
     ],
 )
 def test_odd_heads_with_known_lines_are_read_as_ever(services: dict[str, Promptcdn], head: bytes) -> None:
     service = services["on"]
-    assert sent(service, REQUEST).startswith(b"HTTP/1.1 200")  # its lines are known from now on
+    # Their lines are known from now on; of the second one the request line is not among them.
+    assert sent(service, REQUEST).startswith(b"HTTP/1.1 200")
+    assert sent(service, b"\r\n" + REQUEST).startswith(b"HTTP/1.1 200")
     answers = {way: sent(each, head.replace(b"%s", SEEDED.encode())) for way, each in services.items()}
 
     assert answers["on"].split(b" ")[1] == answers["off"].split(b" ")[1]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [b"x-a: 1\r\n" * 140, b"x-a: 1\r\n" * 5000, b"x-b: " + b"b" * 70_000 + b"\r\n"],
+    ids=["too many lines", "far too many lines", "too large"],
+)
+def test_a_head_out_of_bounds_is_refused_for_a_known_url(services: dict[str, Promptcdn], lines: bytes) -> None:
+    head = f"GET {SEEDED} HTTP/1.1\r\nhost: h\r\n".encode()
+    for service in services.values():
+        for _ in range(2):
+            sent(service, head + b"x-a: 1\r\n\r\n")
+        for _ in range(2):
+            assert sent(service, head + lines + b"\r\n").startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_head_on_an_idle_connection_has_its_own_time(services: dict[str, Promptcdn], way: str) -> None:
+    """And not what is left of the idle connection's: the head took longer than that, and came to its end."""
+    with connected(services[way]) as connection, connection.makefile("rb") as received:
+        for idle, pause in ((0.0, 0.0), (TIMINGS.head - 1.5, 2.5)):
+            time.sleep(idle)
+            connection.sendall(REQUEST[:20])
+            time.sleep(pause)
+            connection.sendall(REQUEST[20:])
+            assert answer(received, "GET").startswith(b"HTTP/1.1 200")
 
 
 def test_log_lines_of_hits_turn_the_fast_path_off(tmp_path: Path) -> None:

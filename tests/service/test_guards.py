@@ -31,8 +31,11 @@ def lasting(answer: httpx2.Response) -> dict[str, str]:
     return kept
 
 
-def test_what_is_stored_is_read_as_before_when_nothing_may_be_made_any_more(tmp_path: Path) -> None:
-    """Misses closed, the upstream dead, the budget spent, the rate at its least."""
+def test_stored_pictures_are_read_when_none_may_be_made(tmp_path: Path) -> None:
+    """What is stored is read as before when nothing may be made any more.
+
+    Misses closed, the upstream dead, the budget spent, the rate at its least.
+    """
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **SMALL) as service:
         before = {url: service.get(url) for url in SEEDED}
         service.get(SEEDLESS)
@@ -86,7 +89,8 @@ POISON: Mapping[str, str] = {
 }
 
 
-def test_no_header_that_a_client_sends_changes_a_byte_of_what_caches_keep(tmp_path: Path) -> None:
+def test_no_request_header_changes_what_caches_keep(tmp_path: Path) -> None:
+    """No header that a client sends changes a byte of what caches keep."""
     chance = random.Random(7)
     made_up = {"x-" + "".join(chance.choices(string.ascii_lowercase, k=8)): "evil.example" for _ in range(200)}
     with Promptcdn(tmp_path, **SMALL) as service:
@@ -102,7 +106,8 @@ def test_no_header_that_a_client_sends_changes_a_byte_of_what_caches_keep(tmp_pa
             assert b"evil" not in evil.content
 
 
-def test_look_ups_of_junk_cost_the_store_one_look_each_and_make_nothing(tmp_path: Path) -> None:
+def test_each_junk_look_up_costs_one_look_and_makes_nothing(tmp_path: Path) -> None:
+    """Look-ups of junk cost the store one look each, and make nothing."""
     with Promptcdn(tmp_path, PROMPTCDN_MISSES="closed", **SMALL) as service:
         junk = [f"/i/{number:064x}" for number in range(300)]
         assert {answer.status_code for answer in service.get_together(*junk)} == {404}

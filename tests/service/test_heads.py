@@ -98,7 +98,8 @@ BROWSER = b"User-Agent: Mozilla/5.0 Chrome/143\r\nAccept: image/avif,image/*,*/*
 
 @pytest.mark.parametrize("name", TOO_MUCH)
 @pytest.mark.parametrize("pieces", [1, 7])
-def test_a_head_out_of_bounds_is_a_picture_where_pictures_are_shown(service: Promptcdn, name: str, pieces: int) -> None:
+def test_a_head_out_of_bounds_is_answered_with_a_picture(service: Promptcdn, name: str, pieces: int) -> None:
+    """A request head that is out of bounds is answered with a picture where pictures are shown."""
     start, rest, true_status = TOO_MUCH[name]
     for who, status in ((BROWSER, true_status), (CAMO, 200), (b"User-Agent: curl/8\r\n", true_status)):
         raw = start + who + rest + b"\r\n"
@@ -122,7 +123,8 @@ def test_a_head_out_of_bounds_is_a_picture_where_pictures_are_shown(service: Pro
             assert json.loads(body)["status"] == true_status
 
 
-def test_a_head_out_of_bounds_is_a_document_where_nothing_is_shown(service: Promptcdn) -> None:
+def test_a_head_out_of_bounds_is_a_document_at_other_paths(service: Promptcdn) -> None:
+    """A request head that is out of bounds is answered with a document where no pictures are shown."""
     raw = b"GET /info?prompt=" + b"a" * 9000 + b" HTTP/1.1\r\nHost: h\r\n" + BROWSER + b"\r\n"
 
     status, headers, body = sent(service, raw)
@@ -142,7 +144,8 @@ def test_what_follows_a_head_out_of_bounds_is_no_request(service: Promptcdn) -> 
         assert b"HTTP/1.1 200" not in raw
 
 
-def test_a_head_out_of_bounds_after_another_is_answered_in_its_turn(service: Promptcdn) -> None:
+def test_a_head_out_of_bounds_is_answered_in_its_turn(service: Promptcdn) -> None:
+    """A request head that is out of bounds and comes after another one is answered in its turn."""
     first = b"GET /?prompt=in+turn&seed=1 HTTP/1.1\r\nHost: h\r\n\r\n"
     start, _, _ = TOO_MUCH["a long URL"]
     with connected(service) as connection:

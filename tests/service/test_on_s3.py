@@ -40,9 +40,8 @@ def answered(service: Promptcdn) -> list[bytes]:
     return [answer.content for answer in answers]
 
 
-def test_an_empty_machine_and_other_defaults_show_the_same_pictures_for_nothing(
-    tmp_path: Path, bucket: Service
-) -> None:
+def test_an_empty_machine_shows_the_same_pictures_for_nothing(tmp_path: Path, bucket: Service) -> None:
+    """An empty machine, also one with other defaults, shows the same pictures for nothing."""
     with Upstream() as upstream:
         settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_ENGINES": f"{XL},{OLD}"}
         with on_bucket(tmp_path / "one", bucket, "same", **settings) as service:
@@ -62,7 +61,8 @@ def test_an_empty_machine_and_other_defaults_show_the_same_pictures_for_nothing(
         assert upstream.ledger.calls() == ledger
 
 
-def test_two_processes_pay_for_one_new_key_twice_at_most_and_show_one_picture(tmp_path: Path, bucket: Service) -> None:
+def test_two_processes_pay_for_one_new_key_twice_at_most(tmp_path: Path, bucket: Service) -> None:
+    """Two processes pay for one new key twice at most, and show one picture."""
     with (
         Upstream() as upstream,
         on_bucket(tmp_path / "one", bucket, "race", STABILITY_HOST=upstream.url) as one,
@@ -79,7 +79,8 @@ def test_two_processes_pay_for_one_new_key_twice_at_most_and_show_one_picture(tm
         assert 5 <= len(upstream.ledger.calls()) <= 10
 
 
-def test_a_copy_that_was_killed_goes_on_and_the_urls_give_the_same_bytes(tmp_path: Path, bucket: Service) -> None:
+def test_a_copy_that_was_killed_goes_on_with_the_same_bytes(tmp_path: Path, bucket: Service) -> None:
+    """A copy that was killed goes on when it is run again, and the URLs give the same bytes."""
     urls = [f"/?prompt=copied&seed={seed}&width=256&height=256" for seed in range(40)]
     with Promptcdn(tmp_path) as service:
         first = [answer.content for answer in service.get_together(*urls)]
@@ -111,9 +112,9 @@ def test_a_bucket_that_is_not_there_ends_the_start(tmp_path: Path, bucket: Servi
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(
-        "promptcdn: PROMPTCDN_STORE: s3://missing/: there is no such bucket: the service ans"
+        "promptcdn: s3://missing/ (of PROMPTCDN_STORE): there is no such bucket: the service ans"
     )
-    assert ended.stderr.endswith("AWS_ENDPOINT_URL_S3 or AWS_DEFAULT_REGION\n")
+    assert ended.stderr.endswith("this is Amazon\n")
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -130,7 +131,8 @@ def test_a_bucket_that_does_not_answer_is_no_reason_not_to_start(tmp_path: Path,
     assert "canary" not in (tmp_path / "log").read_text()
 
 
-def test_while_the_bucket_is_silent_memory_hits_go_on_and_nothing_is_paid(tmp_path: Path) -> None:
+def test_while_the_bucket_is_silent_memory_hits_go_on(tmp_path: Path) -> None:
+    """While the bucket is silent, hits in memory go on, and nothing is paid."""
     with moto(tmp_path) as service, Upstream() as upstream:
         running = on_bucket(tmp_path / "one", service, "silent", STABILITY_HOST=upstream.url)
         with running as promptcdn:

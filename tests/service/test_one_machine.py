@@ -96,8 +96,11 @@ def test_a_process_with_other_defaults_shows_what_is_bound(tmp_path: Path) -> No
         assert machine.paid == 1
 
 
-def test_a_process_that_offers_more_shows_what_one_that_offers_less_has_drawn(tmp_path: Path) -> None:
-    """Engines are changed at one process after the other, and a path-style URL was looked at before it was drawn."""
+def test_processes_with_other_engines_show_the_same_picture(tmp_path: Path) -> None:
+    """A process that offers more engines shows the picture that a process with fewer engines has drawn.
+
+    Engines are changed at one process after the other, and a path-style URL was looked at before it was drawn.
+    """
     url = "/prompt/a?model=stable-diffusion-v1-6&seed=1&width=512&height=512"
     with ExitStack() as opened:
         machine = Machine(opened, tmp_path, "disk")

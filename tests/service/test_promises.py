@@ -40,7 +40,8 @@ def test_two_hundred_clients_of_one_new_key_cost_one_picture(tmp_path: Path) -> 
         assert len(collapsed) == 199
 
 
-def test_two_hundred_clients_of_a_seedless_url_cost_a_pool_at_most(tmp_path: Path) -> None:
+def test_clients_of_a_seedless_url_cost_a_pool_at_most(tmp_path: Path) -> None:
+    """Two hundred clients of a URL without a seed cost the pictures of its pool at most."""
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:
         seen: set[bytes] = set()
         for _ in range(10):
@@ -71,7 +72,8 @@ def leave_once_begun(service: Promptcdn, targets: list[str]) -> None:
         until(lambda: begun(service) == before + len(targets))
 
 
-def test_clients_that_leave_find_their_pictures_when_they_come_back(tmp_path: Path) -> None:
+def test_clients_that_come_back_find_their_pictures(tmp_path: Path) -> None:
+    """Clients that leave find their pictures when they come back."""
     targets = [f"/?prompt=impatient&seed={seed}" for seed in range(60)]
     with (
         Upstream() as upstream,
@@ -125,7 +127,8 @@ def test_an_operator_who_changes_every_default_moves_no_url(tmp_path: Path, host
         assert paid(upstream) == ledger
 
 
-def test_a_demos_pictures_give_way_to_real_ones_when_a_host_is_set(tmp_path: Path) -> None:
+def test_sketches_give_way_to_real_pictures_when_a_host_is_set(tmp_path: Path) -> None:
+    """The demo's pictures give way to real ones when a host is set."""
     url = "/?prompt=a&seed=1"
     with Promptcdn(tmp_path) as service:
         sketch = service.get(url).content
@@ -181,7 +184,8 @@ FAULTS = [
 ]
 
 
-def test_each_fault_of_the_upstream_is_a_clear_answer_and_stores_nothing(tmp_path: Path) -> None:
+def test_each_upstream_fault_is_a_clear_answer(tmp_path: Path) -> None:
+    """Each fault of the upstream is a clear answer, and stores nothing."""
     with (
         Upstream() as upstream,
         Promptcdn(
@@ -211,7 +215,8 @@ def test_a_key_whose_paid_answer_was_no_good_has_a_cooldown(tmp_path: Path) -> N
         assert len(paid(upstream)) == 1
 
 
-def test_flights_under_way_are_finished_and_stored_when_the_service_stops(tmp_path: Path) -> None:
+def test_flights_under_way_are_stored_when_the_service_stops(tmp_path: Path) -> None:
+    """Flights under way are finished and stored when the service stops."""
     targets = [f"/?prompt=late&seed={seed}" for seed in range(8)]
     with Upstream() as upstream:
         upstream.always("slow=1")
@@ -227,7 +232,8 @@ def test_flights_under_way_are_finished_and_stored_when_the_service_stops(tmp_pa
         assert len(paid(upstream)) == 8
 
 
-def test_when_the_service_stops_those_who_wait_are_told_and_those_in_the_queue_cost_nothing(tmp_path: Path) -> None:
+def test_when_the_service_stops_its_queue_costs_nothing(tmp_path: Path) -> None:
+    """When the service stops, those who wait are told so, and those in the queue cost nothing."""
     with Upstream() as upstream, ThreadPoolExecutor(1) as clients:
         upstream.hold()
         with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_CONCURRENCY=1) as service:
@@ -276,7 +282,8 @@ def test_a_store_that_was_taken_away_is_no_reason_to_pay_again(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("memory", [268435456, 0])
-def test_a_paid_picture_that_the_store_refused_is_stored_when_it_is_back(tmp_path: Path, memory: int) -> None:
+def test_a_paid_picture_that_the_store_refused_is_stored_later(tmp_path: Path, memory: int) -> None:
+    """A paid picture that the store refused is stored when the store is back."""
     url = "/?prompt=a&seed=1"
     masters = tmp_path / "data" / "store" / "masters"
     with Upstream() as upstream, ThreadPoolExecutor(1) as client:

@@ -60,7 +60,8 @@ def test_behind_a_trusted_proxy_each_client_has_its_own_rate(tmp_path: Path, hea
         assert statuses(others) == {200: 10}
 
 
-def test_who_is_over_the_rate_is_told_when_to_come_back_and_no_cache_keeps_it(tmp_path: Path) -> None:
+def test_a_client_over_its_rate_is_told_when_to_come_back(tmp_path: Path) -> None:
+    """A client over its rate is told when to come back, and no cache keeps that answer."""
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **FIVE) as service:
         start_five(service)
         refused = asked(service, 5)
@@ -74,9 +75,10 @@ def test_who_is_over_the_rate_is_told_when_to_come_back_and_no_cache_keeps_it(tm
         assert refused.headers["ratelimit-policy"] == '"client";q=5;w=3600'
 
 
-def test_a_client_known_to_be_over_its_rate_is_refused_before_anything_but_its_picture_is_looked_for(
+def test_a_client_known_to_be_over_its_rate_costs_few_looks(
     tmp_path: Path,
 ) -> None:
+    """A client known to be over its rate is refused before anything but its picture is looked for."""
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **FIVE) as service:
         start_five(service)
         assert asked(service, 5).status_code == 429
@@ -129,7 +131,8 @@ def test_a_crowd_at_one_new_picture_is_one_start(tmp_path: Path) -> None:
         assert statuses(then) == {200: 4, 429: 1}
 
 
-def test_a_client_over_its_rate_may_join_and_spoils_nothing_for_others(tmp_path: Path) -> None:
+def test_a_client_over_its_rate_may_join_a_flight(tmp_path: Path) -> None:
+    """A client over its rate may join a flight, and spoils nothing for others."""
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **FIVE, **PROXY) as service:
         start_five(service, **by("198.51.100.2"))
         upstream.hold()

@@ -47,16 +47,15 @@ def store_part(service: Promptcdn) -> tuple[bool, str]:
 
 
 @pytest.mark.parametrize(("personality", "said"), REFUSED.items(), ids=REFUSED)
-def test_a_bucket_that_can_never_work_ends_the_start_and_is_told_by_doctor(
-    tmp_path: Path, personality: str, said: tuple[str, str]
-) -> None:
+def test_a_bucket_that_can_never_work_ends_the_start(tmp_path: Path, personality: str, said: tuple[str, str]) -> None:
+    """A bucket that can never work ends the start, and doctor says why."""
     with fake_s3(personality) as bucket:
         ended = on(tmp_path, bucket).refused_start()
         found = doctor(tmp_path, bucket)
 
     (line,) = ended.stderr.splitlines()
     assert ended.returncode == 2
-    assert line.startswith(f"promptcdn: PROMPTCDN_STORE: {STORE}/: ")
+    assert line.startswith(f"promptcdn: {STORE}/ (of PROMPTCDN_STORE): ")
     assert said[0] in line
     assert found.returncode == 1
     shown = found.stdout.splitlines()
@@ -81,7 +80,8 @@ def test_a_bucket_of_another_kind_is_used_as_it_is(tmp_path: Path, personality: 
             assert service.get(URL).content == first.content
 
 
-def test_a_full_bucket_shows_what_it_has_and_says_that_it_is_full(tmp_path: Path) -> None:
+def test_a_full_bucket_shows_its_pictures_and_is_called_full(tmp_path: Path) -> None:
+    """A service on a full bucket shows the pictures in it, and says that the bucket is full."""
     with fake_s3("knows") as bucket:
         with on(tmp_path, bucket) as service:
             stored = service.get(URL)
@@ -106,7 +106,8 @@ def test_a_full_bucket_shows_what_it_has_and_says_that_it_is_full(tmp_path: Path
             assert "the store takes new pictures again" in (tmp_path / "log").read_text()
 
 
-def test_what_is_wrong_with_a_bucket_that_comes_back_is_told_while_the_service_runs(tmp_path: Path) -> None:
+def test_a_fault_of_a_bucket_that_comes_back_is_told(tmp_path: Path) -> None:
+    """What is wrong with a bucket that comes back is told while the service runs."""
     with fake_s3("slow down") as bucket, on(tmp_path, bucket) as service:
         assert "SlowDown" in store_part(service)[1]
         bucket.personality = PERSONALITIES["no list"]
@@ -120,8 +121,11 @@ def test_what_is_wrong_with_a_bucket_that_comes_back_is_told_while_the_service_r
         assert service.get(URL).status_code == 200
 
 
-def test_as_long_as_tombstones_were_never_read_readyz_is_red_and_the_log_says_why(tmp_path: Path) -> None:
-    """A bucket of which nothing but that list cannot be had."""
+def test_readyz_is_red_until_tombstones_were_read_once(tmp_path: Path) -> None:
+    """As long as tombstones were never read, /readyz is red and the log says why.
+
+    A bucket of which nothing but that list cannot be had.
+    """
     no_tombstones = Personality(
         lambda asked: DENIED if asked.is_list and "tombstones" in asked.query.get("prefix", [""])[0] else None
     )
@@ -140,7 +144,8 @@ def test_as_long_as_tombstones_were_never_read_readyz_is_red_and_the_log_says_wh
     assert log.count("the store can be listed again") == 1
 
 
-def test_nobody_is_told_that_a_bucket_did_not_answer_a_moment_ago(tmp_path: Path) -> None:
+def test_nobody_is_told_that_a_bucket_failed_a_moment_ago(tmp_path: Path) -> None:
+    """Nobody is told that a bucket did not answer a moment ago: the cause is told again."""
     with fake_s3("slow down") as bucket, on(tmp_path, bucket) as service:
         bucket.personality = Personality(lambda _: SLOW_DOWN)
         details = {store_part(service)[1] for _ in range(4)}

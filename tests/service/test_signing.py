@@ -44,7 +44,8 @@ def refusal(answer: httpx2.Response) -> str:
     return code
 
 
-def test_only_a_signed_url_makes_a_picture_and_then_it_is_everybodys(service: Promptcdn) -> None:
+def test_only_a_signed_url_makes_a_picture_that_all_may_see(service: Promptcdn) -> None:
+    """Only a signed URL makes a picture, and then everybody may see it."""
     url = url_of("a lighthouse", "7")
 
     assert refusal(service.get(url)) == "signature_required"
@@ -93,7 +94,8 @@ def test_head_makes_nothing_and_needs_no_signature(service: Promptcdn) -> None:
     assert refusal(service.get(url)) == "signature_required"
 
 
-def test_the_signature_of_a_url_without_seed_fills_its_pool_and_signs_no_seeded_url(service: Promptcdn) -> None:
+def test_the_signature_of_a_seedless_url_signs_no_seeded_url(service: Promptcdn) -> None:
+    """The signature of a URL without a seed fills its pool, and signs no seeded URL."""
     url = url_of("a fishing boat")
     assert refusal(service.get(url)) == "signature_required"
 

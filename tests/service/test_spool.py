@@ -1,6 +1,7 @@
 """What is paid for is never lost: the bucket stops and dies, the service stops and dies, and the ledger adds up."""
 
 import json
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -81,7 +82,11 @@ def require_refused(service: Promptcdn) -> None:
 
 
 def require_stored(service: Promptcdn, pictures: list[bytes]) -> None:
-    """In the end every picture may be kept for ever, and until then it is what it was."""
+    """In the end every picture may be kept for ever, and until then it is what it was.
+
+    How soon after the store's return that begins is in tests/making/test_reconcile_spool.py, by rounds and pauses: how
+    long a slow machine needs for the rest says nothing.
+    """
     left = dict(zip(URLS, pictures, strict=False))
 
     def all_are_stored() -> bool:
@@ -96,7 +101,8 @@ def require_stored(service: Promptcdn, pictures: list[bytes]) -> None:
     until(all_are_stored, STORING_SECONDS)
 
 
-def test_a_bucket_that_hangs_loses_no_paid_picture_also_over_a_restart(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_bucket_that_hangs_loses_no_paid_picture(tmp_path: Path, upstream: Upstream) -> None:
+    """A bucket that hangs loses no paid picture, also over a restart of the service."""
     with moto(tmp_path) as bucket:
         assert bucket.process is not None
         with on_bucket(tmp_path / "one", bucket, upstream) as service:
@@ -121,9 +127,8 @@ def test_a_bucket_that_hangs_loses_no_paid_picture_also_over_a_restart(tmp_path:
     assert log.count("no paid picture waits in the spool any more") == 1
 
 
-def test_a_bucket_that_dies_and_a_service_that_is_killed_lose_no_paid_picture(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_a_killed_bucket_and_service_lose_no_paid_picture(tmp_path: Path, upstream: Upstream) -> None:
+    """A bucket that dies and a service that is killed lose no paid picture."""
     with moto(tmp_path) as bucket:
         with on_bucket(tmp_path / "one", bucket, upstream) as service:
             pictures = made_while_away(service, upstream, signal.SIGKILL, bucket)
@@ -142,9 +147,8 @@ def test_a_bucket_that_dies_and_a_service_that_is_killed_lose_no_paid_picture(
     assert (len(paid(upstream)), paid(upstream).total()) == (30, 30)
 
 
-def test_a_service_that_is_stopped_while_pictures_are_on_their_way_to_the_bucket_loses_none(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_a_service_stopped_while_it_stores_loses_no_picture(tmp_path: Path, upstream: Upstream) -> None:
+    """A service that is stopped while pictures are on their way to the bucket loses none."""
     with moto(tmp_path) as bucket:
         assert bucket.process is not None
         with (
@@ -170,9 +174,8 @@ def test_a_service_that_is_stopped_while_pictures_are_on_their_way_to_the_bucket
         assert (stored(bucket, "store")["masters"], paid(upstream).total()) == (30, 30)
 
 
-def test_another_process_on_the_same_folder_shows_what_waits_and_pays_nothing(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_another_process_on_the_folder_shows_what_waits(tmp_path: Path, upstream: Upstream) -> None:
+    """Another process on the same folder shows the pictures that wait in the spool, and pays nothing."""
     shared = {"PROMPTCDN_DATA_DIR": tmp_path / "one" / "data"}
     with (
         moto(tmp_path) as bucket,
@@ -196,15 +199,33 @@ def test_memory_hits_wait_for_no_bucket(tmp_path: Path, upstream: Upstream) -> N
         bucket.process.send_signal(signal.SIGSTOP)
         with ThreadPoolExecutor(1) as beside:
             misses = beside.submit(service.get_together, *URLS)
+            until(lambda: waiting(service) == len(URLS))
+            asked = store_operations(service)
             hits = [service.get("/?prompt=a&seed=1") for _ in range(20)]
-            assert not misses.done()
+            # So the calls for the misses hung all the time, and the hits asked for nothing.
+            assert store_operations(service) == asked
+            assert waiting(service) == len(URLS)
             assert {hit.content for hit in hits} == {first.content}
             assert {answer.status_code for answer in misses.result()} == {503}
         assert paid(upstream).total() == 1
         bucket.process.send_signal(signal.SIGCONT)
 
 
-def test_renditions_and_permalinks_of_a_spooled_picture_are_answered(tmp_path: Path, upstream: Upstream) -> None:
+def waiting(service: Promptcdn) -> int:
+    """How many requests wait for the store."""
+    (line,) = re.findall(r"(?m)^promptcdn_requests_waiting (\S+)$", service.get("/metrics").text)
+    return int(float(line))
+
+
+def store_operations(service: Promptcdn) -> dict[str, float]:
+    """How many operations on single pictures the store has ended, well or not, by their labels."""
+    text = service.get("/metrics").text
+    found = re.findall(r'(?m)^promptcdn_store_operations_total(\{operation="(?:get|look|put)".*\}) (\S+)$', text)
+    return {labels: float(number) for labels, number in found}
+
+
+def test_all_urls_of_a_spooled_picture_are_answered(tmp_path: Path, upstream: Upstream) -> None:
+    """Renditions and permalinks of a spooled picture are answered."""
     with moto(tmp_path) as bucket:
         assert bucket.process is not None
         with on_bucket(tmp_path / "one", bucket, upstream) as service:
@@ -218,7 +239,8 @@ def test_renditions_and_permalinks_of_a_spooled_picture_are_answered(tmp_path: P
             bucket.process.send_signal(signal.SIGCONT)
 
 
-def test_a_kill_at_any_moment_costs_no_picture_that_was_answered_or_spooled(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_kill_costs_no_picture_that_was_answered_or_spooled(tmp_path: Path, upstream: Upstream) -> None:
+    """A kill at any moment costs no picture that was answered or spooled."""
     settings = {**SMALL, "STABILITY_HOST": upstream.url, "PROMPTCDN_CONCURRENCY": 4}
     upstream.always("slow=0.02")
     for kill in range(6):
@@ -274,7 +296,8 @@ def test_doctor_and_readyz_say_what_waits(tmp_path: Path, upstream: Upstream) ->
     assert found["spool"]["good"] is True
 
 
-def test_a_folder_that_cannot_be_written_is_red_and_pictures_are_made(tmp_path: Path, upstream: Upstream) -> None:
+def test_pictures_are_made_where_the_spool_cannot_be_written(tmp_path: Path, upstream: Upstream) -> None:
+    """A spool folder that cannot be written is red in /readyz, and pictures are made all the same."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "spool").touch()
     with Promptcdn(tmp_path, **SMALL, STABILITY_HOST=upstream.url) as service:

@@ -13,6 +13,32 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
     # What all names begin with is no likeness.
     ({"PROMPTCDN_FOO": 4}, ["PROMPTCDN_FOO: no such setting; docs/settings.md has them all"]),
+    (
+        {"PROMPTCDN_BUCKET": "pics"},
+        ["PROMPTCDN_BUCKET: no such setting, did you mean PROMPTCDN_STORE=s3://bucket/prefix?"],
+    ),
+    (
+        {"PROMPTCDN_S3_BUCKET": "pics"},
+        ["PROMPTCDN_S3_BUCKET: no such setting, did you mean PROMPTCDN_STORE=s3://bucket/prefix?"],
+    ),
+    (
+        {"PROMPTCDN_S3_ENDPOINT": "http://h"},
+        ["PROMPTCDN_S3_ENDPOINT: no such setting, did you mean AWS_ENDPOINT_URL_S3?"],
+    ),
+    ({"PROMPTCDN_S3_REGION": "auto"}, ["PROMPTCDN_S3_REGION: no such setting, did you mean AWS_DEFAULT_REGION?"]),
+    (
+        {"PROMPTCDN_STORE": "s3:pics/p"},
+        ['PROMPTCDN_STORE="s3:pics/p": allowed: disk:PATH or s3://bucket/prefix; write s3://pics/p'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "S3://pics"},
+        ['PROMPTCDN_STORE="S3://pics": allowed: disk:PATH or s3://bucket/prefix; write s3://pics'],
+    ),
+    (
+        {"PROMPTCDN_STORE": "/srv/pictures"},
+        ['PROMPTCDN_STORE="/srv/pictures": allowed: disk:PATH or s3://bucket/prefix; write disk:/srv/pictures'],
+    ),
+    ({"PROMPTCDN_STORE": "s3:KEY:canary"}, ["PROMPTCDN_STORE: allowed: disk:PATH or s3://bucket/prefix"]),
     ({"PROMPTCDN_PORT": 4}, ["PROMPTCDN_PORT: no such setting, did you mean PORT?"]),
     ({"PROMPTCDN_STABILITY_KEY": "canary"}, ["PROMPTCDN_STABILITY_KEY: no such setting, did you mean STABILITY_KEY?"]),
     ({"PROMPTCDN_WAIT": "nan"}, ['PROMPTCDN_WAIT="nan": allowed: a number from 0 to 120']),
@@ -47,31 +73,31 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_STORE": "https://u:canary@host/bucket"}, ["PROMPTCDN_STORE: an address has no user, no password and"]),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL_S3": "http://KEY:canary@127.0.0.1:9"},
-        ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL_S3: an address has no user, no password and no parameters'],
+        ['AWS_ENDPOINT_URL_S3 (for PROMPTCDN_STORE="s3://bucket"): an address has no user, no password and no'],
     ),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL": "http://127.0.0.1:9/?key=canary"},
-        ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL: an address has no user, no password and no parameters'],
+        ['AWS_ENDPOINT_URL (for PROMPTCDN_STORE="s3://bucket"): an address has no user, no password and no parameters'],
     ),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_ENDPOINT_URL_S3": "127.0.0.1:9000"},
-        ['PROMPTCDN_STORE="s3://bucket": AWS_ENDPOINT_URL_S3="127.0.0.1:9000": an endpoint is http'],
+        ['AWS_ENDPOINT_URL_S3="127.0.0.1:9000" (for PROMPTCDN_STORE="s3://bucket"): an endpoint is http'],
     ),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "canary\n"},
-        ['PROMPTCDN_STORE="s3://bucket": AWS_SECRET_ACCESS_KEY: there is a line break, a blank or a letter that is'],
+        ['AWS_SECRET_ACCESS_KEY (for PROMPTCDN_STORE="s3://bucket"): there is a line break, a blank or a letter'],
     ),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_SECRET_ACCESS_KEY": "canary"},
-        ['PROMPTCDN_STORE="s3://bucket": AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not: set both, or none'],
+        ['AWS_ACCESS_KEY_ID (for PROMPTCDN_STORE="s3://bucket"): AWS_SECRET_ACCESS_KEY is set and AWS_'],
     ),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_PROFILE": "nobody"},
-        ["PROMPTCDN_STORE: s3://bucket/: boto3 says: The config profile (nobody) could not be found."],
+        ["s3://bucket/ (of PROMPTCDN_STORE): boto3 says: The config profile (nobody) could not be found."],
     ),
     (
         {"PROMPTCDN_STORE": "s3://bucket", "AWS_CA_BUNDLE": "/nowhere.pem"},
-        ['PROMPTCDN_STORE: s3://bucket/: AWS_CA_BUNDLE="/nowhere.pem": No such file or directory. Name a file with'],
+        ['AWS_CA_BUNDLE="/nowhere.pem": No such file or directory. Name a file with'],
     ),
     (
         {"PROMPTCDN_STORE": "s3://a bucket"},
@@ -227,6 +253,30 @@ def test_a_secret_is_never_said(tmp_path: Path) -> None:
 def test_an_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
     with Promptcdn(tmp_path, PROMPTCDN_ENGINE="", PROMPTCDN_STEPS="", STABILITY_KEY="") as service:
         assert "sketch" in service.said[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "fast path: URLs that were answered before are answered from memory, PROMPTCDN_FASTPATH=on"),
+        ({"PROMPTCDN_FASTPATH": "asgi"}, "answered from memory, PROMPTCDN_FASTPATH=asgi"),
+        (
+            {"PROMPTCDN_FASTPATH": "off"},
+            "no fast path: every request is read and looked up, because of PROMPTCDN_FASTPATH",
+        ),
+        ({"PROMPTCDN_LOG_HITS": "true"}, "because of PROMPTCDN_LOG_HITS=true"),
+        ({"OTEL_TRACES_EXPORTER": "console"}, "because of tracing (OTEL_…)"),
+    ],
+    ids=str,
+)
+def test_the_log_begins_with_whether_the_fast_path_is_in_use(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    with Promptcdn(tmp_path, **settings):
+        log = (tmp_path / "log").read_text()
+
+    assert log.count("fast path: ") == 1
+    assert f"{said}\n" in log or f"{said}=off\n" in log
 
 
 def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def two(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Two]:
         yield Two(opened, tmp_path, request.param)
 
 
-def test_a_takedown_is_410_everywhere_within_five_seconds_and_nothing_makes_it_again(two: Two) -> None:
+def test_a_takedown_is_410_everywhere_within_five_seconds(two: Two) -> None:
+    """A picture that is taken down is 410 everywhere within five seconds, and nothing makes it again."""
     urls = two.warmed()
     tag = two.services[0].get(FACES[0]).headers["etag"]
     paid = len(two.upstream.ledger.calls())
@@ -115,7 +116,8 @@ def test_a_takedown_is_410_everywhere_within_five_seconds_and_nothing_makes_it_a
     assert len(two.upstream.ledger.calls()) == paid
 
 
-def test_what_was_taken_down_stays_so_after_a_restart_and_its_url_comes_back_with_another_picture(two: Two) -> None:
+def test_a_takedown_outlives_a_restart_and_its_url_comes_back(two: Two) -> None:
+    """A picture that was taken down stays so after a restart, and its URL comes back with another picture."""
     two.warmed()
     before = two.services[0].get(f"/?{QUERY}&format=png").content
 
@@ -153,8 +155,10 @@ def test_a_purge_makes_the_picture_anew_as_it_was_bound(two: Two) -> None:
     assert len(two.upstream.ledger.calls()) == 2
 
 
-def test_a_picture_that_is_being_looked_at_while_it_is_purged_does_not_come_back(two: Two) -> None:
-    """Readers ask both processes for sizes that are not in memory, so that masters are read and written all the time.
+def test_a_picture_purged_while_it_is_read_does_not_come_back(two: Two) -> None:
+    """A picture that is being looked at while it is purged does not come back.
+
+    Readers ask both processes for sizes that are not in memory, so that masters are read and written all the time.
 
     1: one process purges. 2: another one, which does not know of the purge, writes the picture again from its memory.
     """
@@ -184,7 +188,8 @@ def test_a_picture_that_is_being_looked_at_while_it_is_purged_does_not_come_back
     assert len(two.upstream.ledger.calls()) <= 3
 
 
-def test_what_was_lost_is_shown_by_no_process_once_another_one_shows_the_new_picture(tmp_path: Path) -> None:
+def test_once_one_process_shows_a_new_picture_all_show_it(tmp_path: Path) -> None:
+    """A picture that was lost is shown by no process once another one shows the new picture."""
     with ExitStack() as opened:
         two = Two(opened, tmp_path, "disk")
         one, other = two.services
@@ -216,7 +221,8 @@ def test_rebind_lets_a_url_follow_the_defaults_of_today(two: Two) -> None:
         assert fourth.get(f"/info?{QUERY}").json()["content_key"] != key
 
 
-def test_what_is_taken_down_while_it_waits_is_not_paid_for_and_while_it_is_made_is_not_kept(tmp_path: Path) -> None:
+def test_what_is_taken_down_before_it_is_made_is_not_kept(tmp_path: Path) -> None:
+    """What is taken down while it waits is not paid for, and while it is made is not kept."""
     settings = {"PROMPTCDN_ADMIN_TOKEN": TOKEN, "PROMPTCDN_SIZE": "256x256", "PROMPTCDN_ENGINE": "any"}
     with ExitStack() as opened:
         upstream, others = opened.enter_context(Upstream()), opened.enter_context(ThreadPoolExecutor(2))
@@ -276,7 +282,8 @@ def test_only_the_operator_takes_pictures_down(tmp_path: Path, head: dict[str, s
         assert service.client.post(f"/i/{key}").headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
 
 
-def test_without_a_token_nobody_takes_anything_down_and_all_see_readiness(tmp_path: Path) -> None:
+def test_without_a_token_nobody_takes_anything_down(tmp_path: Path) -> None:
+    """Without an admin token nobody takes anything down, and all see the parts of readiness."""
     with Promptcdn(tmp_path) as service:
         answer = service.client.request("DELETE", f"/i/{'0' * 64}", headers=OPERATOR)
 

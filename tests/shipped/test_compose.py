@@ -41,7 +41,8 @@ def test_any_setting_in_the_env_file_reaches_both_replicas() -> None:
         assert environment["AWS_ACCESS_KEY_ID"] == "two"
 
 
-def test_the_nginx_file_is_the_tested_one_but_for_the_replicas_names() -> None:
+def test_the_nginx_file_is_the_tested_one_but_for_names() -> None:
+    """The file for nginx is the tested one but for the names of the replicas."""
     mounted = [volume.partition(":") for volume in SERVICES["nginx"]["volumes"] if volume.startswith("./")]
     names = " ".join(f"server {name}:8080 fail_timeout=1s;" for name in REPLICAS)
     tested = (CACHES / "nginx.conf").read_text()
@@ -50,7 +51,8 @@ def test_the_nginx_file_is_the_tested_one_but_for_the_replicas_names() -> None:
     assert shipped_site() == tested.replace("server 127.0.0.1:8080 fail_timeout=1s;", names) != tested
 
 
-def test_only_the_cache_is_reached_from_outside_and_only_from_this_machine() -> None:
+def test_only_the_cache_is_reached_from_this_machine() -> None:
+    """Only the cache is reached from outside, and only from this machine."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     where_asked_for = {name for name, service in SERVICES.items() if "profiles" in service}
 
@@ -61,7 +63,8 @@ def test_only_the_cache_is_reached_from_outside_and_only_from_this_machine() -> 
     assert [name for name in SERVICES if "front" not in SERVICES[name]["networks"]] == ["redis", "seaweedfs"]
 
 
-def test_the_addresses_that_are_believed_are_those_of_the_cache_and_of_what_stands_before_it() -> None:
+def test_the_cache_and_what_is_before_it_are_trusted() -> None:
+    """The addresses that are believed are those of the cache and of what stands before it."""
     (network,) = COMPOSE["networks"]["front"]["ipam"]["config"]
     real_ip = COMPOSE["configs"]["real-ip"]["content"]
 
@@ -70,7 +73,8 @@ def test_the_addresses_that_are_believed_are_those_of_the_cache_and_of_what_stan
     assert ip_address(network["gateway"]) in ip_network(network["subnet"])
 
 
-def test_who_waits_for_a_healthy_service_waits_for_one_that_has_a_health_check() -> None:
+def test_services_that_others_wait_for_have_a_health_check() -> None:
+    """Who waits for a healthy service waits for one that has a health check."""
     awaited = {name for service in SERVICES.values() for name in service.get("depends_on", {})}
     image = "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
 
@@ -78,13 +82,15 @@ def test_who_waits_for_a_healthy_service_waits_for_one_that_has_a_health_check()
     assert all("healthcheck" in SERVICES[name] or (image and "build" in SERVICES[name]) for name in awaited)
 
 
-def test_pictures_under_way_have_their_grace_before_the_engine_kills() -> None:
+def test_pictures_under_way_have_their_grace_before_a_kill() -> None:
+    """Pictures under way have their grace before the container engine kills the service."""
     replica = SERVICES["promptcdn-a"]
 
     assert int(replica["stop_grace_period"].removesuffix("s")) > replica["environment"]["PROMPTCDN_GRACE"]
 
 
-def test_the_replicas_may_do_and_write_as_little_as_the_image_needs() -> None:
+def test_the_replicas_have_no_more_rights_than_they_need() -> None:
+    """The replicas may do and write as little as the image needs."""
     for name in REPLICAS:
         assert SERVICES[name] == SERVICES["promptcdn-a"]
         assert SERVICES[name]["read_only"] is True
@@ -92,12 +98,14 @@ def test_the_replicas_may_do_and_write_as_little_as_the_image_needs() -> None:
         assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_it_does_not_start_before_the_operator_has_made_up_a_token() -> None:
+def test_it_does_not_start_before_a_token_was_made_up() -> None:
+    """It does not start before the operator has made up an admin token."""
     with pytest.raises(AssertionError, match="PROMPTCDN_ADMIN_TOKEN: make one up"):
         compose(PROMPTCDN_ADMIN_TOKEN="")
 
 
-def test_prometheus_has_the_token_where_its_file_looks_for_it_and_asks_each_replica() -> None:
+def test_prometheus_has_the_token_and_asks_each_replica() -> None:
+    """Prometheus has the token where its file looks for it, and asks each replica."""
     (job,) = PROMETHEUS["scrape_configs"]
     (secret,) = SERVICES["prometheus"]["secrets"]
     mounted = [volume.split(":")[:2] for volume in SERVICES["prometheus"]["volumes"] if volume.startswith("./")]
@@ -147,7 +155,8 @@ def test_what_it_counts_is_shown_to_the_operator_alone(topology: tuple[Nginx, li
         assert get("/readyz").json() == {"ready": True}
 
 
-def test_readers_behind_the_proxy_with_the_certificate_are_told_apart(topology: tuple[Nginx, list[Promptcdn]]) -> None:
+def test_readers_behind_the_outer_proxy_are_told_apart(topology: tuple[Nginx, list[Promptcdn]]) -> None:
+    """Readers behind the proxy with the certificate are told apart."""
     cache, _ = topology
     headers = {"X-Forwarded-For": "192.0.2.1"}
 
@@ -157,9 +166,8 @@ def test_readers_behind_the_proxy_with_the_certificate_are_told_apart(topology: 
     assert cache.get("/?prompt=told+apart&seed=10", **{"X-Forwarded-For": "192.0.2.2"}).status_code == 200
 
 
-def test_both_replicas_pay_from_one_budget_and_a_dead_one_costs_no_answer(
-    topology: tuple[Nginx, list[Promptcdn]], upstream: Upstream
-) -> None:
+def test_both_replicas_pay_from_one_budget(topology: tuple[Nginx, list[Promptcdn]], upstream: Upstream) -> None:
+    """Both replicas pay from one budget, and a dead one costs no answer."""
     cache, replicas = topology
     asked = [f"/?prompt=one+budget&seed={seed}" for seed in range(14)]
     answers = [cache.get(url, **{"X-Forwarded-For": f"198.51.100.{n}"}) for n, url in enumerate(asked)]

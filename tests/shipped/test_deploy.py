@@ -34,7 +34,8 @@ def variables(pod: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("pod", [POD, TASK], ids=["service", "job"])
-def test_settings_are_real_and_secrets_come_from_the_secret_manager(pod: Any) -> None:
+def test_secrets_come_from_the_secret_manager(pod: Any) -> None:
+    """The settings are real ones, and secrets come from the secret manager."""
     plain = {name for name, value in variables(pod).items() if value is not None}
     (container,) = pod["containers"]
 
@@ -58,7 +59,8 @@ def test_the_values_are_ones_that_the_service_starts_with(monkeypatch: pytest.Mo
     assert settings.memory * 4 < 1024**3  # of the gibibyte, in which files are too
 
 
-def test_what_it_counts_is_the_operators_and_every_secret_is_made_in_the_guide() -> None:
+def test_the_guide_makes_every_secret_of_the_service() -> None:
+    """What the service counts is the operator's alone to read, and every secret is made in the guide."""
     guide = (ROOT / "docs" / "deploy" / "cloud-run.md").read_text()
     (container,) = POD["containers"]
     named = [each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if "valueFrom" in each]

@@ -49,7 +49,8 @@ def test_the_lock_is_versions_and_hashes_and_tells_of_no_machine() -> None:
     assert not re.search(r"://|/(root|home|tmp|opt|work)/", LOCK)
 
 
-def test_the_image_has_nothing_that_is_not_locked_and_the_base_is_an_argument() -> None:
+def test_the_image_has_only_locked_packages() -> None:
+    """The image has nothing that is not locked, and its base is an argument."""
     installs = re.findall(r"pip install (.*)", DOCKERFILE)
 
     assert DOCKERFILE.count("ARG BASE=python:3") == 1
@@ -60,7 +61,8 @@ def test_the_image_has_nothing_that_is_not_locked_and_the_base_is_an_argument() 
     assert "--no-build-isolation" in installs[-1]
 
 
-def test_the_service_is_nobody_writes_to_data_and_gets_the_signal_itself() -> None:
+def test_the_service_has_no_rights_and_gets_the_signal_itself() -> None:
+    """The service runs as a user without rights, writes to /data, and gets the signal itself."""
     last = DOCKERFILE.rpartition("FROM ")[2]
 
     assert re.search(r"(?m)^USER 10001$", last)

@@ -33,9 +33,9 @@ NAMES = [name(f"{number:064x}") for number in range(500)]
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[DiskStore]:
+async def opened(folder: Path, timings: disk.Timings | None = None) -> AsyncIterator[DiskStore]:
     """A store on the folder, as a process has it; closed behind."""
-    store = DiskStore(folder)
+    store = DiskStore(folder, timings=timings)
     try:
         yield store
     finally:
@@ -56,8 +56,8 @@ def files(folder: Path) -> list[str]:
 
 def corrupted(folder: Path) -> Path:
     """The file of an object whose last byte is another one."""
-    put(folder, record())
     path = folder / name().path
+    path.parent.mkdir(parents=True)
     path.write_bytes(encoded(record())[:-1] + b"X")
     return path
 
@@ -102,35 +102,33 @@ async def test_two_stores_on_one_folder_see_each_others_objects(tmp_path: Path) 
 # Races
 
 
-def raced(folder: Path) -> list[Record]:
+async def raced(folder: Path) -> list[Record]:
     """What each of 40 threads was given that wrote one name at the same time."""
-
-    async def work() -> list[Record]:
-        stores = [DiskStore(folder) for _ in range(40 // THREADS)]
-        puts = [store.put(name(), record(bytes([n]) * 50_000)) for n, store in enumerate(stores * THREADS)]
-        given = list(await asyncio.gather(*puts))
-        for store in stores:
-            await store.close()
-        return given
-
-    return asyncio.run(work())
+    stores = [DiskStore(folder) for _ in range(40 // THREADS)]
+    puts = [store.put(name(), record(bytes([n]) * 50_000)) for n, store in enumerate(stores * THREADS)]
+    given = list(await asyncio.gather(*puts))
+    for store in stores:
+        await store.close()
+    return given
 
 
-def test_of_forty_racing_threads_one_wins_and_all_get_its_bytes(tmp_path: Path) -> None:
-    given = raced(tmp_path)
+async def test_of_forty_racing_threads_one_wins_and_all_get_its_bytes(tmp_path: Path) -> None:
+    given = await raced(tmp_path)
 
     assert len(given) == 40
     assert {one.sha256 for one in given} == {given[0].sha256}
-    assert get(tmp_path) == given[0]
+    async with opened(tmp_path) as store:
+        assert await store.get(name()) == given[0]
     assert files(tmp_path) == [name().path]
 
 
-def test_of_forty_threads_that_find_a_corrupt_object_one_wins(tmp_path: Path) -> None:
+async def test_of_forty_threads_that_find_a_corrupt_object_one_wins(tmp_path: Path) -> None:
     corrupted(tmp_path)
-    given = raced(tmp_path)
+    given = await raced(tmp_path)
 
     assert {one.sha256 for one in given} == {given[0].sha256}
-    assert get(tmp_path) == given[0]
+    async with opened(tmp_path) as store:
+        assert await store.get(name()) == given[0]
     assert len(files(tmp_path / "corrupt")) == 1
 
 
@@ -363,9 +361,11 @@ async def test_before_each_step_a_reader_finds_nothing_or_the_whole(
 ) -> None:
     reader = DiskStore(tmp_path)
     found: list[tuple[str, bool]] = []
+    loop = asyncio.get_running_loop()
 
     def look(step: str) -> None:
-        there = asyncio.run(reader.get(name()))
+        """In the thread that writes: the loop is free to read."""
+        there = asyncio.run_coroutine_threadsafe(reader.get(name()), loop).result()
         assert there in (None, record())
         found.append((step.split()[0], there is not None))
 
@@ -577,12 +577,46 @@ async def test_names_of_one_picture_are_listed_without_others(tmp_path: Path) ->
 async def test_a_folder_that_takes_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what was tried out leaves nothing behind."""
 
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    async with opened(tmp_path) as store:
+    async with opened(tmp_path, disk.Timings(between_tries=0)) as store:
         await store.require_writable()
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(StoreUnavailable, match="cannot be written: No space left on device"):
             await store.require_writable()
     assert files(tmp_path) == []
+
+
+def full(_: int) -> None:
+    """As `os.fsync` on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["nothing was stored", "a picture was stored"])
+async def test_frequent_looks_at_a_folder_write_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    """Who asks often whether a folder can be written causes few writes."""
+    async with opened(tmp_path, disk.Timings(between_tries=1e9)) as store:
+        if stored:
+            await store.put(name(), record())
+        synced: list[int] = []
+        monkeypatch.setattr(os, "fsync", synced.append)
+        for _ in range(20):
+            await store.require_writable()
+
+    assert len(synced) == (0 if stored else 1)
+
+
+async def test_after_a_failed_write_the_next_look_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed write the folder is tried at the next look."""
+    async with opened(tmp_path, disk.Timings(between_tries=1e9)) as store:
+        await store.require_writable()
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(StoreUnavailable):
+                await store.put(name(), record())
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                await store.require_writable()
+        with pytest.raises(StoreUnavailable, match="No space left"):  # told again, without another try
+            await store.require_writable()
+        await store.put(name(), record())
+        await store.require_writable()

@@ -67,8 +67,11 @@ async def test_a_write_right_after_a_look_looks_once_and_after_it(tmp_path: Path
         assert store.looks == before + 1
 
 
-async def test_a_look_that_began_before_a_write_ended_does_not_vouch_for_it(tmp_path: Path) -> None:
-    """The store is swapped between the look that the first write relies on and the end of the second write."""
+async def test_a_look_begun_before_a_write_ended_does_not_vouch_for_it(tmp_path: Path) -> None:
+    """A look that began before a write ended does not vouch for that write.
+
+    The store is swapped between the look that the first write relies on and the end of the second write.
+    """
     store = Watched(tmp_path / "store")
     async with started(store, tmp_path) as known:
         before = store.looks

@@ -103,12 +103,12 @@ def test_the_condition_of_one_write_ends_with_it() -> None:
         bucket = Bucket.parse(URL)
         assert bucket.open() is WriteOnce.GENERATION
         assert bucket._objects is not None
-        bucket._objects.overwrite("there", b"first")
-        bucket._objects.overwrite("there", b"second")
+        bucket.write_new("there", b"first")
+        bucket._objects.occupy("there", WriteOnce.LOOK_FIRST)
 
         found = bucket.read("there")
         assert found is not None
-        assert found.data == b"second"
+        assert found.data == b"1"
 
 
 @pytest.mark.usefixtures("service")
@@ -146,6 +146,8 @@ HABITS = [
     ("google", WriteOnce.GENERATION),
     ("refuses", WriteOnce.LOOK_FIRST),
     ("refuses_400", WriteOnce.LOOK_FIRST),
+    ("refuses_403", WriteOnce.LOOK_FIRST),
+    ("refuses_405", WriteOnce.LOOK_FIRST),
     ("ignores", WriteOnce.LOOK_FIRST),
 ]
 

@@ -23,6 +23,8 @@ CODES = [
     ("KMS.NotFoundException", 400, "encrypts", "KMS", True),
     ("KMS.KeyUnavailableException", 500, "encrypts", "KMS", True),
     ("UserDisable", 403, "arrears", "account", True),
+    ("ObjectLocked", 403, "keeps objects from being deleted", "retention rule", True),
+    ("RetentionPolicyNotMet", 403, "keeps objects from being deleted", "retention rule", True),
     ("NotImplemented", 501, "does not have this call", "ListObjectsV2", True),
     ("SlowDown", 503, "busy", "by itself", False),
     # Codes of nobody's: what the status says.
@@ -44,7 +46,8 @@ def test_each_code_has_a_meaning_and_advice_of_its_own(
     assert found.lasting is lasting
 
 
-def test_only_a_missing_right_is_answered_with_advice_about_rights() -> None:
+def test_only_a_missing_right_gets_advice_about_rights() -> None:
+    """Only a missing right is answered with advice about rights."""
     about_rights = {code for code, fault in advice.FAULTS.items() if "s3:GetObject" in fault.advice}
 
     assert about_rights == advice.DENIED

@@ -125,7 +125,7 @@ def test_a_bucket_behind_a_page_is_opened_when_the_page_is_gone(way: Ingress, ur
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
 def test_a_page_among_the_probes_teaches_nothing_false(way: Ingress, url: str, page: Page) -> None:
-    for number in range(1, 9):
+    for number in range(1, 11):
         bucket = Bucket.parse(url)
         del way.asked[:]
         way.page, way.meant = page, lambda *_, number=number: len(way.asked) == number

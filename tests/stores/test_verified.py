@@ -265,9 +265,34 @@ async def test_a_store_that_does_not_answer_is_said_once(machine: Machine, caplo
         inner.broken = False
         assert await store.get(name()) is None
     assert [line for line in caplog.messages if "answer" in line] == [
-        "the store does not answer: /private/folder: Input/output error. Nothing new is made until it does",
+        "the store does not answer: /private/folder: Input/output error. Nothing new is made until the store answers",
         "the store answers again: new pictures are made",
     ]
+
+
+@pytest.mark.parametrize(("cause", "said"), [("no disk", "no disk."), ("Is it http://?", "Is it http://?")])
+async def test_a_store_silent_from_the_start_is_one_line_at_once(
+    machine: Machine, caplog: pytest.LogCaptureFixture, cause: str, said: str
+) -> None:
+    """The first failure of the start is logged, as an error, and no second line follows for the same outage."""
+
+    class Silent(DiskStore):
+        def identity(self) -> str | None:
+            raise StoreUnavailable(cause)
+
+    patient = Timings(between_looks=PATIENCE_SECONDS)
+    async with machine.started(
+        VerifiedStore(Silent(machine.root), StoreIds("", machine.folder, None), patient)
+    ) as store:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                await store.get(name())
+
+    (line,) = caplog.records
+    assert (line.levelname, line.message) == (
+        "ERROR",
+        f"the store does not answer: {said} Nothing new is made until the store answers",
+    )
 
 
 async def test_each_kind_of_call_that_fails_by_itself_is_one_line(
@@ -312,7 +337,8 @@ async def test_each_kind_of_call_that_fails_by_itself_is_one_line(
     ]
 
 
-async def test_nothing_is_tried_out_on_a_store_that_is_not_the_right_one(machine: Machine) -> None:
+async def test_nothing_is_tried_out_on_a_wrong_store(machine: Machine) -> None:
+    """Nothing is tried out on a store that is not the right one."""
     async with machine.started() as store:
         await store.require_writable()
         machine.unmount()

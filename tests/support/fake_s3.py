@@ -76,6 +76,12 @@ SIGNATURE = Error(
     "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
 )
 QUOTA = Error(403, "QuotaExceeded", "Bucket quota exceeded")
+RETAINED = Error(
+    403,
+    "RetentionPolicyNotMet",
+    "Object 'pictures/some' is subject to bucket's retention policy and cannot be deleted, overwritten or archived",
+)
+NOT_ALLOWED = Error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 SLOW_DOWN = Error(503, "SlowDown", "Please reduce your request rate.")
 
 Refuse = Callable[[Asked], Error | None]
@@ -85,12 +91,15 @@ Condition = Literal["if-none-match", "x-goog-if-generation-match", ""]
 @dataclass(frozen=True)
 class Personality:
     """`refuse` gives the error of a request, `None` where it is answered. `condition` is the header field that keeps
-    an object from being overwritten; `unmet` is how it is answered; `conflicts`: with 409 at the first try."""
+    an object from being overwritten; `unmet` is how it is answered; `conflicts`: with 409 at the first try.
+    `keeps` is the error of a delete or an overwrite of what exists; `absent` of a read of what does not."""
 
     refuse: Refuse = lambda _: None
     condition: Condition = "if-none-match"
     unmet: Error = UNMET
     conflicts: bool = False
+    keeps: Error | None = None
+    absent: Error = NO_SUCH_KEY
     endpoint_path: str = ""
 
 
@@ -134,7 +143,13 @@ PERSONALITIES = {
     "checksums alone": Personality(_wants("x-amz-checksum-")),
     "refuses": Personality(_conditions(UNKNOWN_HEADER), condition=""),
     "refuses_400": Personality(_conditions(BAD_ARGUMENT), condition=""),
+    "refuses_403": Personality(_conditions(DENIED), condition=""),
+    "refuses_405": Personality(_conditions(NOT_ALLOWED), condition=""),
     "ignores": Personality(condition=""),
+    "retention": Personality(keeps=RETAINED),
+    "retention, ignores": Personality(condition="", keeps=RETAINED),
+    "no delete of objects": Personality(keeps=DENIED),
+    "list below a prefix": Personality(absent=DENIED),
     "google": Personality(condition="x-goog-if-generation-match"),
     "says_304": Personality(unmet=Error(304, "")),
     "conflicts": Personality(conflicts=True),
@@ -195,6 +210,8 @@ class FakeS3(ThreadingHTTPServer):
                 return CONFLICT
             if ways.condition and ways.condition in asked.headers and name in self.objects:
                 return ways.unmet
+            if ways.keeps and name in self.objects:
+                return ways.keeps
             source = unquote(asked.headers.get("x-amz-copy-source", "")).lstrip("/")
             self.objects[name] = self.objects[source] if source else asked.body
             return None
@@ -232,7 +249,8 @@ class _Answer(BaseHTTPRequestHandler):
             return
         data = self.server.objects.get(f"{asked.bucket}/{asked.key}")
         if data is None:
-            self._send(404, NO_SUCH_KEY.body)
+            absent = self.server.personality.absent
+            self._send(absent.status, absent.body)
             return
         self._send(200, data, etag=_etag(data))
 
@@ -255,7 +273,11 @@ class _Answer(BaseHTTPRequestHandler):
         self._send(200, copied if "x-amz-copy-source" in asked.headers else b"", etag=etag)
 
     def _delete(self, asked: Asked) -> None:
-        self.server.objects.pop(f"{asked.bucket}/{asked.key}", None)
+        name, keeps = f"{asked.bucket}/{asked.key}", self.server.personality.keeps
+        if keeps and name in self.server.objects:
+            self._send(keeps.status, keeps.body)
+            return
+        self.server.objects.pop(name, None)
         self._send(204)
 
     def _send(self, status: int, body: bytes = b"", etag: str = "") -> None:

@@ -150,9 +150,9 @@ class FakeRemovals:
     async def surely_removed(self, content_key: str) -> bool:  # noqa: ARG002 - the same for all
         return False
 
-    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
+    async def prepare(self, content_key: str, as_asked_key: str, *, lost: bool) -> Preparation:
         """Nobody else shows anything."""
-        del content_key
+        del content_key, as_asked_key
         return Preparation(after=int(lost))
 
 

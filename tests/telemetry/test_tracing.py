@@ -12,8 +12,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from promptcdn.flights import Flights
 from promptcdn.observer import NO_OBSERVER, NO_STEP, Observer, Step, step
+from promptcdn.stores import Name, Record
+from promptcdn.stores.negative import NegativeCache
 from promptcdn.telemetry import Telemetry
 from promptcdn.telemetry.tracing import Tracing
+from tests.support.fakes import FakeStore, name
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +99,26 @@ async def test_flights_begun_by_two_requests_lie_each_in_its_own() -> None:
 
     assert len(set(spans.traces("request"))) == 2
     assert sorted(spans.traces("flight")) == sorted(spans.traces("request"))
+
+
+async def test_a_shared_look_carries_nothing_of_its_first_asker() -> None:
+    """But the step that it lies in, as a flight does."""
+    askers: list[str] = []
+    spans = Spans()
+
+    class Store(FakeStore):
+        async def get(self, name: Name) -> Record | None:
+            with spans.telemetry.step("store"):
+                askers.append(CLIENT.get())
+            return await super().get(name)
+
+    store = NegativeCache(Store(), task_context=spans.telemetry.task_context)
+    CLIENT.set("the first one")
+    with spans.telemetry.step("request"):
+        await store.get(name())
+
+    assert askers == ["nobody"]
+    assert spans.traces("store") == spans.traces("request")
 
 
 @pytest.mark.parametrize("observer", [NO_OBSERVER, Telemetry()], ids=["no observer", "no tracing"])

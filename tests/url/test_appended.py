@@ -40,6 +40,12 @@ SEEN = [
         "ssl=1",
         "v",
         "%75tm_source=x",
+        "ssl=%31",
+        "raw=%74rue",
+        "ref=x",
+        "ref=product-hunt",
+        "ref",
+        "source=newsletter",
     ),
 ]
 
@@ -61,7 +67,23 @@ def test_it_may_come_twice() -> None:
 @pytest.mark.parametrize(
     "pair",
     [
-        *("sede=7", "raw=x", "raw", "sanitize=no", "ssl=0", "7=8", "1e3", "-1", "Utm_source=x", "V=2", "utm=x", "tt=1"),
+        *(
+            "sede=7",
+            "raw=x",
+            "raw",
+            "sanitize=no",
+            "ssl=0",
+            "ssl=%30",
+            "ref=2",
+            "ref=%32",
+            "7=8",
+            "1e3",
+            "-1",
+            "Utm_source=x",
+            "V=2",
+            "utm=x",
+            "tt=1",
+        ),
         *("stesp=30", "vv=2", "mtm=1", "%D9%A7"),
     ],
 )

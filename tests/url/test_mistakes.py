@@ -47,17 +47,93 @@ STUCK = [
 ]
 
 
+# What a note tells to do.
+CURES = [
+    ("7?utm_source=x", 'is "7" with the beginning of another query stuck to it: write seed=7, or put & instead of the'),
+    ("7;ref=x", "write seed=7, or put & instead of ;"),
+    ("7%26w=64", "write seed=7, or write & as it is, and not %26"),
+    ("7%23top", "write seed=7, or write # as it is"),
+    ("a+b?x", "write seed=a+b, or"),
+    ("7.png", "write seed=7, and where a tool appends it begin the URL with /i.png?"),
+    ("7)", 'is "7" with a punctuation mark of the text around it stuck to it: write seed=7, or put another parameter'),
+    ("(7).", "write seed=7, or put another parameter behind it, like &v=1"),
+    ("%3C7", "write seed=7"),
+    (")", "write a number or a word, or leave the seed out"),
+    ("undefined", "look why the program that wrote this URL had no seed"),
+    ("{{seed}}", "look at the blank's name in the template"),
+    ("1e3", "write a number in the digits 0 to 9 alone"),
+    ("Day", "write one of hour, day, week, month or random, in lower case"),
+]
+
+STUCK_TO_PROMPTS = [
+    ("seed=7&prompt=a+lighthouse?utm_source=x", 'ends in "?utm_source=x", which looks like parameters: put & instead'),
+    ("seed=7&prompt=a+lighthouse)", 'leave ")" off, or put another parameter behind the prompt, like &v=1'),
+    ("prompt=a+lighthouse]", 'leave "]" off'),
+    ("prompt=a+lighthouse%22", 'leave """ off'),
+    ("prompt=a+lighthouse%3E", 'leave ">" off'),
+    ("prompt=a+lighthouse/", 'leave "/" off'),
+    ("prompt=a+lighthouse,", 'leave "," off'),
+    ("prompt=a+lighthouse;ref=x", "put & instead of ;"),
+    ("prompt=a+lighthouse%26seed=7", "write & as it is, and not %26"),
+    ("prompt=a&negative_prompt=fog?ref=x", "put & instead of the second ?"),
+    ("prompt=a+cat.png", 'leave ".png" off'),
+    ("prompt=http://h/?prompt=a%26seed=7", "is a URL, taken as a prompt: promptcdn info URL shows its canonical"),
+    ("prompt=/i.png?seed=7%26prompt=a", "is a URL, taken as a prompt"),
+    ("prompt=https://example.org/page", "is a URL, taken as a prompt"),
+]
+
+
 def said(query: str) -> list[str]:
     return list(mistakes.notes(parse(query.encode())))
 
 
 @pytest.mark.parametrize(("seed", "what"), STUCK)
-def test_a_seed_with_something_stuck_to_it_is_a_word_that_is_warned_of(seed: str, what: str) -> None:
+def test_a_seed_with_something_stuck_to_it_is_warned_of(seed: str, what: str) -> None:
+    """A seed with something stuck to it is a word that is warned of."""
     word, warning = said(f"prompt=a&seed={seed}")
 
     assert "is a word" in word
     assert warning.startswith(mistakes.MAYBE)
     assert what in warning
+
+
+@pytest.mark.parametrize(("seed", "cure"), CURES)
+def test_a_note_says_what_to_do_about_a_seed(seed: str, cure: str) -> None:
+    assert cure in said(f"prompt=a&seed={seed}")[-1]
+
+
+@pytest.mark.parametrize(("query", "cure"), STUCK_TO_PROMPTS)
+def test_what_sticks_to_a_prompt_is_told_with_a_cure(query: str, cure: str) -> None:
+    """What sticks to a prompt is told, with what to do."""
+    (note,) = said(query)
+
+    assert note.startswith(mistakes.MAYBE)
+    assert cure in note
+
+
+@pytest.mark.parametrize(
+    ("raw", "cure"),
+    [
+        (
+            b"a%20lighthouse&seed=7",
+            'ends in "&seed=7", which looks like parameters: write ? before the first parameter',
+        ),
+        (b"a%20lighthouse%3Fseed=7", "write ? as it is, and not %3F"),
+        (b"a%20lighthouse;seed=7", "put ? instead of ;"),
+        (b"a%20lighthouse)", "put another parameter behind the prompt, like ?v=1"),
+    ],
+)
+def test_what_sticks_to_a_prompt_in_a_path_is_told(raw: bytes, cure: str) -> None:
+    """What sticks to a prompt in a path is told, with what to do there."""
+    (note,) = mistakes.notes(parse_path(raw, b""))
+
+    assert cure in note
+
+
+def test_a_long_prompt_is_told_by_its_end() -> None:
+    (note,) = said(f"prompt={'x' * 3900}?utm_source=y")
+
+    assert len(note) < 300
 
 
 @pytest.mark.parametrize("seed", ["octocat", "a b", "1e3x", "v1.5", "灯台", "wow!", "🦊", "nulls", "2026-11-23"])
@@ -90,7 +166,24 @@ def test_a_prompt_that_nobody_wrote_is_warned_of(query: str, what: str) -> None:
     assert warning.startswith(f"{mistakes.MAYBE} {what} ")
 
 
-@pytest.mark.parametrize("prompt", ["a tower (tall)", "a png", "null and void", "a <b> c", "50% off", "why?", ".png"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *(
+            "a tower (tall)",
+            "a png",
+            "null and void",
+            "a <b> c",
+            "50%25 off",
+            "why?",
+            ".png",
+            "a smile :)",
+            "a -> b ->",
+        ),
+        *("Q%26A", "c%23 code", "a; b", 'the "end"', "a sign (left), a door (right)", "what is this? = a cat", "so."),
+        "an ad for https://example.org on a wall",
+    ],
+)
 def test_prompts_of_people_are_not(prompt: str) -> None:
     assert said(f"prompt={prompt}&seed=7") == []
 
@@ -100,7 +193,9 @@ def test_the_path_style_is_told_the_same() -> None:
     assert list(mistakes.notes(parse_path(b"a%20cat.png", b"seed=7"))) == []
 
 
-@pytest.mark.parametrize("piece", ["{", "{{", "}", "<", "%", "[", ".png", "a.", "_", "__", "$", "1 ", "1,"])
+@pytest.mark.parametrize(
+    "piece", ["{", "{{", "}", "<", "%", "[", ".png", "a.", "_", "__", "$", "1 ", "1,", ")", "?a", ";", "a=", "(", ","]
+)
 def test_looking_takes_time_in_step_with_the_length(piece: str) -> None:
     def seconds(length: int) -> float:
         request = parse(f"prompt=x{(piece * length)[:length]}x".replace("%", "%25").replace("+", "").encode())

@@ -190,7 +190,8 @@ def test_an_unknown_parameter_is_told_what_it_might_have_been() -> None:
     assert "did you mean seed?" in refusal(b"prompt=a&sede=7").detail
 
 
-def test_text_that_is_no_utf_8_is_told_how_a_per_cent_sign_is_written() -> None:
+def test_text_that_is_no_utf_8_gets_advice_on_per_cent_signs() -> None:
+    """Text that is not UTF-8 is told how a per cent sign is written."""
     assert "%25" in refusal(b"prompt=50%ff").detail
 
 

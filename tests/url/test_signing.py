@@ -271,3 +271,16 @@ def test_nobody_signs_with_a_key_that_is_not_there() -> None:
     for keys, kid in ((KEYS, "k3"), (SigningKeys(), None)):
         with pytest.raises(ValueError, match="no key"):
             signed(Asked("a"), keys, kid=kid)
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    asked = asked_by("prompt=a&seed=7")
+    control = signed(asked, KEYS)
+
+    changed = objection(asked_by("prompt=a&seed=8"), control, KEYS, NOW)
+    none = objection(asked, Control(), KEYS, NOW)
+
+    assert changed is not None
+    assert "was changed after signing, or the secret of the key differs: sign the URL again" in changed.detail
+    assert none is not None
+    assert "promptcdn sign" in none.detail

@@ -82,8 +82,8 @@ class Removals(Protocol):
     async def purge(self, content_key: str) -> object:
         """Deletes what is stored of a picture. Raises `StoreUnavailable`."""
 
-    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
-        """What a picture that is made next under this key has to know of the one before it.
+    async def prepare(self, content_key: str, as_asked_key: str, *, lost: bool) -> Preparation:
+        """What a picture that is made next for a URL has to know of the one before it, under the same key or another.
 
         `lost`: a URL is bound to the key, and its picture is gone. Raises `StoreUnavailable`.
         """
@@ -140,7 +140,7 @@ class StoreRemovals:
         self._own_notes: dict[str, PurgeNote] = {}
         # What was taken down or put back here since the list began to be read: the list may not have it yet.
         self._since: dict[str, bool] = {}
-        # Why not, for the operator.
+        # Why the list could not be read, for the operator.
         self._unread = "it is being read"
         self._listing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
@@ -218,17 +218,19 @@ class StoreRemovals:
         log.warning("the picture %s was purged: %d objects were deleted", content_key, len(names))
         return names
 
-    async def prepare(self, content_key: str, *, lost: bool) -> Preparation:
+    async def prepare(self, content_key: str, as_asked_key: str, *, lost: bool) -> Preparation:
         now, last, propagation = self._clock.unix(), self._last_moment(content_key), self._timings.propagation
         if lost and (not last or last / _NANOSECONDS + propagation < now):
             # Since that purge another one may have been made, and shown. No master is deleted: where there is one by
             # now, another process made it.
             names = await self._names("renditions", content_key)
             return Preparation(await self._clear(names, content_key, lost=True), propagation)
-        if not last:
+        # Where a URL was bound anew, others may show what it was bound to before.
+        latest = max(last, self._last_moment(as_asked_key))
+        if not latest:
             return NONE_BEFORE
         # Clocks of machines differ: nobody waits longer than it takes.
-        return Preparation(last, min(propagation, max(0.0, last / _NANOSECONDS + propagation - now)))
+        return Preparation(last, min(propagation, max(0.0, latest / _NANOSECONDS + propagation - now)))
 
     async def swept(self) -> None:
         """Waits until what other processes stored during purges of this one is deleted too."""
@@ -336,6 +338,9 @@ class StoreRemovals:
         removed = (listed | marked) - (frozenset(self._since) - marked)
         new = removed - self._removed if self._removed is not None else frozenset()
         self._removed = removed
+        for leaf in notes:
+            # The store has it from now on, and drops it in time.
+            self._own_notes.pop(leaf, None)
         before = self._notes
         received = () if before is None else [note for leaf, note in notes.items() if leaf not in before]
         self._notes = {**notes, **self._own_notes}

@@ -8,6 +8,7 @@ stored      who is shown a stored picture, and who has it already (304)
 """
 
 import random
+from collections.abc import MutableMapping
 
 from promptcdn import problems
 from promptcdn.cdn.calendar import Calendar
@@ -70,6 +71,11 @@ class Cdn:
     def first(self, request: Request) -> Request:
         """The seeded request that a URL begins with: a pool's first, or that of a calendar URL's present period."""
         return self._present(request) if request.asked.seed is not None else self.pool(request)[0]
+
+    @property
+    def last_shown(self) -> MutableMapping[str, int]:
+        """By the as-asked key of a URL without a seed: the seed of the last view, which the next one does not show."""
+        return self._pool.last_shown
 
     def pool(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""

@@ -66,7 +66,8 @@ class Pool:
         self._timings = timings
         self._beginning = KeyedLocks()
         self._behind: cachetools.LRUCache[str, tuple[Flight[None], float]] = cachetools.LRUCache(_POOLS_CACHED)
-        self._last_shown: cachetools.LRUCache[str, Request] = cachetools.LRUCache(_POOLS_CACHED)
+        # By pool: the seed of the view before. Other ways to answer note theirs here too.
+        self.last_shown: cachetools.LRUCache[str, int] = cachetools.LRUCache(_POOLS_CACHED)
 
     async def answer(self, request: Request, asker: Asker) -> Reply:
         """A view of the pool: the drawn picture, or while that is made behind it another one, or the pool's first.
@@ -76,10 +77,11 @@ class Pool:
         """
         pool, pool_key = self.views(request), keys.as_asked_key(request.asked)
         draw = _Draw()
-        shown = await self._shown(pool, self._last_shown.get(pool_key), draw)
+        shown = await self._shown(pool, self.last_shown.get(pool_key), draw)
         if shown is not None:
             view, answer = shown
-            self._last_shown[pool_key] = view
+            if view.drawn is not None:
+                self.last_shown[pool_key] = view.drawn
             if draw.absent and asker.making:
                 await self._make_behind(pool_key, draw.absent[0], asker)
             return await self._as_drawn(answer, Outcome.SEEDLESS, view)
@@ -96,7 +98,7 @@ class Pool:
         drawn = seeds.pool(keys.as_asked_form(request.asked), self._variants)
         return tuple(request.view(seed) for seed in drawn)
 
-    async def _shown(self, pool: Sequence[Request], last: Request | None, draw: _Draw) -> tuple[Request, Answer] | None:
+    async def _shown(self, pool: Sequence[Request], last: int | None, draw: _Draw) -> tuple[Request, Answer] | None:
         """The first picture that is stored, in the order of a draw.
 
         Raises `Problem` where that is not known of one of them, and none is found.
@@ -135,10 +137,10 @@ class Pool:
             draw.absent.append(view)
         return answer
 
-    def _drawn(self, pool: Sequence[Request], last: Request | None) -> list[Request]:
+    def _drawn(self, pool: Sequence[Request], last: int | None) -> list[Request]:
         """The pool in the order of a draw; what the view before this one saw comes last, so that views vary."""
         drawn = self._chance.sample(pool, len(pool))
-        return sorted(drawn, key=lambda view: view == last)
+        return sorted(drawn, key=lambda view: view.drawn == last)
 
     async def _first(self, view: Request, asker: Asker) -> Reply:
         """The pool's first picture, which all viewers wait for together."""
@@ -157,7 +159,8 @@ class Pool:
     async def _as_drawn(self, answer: Answer, outcome: Outcome, view: Request) -> Answer:
         """`answer` with what a URL without a seed has to say of the view that was drawn."""
         location = await self._seeded.location(view)
-        return replace(answer, outcome=outcome, location=location, seed=view.drawn)
+        pool = keys.as_asked_key(view.signed_for)
+        return replace(answer, outcome=outcome, location=location, seed=view.drawn, pool=pool)
 
     async def _make_behind(self, pool_key: str, missing: Request, asker: Asker) -> None:
         """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -40,15 +41,24 @@ async def _checks() -> list[Check]:
     found = [Check("python", True, sys.version.split()[0]), _clock()]
     try:
         chosen = settings.load()
-        found.append(Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}"))
-        found += misconfiguration.doubts(chosen.chosen)
+        doubts = misconfiguration.doubts(chosen.chosen)
+        found += doubts or [Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}")]
         found += filter(None, (permissions.finding(chosen.data_dir),))
         async with reading(chosen, any_bucket=True) as service:
             return [*found, *await _of_service(service)]
     except BadSettings as wrong:
-        advice = "docs/settings.md has every setting"
         found = [check for check in found if check.part != "settings"]
-        return [*found, *(Check("settings", False, line, advice) for line in str(wrong).splitlines())]
+        return [*found, *(Check("settings", False, line, _row(line)) for line in str(wrong).splitlines())]
+
+
+def _row(wrong: str) -> str:
+    """What there is to know of the setting that a line about a wrong one names, or of the one that was meant."""
+    from promptcdn import settings
+
+    if wrong.startswith("AWS_"):
+        return "docs/stores.md has the AWS_… variables, and what each service wants"
+    rows = map(settings.row, re.findall("[A-Z][A-Z0-9_]+", wrong))
+    return next(filter(None, rows), "correct that; docs/settings.md has every setting")
 
 
 async def _of_service(service: "Service") -> list[Check]:
@@ -57,7 +67,7 @@ async def _of_service(service: "Service") -> list[Check]:
     found = [*await service.store.checks(), *await service.generator.checks(chosen.defaults.engines), *redis]
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
     await service.spool.refresh()
-    # Of a data folder that is not there yet nothing can be said.
+    # A data folder that is not there yet has no spool to check.
     spool = chosen.data_dir / "spool"
     found.append(service.readiness.spooled() if spool.exists() else Check("spool", True, f"empty: there is no {spool}"))
     return found
@@ -86,13 +96,13 @@ def _clock() -> Check:
 
 
 async def _redis(service: "Service") -> list[Check]:
-    """Whether it answers, and keeps what it was told."""
+    """Whether Redis answers, and keeps what is written to it."""
     from promptcdn.replicas.connection import RedisDown
 
     if service.connection is None:
         return []
     try:
-        said = await service.connection.call(lambda redis: redis.info())
+        info = await service.connection.call(lambda redis: redis.info())
     except RedisDown as down:
         return [
             Check(
@@ -102,8 +112,8 @@ async def _redis(service: "Service") -> list[Check]:
                 "look at PROMPTCDN_REDIS_URL (address, password, number of the database), and whether that Redis runs",
             )
         ]
-    policy, mode = str(said.get("maxmemory_policy", "noeviction")), said.get("redis_mode", "standalone")
-    detail = f"answers, version {said.get('redis_version', 'unknown')}, {mode}, maxmemory-policy {policy}"
+    policy, mode = str(info.get("maxmemory_policy", "noeviction")), info.get("redis_mode", "standalone")
+    detail = f"answers, version {info.get('redis_version', 'unknown')}, {mode}, maxmemory-policy {policy}"
     advice = []
     # All of ours ends by itself some day, so the policies that evict what is volatile may take it too.
     if policy != "noeviction":

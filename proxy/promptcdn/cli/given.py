@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from promptcdn import problems
+
 if TYPE_CHECKING:
     from promptcdn.url.request import Request
 
@@ -33,8 +35,25 @@ def content_key(url: Given) -> str | None:
     return found and found[1]
 
 
-def request(url: Given) -> "Request":
-    """What it asks for. Raises `Problem`. Bytes that are no text go on as they are: the grammar says what is wrong."""
+def request(url: Given, *, or_a_key: bool = False) -> "Request":
+    """What it asks for. `or_a_key`: the command takes content keys, too.
+
+    Raises `Problem`, for a text that is no URL of ours as well. Bytes that are no text go on as they are: the grammar
+    says what is wrong.
+    """
     from promptcdn.url.parse import parse_url
 
-    return parse_url(*(part.encode(errors="surrogateescape") for part in (url.path, url.query)))
+    try:
+        return parse_url(*(part.encode(errors="surrogateescape") for part in (url.path, url.query)))
+    except problems.Problem as problem:
+        if problem.parameter != "prompt" or problem.value or "prompt" in url.path + url.query:
+            raise
+        key = "a content key (64 hex digits), a permalink" if or_a_key else "a permalink (/i/ and 64 hex digits)"
+        detail = f"this is neither {key} nor a URL with prompt="
+        raise problems.Problem(problems.BAD_REQUEST, detail) from None
+
+
+def told(problem: problems.Problem) -> str:
+    """What a problem says on one line. Where it has a guess, the list of all that is allowed is left out."""
+    whole = problem.detail
+    return whole.removesuffix(f"; allowed: {problem.allowed}") if "did you mean" in whole else whole

@@ -14,6 +14,7 @@ from promptcdn.problems import BadSettings
 if TYPE_CHECKING:
     from promptcdn.settings import Settings
     from promptcdn.stores import Header
+    from promptcdn.url.request import Request
     from promptcdn.wiring import Service
 
 _SHOWN = ("state", "content_key", "permalink", "url")
@@ -27,7 +28,11 @@ def info(
     from promptcdn import problems, settings
 
     try:
-        found = asyncio.run(_found(given.parts(url), settings.load()))
+        named = given.content_key(given.parts(url)) or given.request(given.parts(url))
+    except problems.Problem as problem:
+        fail(f"{url}: {given.told(problem)}")
+    try:
+        found = asyncio.run(_found(named, settings.load()))
     except BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
@@ -46,18 +51,16 @@ def info(
         typer.echo(f"{'note':12} {note}")
 
 
-async def _found(url: given.Given, chosen: "Settings") -> dict[str, Any]:
+async def _found(named: "str | Request", chosen: "Settings") -> dict[str, Any]:
+    """The members for a content key or for what a URL asks for."""
     from promptcdn.faces.info import members
 
-    content_key = given.content_key(url)
-    request = None if content_key else given.request(url)
     async with reading(chosen) as service:
         await service.verified.see()
         await service.removals.start()
-        if request is not None:
-            return dict(await members(service.cdn, request, chosen.public_url))
-        assert content_key is not None
-        return await _of_permalink(content_key, service, chosen.public_url)
+        if isinstance(named, str):
+            return await _of_permalink(named, service, chosen.public_url)
+        return dict(await members(service.cdn, named, chosen.public_url))
 
 
 async def _of_permalink(content_key: str, service: "Service", public_url: str) -> dict[str, Any]:

@@ -94,7 +94,11 @@ def purge(
     if rebind and _content_key(target):
         fail("--rebind needs a URL that has a prompt: content keys and permalinks have no binding")
     try:
-        done = asyncio.run(_done(target, Wanted(takedown, reason, rebind, undo, dry_run), settings.load()))
+        named = _content_key(target) or given.request(given.parts(target), or_a_key=True)
+    except problems.Problem as problem:
+        fail(f"{target}: {given.told(problem)}")
+    try:
+        done = asyncio.run(_done(named, Wanted(takedown, reason, rebind, undo, dry_run), settings.load()))
     except BadSettings as wrong:
         fail(str(wrong))
     except problems.Problem as problem:
@@ -108,8 +112,7 @@ def purge(
         raise typer.Exit(FINDINGS)
 
 
-async def _done(target: str, wanted: Wanted, chosen: "Settings") -> list[Done]:
-    named = _content_key(target) or given.request(given.parts(target))
+async def _done(named: "str | Request", wanted: Wanted, chosen: "Settings") -> list[Done]:
     async with reading(chosen) as service:
         await service.verified.see()
         await service.removals.start()
@@ -186,8 +189,6 @@ def _paths(target: Target) -> Iterator[str]:
 def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:
     for one in done:
         yield f"{one.content_key}: {_undone(one) if undo else _purged(one)}"
-        if one.gone:
-            yield "  its bytes were deleted with its takedown: the next view makes (and pays for) a new picture"
         if one.still_taken_down:
             yield "  it was taken down before and stays so (410): promptcdn purge --undo makes it possible again"
         yield from (f"  {path}" for path in one.deleted)
@@ -208,7 +209,10 @@ def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:
 def _undone(one: Done) -> str:
     if not one.put_back:
         return "it is not taken down, so there is nothing to undo"
-    return "would be put back" if one.dry_run else "put back"
+    undone = "would no longer be taken down" if one.dry_run else "no longer taken down"
+    if not one.gone:
+        return undone
+    return f"{undone}; its bytes were deleted, so the next view makes (and pays for) the same request again"
 
 
 def _purged(one: Done) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from promptcdn.cli import given
 from promptcdn.cli.signatures import Expires, Key, signed_urls
 
 
@@ -13,5 +14,9 @@ def sign(
     key: Key = None,
 ) -> None:
     """Sign URLs, so that their pictures may be made where PROMPTCDN_MISSES is signed. Prints each URL, signed."""
-    for url in signed_urls(urls, expires, key):
-        typer.echo(url)
+    from promptcdn.url.dialects import mistakes
+
+    for url, signed in zip(urls, signed_urls(urls, expires, key), strict=True):
+        for warning in mistakes.warnings(given.request(given.parts(signed))):
+            typer.echo(f"note: {f'{url}: ' if len(urls) > 1 else ''}{warning}", err=True)
+        typer.echo(signed)

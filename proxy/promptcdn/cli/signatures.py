@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Expires = Annotated[
     str | None,
     typer.Option(
-        help="When the signature expires: 30d, 12h, 3600 (seconds), or 2027-01-01 (the start of that day, UTC)."
+        help="When the signature expires: 30d, 12h, 3600 (seconds from now), or 2027-01-01 (that day's start, UTC)."
     ),
 ]
 Key = Annotated[
@@ -27,6 +27,7 @@ Key = Annotated[
 
 # More digits than these are a date without dashes, or Unix seconds that were meant to be one.
 _SPAN = re.compile(r"([0-9]{1,7})([smhdw]?)")
+_SPAN_MAX = 9999999
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SEPARATED = re.compile(r"(^|&(?:amp;)*)([^&]*)")
 
@@ -49,7 +50,9 @@ def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> li
     for url in urls:
         try:
             made.append(signed_url(url, keys, exp, key))
-        except (Problem, ValueError) as wrong:
+        except Problem as problem:
+            fail(f"{url}: {given.told(problem)}")
+        except ValueError as wrong:
             fail(f"{url}: {wrong}")
     return made
 
@@ -66,9 +69,9 @@ def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str |
     request = given.request(bare)
     require_built(request.asked, request.control)
     control = signing.signed(request.asked, keys, exp, kid)
-    said = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
+    signature = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
     separator = "&amp;" if "&amp;" in bare.query else "&"
-    query = separator.join([*filter(None, [bare.query]), *said])
+    query = separator.join([*filter(None, [bare.query]), *signature])
     if len(f"{bare.path}?{query}".encode(errors="surrogateescape")) > URL_MAX:
         raise ValueError(f"signed, the URL would be longer than the {URL_MAX} bytes that the service takes")
     return f"{bare.host}{bare.path}?{query}{bare.fragment}"
@@ -95,7 +98,8 @@ def _expiry(text: str, now: float) -> int:
             exp = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
         BY_NAME["exp"].read(str(exp))
     except ValueError:
-        raise ValueError(f'--expires="{text}": say it like 30d, 12h, 3600 (seconds) or 2027-01-01') from None
+        allowed = f"30d, 12h, 3600 (seconds from now, {_SPAN_MAX} at most) or 2027-01-01"
+        raise ValueError(f'--expires="{text}": say it like {allowed}') from None
     if exp <= now:
         raise ValueError(f'--expires="{text}": that has passed')
     return exp

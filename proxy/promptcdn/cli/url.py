@@ -1,5 +1,6 @@
 """`promptcdn url`."""
 
+import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from promptcdn.cli import given
 from promptcdn.cli.ending import fail
 from promptcdn.cli.signatures import Expires, Key, signed_urls
 from promptcdn.problems import BadSettings
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # What `url` prints.
 _MARKUPS = ("url", "markdown", "html", "asciidoc", "rst")
+_OTHER_NAMES = {"md": "markdown", "htm": "html", "adoc": "asciidoc", "restructuredtext": "rst"}
 _As = Annotated[
     str, typer.Option("--as", help=f"What to print: {', '.join(_MARKUPS)}.", autocompletion=lambda: list(_MARKUPS))
 ]
@@ -67,14 +70,14 @@ def url(
     _print({**locals(), "format": format_}, as_json=as_json, sign=sign)
 
 
-def _print(said: dict[str, Any], *, as_json: bool, sign: bool) -> None:
-    """Prints what the options in `said` ask for."""
+def _print(options: dict[str, Any], *, as_json: bool, sign: bool) -> None:
+    """Prints what the options of the command ask for."""
     from promptcdn.url.snippets import snippets
 
-    markup, base, expires, key = (said[name] for name in ("markup", "base", "expires", "key"))
-    _require_choice("--as", markup, _MARKUPS)
-    face, said["format"] = _form(said["face"], said["tool"], said["format"])
-    request = _request(said)
+    markup, base, expires, key = (options[name] for name in ("markup", "base", "expires", "key"))
+    markup = _choice("--as", _OTHER_NAMES.get(markup.lower(), markup), _MARKUPS)
+    face, options["format"] = _form(options["face"], options["tool"], options["format"])
+    request = _request(options)
     path = _path(request, face)
     address = _base(base) + path
     if sign:
@@ -92,26 +95,28 @@ def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Fac
     from promptcdn.url.parse import FACES
     from promptcdn.url.snippets.tools import BY_NAME
 
-    _require_choice("--face", face, FACES)
-    _require_choice("--for", tool, BY_NAME)
-    row = None if tool is None else BY_NAME[tool]
+    face = face and _choice("--face", face, FACES)
+    row = None if tool is None else BY_NAME[_choice("--for", tool, BY_NAME)]
     chosen = cast("Face", face or (row.face if row else "query"))
     if row is None:
         return chosen, format_
     if format_ is None:
         return chosen, row.shows[0]
-    given = format_.removeprefix(".").lower()
-    if formats.SPELLINGS.get(given, given) not in row.shows:
+    name = format_.removeprefix(".").lower()
+    if formats.SPELLINGS.get(name, name) not in row.shows:
         fail(f'--format="{format_}": {row.what} may not show it; allowed with --for {tool}: {", ".join(row.shows)}')
     return chosen, format_
 
 
-def _require_choice(option: str, said: str | None, choices: Iterable[str]) -> None:
-    if said is not None and said not in choices:
-        fail(f'{option}="{said}": allowed: {", ".join(choices)}')
+def _choice(option: str, value: str, choices: Iterable[str]) -> str:
+    """The choice that a value of any case names. Where it names none the command ends, with a guess or all choices."""
+    if value.lower() not in choices:
+        close = difflib.get_close_matches(value.lower(), choices, n=1)
+        fail(f'{option}="{value}": ' + (f"did you mean {close[0]}?" if close else f"allowed: {', '.join(choices)}"))
+    return value.lower()
 
 
-def _request(said: dict[str, str | None]) -> "Request":
+def _request(options: dict[str, str | None]) -> "Request":
     """What the options ask for. Warns of what may be mistakes."""
     from promptcdn import problems
     from promptcdn.url.dialects import mistakes
@@ -119,10 +124,10 @@ def _request(said: dict[str, str | None]) -> "Request":
     from promptcdn.url.parse import parse, require_built
 
     try:
-        request = parse(_query({row.name: said.get(row.name) for row in PARAMETERS}))
+        request = parse(_query({row.name: options.get(row.name) for row in PARAMETERS}))
         require_built(request.asked)
     except problems.Problem as problem:
-        fail(str(problem))
+        fail(given.told(problem))
     for warning in mistakes.warnings(request):
         typer.echo(f"note: {warning}", err=True)
     return request
@@ -162,21 +167,21 @@ def _size(request: "Request", base: str | None) -> "Size | None":
         return None
 
 
-def _query(said: dict[str, str | None]) -> bytes:
+def _query(options: dict[str, str | None]) -> bytes:
     """Bytes of the terminal that are no text go on as they are: the grammar says what is wrong with them."""
-    given = {name: value for name, value in said.items() if value}
-    return urlencode(given, errors="surrogateescape").encode()
+    chosen = {name: value for name, value in options.items() if value}
+    return urlencode(chosen, errors="surrogateescape").encode()
 
 
-def _base(said: str | None) -> str:
-    """What a URL begins with: what was said, the public URL of the settings, or where the service listens."""
+def _base(base: str | None) -> str:
+    """What a URL begins with: `--base`, the public URL of the settings, or where the service listens."""
     from promptcdn import settings
     from promptcdn.settings.forms import FORMS, PUBLIC_URL
 
-    if said is not None:
-        if re.fullmatch(PUBLIC_URL, said) is None:
-            fail(f'--base="{said}": allowed: {FORMS["public_url"]}')
-        return said.rstrip("/")
+    if base is not None:
+        if re.fullmatch(PUBLIC_URL, base) is None:
+            fail(f'--base="{base}": allowed: {FORMS["public_url"]}')
+        return base.rstrip("/")
     try:
         chosen = settings.load()
     except BadSettings as wrong:

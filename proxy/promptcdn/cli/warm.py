@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,18 +30,30 @@ log = logging.getLogger("promptcdn")
 _PATIENCE = 3600.0
 _GOOD = {"made", "there"}
 
+_URL = re.compile(r"https?://|/", re.IGNORECASE)
+# What is in no prompt of a person, but in URLs of ours that something stands around, or that have lost their `http://`.
+_ALMOST = re.compile(r"[?&](?:amp;)*prompt=|https?://|\A\W*www\.|/prompt/|/i/[0-9a-f]{64}", re.IGNORECASE)
+_PROMPT = "prompt:"
+
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the list: where it stands, what it says, and the URL that it stands for."""
+    """One line of the list: where it stands, what it says, and the URL that it stands for.
+
+    `None` for a line that looks like a URL and is none: whoever wrote it meant no prompt.
+    """
 
     number: int
     text: str
-    url: str
+    url: str | None
 
     def tell(self, what: str) -> None:
         """Says on standard error what became of it."""
-        typer.echo(f"line {self.number}: {what}: {self.text[:80]}", err=True)
+        typer.echo(f"line {self.number}: {self.text[:80]}: {what}", err=True)
+
+    def warn(self, note: str) -> None:
+        """Says on standard error what may be a mistake in it."""
+        typer.echo(f"note: line {self.number}: {note}", err=True)
 
 
 def warm(
@@ -70,8 +83,8 @@ def warm(
     if as_json:
         typer.echo(json.dumps({"pictures": len(lines), **counted}))
     else:
-        said = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
-        typer.echo(f"{len(lines)} pictures: {said or 'nothing to do'}")
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counted.items())
+        typer.echo(f"{len(lines)} pictures: {outcomes or 'nothing to do'}")
     if counted.keys() - _GOOD:
         raise typer.Exit(FINDINGS)
 
@@ -86,13 +99,17 @@ def _text(pictures: Path) -> str:
 def _lines(text: str, seed: str | None) -> Iterator[Line]:
     """Every line that is neither empty nor a comment."""
     for number, line in enumerate(text.splitlines(), 1):
-        said = line.strip()
-        if said and not said.startswith("#"):
-            yield Line(number, said, said if _is_url(said) else _url_of(said, seed))
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield Line(number, entry, _url(entry, seed))
 
 
-def _is_url(said: str) -> bool:
-    return said.startswith(("http://", "https://", "/"))
+def _url(entry: str, seed: str | None) -> str | None:
+    if entry.startswith(_PROMPT):
+        return _url_of(entry.removeprefix(_PROMPT), seed)
+    if _URL.match(entry):
+        return entry
+    return None if _ALMOST.search(entry) else _url_of(entry, seed)
 
 
 def _url_of(prompt: str, seed: str | None) -> str:
@@ -100,23 +117,36 @@ def _url_of(prompt: str, seed: str | None) -> str:
 
 
 def _asked(lines: Sequence[Line]) -> "tuple[list[tuple[Line, Request]], list[str]]":
-    """What each line asks for; and for each that is wrong, which is told at once, the code of its problem."""
+    """What each line asks for; and for each that is wrong, which is printed at once, the code of its problem.
+
+    What may be a mistake is printed too, before anything is paid for.
+    """
     from promptcdn.problems import Problem
+    from promptcdn.url.dialects import mistakes
 
     asked, wrong = [], []
     for line in lines:
         try:
-            asked.append((line, _request(given.parts(line.url))))
+            request = _request(line)
         except Problem as problem:
-            line.tell(problem.detail)
+            line.tell(given.told(problem))
             wrong.append(problem.kind.code)
+        else:
+            asked.append((line, request))
+            for warning in mistakes.warnings(request):
+                line.warn(warning)
     return asked, wrong
 
 
-def _request(url: given.Given) -> "Request":
+def _request(line: Line) -> "Request":
     from promptcdn import problems
     from promptcdn.url.parse import require_built
 
+    if line.url is None:
+        looks = "this looks like a URL with something around it, or without its http://"
+        detail = f'{looks}: write the URL alone, or put "prompt: " in front of a prompt'
+        raise problems.Problem(problems.BAD_REQUEST, detail)
+    url = given.parts(line.url)
     if given.content_key(url) is not None:
         detail = "a permalink makes no picture: list the URL that it was made by"
         raise problems.Problem(problems.BAD_REQUEST, detail)
@@ -129,7 +159,7 @@ async def _made(asked: "Sequence[tuple[Line, Request]]", chosen: "Settings") -> 
     """What became of each line that is right.
 
     `made`, `there` (it was stored before), `unstored` (made, and the store does not take it), `left` once the budget
-    was spent or a signal said to stop, or the code of a problem.
+    was spent or a signal stopped the command, or the code of a problem.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -137,23 +167,41 @@ async def _made(asked: "Sequence[tuple[Line, Request]]", chosen: "Settings") -> 
     from promptcdn.wiring import opened
 
     service = opened(chosen.model_copy(update={"misses": "open", "client_rate": "unlimited"}))
-    await service.start()
-    outcomes: list[str] = []
-    waiting, stopped = iter(asked), _stopped_by_signals()
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("warming", total=len(asked))
+    try:
+        await service.start()
+        stopped = _stopped_by_signals()
+        with Progress(console=console, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("warming", total=len(asked))
 
-        async def work() -> None:
-            for line, request in waiting:
-                over = stopped.is_set() or "left" in outcomes
-                outcomes.append("left" if over else await _outcome(line, request, service))
-                progress.advance(bar)
+            async def make(line: Line, request: "Request") -> str:
+                return await _outcome(line, request, service)
 
-        try:
-            await asyncio.gather(*(work() for _ in range(chosen.concurrency)))
-        finally:
-            await service.close()
+            return await _outcomes(asked, make, chosen.concurrency, stopped, lambda: progress.advance(bar))
+    finally:
+        await service.close()
+
+
+async def _outcomes(
+    asked: "Iterable[tuple[Line, Request]]",
+    make: "Callable[[Line, Request], Awaitable[str]]",
+    at_once: int,
+    stopped: asyncio.Event,
+    advance: Callable[[], None],
+) -> list[str]:
+    """What `make` says of each line, `at_once` lines at a time. Once a line is `left`, or `stopped` is set, all are."""
+    outcomes: list[str] = []
+    waiting, over = iter(asked), False
+
+    async def work() -> None:
+        nonlocal over
+        for line, request in waiting:
+            outcome = "left" if over or stopped.is_set() else await make(line, request)
+            over = over or outcome == "left"
+            outcomes.append(outcome)
+            advance()
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
     return outcomes
 
 

@@ -13,10 +13,11 @@ _LAST_PASSES = 4
 class AnswerTimeout:
     """As `asyncio.timeout`: raises `TimeoutError` where its block takes longer than `seconds`.
 
-    Two things are different. The time for which this loop did not listen does not count (`Patience`); and before the
-    time-out fires, the loop reads once more what has arrived. `asyncio.timeout` cancels a task although the answer is
-    there: 1: the loop is held up. 2: the answer arrives, and the deadline passes. 3: the loop goes on, reads the
-    answer, and then, before the task has had its turn, sees the deadline.
+    Two things are different. The time for which this loop did not listen does not count, up to three times `seconds`
+    in all (`Patience`); and before the time-out fires, the loop reads in a few passes more what has arrived.
+    `asyncio.timeout` cancels a task although the answer is there: 1: the loop is held up. 2: the answer arrives, and
+    the deadline passes. 3: the loop goes on, reads the answer, and then, before the task has had its turn, sees the
+    deadline.
 
     For the patience of a client, which runs on while this loop is late, `asyncio.timeout` is right.
     """

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
+from promptcdn import problems
 from promptcdn.cdn import Cdn
 from promptcdn.faces import requests
 from promptcdn.pictures import sizing
+from promptcdn.problems import Problem
 from promptcdn.readers import response_headers
 from promptcdn.readers.answers import Look, State
 from promptcdn.url.dialects import mistakes
@@ -27,6 +29,12 @@ async def info(http: HttpRequest) -> Response:
     return JSONResponse(
         await requests.looked_up(http, look, service.infos), headers=response_headers.document_headers()
     )
+
+
+async def of_permalink(_http: HttpRequest) -> Response:
+    """A permalink names a picture and keeps its prompt to itself, so that only the operator is told what it shows."""
+    detail = "a permalink does not say what it shows: ask with a URL that has prompt=, or run promptcdn info URL"
+    raise Problem(problems.NOT_FOUND, detail)
 
 
 async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:

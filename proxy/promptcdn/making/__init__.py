@@ -142,7 +142,7 @@ class Making:
         with self._observer.step("budget"):
             reservation = await self._budget.reserve(order.resolved, self._clock.utc())
         try:
-            before = await self._removals.prepare(key, lost=bound)
+            before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
         except StoreUnavailable:
             await self._give_back(reservation)
             raise

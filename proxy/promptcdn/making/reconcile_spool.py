@@ -69,7 +69,7 @@ class Reconciler:
         try:
             await self._making.settle(paid, self._timings.store)
         except Problem:
-            return True  # refused, said and dropped
+            return True  # it may not be stored, and was dropped from the spool
         except Exception:  # what breaks on one entry must not hold up the others
             log.exception("what waits in the spool could not be settled: %s", paid.order.content_key)
             return True

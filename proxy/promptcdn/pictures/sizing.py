@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from promptcdn.pictures.stored_widths import LADDER
 from promptcdn.url import formats
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Delivery
 
-# Thumbnails, README columns (GitHub's is about 830 wide), and each of the usual ones twice for dense screens.
-LADDER = (64, 128, 256, 320, 384, 480, 512, 640, 768, 800, 960, 1024, 1280)
 _NAMES = "|".join(map(re.escape, formats.BY_NAME))
 _LABEL = re.compile(rf"(?:([0-9]{{1,5}})x([0-9]{{1,5}})\.)?(cut\.)?(?:q([0-9]{{1,3}})\.)?({_NAMES})")
 

@@ -36,7 +36,7 @@ class Answer:
     """A picture, and why it is the answer. `variant` is the label of the rendition.
 
     `location` is its seeded URL where the requested URL has no seed of its own, `until` the end of its calendar period.
-    `seed` is the seed that was drawn for it there.
+    `seed` is the seed that was drawn for it there, and `pool` the as-asked key of the URL without a seed.
     """
 
     rendition: Rendition
@@ -46,6 +46,7 @@ class Answer:
     location: str | None = None
     until: datetime | None = None
     seed: int | None = None
+    pool: str = ""
 
     @property
     def content_key(self) -> str:

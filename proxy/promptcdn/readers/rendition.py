@@ -2,30 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, Self
-
-from promptcdn.readers.cache_policies import Outcome
+from typing import Literal, Self
 
 # As ASGI has them, names in lower case.
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 MISS = "promptcdn; fwd=uri-miss"
-
-
-class PreparedHead(NamedTuple):
-    """The headers of a rendition in memory that are the same at each view; see `prepared`.
-
-    `fields` are those of a 200, `unchanged` those of a 304; `..._lines` the same as they are sent. `tag` is the ETag,
-    empty where the answer has none.
-    """
-
-    tag: bytes
-    fields: RawHeaders
-    lines: bytes
-    unchanged: RawHeaders
-    unchanged_lines: bytes
 
 
 @dataclass(frozen=True)
@@ -43,7 +27,6 @@ class Rendition:
     stored: bool = True
     picture: str = ""
     after: int = 0
-    heads: dict[Outcome, PreparedHead] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def sha256(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The headers of every answer: no other file builds one. How long caches may keep it is said by `cache_policies`."""
+"""The headers of every answer: no other file builds one. `cache_policies` says how long caches keep one."""
 
 import re
 from base64 import b64encode
@@ -75,7 +75,8 @@ def picture_headers(
         {
             "date": date(now),
             **_url_headers(outcome, addresses, disposition, negotiated=negotiated),
-            **rendition_headers(rendition, outcome, status, seconds_left, shared=shared),
+            **outcome_headers(rendition.media_type, outcome, status, seconds_left, shared=shared),
+            **rendition_headers(rendition, outcome),
         }
     )
 
@@ -87,17 +88,23 @@ def _url_headers(outcome: Outcome, addresses: Addresses, disposition: str, *, ne
     return {**own, **_url_headers_in_a_304_too(outcome, addresses, negotiated=negotiated)}
 
 
-def rendition_headers(
-    rendition: Rendition, outcome: Outcome, status: CacheStatus, seconds_left: int = 0, *, shared: bool = True
+def outcome_headers(
+    media_type: str, outcome: Outcome, status: CacheStatus, seconds_left: int = 0, *, shared: bool = True
 ) -> dict[str, str]:
-    """The headers of a picture that are the same for all of its URLs."""
-    headers = {
-        "content-type": rendition.media_type,
-        "content-length": str(len(rendition.body)),
+    """The headers that many pictures have alike."""
+    return {
+        "content-type": media_type,
         "content-security-policy": _SANDBOX,
         "cache-status": str(status),
-        "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
         "cache-control": cache_control(outcome, seconds_left) if shared else NO_STORE,
+    }
+
+
+def rendition_headers(rendition: Rendition, outcome: Outcome) -> dict[str, str]:
+    """The headers that one rendition alone has, at all of its URLs."""
+    headers = {
+        "content-length": str(len(rendition.body)),
+        "repr-digest": f"sha-256=:{b64encode(rendition.sha256).decode()}:",  # RFC 9530 section 3
     }
     if POLICIES[outcome].validators:
         headers["etag"] = rendition.etag

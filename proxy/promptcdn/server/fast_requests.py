@@ -11,9 +11,9 @@ that the parser and `request_limits` have passed once, byte for byte, are not pa
 from typing import Any
 
 from promptcdn.server.fastpath import FastPath, Hit
-from promptcdn.server.request_limits import WRITE_MAX, LimitedRequests
+from promptcdn.server.request_limits import END_OF_HEAD, WRITE_MAX, LimitedRequests
 
-_END = b"\r\n\r\n"
+_END = len(END_OF_HEAD)
 
 
 class FastRequests(LimitedRequests):
@@ -27,13 +27,15 @@ class FastRequests(LimitedRequests):
 
     def data_received(self, data: bytes) -> None:
         self._lines = b""
-        if self._in_head and not self._head_length and data.find(_END) == len(data) - len(_END) and self._is_free():
-            line, _, self._lines = data.partition(b"\r\n")
-            hit = self._fastpath.hit_by_lines(line, self._lines)
+        if self._in_head and not self._head_length and data.find(END_OF_HEAD) == len(data) - _END and self._is_free():
+            line, _, lines = data.partition(b"\r\n")
+            hit = self._fastpath.hit_by_lines(line, lines)
             if hit is not None:
                 self._stop_timer()
                 self._send(hit, with_body=line[:1] == b"G")
                 return
+            # Not behind an empty line, which may precede a request: then the first of `lines` is the request line.
+            self._lines = lines if line.endswith(b" HTTP/1.1") else b""
         super().data_received(data)
 
     def _answer(self) -> None:
@@ -49,8 +51,7 @@ class FastRequests(LimitedRequests):
     def _send(self, hit: Hit, *, with_body: bool) -> None:
         # With this limit a write goes to the kernel at once. What the kernel does not take is unread from now on.
         self._signal_unread_beyond(0)
-        head = self._fastpath.sent(hit)
-        self.transport.writelines((head, hit.body) if with_body and hit.body else (head,))
+        self.transport.writelines((hit.head, hit.body) if with_body and hit.body else (hit.head,))
         self.server_state.total_requests += 1
         self._wait_for_the_next()
 

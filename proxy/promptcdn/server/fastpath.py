@@ -8,67 +8,46 @@ URL bound anew) drops all aliases, those of answers that were under way too. 2: 
 shown while its objects are still being deleted. 3: what memory drops to make room is looked for the long way.
 """
 
+import logging
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from itertools import count
 from typing import NamedTuple
 
-import cachetools
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from promptcdn.catalog.memory_cache import Memory
+from promptcdn.catalog.memory_cache import Entry, Memory
 from promptcdn.clock import SYSTEM, Clock
 from promptcdn.faces.responses import noted
 from promptcdn.observer import NO_OBSERVER, Observer
-from promptcdn.readers import prepared, response_headers
+from promptcdn.readers import framing, prepared, response_headers
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.prepared import Alias
-from promptcdn.readers.recognised import Fields, Readers, Seen
-from promptcdn.readers.rendition import RawHeaders, Rendition
+from promptcdn.server.remembered import TARGET_MAX, RememberedUrls
+from promptcdn.server.seen_heads import Fields, Readers, Seen
 from promptcdn.wiring import Service
 
-# Of aliases in all; anybody can spell one picture's URL in endless ways.
-ALIASES_MAX = 16 * 1024 * 1024
-# A longer URL is not remembered.
-_TARGET_MAX = 4096
-# What an alias takes beyond its own text: its URL, tuples, and its place in the LRU.
-_OVERHEAD = 500
+log = logging.getLogger("promptcdn")
+
 # How a URL says that `Accept` chooses its format. One that says so in another spelling is not remembered.
 _AUTO = b"format=auto"
-
 # As metrics have them.
 _NAMES = {outcome: outcome.name.lower() for outcome in Outcome}
-
 _OK, _NOT_MODIFIED = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
 
 
 class Hit(NamedTuple):
-    """An answer from memory. `fields` are of its URL, `more` and `lines` (as they are sent) those of its picture."""
+    """An answer from memory: its status, its whole head as it is sent but for the status line, and its body."""
 
     status: int
-    fields: RawHeaders
-    more: RawHeaders
     lines: bytes
     body: bytes
 
-
-class Views:
-    """A URL without a seed: an alias for each of its pictures that was shown, and the one that was shown last."""
-
-    __slots__ = ("aliases", "last")
-
-    def __init__(self, aliases: dict[str, Alias]) -> None:
-        self.aliases = aliases
-        self.last: Alias | None = None
-
-    def draw(self) -> Alias:
-        """One of them, and not the last one again."""
-        aliases = list(self.aliases.values())
-        others = len(aliases) - (self.last is not None and len(aliases) > 1)
-        drawn = aliases[int(random.random() * others)]  # noqa: S311 - which picture is shown is no secret
-        self.last = aliases[-1] if drawn is self.last else drawn
-        return self.last
+    @property
+    def head(self) -> bytes:
+        """The head as it is sent."""
+        return b"%b%b\r\n" % (_OK if self.status == 200 else _NOT_MODIFIED, self.lines)
 
 
 class FastPath:
@@ -80,45 +59,43 @@ class FastPath:
         memory: Memory,
         removed: Callable[[str], bool],
         variants: int,
+        last_shown: MutableMapping[str, int],
         clock: Clock = SYSTEM,
         observer: Observer = NO_OBSERVER,
+        *,
+        below_asgi: bool = True,
     ) -> None:
-        """`removed` says whether a picture is known to be taken down; `variants` is how many pictures a URL without a
-        seed has."""
-        # Whether connections ask it before the application is called at all.
-        self.below_asgi = True
+        """`removed` says whether a picture is known to be taken down; `variants` and `last_shown` are as in
+        `RememberedUrls`. `below_asgi`: connections ask it before the application is called at all."""
+        self.below_asgi = below_asgi
         self._app = app
         self._memory = memory
         self._removed = removed
-        self._variants = variants
         self._clock = clock
         self._observer = observer
-        # By URL, and by its format where `Accept` chose that.
-        self._aliases: cachetools.LRUCache[bytes, Alias | Views] = cachetools.LRUCache(ALIASES_MAX, _weight)
+        # By URL, and by its format where `Accept` chose that. Which picture is shown is no secret.
+        self._urls = RememberedUrls(variants, last_shown, random.Random())  # noqa: S311
         self._drops = memory.drops
         self._readers = Readers()
         self._second, self._date = 0, b""
         self._process, self._requests = secrets.token_hex(4).encode(), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or framing.REFUSAL in scope:
             await self._app(scope, receive, send)
             return
         target: bytes = scope["raw_path"]
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
         hit = self.hit(scope["method"], target, scope["headers"])
-        if hit is None:
-            drops = self._memory.drops
-            await self._app(scope, receive, send)
-            if drops == self._memory.drops:
-                self._remember(scope, target)
+        if hit is not None:
+            await send({"type": "http.response.start", "status": hit.status, "headers": prepared.fields(hit.lines)})
+            await send({"type": "http.response.body", "body": hit.body})
             return
-        headers = [(b"date", self._now()), *hit.fields, *hit.more]
-        if hit.status == 200:
-            headers += ((b"x-request-id", self._request_id()), (b"server-timing", prepared.AT_ONCE))
-        await send({"type": "http.response.start", "status": hit.status, "headers": headers})
-        await send({"type": "http.response.body", "body": hit.body})
+        drops = self._memory.drops
+        await self._app(scope, receive, send)
+        if drops == self._memory.drops:
+            self._remember(scope, target)
 
     def hit(self, method: str, target: bytes, fields: Fields, lines: bytes = b"") -> Hit | None:
         """The answer to a request, if memory has all of it. `lines` are its header `fields` as they were sent: from now
@@ -141,62 +118,46 @@ class FastPath:
         return self._hit(request_line[5:-9], seen) if request_line.startswith(b"HEAD /") else None
 
     def _hit(self, target: bytes, seen: Seen) -> Hit | None:
+        began = self._clock.monotonic()
         key = _key(target, seen)
         found = None if key is None or seen.tag is None else self._found(key)
         if found is None:
             return None
-        alias, rendition = found
-        head = rendition.heads.get(alias.outcome) or prepared.head(rendition, alias.outcome)
-        tag = seen.tag
-        if not tag:
-            hit = Hit(200, alias.fields, head.fields, head.lines, rendition.body)
-        elif head.tag and tag in (head.tag, b"W/" + head.tag):
-            hit = Hit(304, alias.unchanged, head.unchanged, head.unchanged_lines, b"")
+        alias, entry = found
+        own, tag = entry.head(alias.outcome)
+        alike, alike_unchanged = prepared.shared_lines(entry.rendition.media_type, alias.outcome)
+        if not seen.tag:
+            always, timing = prepared.ALWAYS_LINES, prepared.AT_ONCE
+            head = b"date: %b\r\n%b%b%b%bx-request-id: %b\r\nserver-timing: %b\r\n"
+            lines = head % (self._now(), alias.lines, alike, own, always, self._request_id(), timing)
+            hit = Hit(200, lines, entry.rendition.body)
+        elif tag and seen.tag in (tag, b"W/" + tag):
+            lines = b"date: %b\r\n%b%betag: %b\r\n" % (self._now(), alias.unchanged, alike_unchanged, tag)
+            hit = Hit(304, lines, b"")
         else:
             return None
-        self._observer.answered(_NAMES[alias.outcome], seen.audience, hit.status, "memory", 0.0)
+        self._urls.shown(alias)
+        seconds = self._clock.monotonic() - began
+        self._observer.answered(_NAMES[alias.outcome], seen.audience, hit.status, "memory", seconds)
         return hit
 
-    def sent(self, hit: Hit) -> bytes:
-        """The head of an answer as it is sent."""
-        if hit.status == 304:
-            return b"%bdate: %b\r\n%b%b\r\n" % (_NOT_MODIFIED, self._now(), prepared.lines(hit.fields), hit.lines)
-        return b"%bdate: %b\r\n%b%bx-request-id: %b\r\nserver-timing: %b\r\n\r\n" % (
-            *(_OK, self._now(), prepared.lines(hit.fields), hit.lines),
-            *(self._request_id(), prepared.AT_ONCE),
-        )
-
-    def _found(self, key: bytes) -> tuple[Alias, Rendition] | None:
+    def _found(self, key: bytes) -> tuple[Alias, Entry] | None:
         if self._drops != self._memory.drops:
-            self._aliases.clear()
+            self._urls.clear()
             self._drops = self._memory.drops
-        try:
-            alias = self._aliases[key]
-        except KeyError:
+        alias = self._urls.get(key)
+        entry = None if alias is None else self._memory.entry(alias.content_key, alias.variant)
+        if alias is None or entry is None or not entry.rendition.stored or self._removed(alias.content_key):
             return None
-        if isinstance(alias, Views):
-            if len(alias.aliases) < self._variants:
-                return None
-            alias = alias.draw()
-        rendition = self._memory.get(alias.content_key, alias.variant)
-        if rendition is None or not rendition.stored or self._removed(alias.content_key):
-            return None
-        return alias, rendition
+        return alias, entry
 
     def _remember(self, scope: Scope, target: bytes) -> None:
         alias = noted(scope).alias
-        if alias is None or len(target) > _TARGET_MAX or (alias.negotiated and _AUTO not in target):
+        if alias is None or len(target) > TARGET_MAX or (alias.negotiated and _AUTO not in target):
             return
         key = _key(target, self._readers.seen(scope["headers"]))
-        if key is None:
-            return
-        if alias.outcome is Outcome.SEEDED:
-            self._aliases[key] = alias
-            return
-        known = self._aliases.get(key)
-        views = Views({**(known.aliases if isinstance(known, Views) else {}), alias.content_key: alias})
-        views.last = alias
-        self._aliases[key] = views
+        if key is not None:
+            self._urls.add(key, alias)
 
     def _now(self) -> bytes:
         second = int(self._clock.unix())
@@ -218,14 +179,18 @@ def _key(target: bytes, seen: Seen) -> bytes | None:
 def fast_path(app: ASGIApp, service: Service) -> FastPath | None:
     """The fast path before `app`; none where each request is logged or traced, or the operator turned it off."""
     settings, telemetry = service.settings, service.telemetry
-    if settings.fastpath == "off" or settings.log_hits or telemetry.traced:
+    off = {
+        "PROMPTCDN_FASTPATH=off": settings.fastpath == "off",
+        "PROMPTCDN_LOG_HITS=true": settings.log_hits,
+        "tracing (OTEL_…)": telemetry.traced,
+    }
+    if why := " and ".join(name for name, is_set in off.items() if is_set):
+        log.info("no fast path: every request is read and looked up, because of %s", why)
         return None
+    log.info(
+        "fast path: URLs that were answered before are answered from memory, PROMPTCDN_FASTPATH=%s", settings.fastpath
+    )
     memory, removed = service.renditions.memory, service.removals.known_removed
-    fast = FastPath(app, memory, removed, settings.variants, service.clock, telemetry)
-    fast.below_asgi = settings.fastpath == "on"
-    return fast
-
-
-def _weight(alias: Alias | Views) -> int:
-    aliases = alias.aliases.values() if isinstance(alias, Views) else (alias,)
-    return sum(_OVERHEAD + sum(len(value) for _, value in each.fields) for each in aliases)
+    below = settings.fastpath == "on"
+    views = settings.variants, service.cdn.last_shown
+    return FastPath(app, memory, removed, *views, service.clock, telemetry, below_asgi=below)

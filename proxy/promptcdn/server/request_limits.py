@@ -35,7 +35,7 @@ REQUEST_LINE_MAX = URL_MAX + 64
 # Unread bytes of answers, beyond which the application waits for the client. It is asyncio's and uvloop's default.
 WRITE_MAX = 64 * 1024
 
-_END_OF_HEAD = b"\r\n\r\n"
+END_OF_HEAD = b"\r\n\r\n"
 _URL_TOO_LONG = f"a URL may have at most {URL_MAX} bytes"
 
 
@@ -68,7 +68,7 @@ class LimitedRequests(HttpToolsProtocol):
         self._out_of_bounds: Problem | None = None
         self._skipped = 0
         self._framing: list[tuple[bytes, bytes]] = []  # of the head that is arriving, the fields that decide its end
-        self._unread_max = -1  # nothing was said yet
+        self._unread_max = -1  # the transport has no limit of ours yet
         self._is_head_method = self._refused = self._lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -100,6 +100,8 @@ class LimitedRequests(HttpToolsProtocol):
             if not self._in_head:
                 self._skip(len(data))
                 return
+            # From its first byte on a head has its own time, and not what is left of an idle connection's.
+            self._unset_keepalive_if_required()
             self._start_timer()
             piece, data = self._split_at_end_of_head(data)
             if admitted := self._admitted(piece):
@@ -109,7 +111,7 @@ class LimitedRequests(HttpToolsProtocol):
         """Whether `data` is one head as nearly all are: whole, short, in ASCII. Nothing of it needs another look."""
         if not (self._in_head and not self._head_length and len(data) <= REQUEST_LINE_MAX and data.isascii()):
             return False
-        if data.find(_END_OF_HEAD) != len(data) - len(_END_OF_HEAD) or data[0] in b"\r\n":
+        if data.find(END_OF_HEAD) != len(data) - len(END_OF_HEAD) or data[0] in b"\r\n":
             return False
         if self._refused or self.transport.is_closing():
             return False
@@ -121,11 +123,11 @@ class LimitedRequests(HttpToolsProtocol):
     def _split_at_end_of_head(self, data: bytes) -> tuple[bytes, bytes]:
         """What of `data` belongs to the head that is arriving, and the rest."""
         seen = self._last_bytes + data
-        end = seen.find(_END_OF_HEAD)
+        end = seen.find(END_OF_HEAD)
         if end < 0:
-            self._last_bytes = seen[1 - len(_END_OF_HEAD) :]
+            self._last_bytes = seen[1 - len(END_OF_HEAD) :]
             return data, b""
-        cut = end + len(_END_OF_HEAD) - len(self._last_bytes)
+        cut = end + len(END_OF_HEAD) - len(self._last_bytes)
         self._last_bytes = b""
         return data[:cut], data[cut:]
 
@@ -245,7 +247,7 @@ class LimitedRequests(HttpToolsProtocol):
             self._refuse(self._out_of_bounds)  # nobody can know who asks
             return b""
         # The head ends here, after the last field that is whole.
-        return piece[: piece.rfind(b"\n") + 1] + _END_OF_HEAD
+        return piece[: piece.rfind(b"\n") + 1] + END_OF_HEAD
 
     def _with_request_line(self, begun: bytearray, piece: bytes) -> bytes:
         """The request line, `begun` before, and what follows it in `piece`; nothing while it is not whole.
@@ -274,7 +276,7 @@ class LimitedRequests(HttpToolsProtocol):
         return line + rest
 
     def _object(self, kind: ProblemType, detail: str) -> None:
-        """The head is out of bounds; of several reasons the first is told."""
+        """Remembers why the head is out of bounds; of several reasons the first is answered."""
         self._out_of_bounds = self._out_of_bounds or Problem(kind, detail)
 
     def _start_timer(self) -> None:

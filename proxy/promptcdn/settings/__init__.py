@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
-from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -48,7 +47,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "store_id": forms.require_store_id,
     "stability_host": misconfiguration.require_no_credentials,
 }
-# Their values may be said, unless a secret seems to be in one.
+# Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "stability_host", "public_url")
 
 
@@ -91,7 +90,7 @@ class Settings(BaseSettings):
     steps: int = Field(30, ge=10, le=50, description="The number of steps of a picture whose URL says none.")
     store: str = Field(
         "",
-        description="The store: where pictures are kept. Keys of a bucket have settings of their own."
+        description="The store: where pictures are kept. Endpoint, region and keys of a bucket are AWS_… variables."
         " Empty: the folder store in the data folder.",
     )
     s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
@@ -188,9 +187,10 @@ class Settings(BaseSettings):
     fastpath: Literal["on", "asgi", "off"] = Field(
         "on",
         description="Whether URLs that were answered before are answered from memory without being read again: on (by"
-        " the server itself), asgi (by the application, for a server that is not ours) or off.",
+        " the server itself), asgi (by the application, for a server that is not ours) or off. Where hits are logged"
+        " (PROMPTCDN_LOG_HITS) or requests are traced (OTEL_…) that is off: a line at the start says which it is.",
     )
-    log_hits: bool = Field(False, description="Whether answers from memory are logged, too.")
+    log_hits: bool = Field(False, description="Whether hits are logged, too; true turns PROMPTCDN_FASTPATH off.")
 
     @field_validator(*_READERS)
     @classmethod
@@ -292,7 +292,7 @@ class Settings(BaseSettings):
         )
         signing = (secret.decode() for _, secret in self.signing_keys.secrets)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-        redis = _password(self.redis_url.get_secret_value()) if self.redis_url else ()
+        redis = forms.password(self.redis_url.get_secret_value()) if self.redis_url else ()
         return (*held, *signing, *redis, *(os.environ.get(name, "") for name in aws))
 
     @property
@@ -313,21 +313,21 @@ class Settings(BaseSettings):
         )
 
     def budget_limits(self, *, paid: bool) -> BudgetLimits:
-        """The budget; unlimited must be said where pictures cost money."""
+        """The budget. Where pictures cost money it is unlimited only if the setting says so."""
         return BudgetLimits.parse(self.budget or (PAID_BUDGET if paid else "unlimited"))
 
     def rate(self, *, paid: bool) -> Rate | None:
-        """What one client may start; `None` is unlimited, which must be said where pictures cost money."""
+        """What one client may start; `None`, for unlimited, only if the setting says so where pictures cost money."""
         return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
-    """The settings of the environment and `.env`; what the command line said goes first. Raises `BadSettings`."""
+    """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
     wrong = list(_strange_names(environment.variables()))
     # By its alias: under its own name it would stand beside what the environment says, not before it.
-    said: dict[str, Any] = {"host": host, "PORT": port}
+    options: dict[str, Any] = {"host": host, "PORT": port}
     try:
-        settings = Settings(**{name: value for name, value in said.items() if value is not None})
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:
@@ -336,18 +336,24 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
 
 
 def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
-    """That setting alone, for commands that are told which store they are for. Raises `BadSettings`."""
-    said = (environment.variables().get(shown_name("s3_addressing_style")) or "auto").strip()
+    """That setting alone, for commands that have the store as an option. Raises `BadSettings`."""
+    value = (environment.variables().get(shown_name("s3_addressing_style")) or "auto").strip()
     for style in get_args(Settings.model_fields["s3_addressing_style"].annotation):
-        if said == style:
+        if value == style:
             return style  # type: ignore[no-any-return]
-    raise BadSettings(f'{shown_name("s3_addressing_style")}="{said}": allowed: {allowed("s3_addressing_style")}')
+    raise BadSettings(f'{shown_name("s3_addressing_style")}="{value}": allowed: {allowed("s3_addressing_style")}')
 
 
 def shown_name(name: str) -> str:
     """The name of a field as people set it."""
     field = Settings.model_fields.get(name)
     return PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+
+
+def row(name: str) -> str:
+    """What there is to know of a setting, by the name that people set; empty where there is no such setting."""
+    own = next((own for own in Settings.model_fields if shown_name(own) == name), None)
+    return f"{name}: {allowed(own) or 'any text'}. {Settings.model_fields[own].description}" if own else ""
 
 
 def allowed(name: str) -> str:
@@ -372,14 +378,8 @@ def _strange_names(names: Iterable[str]) -> Iterable[str]:
     for name in sorted(name.upper() for name in names):
         if not name.startswith(PREFIX) or name in known:
             continue
-        close = misconfiguration.nearest(name, known, PREFIX)
+        close = misconfiguration.elsewhere(name) or misconfiguration.nearest(name, known, PREFIX)
         yield f"{name}: no such setting" + (f", did you mean {close}?" if close else "; docs/settings.md has them all")
-
-
-def _password(url: str) -> tuple[str, ...]:
-    """The URL's password, as it stands there and as it is sent."""
-    password = urlsplit(url).password or ""
-    return (password, unquote(password))
 
 
 def _line(detail: Any) -> str:
@@ -393,4 +393,6 @@ def _line(detail: Any) -> str:
     if any(word in shown for word in ("KEY", "TOKEN", "REDIS")):
         return f"{shown}: {message}"
     value = misconfiguration.shown(str(detail["input"])) if name in _ADDRESSES else f'="{detail["input"]}"'
+    if isinstance(wrong := detail.get("ctx", {}).get("error"), misconfiguration.WrongVariable):
+        return wrong.needed_by(f"{shown}{value}")
     return f"{shown}{value}: {message}"

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
 
 from promptcdn import misconfiguration
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
@@ -56,16 +57,31 @@ def signing_keys(text: object) -> object:
     return SigningKeys.parse(text) if isinstance(text, str) else text
 
 
+def password(url: str) -> tuple[str, ...]:
+    """The password in a URL, as it stands there and as it is sent."""
+    found = urlsplit(url).password or ""
+    return (found, unquote(found))
+
+
 def require_store(url: str) -> None:
     """Raises `ValueError`, with what to say instead, where this is no address of a store, or has a secret in it."""
     disk = url.startswith("disk:")
     if not disk:
         misconfiguration.require_no_credentials(url)
     if re.fullmatch(_STORE_URL, url) is None:
-        named = "; a bucket's name has letters, digits, dots, hyphens and underscores" if url.startswith("s3:") else ""
-        raise ValueError(f"allowed: {FORMS['store']}{named}")
+        raise ValueError(f"allowed: {FORMS['store']}{_store_that_was_meant(url)}")
     if not disk:
         misconfiguration.require_aws(os.environ)
+
+
+def _store_that_was_meant(url: str) -> str:
+    if not misconfiguration.shown(url):  # there may be a secret in it
+        return ""
+    if slips := re.fullmatch(r"[sS]3:/{0,2}([A-Za-z0-9._-]+(/\S*)?)", url):
+        return f"; write s3://{slips[1]}"
+    if re.match(r"[/~.]", url):
+        return f"; write disk:{url}"
+    return "; a bucket's name has letters, digits, dots, hyphens and underscores" if url.startswith("s3:") else ""
 
 
 def require_store_id(text: str) -> None:

@@ -122,10 +122,10 @@ class Header:
     def parse(cls, line: bytes) -> Self:
         """The inverse of `members`. Raises `Corrupt` where anything differs from what was written."""
         try:
-            said = json.loads(line)
-            whole = said.pop("check") == _check(said)
+            read = json.loads(line)
+            whole = read.pop("check") == _check(read)
             header = cls(
-                said["sha256"], said["length"], said["type"], said["made_at"], said["resolved"], Lineage.of(said)
+                read["sha256"], read["length"], read["type"], read["made_at"], read["resolved"], Lineage.of(read)
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
             raise Corrupt("not an object's header") from wrong

@@ -61,7 +61,7 @@ class CountingFile:
         return database
 
     def _use_wal(self, database: sqlite3.Connection) -> None:
-        """SQLite does not wait for its turn here: where processes start together, some are told that it is locked."""
+        """SQLite does not wait for its turn here: where processes start together, some get the error "locked"."""
         give_up = time.monotonic() + self._patience
         while True:
             try:

@@ -11,9 +11,11 @@ import logging
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -49,6 +51,22 @@ _ADVICE = "mount its disk, or correct PROMPTCDN_STORE and PROMPTCDN_DATA_DIR; a 
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True)
+class Timings:
+    """In seconds: how long the last write says whether the folder takes anything. Who asks `/readyz` may be anybody, so
+    not each look writes."""
+
+    between_tries: float = 5.0
+
+
+@dataclass
+class _LastWrite:
+    """When the last write ended, by `time.monotonic`, and how; a failed one of an object is tried again at once."""
+
+    ended: float = -float("inf")
+    error: StoreUnavailable | None = None
+
+
 def missing(root: Path) -> str:
     """Why there is no store in the folder; empty where there is one. Raises `OSError`."""
     if any((root / part).exists() for part in _PARTS):
@@ -61,7 +79,9 @@ def missing(root: Path) -> str:
 class DiskStore:
     """Objects below one folder, which the processes of one machine may share."""
 
-    def __init__(self, root: Path, *, prepare: bool = True, unbegun: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, prepare: bool = True, unbegun: bool = False, timings: Timings | None = None
+    ) -> None:
         """Makes the folder, closes it to other users and takes away what a crash left in it; or leaves everything as it
         is, and makes the folder only for an identity. Raises `OSError` where it cannot be written or has no hard
         links.
@@ -73,6 +93,9 @@ class DiskStore:
         self._temporary = root / "tmp"
         self.corrupt = 0
         self._unbegun = unbegun
+        self._timings = timings or Timings()
+        self._last_write = _LastWrite()
+        self._trying = threading.Lock()
         if prepare:
             self._prepare()
         # Not the loop's default threads: a slow disk must not hold up name look-ups, which run there.
@@ -144,7 +167,7 @@ class DiskStore:
         return tuple(filter(None, (found, corrupt, permissions.finding(self._root))))
 
     async def require_writable(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._write_and_clear)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._require_writable)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -203,13 +226,30 @@ class DiskStore:
         try:
             for _ in range(_TRIES):
                 if self._linked(path, encoded(record)):
+                    self._last_write = _LastWrite(time.monotonic())
                     return record
                 if (winner := self._read(name)) is not None:
                     return winner
                 # What was there was corrupt and has been set aside: the name is free again.
         except OSError as error:
+            self._last_write = _LastWrite()
             raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
         raise StoreUnavailable("the disk store cannot be written: something that is no object is in the way")
+
+    def _require_writable(self) -> None:
+        """Raises where the last write failed. One is tried where that is too long ago, by one thread at a time."""
+        with self._trying:
+            if time.monotonic() >= self._last_write.ended + self._timings.between_tries:
+                self._last_write = self._tried()
+            if (error := self._last_write.error) is not None:
+                raise error.again()
+
+    def _tried(self) -> _LastWrite:
+        try:
+            self._write_and_clear()
+        except StoreUnavailable as error:
+            return _LastWrite(time.monotonic(), error)
+        return _LastWrite(time.monotonic())
 
     def _write_and_clear(self) -> None:
         """A file of one block: an empty one finds room on a full disk."""
@@ -280,7 +320,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _read_anew(path: Path) -> bytes:
-    """From the disk, where the system can be told to forget what it has of the file in memory."""
+    """From the disk, where the system can drop what it has of the file in memory."""
     with path.open("rb") as file:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -27,7 +27,7 @@ def file_system(mounts: str, folder: str) -> str:
 def caveat(folder: str, file_system: str, *, cloud_run: bool) -> str:
     """Why a restart forgets what is written to `folder`, on a file system of that type; empty where it does not.
 
-    A container's layer is not told from a disk where the runtime's storage driver is no overlay (btrfs, zfs).
+    Where the runtime's storage driver is no overlay (btrfs, zfs), a container's layer is taken for a disk.
     """
     if cloud_run:
         why = "Cloud Run keeps no disk, and each instance counts alone"

@@ -27,10 +27,10 @@ def written(store_id: str, now: int) -> bytes:
 
 def read(data: bytes) -> str:
     """The inverse of `written`. Raises `Corrupt`."""
-    said = decoded(data).body.decode("ascii", "replace")
-    if re.fullmatch(ID, said) is None:
+    store_id = decoded(data).body.decode("ascii", "replace")
+    if re.fullmatch(ID, store_id) is None:
         raise Corrupt("not an id of a store")
-    return said
+    return store_id
 
 
 @dataclass(frozen=True)

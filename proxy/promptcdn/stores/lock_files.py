@@ -82,7 +82,7 @@ class LockFiles:
         self._thread.shutdown()
 
     async def _locked(self, key: str) -> int | None:
-        """The descriptor that holds the lock; `None` where this folder cannot be locked, or who has the lock shows no
+        """The descriptor that holds the lock; `None` where this folder cannot be locked, or where its holder shows no
         sign of life: a process that was stopped keeps what it holds."""
         silent_looks = 0
         while True:

@@ -7,9 +7,11 @@ take that for a silent store.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
+from weakref import WeakValueDictionary
 
 import cachetools
 
@@ -22,6 +24,8 @@ REMEMBERED_NAMES = 50_000
 _T = TypeVar("_T")
 # A look-up that is shared: of which name, and of how much of it.
 _Shared = tuple[Name, Literal["get", "look"]]
+# What the names of a list have in common: their folder, and their key.
+_List = tuple[Folder, str]
 
 
 @dataclass(frozen=True)
@@ -33,17 +37,27 @@ class Timings:
     patience: float = 10.0
 
 
-class NegativeCache:
-    """Any store, asked at most once in two seconds for a name that it lacks. Own writes are seen at once."""
+class _Changes:
+    """How often a name, or a list, was written or doubted while anybody looked for it."""
 
-    def __init__(self, store: Store, timings: Timings = Timings()) -> None:
+    count = 0
+
+
+class NegativeCache:
+    """Any store, asked at most once in two seconds for a name that it lacks. Own writes are seen at once: a look that
+    began before a write of the same name ended, and found nothing, is made again."""
+
+    def __init__(
+        self, store: Store, timings: Timings = Timings(), task_context: Callable[[], Context] = Context
+    ) -> None:
+        """`task_context` gives the context for a look-up that is shared: nothing of the request that began it."""
         self._store = store
+        self._task_context = task_context
         self._patience, seconds = timings.patience, timings.remembered
-        self._written: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
-        # Of lists, those that were empty, by folder and key; and how often anything was doubted or written since.
-        self._empty: cachetools.TTLCache[tuple[Folder, str], None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
-        self._doubts = 0
+        self._empty: cachetools.TTLCache[_List, None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
         self._absent: cachetools.TTLCache[Name, None] = cachetools.TTLCache(REMEMBERED_NAMES, seconds)
+        # Counts live for as long as somebody looks.
+        self._changes: WeakValueDictionary[Name | _List, _Changes] = WeakValueDictionary()
         self._under_way: dict[_Shared, asyncio.Task[Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -56,9 +70,13 @@ class NegativeCache:
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
         if (folder, leaf) in self._empty:
             return ()
-        began = self._doubts
-        names = await self._answered(self._store.names(folder, leaf))
-        if not names and began == self._doubts:
+        changes = self._changes_of((folder, leaf))
+        while True:
+            began = changes.count
+            names = await self._answered(self._store.names(folder, leaf))
+            if began == changes.count:
+                break
+        if not names:
             self._empty[folder, leaf] = None
         return names
 
@@ -74,20 +92,29 @@ class NegativeCache:
         name, _ = shared
         if name in self._absent:
             return None
-        task = self._under_way.get(shared) or self._begin(shared, self._answered(look_up(name)))
-        try:
-            found: _T | None = await asyncio.shield(task)
-        except Problem as problem:
-            raise problem.again() from None
-        # 1: this look finds nothing. 2: a put of the name ends, here or elsewhere. 3: this look returns, and knows
-        # nothing any more.
-        if found is None and name not in self._written:
-            self._absent[name] = None
-        return found
+        changes = self._changes_of(name)
+        while True:
+            began = changes.count
+            task = self._under_way.get(shared) or self._begin(shared, self._answered(look_up(name)))
+            try:
+                found: _T | None = await asyncio.shield(task)
+            except Problem as problem:
+                raise problem.again() from None
+            if found is not None:
+                return found
+            # 1: this look finds nothing. 2: a put of the name ends, here or elsewhere. 3: this look returns, and knows
+            # nothing any more.
+            if began == changes.count:
+                self._absent[name] = None
+                return None
+
+    def _changes_of(self, looked_for: Name | _List) -> _Changes:
+        """The count that all share who look for this at the same time."""
+        return self._changes.setdefault(looked_for, _Changes())
 
     def _begin(self, shared: _Shared, look_up: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        """A look-up that is nobody's own: who leaves does not end it."""
-        task = self._under_way[shared] = asyncio.create_task(look_up)
+        """A look-up that is nobody's own: who leaves does not end it, and it carries no request's context."""
+        task = self._under_way[shared] = asyncio.create_task(look_up, context=self._task_context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(partial(self._end, shared))
@@ -117,10 +144,12 @@ class NegativeCache:
         # A look-up that began before may not see it.
         self._under_way.pop((name, "get"), None)
         self._under_way.pop((name, "look"), None)
-        self._written[name] = None
         self._absent.pop(name, None)
-        self._doubts += 1
-        self._empty.pop((name.folder, name.leaf.partition(".")[0]), None)
+        listed: _List = name.folder, name.leaf.partition(".")[0]
+        self._empty.pop(listed, None)
+        for looked_for in (name, listed):
+            if changes := self._changes.get(looked_for):
+                changes.count += 1
 
     async def close(self) -> None:
         for task in self._tasks:

@@ -33,7 +33,7 @@ class Remembering:
 
 
 class StoreIds:
-    """The three places. Whoever cannot be asked or told is named, and is no error."""
+    """The three places that remember the id. A place that does not answer is named, and is no error."""
 
     def __init__(self, setting: str, data_dir: Path, connection: RedisConnection | None) -> None:
         """`setting` is empty where the operator says nothing."""
@@ -71,8 +71,8 @@ class StoreIds:
     async def remember(self, store_id: str, ids: RememberedIds, *, replace: bool) -> Remembering:
         """Writes the id to Redis and to the data folder, where by `ids` they do not have it yet.
 
-        Another id in Redis is replaced only where the operator said so; otherwise nothing is written to the data
-        folder either.
+        Another id in Redis is replaced only with `replace`, by which the operator chose this store; otherwise nothing
+        is written to the data folder either.
         """
         failed, shared = [], ids.shared
         if self._connection is not None and shared != store_id:

@@ -51,16 +51,16 @@ class _Look:
 class _Calls(Enum):
     """What may fail by itself: a bucket that is full is read, one that may not be listed has objects.
 
-    Each with the log's words for a failure and for its end.
+    Each with the log's words for a failure, whose cause is a sentence, and for its end.
     """
 
     READS = (
-        "the store does not answer: %s. Nothing new is made until it does",
+        "the store does not answer: %s Nothing new is made until the store answers",
         "the store answers again: new pictures are made",
     )
-    WRITES = "the store takes nothing: %s. What is paid for waits in the spool", "the store takes new pictures again"
+    WRITES = "the store takes nothing: %s What is paid for waits in the spool", "the store takes new pictures again"
     LISTS = (
-        "the store cannot be listed: %s. Until it can, nobody knows here what other processes take down;"
+        "the store cannot be listed: %s Until it can, nobody knows here what other processes take down;"
         " a service that has not read that list yet shows no stored picture",
         "the store can be listed again",
     )
@@ -72,19 +72,21 @@ class _Outages:
     def __init__(self, patience: float) -> None:
         """A store that does not answer for less than `patience` seconds is not worth a line."""
         self._patience = patience
+        # Whoever starts a service waits to see that it works: then the first failure is worth a line.
+        self.starting = False
         # By kind of call, and by folder where one may fail and another not.
         self._since: dict[tuple[_Calls, str], float] = {}
         # The cause in words. What fails by the same cause is one outage, and worth one line.
         self._logged: dict[tuple[_Calls, str], str] = {}
 
     def seen(self, calls: _Calls, unavailable: StoreUnavailable, folder: str = "") -> StoreUnavailable:
-        """The store did not answer. Gives what everybody may be told; its cause is for the operator."""
+        """The store did not answer. Gives an error whose text anybody may read; its `cause` is for the operator."""
         failing = calls, folder
         since = self._since.setdefault(failing, time.monotonic())
         known = failing in self._logged or unavailable.cause in self._logged.values()
-        if not known and time.monotonic() - since >= self._patience:
+        if not known and (self.starting or time.monotonic() - since >= self._patience):
             self._logged[failing] = unavailable.cause
-            log.error(calls.value[0], unavailable.cause)
+            log.error(calls.value[0], _sentence(unavailable.cause))
         return StoreUnavailable(_UNAVAILABLE, unavailable.cause)
 
     def over(self, calls: _Calls, folder: str = "") -> None:
@@ -92,6 +94,10 @@ class _Outages:
         self._since.pop((calls, folder), None)
         if self._logged.pop((calls, folder), None) is not None:
             log.warning(calls.value[1])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 class VerifiedStore:
@@ -107,7 +113,7 @@ class VerifiedStore:
         self._outages = _Outages(timings.between_looks)
         self._keeps = False
         self._unremembered = ""
-        # Whether Redis may know of another store: it did not answer when it was to be told of this one.
+        # Whether Redis may know of another store: it did not answer when the id of this one was to be written to it.
         self._unshared = False
         self._watch: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
@@ -118,14 +124,16 @@ class VerifiedStore:
     async def start(self) -> None:
         """Sees which store this is, and remembers it. One that is new gets an id; one that is silent is seen later.
 
-        Until `close` a store that is not known to be the right one, or that Redis was not told of, is looked at each
+        Until `close` a store that is not known to be the right one, or whose id Redis may not have, is looked at each
         second, whether or not somebody asks it for something: `listed` does not look by itself, and hits look at
         nothing.
         """
         self._keeps = True
+        self._outages.starting = True
         with suppress(StoreUnavailable, TimeoutError):
             async with AnswerTimeout(self._timings.first_look):
                 await self.see()
+        self._outages.starting = False
         self._watch = asyncio.create_task(self._keep_watching())
 
     async def see(self) -> None:
@@ -264,7 +272,8 @@ class VerifiedStore:
         self._right = self._right and to_it is None
         before, self._objection = self._objection, to_it
         if to_it is not None:
-            if to_it != before:
+            # Commands do not keep the store, and print the error that they get.
+            if self._keeps and to_it != before:
                 log.error("the store: %s", to_it)
             raise StoreUnavailable(_UNAVAILABLE, str(to_it))
         if before is not None:
@@ -273,7 +282,7 @@ class VerifiedStore:
     async def _keep(self, found: str, ids: RememberedIds) -> None:
         """Remembers the store. Raises `StoreUnavailable` where Redis turns out to know of another one.
 
-        Redis may have been silent when it was read, and have another id by the time it is told of this one.
+        Redis may have been silent when it was read, and have another id by the time this one is written to it.
         """
         written = await self._ids.remember(found, ids, replace=bool(ids.setting))
         self._object(objection(replace(ids, shared=written.shared), found))

@@ -98,7 +98,7 @@ def objection(asked: Asked, control: Control, signing_keys: SigningKeys, now: fl
     """Why the signature in `control` does not let `asked` be made at `now` (Unix seconds); `None` where it does."""
     if control.sig is None:
         words = "this picture was not made before, and new pictures need a signed URL"
-        return Problem(SIGNATURE_REQUIRED, words, parameter="sig")
+        return Problem(SIGNATURE_REQUIRED, f"{words}: the operator signs one with promptcdn sign", parameter="sig")
     if control.kid is None:
         return Problem(BAD_SIGNATURE, "sig needs kid beside it, the id of the key that signed the URL", parameter="kid")
     secret = signing_keys.secret(control.kid)
@@ -110,7 +110,8 @@ def objection(asked: Asked, control: Control, signing_keys: SigningKeys, now: fl
             BAD_SIGNATURE, "this service has no signing key with this id", parameter="kid", value=control.kid
         )
     if not matches:
-        return Problem(BAD_SIGNATURE, "the signature does not match this URL", parameter="sig")
+        words = "the signature does not match this URL: a parameter of the picture was changed after signing, or the"
+        return Problem(BAD_SIGNATURE, f"{words} secret of the key differs: sign the URL again", parameter="sig")
     if control.exp is not None and now > control.exp:
         words = "the signature expired before this picture was made: sign the URL again"
         return Problem(SIGNATURE_EXPIRED, words, parameter="exp", value=str(control.exp))

@@ -51,8 +51,9 @@ MEANINGS: dict[StatusCode, Meaning] = {
 }
 
 
-# RESOURCE_EXHAUSTED is said of both, and passes in seconds or when the operator pays. The hosted service's words, as
-# users quote them: "Your organization does not have enough balance to request this action (need $0.0033, have …)".
+# RESOURCE_EXHAUSTED means a rate, which passes in seconds, or an account, which passes when the operator pays. The text
+# tells which. Users quote the hosted service's: "Your organization does not have enough balance to request this action
+# (need $0.0033, have …)".
 _RATE = re.compile(r"\brates?\b|too many|\bper (second|minute)|throttl|concurren", re.IGNORECASE)
 _ACCOUNT = re.compile(r"credit|balance|quota|billing|payment|funds", re.IGNORECASE)
 

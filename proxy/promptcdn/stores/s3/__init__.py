@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -118,7 +119,7 @@ class S3Store:
         """Frees the name of the corrupt object with that ETag. What is stored there, if it was made anew meanwhile."""
         # A page that is sent for every name is no object either: then this raises.
         self.identity()
-        if self._bucket.move(name.path, f"corrupt/{name.leaf}.{time.time_ns()}", etag):
+        if self._bucket.move(name.path, _aside(name, etag), etag):
             log.error("corrupt object set aside: %s", name.path)
             self.corrupt += 1
         try:
@@ -142,6 +143,12 @@ class S3Store:
             if (found := self._read(name)) is not None:
                 return found
         raise StoreUnavailable("the bucket has something in the way that is no object")
+
+
+def _aside(name: Name, etag: str) -> str:
+    """The key of a corrupt object's copy: the same one at each try, so that copies do not pile up where nothing may be
+    deleted."""
+    return f"corrupt/{name.leaf}.{re.sub('[^0-9A-Za-z-]', '', etag)}"
 
 
 def _record(found: Content | None) -> Record | None:

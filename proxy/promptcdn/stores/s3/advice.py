@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 _TEXT_MOST = 300
-# Whatever else than letters a service's text has is one space: it stands in one line of a log or a terminal.
+# Every run of characters that cannot be printed becomes one space: the text stands in one line of a log or a terminal.
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069]+")
 # A secret that is shorter guards nothing, and taking it out of texts would make them unreadable.
 _SECRET_MIN = 6
@@ -21,6 +21,8 @@ class Right(Enum):
     """What the keys must be allowed to do, by the name of Amazon's action."""
 
     LIST = "s3:ListBucket"
+    # Amazon answers 403 for an absent object where the right to list has a condition on the prefix.
+    LIST_ALL = "s3:ListBucket without a condition on the prefix"
     READ = "s3:GetObject"
     WRITE = "s3:PutObject"
     DELETE = "s3:DeleteObject"
@@ -30,6 +32,7 @@ class Right(Enum):
         """That the keys lack the right, in words."""
         verbs = {
             "LIST": "list the bucket",
+            "LIST_ALL": "be told that an object is absent",
             "READ": "read objects",
             "WRITE": "write objects",
             "DELETE": "delete objects",
@@ -49,14 +52,17 @@ class Fault:
 
 _RIGHTS = Fault(
     "the keys lack a right",
-    f"give the keys {', '.join(right.value for right in list(Right)[:-1])} and {Right.DELETE.value}",
+    f"give the keys {Right.LIST.value}, {Right.READ.value}, {Right.WRITE.value} and {Right.DELETE.value}",
 )
 _CLOCK = Fault("the clocks of this machine and of the service differ", "set the clock of this machine (NTP)")
 _SECRET = Fault(
     "the secret does not belong to the key, or something on the way changed the request",
     "correct AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION; a reverse proxy in between has to leave Host and path alone",
 )
-_KEY = Fault("the service does not know the key", "correct AWS_ACCESS_KEY_ID or AWS_ENDPOINT_URL_S3")
+_KEY = Fault(
+    "the service does not know the key",
+    "correct AWS_ACCESS_KEY_ID, or AWS_ENDPOINT_URL_S3: where that is not set, this is Amazon",
+)
 _TOKEN = Fault(
     "the session token is not valid, or not any more",
     "get new temporary keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN belong together",
@@ -69,7 +75,8 @@ _QUOTA = Fault(
 _ACCOUNT = Fault("the account is closed, suspended or in arrears", "see to the account at the service")
 _BUCKET = Fault(
     "there is no such bucket",
-    "create the bucket, or correct its name, AWS_ENDPOINT_URL_S3 or AWS_DEFAULT_REGION",
+    "create the bucket, or correct its name, AWS_DEFAULT_REGION or AWS_ENDPOINT_URL_S3: where that is not set, this is"
+    " Amazon",
 )
 _REGION = Fault(
     "the bucket is in another region, or at another endpoint",
@@ -142,7 +149,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     **dict.fromkeys(("BadDigest", "InvalidArgument", "InvalidDigest", "InvalidRequest", "MissingContentMD5"), _REQUEST),
     **dict.fromkeys(("KMS.DisabledException", "KMS.NotFoundException", "KMSNotConfigured"), _ENCRYPTION),
-    **dict.fromkeys(("FileImmutable", "InvalidObjectState", "ObjectLocked"), _RETENTION),
+    **dict.fromkeys(("FileImmutable", "InvalidObjectState", "ObjectLocked", "RetentionPolicyNotMet"), _RETENTION),
     **dict.fromkeys(("MethodNotAllowed", "NotImplemented"), _NO_SUCH_CALL),
     "KeyTooLongError": _PREFIX,
     **dict.fromkeys(
@@ -196,8 +203,8 @@ def one_line(text: str, secrets: Iterable[str] = ()) -> str:
     return line if len(line) <= _TEXT_MOST else f"{line[:_TEXT_MOST]}…"
 
 
-def missing(rights: Sequence[Right], said: str) -> Fault:
-    """Which rights the keys lack; `said` is what the service answered where the first one was tried."""
+def missing(rights: Sequence[Right], answered: str) -> Fault:
+    """Which rights the keys lack; `answered` is what the service answered where the first one was tried."""
     lacking = " and ".join(right.forbidden for right in rights)
     names = " and ".join(right.value for right in rights)
-    return Fault(f"the keys {lacking}: {said}", f"give the keys {names} on this bucket and its objects")
+    return Fault(f"the keys {lacking}: {answered}", f"give the keys {names} on this bucket and its objects")

@@ -37,8 +37,14 @@ def status(error: "ClientError") -> int:
 
 def code(error: "ClientError") -> str:
     """The code in S3's own XML; empty where the answer has none: botocore puts the status there."""
-    said = str(error.response.get("Error", {}).get("Code", ""))
-    return "" if said.isdigit() else said
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return "" if code.isdigit() else code
+
+
+def is_unmet(error: "ClientError") -> bool:
+    """Whether a write was refused because its condition does not hold, or because another write was under way."""
+    # 304, which older MinIO sends, has no body that could say more.
+    return status(error) == 304 or (status(error) in (409, 412) and bool(code(error)))
 
 
 def content(answer: Mapping[str, Any], data: bytes) -> Content:
@@ -74,9 +80,9 @@ def is_deletion(answer: Mapping[str, Any] | None) -> bool:
     botocore's `RequestId` is the header `x-amz-request-id`. Google's id has a name of its own
     (https://cloud.google.com/storage/docs/xml-api/reference-headers).
     """
-    said = (answer or {}).get("ResponseMetadata", {})
-    named = said.get("RequestId") or said.get("HTTPHeaders", {}).get("x-guploader-uploadid")
-    return bool(named) and said.get("HTTPStatusCode") == 204
+    metadata = (answer or {}).get("ResponseMetadata", {})
+    named = metadata.get("RequestId") or metadata.get("HTTPHeaders", {}).get("x-guploader-uploadid")
+    return bool(named) and metadata.get("HTTPStatusCode") == 204
 
 
 def require_list(page: Mapping[str, Any]) -> None:
@@ -127,5 +133,11 @@ def meaning(error: "ClientError", secrets: tuple[str, ...] = ()) -> advice.Fault
     if not own:
         return advice.Fault(f"what answers for the bucket is not S3: status {found}", NOT_S3, lasting=False)
     known = advice.fault(own, found)
-    said = advice.answer(own, advice.one_line(text(error), secrets))
-    return advice.Fault(f"{known.meaning}: {said}", known.advice, lasting=known.lasting)
+    answered = advice.answer(own, advice.one_line(text(error), secrets))
+    return advice.Fault(f"{known.meaning}: {answered}", known.advice, lasting=known.lasting)
+
+
+def as_unavailable(error: "ClientError", secrets: tuple[str, ...] = ()) -> Unusable | BucketUnavailable:
+    """What to raise for an error: `Unusable` where its operator has to do something first."""
+    fault = meaning(error, secrets)
+    return (Unusable if fault.lasting else BucketUnavailable)(fault.meaning, fault.advice)

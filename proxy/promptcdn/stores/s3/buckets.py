@@ -10,17 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from promptcdn.problems import StoreUnavailable
 from promptcdn.stores.s3 import advice, answers, connection
 from promptcdn.stores.s3.answers import Content, Unusable
-from promptcdn.stores.s3.connection import AddressingStyle
-from promptcdn.stores.s3.objects import Objects, WriteOnce, probe_key
+from promptcdn.stores.s3.connection import AddressingStyle, Connection
+from promptcdn.stores.s3.objects import Objects, WriteOnce
 from promptcdn.stores.s3.probes import Probe
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 log = logging.getLogger("promptcdn")
 
@@ -44,7 +41,7 @@ class Bucket:
         self._name = name
         self._prefix = f"{prefix}/" if prefix else ""
         self._style = style
-        self._client: S3Client | None = None
+        self._connection: Connection | None = None
         # Once it may be read and listed, whether or not it can be written.
         self._objects: Objects | None = None
         self._way: WriteOnce | None = None
@@ -85,10 +82,10 @@ class Bucket:
         Where it took the last object, nothing is tried.
         """
         with self._told():
-            self.open()
+            way, objects = self.open(), self._reading()
             if self._refused:
                 with self._opening:
-                    self._unless_it_failed("to write", self._write_a_probe)
+                    self._unless_it_failed("to write", lambda: self._probe(objects).require_writing(way))
                 self._refused = False
 
     def read(self, key: str, most: int | None = None) -> Content | None:
@@ -125,8 +122,8 @@ class Bucket:
             yield from self._reading().listed(below)
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        if self._connection is not None:
+            self._connection.client.close()
 
     def _reading(self) -> Objects:
         """The objects, as soon as they may be read: whether something can be written is not asked."""
@@ -148,22 +145,20 @@ class Bucket:
                 raise
         log.info("%s: the service wants the bucket's name in the host: it is addressed so", self)
         self.close()
-        self._client = None
+        self._connection = None
         return self._tried("virtual")
 
     def _tried(self, style: AddressingStyle) -> Objects:
-        self._client = self._client or connection.connected(style)
-        objects = Objects(self._client, self._name, self._prefix)
+        self._connection = self._connection or connection.connected(style)
+        objects = Objects(self._connection.client, self._name, self._prefix)
         self._probe(objects).require_reading()
         return objects
 
     def _probe(self, objects: Objects) -> Probe:
-        return Probe(objects, connection.secrets())
+        return Probe(objects, self._secrets())
 
-    def _write_a_probe(self) -> None:
-        objects, key = self._reading(), probe_key()
-        objects.overwrite(key, b"1")
-        objects.delete(key)
+    def _secrets(self) -> tuple[str, ...]:
+        return connection.variables_secrets() if self._connection is None else self._connection.secrets
 
     def _unless_it_failed(self, what: str, work: Callable[[], _T]) -> _T:
         """What `work` gives. Raises `Unusable` and `StoreUnavailable`; the same again, for a second."""
@@ -171,7 +166,7 @@ class Bucket:
         if failure is not None and time.monotonic() < failure.until:
             raise failure.error.again()
         try:
-            with connection.explained():
+            with connection.explained(self._secrets):
                 done = work()
         except (Unusable, StoreUnavailable) as error:
             self._failures[what] = _Failure(error, time.monotonic() + _REOPEN_SECONDS)
@@ -183,7 +178,7 @@ class Bucket:
     def _told(self) -> Iterator[None]:
         """Everything that goes wrong is `StoreUnavailable`, once the service runs."""
         try:
-            with connection.explained():
+            with connection.explained(self._secrets):
                 yield
         except Unusable as unusable:
             raise answers.BucketUnavailable(unusable.detail, unusable.advice) from unusable

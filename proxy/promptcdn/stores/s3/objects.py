@@ -3,16 +3,16 @@
 Blocking. A call raises botocore's own errors, and `StoreUnavailable` where an answer is not to be believed.
 """
 
+import contextlib
 import random
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores.s3 import answers
+from promptcdn.stores.s3 import answers, connection
 from promptcdn.stores.s3.answers import ABSENT, CONDITION_FAILED, Content
 
 if TYPE_CHECKING:
@@ -39,14 +39,8 @@ class Objects:
         self._bucket = bucket
         self._prefix = prefix
         self._deletes_on_condition: bool | None = None
-        self._writing = threading.local()
-        client.meta.events.register("before-sign.s3.PutObject", self._with_googles_header)
-
-    def _with_googles_header(self, request: Any, **_: object) -> None:
-        """boto3 has no argument for it, and it must be there before the request is signed."""
-        # Set by this thread's conditional write. Other writes, like the probe of a delete, have no way.
-        if getattr(self._writing, "way", None) is WriteOnce.GENERATION:
-            request.headers["x-goog-if-generation-match"] = "0"
+        # Of each probe in a bucket with versions: the ids of those that were written.
+        self._versions: dict[str, list[str]] = {}
 
     def get(self, key: str, most: int | None = None) -> Content | None:
         """The object, the first `most` of its bytes at least; `None` where the service says that there is none."""
@@ -82,36 +76,48 @@ class Objects:
 
         if way is WriteOnce.LOOK_FIRST and self.get(key, 1) is not None:
             return 412
-        self._writing.way = way
         try:
-            answer = self._sent(key, data, {"IfNoneMatch": "*"} if way is WriteOnce.CONDITION else {})
+            answer = self._sent(key, data, way)
         except ClientError as error:
-            status = answers.status(error)
-            # 304 has no body that could say more.
-            if status == 304 or (status in (409, 412) and answers.code(error)):
-                return status
+            if answers.is_unmet(error):
+                return answers.status(error)
             raise
-        finally:
-            self._writing.way = None
         if answers.is_etag_of(data, answer) or self._is_stored(key, data):
             return 200
         if way is WriteOnce.LOOK_FIRST:  # another wrote at the same moment
             return 412
         raise StoreUnavailable("the bucket does not have what it said it had stored")
 
-    def overwrite(self, key: str, data: bytes) -> None:
-        """Writes without any condition, and without a look before."""
-        if not answers.is_etag_of(data, self._sent(key, data, {})):
-            self._is_stored(key, data)
+    def occupy(self, key: str, way: WriteOnce) -> None:
+        """Writes a probe, if the key has none. Another process may delete the probe at once, so no look follows."""
+        from botocore.exceptions import ClientError
 
-    def _sent(self, key: str, data: bytes, condition: dict[str, Any]) -> Any:
-        return self._client.put_object(
+        try:
+            self._sent(key, b"1", way)
+        except ClientError as error:
+            if not answers.is_unmet(error):
+                raise
+
+    def discard(self, key: str) -> None:
+        """Deletes a probe; in a bucket with versions also what a delete leaves there, as far as the keys may."""
+        from botocore.exceptions import ClientError
+
+        marker = self._deleted(key)
+        with contextlib.suppress(ClientError):
+            for version in filter(None, (*self._versions.pop(key, ()), marker)):
+                self._client.delete_object(**self._place(key), VersionId=version)
+
+    def _sent(self, key: str, data: bytes, way: WriteOnce) -> Any:
+        answer = self._client.put_object(
             **self._place(key),
             Body=data,
             ContentType="application/octet-stream",
             ContentMD5=answers.content_md5(data),
-            **condition,
+            **_CONDITIONS[way],
         )
+        if key.startswith(PROBES) and (version := answer.get("VersionId")):
+            self._versions.setdefault(key, []).append(version)
+        return answer
 
     def _is_stored(self, key: str, data: bytes) -> bool:
         """By a look at the object's beginning, which has the digest of the rest, and its length."""
@@ -123,10 +129,13 @@ class Objects:
     def move(self, key: str, to: str, etag: str) -> bool:
         """Another key for the object with that ETag; false where it is not there any more.
 
+        Whether a delete has a condition is tried before: where nothing may be deleted, each try would leave a copy.
+
         Where the service has no condition for a delete, somebody who writes the object anew in the milliseconds between
         a last look and the delete loses it.
         """
         source: Any = self._place(key)
+        conditional = self._has_conditional_delete()
         answer = _unless_changed(
             lambda: self._client.copy_object(**self._place(to), CopySource=source, CopySourceIfMatch=etag)
         )
@@ -134,7 +143,7 @@ class Objects:
             return False
         if not answer.get("CopyObjectResult", {}).get("ETag"):
             raise StoreUnavailable("what answers for the bucket is not S3: it copied nothing")
-        return self._delete_same(key, etag)
+        return self._delete_same(key, etag, conditional=conditional)
 
     def delete(self, key: str) -> None:
         """Takes an object away, where there is one.
@@ -142,9 +151,14 @@ class Objects:
         Any page may answer 204, so where the answer has no id of S3, a look tells whether the object is gone. Where it
         has one, no look follows: what is there by then may be an object that somebody stored anew.
         """
+        self._deleted(key)
+
+    def _deleted(self, key: str) -> str:
+        """Deletes as `delete` does. The version of the delete marker that this made; empty where it made none."""
         answer = _unless_changed(lambda: self._client.delete_object(**self._place(key)))
         if not answers.is_deletion(answer) and self.get(key, 1) is not None:
             raise StoreUnavailable("the bucket still has what it was told to delete")
+        return str(answer.get("VersionId", "")) if answer and answer.get("DeleteMarker") else ""
 
     def listed(self, below: str, page_size: int | None = None) -> Iterator[tuple[str, int]]:
         """All keys that begin with `below`, without the prefix, each with its size in bytes."""
@@ -155,10 +169,10 @@ class Objects:
             for entry in page.get("Contents", ()):
                 yield entry["Key"].removeprefix(self._prefix), entry["Size"]
 
-    def _delete_same(self, key: str, etag: str) -> bool:
+    def _delete_same(self, key: str, etag: str, *, conditional: bool) -> bool:
         """Whether the object with that ETag was deleted; false where another is there by now, or none."""
         place = self._place(key)
-        if self._has_conditional_delete():
+        if conditional:
             return _unless_changed(lambda: self._client.delete_object(**place, IfMatch=etag)) is not None
         found = self.get(key, 1)
         if found is None or found.etag != etag:
@@ -171,14 +185,14 @@ class Objects:
 
         if self._deletes_on_condition is None:
             key = probe_key()
-            self._sent(key, b"1", {})
+            self._sent(key, b"1", WriteOnce.LOOK_FIRST)
             try:
                 self._client.delete_object(**self._place(key), IfMatch=f'"{"0" * 32}"')
                 self._deletes_on_condition = False
             except ClientError as error:
                 self._deletes_on_condition = answers.code(error) == CONDITION_FAILED
             finally:
-                self._client.delete_object(**self._place(key))
+                self.discard(key)
         return self._deletes_on_condition
 
     def _place(self, key: str) -> Any:
@@ -203,3 +217,8 @@ def probe_key() -> str:
 
 
 PROBES = "probe/"
+_CONDITIONS: Mapping[WriteOnce, Any] = {
+    WriteOnce.CONDITION: {"IfNoneMatch": "*"},
+    WriteOnce.GENERATION: {"IfNoneMatch": connection.NO_GENERATION},
+    WriteOnce.LOOK_FIRST: {},
+}

@@ -6,17 +6,19 @@ take the name of a parameter of ours, and a name that is likely to be one of our
 
 import re
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 
 class Appended(NamedTuple):
     """One row: who appends the parameters, their names, and the values that alone are ignored; any where there is none.
 
-    A name that ends in `*` stands for all names that begin so.
+    A name that ends in `*` stands for all names that begin so. Without `numbers` a whole number is not ignored.
     """
 
     who: str
     names: tuple[str, ...]
     values: tuple[str, ...] = ()
+    numbers: bool = True
 
 
 APPENDED = (
@@ -30,6 +32,8 @@ APPENDED = (
     Appended(
         "social networks: X, TikTok, LinkedIn, Pinterest, Reddit", ("twclid", "ttclid", "li_fat_id", "epik", "rdt_cid")
     ),
+    # A whole number is what `rev` takes, and `ref` is one letter away: that would be another picture.
+    Appended("sites, as the place a reader comes from", ("ref", "source"), numbers=False),
     Appended("social networks and video, as the place a link was shared", ("ref_src", "si")),
     Appended("newsletters: Mailchimp, HubSpot, Marketo", ("mc_cid", "mc_eid", "_hsenc", "_hsmi", "mkt_tok")),
     Appended(
@@ -41,7 +45,7 @@ APPENDED = (
     Appended("WordPress' image proxy", ("ssl",), ("1",)),
 )
 # jQuery and others append the time alone: `?prompt=a&1700000000`.
-_BARE_NUMBER = re.compile("[0-9]+")
+_WHOLE_NUMBER = re.compile("[0-9]+")
 
 
 def _rows_by_name() -> dict[str, Appended]:
@@ -58,5 +62,6 @@ def is_ignored(name: str, raw_value: bytes) -> bool:
         return True
     row = _BY_NAME.get(name)
     if row is None:
-        return not raw_value and _BARE_NUMBER.fullmatch(name) is not None
-    return not row.values or raw_value.decode("latin-1") in row.values
+        return not raw_value and _WHOLE_NUMBER.fullmatch(name) is not None
+    value = unquote_to_bytes(raw_value.replace(b"+", b" ")).decode("latin-1").strip()
+    return value in row.values if row.values else row.numbers or _WHOLE_NUMBER.fullmatch(value) is None

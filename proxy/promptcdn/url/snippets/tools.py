@@ -36,7 +36,7 @@ class Tool(NamedTuple):
 
 TOOLS = (
     Tool(
-        ("github", "gitlab", "pypi"),
+        ("github", "gitlab", "pypi", "readme"),
         "READMEs on GitHub, GitLab, PyPI",
         "query",
         _PROXIED,
@@ -86,7 +86,7 @@ TOOLS = (
         "tried: pandoc 2.17; Sphinx 9.0, builder epub. Quarto: github.com/quarto-dev/quarto-cli/issues/14635",
     ),
     Tool(
-        ("latex", "pdf"),
+        ("latex", "pdf", "latex-pdf"),
         "LaTeX by pandoc, Quarto or Sphinx",
         "extension",
         _LOSSLESS,
@@ -95,7 +95,7 @@ TOOLS = (
         "tried: pandoc 2.17; Sphinx 9.0, builder latex; the formats by the documentation of graphicx",
     ),
     Tool(
-        ("word", "odt"),
+        ("word", "docx", "odt"),
         "Word and LibreOffice by pandoc",
         "extension",
         _LOSSLESS,

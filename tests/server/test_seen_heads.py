@@ -1,10 +1,12 @@
 """What is remembered of requests' heads: the fields that an answer from memory depends on, and no others."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.readers import audience, negotiation
-from promptcdn.readers.recognised import Readers
+from promptcdn.server.seen_heads import Readers
 
 AGENTS = ["curl/8", "Mozilla/5.0 Chrome/143.0.0.0", "github-camo (1a2b)", "Googlebot/2.1", "x" * 5000]
 ACCEPTS = ["*/*", "image/avif,image/webp", "image/png;q=0.5", "text/html,image/*;q=0.8"]
@@ -40,6 +42,31 @@ def test_a_reader_is_who_all_fields_say(lines: list[tuple[str, str]]) -> None:
         assert seen.format == negotiation.picture_format(accept, who).encode()
         assert seen.shared == audience.is_decided_by_vary(lines)
         assert seen.tag == b""
+
+
+class Spy(dict[str, str]):
+    """Header fields that note which of them are read."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        super().__init__(fields)
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: object = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+@given(FIELDS)
+def test_every_field_that_says_who_asks_is_among_those_read(lines: list[tuple[str, str]]) -> None:
+    """Else two readers who differ by another field would be taken for one."""
+    spy = Spy(audience.joined(lines))
+    audience.audience(spy)
+
+    assert all(map(audience.is_read, spy.read))
 
 
 def test_a_condition_is_known_where_it_is_one_value() -> None:

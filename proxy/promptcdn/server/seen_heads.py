@@ -4,6 +4,7 @@ Browsers and proxies send the same few fields again and again: reading `User-Age
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from promptcdn.readers import audience, negotiation
@@ -13,9 +14,10 @@ from promptcdn.readers.audience import Audience
 Fields = Sequence[tuple[bytes, bytes]]
 
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
-_READ = frozenset({b"accept", b"user-agent", b"via", b"purpose", b"x-moz", b"x-purpose"})
 # What is remembered at the most: so many heads, and so many bytes of each.
 _HEADS_MAX, _BYTES_MAX = 1024, 2048
+# No field that is read has a longer name.
+_NAME_MAX = 64
 
 
 class Seen(NamedTuple):
@@ -44,7 +46,7 @@ class Readers:
         conditions: list[tuple[bytes, bytes]] = []
         for line in fields:
             name = line[0]
-            if name in _READ or name.startswith(b"sec-"):
+            if _is_read(name):
                 asked.append(line)
             elif name in _CONDITIONS:
                 conditions.append(line)
@@ -59,11 +61,16 @@ class Readers:
         return found._replace(tag=_tag(conditions)) if conditions else found
 
     def remember(self, lines: bytes, seen: Seen) -> None:
-        """Keeps what these lines said."""
+        """Keeps what was recognised in these lines."""
         if len(lines) <= _BYTES_MAX:
             if len(self.by_lines) >= _HEADS_MAX:
                 self.by_lines.clear()
             self.by_lines[lines] = seen
+
+
+@lru_cache(256)
+def _is_read(name: bytes) -> bool:
+    return len(name) < _NAME_MAX and audience.is_read(name.decode("latin-1"))
 
 
 def _tag(conditions: Fields) -> bytes | None:
