@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,7 +165,7 @@ def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> C
     for name, value in {**SMALL, "PROMPTCDN_BUDGET": "1000/day"}.items():
         monkeypatch.setenv(name, value)
     # Hanging look-ups are given up sooner, or a hundred of them take a quarter of an hour.
-    monkeypatch.setattr(NegativeCache.__init__, "__defaults__", (Timings(patience=0.3),))
+    monkeypatch.setattr(NegativeCache.__init__, "__defaults__", (Timings(patience=0.3), Context))
 
     def run(failing: Failing, hanging: Callable[[], Hanging] | None = None) -> None:
         objections: list[str] = []

@@ -23,7 +23,8 @@ URL = f"/?prompt={SECRET}&seed=1&width=256&height=256"
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """All but that of the start."""
-    return [line for line in map(json.loads, read(folder).splitlines()) if "open files" not in line["message"]]
+    written = map(json.loads, read(folder).splitlines())
+    return [line for line in written if not line["message"].startswith(("open files", "fast path", "no fast path"))]
 
 
 def read(folder: Path) -> str:
@@ -92,7 +93,7 @@ def test_a_request_cannot_write_a_line_of_its_own(tmp_path: Path) -> None:
         service.get("/nothing%0a2026-01-01T00:00:00.000Z ERROR forged%1b[2J%e2%80%ae%c2%85")
         log = read(tmp_path)
 
-    assert len(log.splitlines()) == 2  # how many files may be open, and the answer
+    assert len(log.splitlines()) == 3  # whether the fast path is in use, how many files may be open, and the answer
     assert "forged" not in log
 
 

@@ -305,7 +305,7 @@ def test_details_of_readiness_are_the_operators(tmp_path: Path) -> None:
         (["0" * 64, "--rebind"], "promptcdn: --rebind needs a URL"),
         (["0" * 64, "--takedown"], "promptcdn: --takedown needs a --reason"),
         (["0" * 64, "--undo", "--takedown", "--reason", "x"], "promptcdn: --undo goes with neither"),
-        (["/?prompt=a&sede=7"], 'promptcdn: sede="7": unknown parameter'),
+        (["/?prompt=a&sede=7"], 'promptcdn: /?prompt=a&sede=7: sede="7": unknown parameter'),
     ],
 )
 def test_wrong_use_of_purge_is_one_clear_line(tmp_path: Path, arguments: list[str], line: str) -> None:
