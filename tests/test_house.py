@@ -166,3 +166,10 @@ def test_no_name_of_a_test_is_longer_than_60_characters() -> None:
     names = [name for text in texts for name in re.findall(r"(?m)^ *(?:async )?def (test_\w+)", text)]
 
     assert [name for name in names if len(name) > 60] == []
+
+
+def test_the_page_of_figures_has_figures() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+
+    assert re.findall(r"<!-- figures (.*?) -->\n<!-- end -->", page) == []
+    assert page.count("<!-- figures ") == 4
