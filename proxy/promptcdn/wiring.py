@@ -196,7 +196,7 @@ def _watched(service: Service, making: Making) -> Service:
     watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
-    watch(metrics.RESTING, lambda: making.on_cooldown)
+    watch(metrics.IN_COOLDOWN, lambda: making.on_cooldown)
     watch(metrics.MEMORY, lambda: service.renditions.memory.bytes)
     watch(metrics.EVICTIONS, lambda: service.renditions.memory.evictions)
     watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Name, Record
 from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery
+from tests.catalog.shelf import opened as on_a_shelf
 from tests.support.fakes import KEY, MARK, FakeStore, name, paid, picture
 
 pytestmark = pytest.mark.anyio
@@ -30,16 +31,11 @@ WEBP = Name("renditions", f"{KEY}.webp")
 FORMATS = sorted(BY_NAME)
 
 
-@asynccontextmanager
-async def opened(shelf: FakeStore | None = None, memory: int = 10**6) -> AsyncIterator[tuple[Renditions, FakeStore]]:
+def opened(
+    shelf: FakeStore | None = None, memory: int = 10**6
+) -> AbstractAsyncContextManager[tuple[Renditions, FakeStore]]:
     """A process of its own on a shelf."""
-    store, spool = shelf or FakeStore(), Spool(Path("spool"))
-    renditions = Renditions(store, Memory(memory), spool)
-    try:
-        yield renditions, store
-    finally:
-        await renditions.close()
-        await spool.close()
+    return on_a_shelf(shelf, memory)
 
 
 @pytest.fixture(autouse=True)

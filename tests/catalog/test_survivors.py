@@ -2,8 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 
 from promptcdn import pictures
-from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.pictures.sizing import Variant, best_stand_in
-from promptcdn.spool import Spool
 from promptcdn.stores import Header, Lineage, Name, Record
 from promptcdn.url.request import Delivery
+from tests.catalog.shelf import opened as on_a_shelf
 from tests.support.fakes import KEY, MARK, NO_FORMAT, FakeStore, name, picture
 
 pytestmark = pytest.mark.anyio
@@ -37,16 +36,11 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-@asynccontextmanager
-async def opened(shelf: FakeStore | None = None, memory: int = 0) -> AsyncIterator[tuple[Renditions, FakeStore]]:
+def opened(
+    shelf: FakeStore | None = None, memory: int = 0
+) -> AbstractAsyncContextManager[tuple[Renditions, FakeStore]]:
     """A process of its own on a shelf; without memory, so that the shelf is asked each time."""
-    store, spool = shelf or FakeStore(), Spool(Path("spool"))
-    renditions = Renditions(store, Memory(memory), spool)
-    try:
-        yield renditions, store
-    finally:
-        await renditions.close()
-        await spool.close()
+    return on_a_shelf(shelf, memory)
 
 
 async def seen(renditions: Renditions, format_: str = "webp", **delivery: Any) -> Found:

@@ -53,8 +53,9 @@ class Memory:
 
     def put(self, variant: str, rendition: Rendition) -> None:
         """Remembers `rendition`, unless it alone is larger than the whole memory."""
-        if _size(rendition) <= self._entries.maxsize:
-            self._entries[rendition.content_key, variant] = Entry(rendition)
+        entry = Entry(rendition)
+        if _weight(entry) <= self._entries.maxsize:
+            self._entries[rendition.content_key, variant] = entry
 
     def drop(self, content_key: str) -> None:
         """Forgets a picture in every variant. Callers also pass the as-asked key of a URL that was bound to one."""
@@ -103,8 +104,4 @@ class _Weighed(cachetools.LRUCache[tuple[str, str], Entry]):
 
 
 def _weight(entry: Entry) -> int:
-    return _size(entry.rendition)
-
-
-def _size(rendition: Rendition) -> int:
-    return len(rendition.body) + OVERHEAD
+    return len(entry.rendition.body) + OVERHEAD

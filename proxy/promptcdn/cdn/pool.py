@@ -84,14 +84,14 @@ class Pool:
                 self.last_shown[pool_key] = view.drawn
             if draw.absent and asker.making:
                 await self._make_behind(pool_key, draw.absent[0], asker)
-            return await self._as_drawn(answer, Outcome.SEEDLESS, view)
+            return await self._as_drawn(answer, Outcome.SEEDLESS, view, pool_key)
         if not draw.absent:
             gone = draw.gone
             assert gone is not None, "a pool has a picture"
             raise Problem(gone.kind, f"every picture of this URL is gone; the last one: {gone.detail}")
         if not asker.making:
             return Unmade()
-        return await self._first(next(view for view in pool if view in draw.absent), asker)
+        return await self._first(next(view for view in pool if view in draw.absent), pool_key, asker)
 
     def views(self, request: Request) -> tuple[Request, ...]:
         """The seeded requests that a seedless one is drawn from."""
@@ -142,7 +142,7 @@ class Pool:
         drawn = self._chance.sample(pool, len(pool))
         return sorted(drawn, key=lambda view: view.drawn == last)
 
-    async def _first(self, view: Request, asker: Asker) -> Reply:
+    async def _first(self, view: Request, pool_key: str, asker: Asker) -> Reply:
         """The pool's first picture, which all viewers wait for together."""
         try:
             reply = await self._seeded.answer(view, replace(asker, condition=NOTHING))
@@ -154,13 +154,12 @@ class Pool:
         assert not isinstance(reply, Unchanged)
         if isinstance(reply, Unmade):
             return reply
-        return await self._as_drawn(reply, Outcome.AWAITED, view)
+        return await self._as_drawn(reply, Outcome.AWAITED, view, pool_key)
 
-    async def _as_drawn(self, answer: Answer, outcome: Outcome, view: Request) -> Answer:
+    async def _as_drawn(self, answer: Answer, outcome: Outcome, view: Request, pool_key: str) -> Answer:
         """`answer` with what a URL without a seed has to say of the view that was drawn."""
         location = await self._seeded.location(view)
-        pool = keys.as_asked_key(view.signed_for)
-        return replace(answer, outcome=outcome, location=location, seed=view.drawn, pool=pool)
+        return replace(answer, outcome=outcome, location=location, seed=view.drawn, pool=pool_key)
 
     async def _make_behind(self, pool_key: str, missing: Request, asker: Asker) -> None:
         """Begins one more picture of a pool, if none is under way. The viewer has another, so refusals are silent.

@@ -104,7 +104,7 @@ BUDGET_LIMIT = Metric(
     "Pictures or credits, as the limit says, that may be spent in a whole period.",
     ("limit",),
 )
-RESTING = Metric(
+IN_COOLDOWN = Metric(
     "promptcdn_keys_in_cooldown",
     "gauge",
     "Pictures in a cooldown: a try that may have cost money failed, and the next one has to wait.",
