@@ -51,6 +51,10 @@ class Bindings:
                 raise
             return waiting
 
+    def known(self, as_asked_key: str) -> bool:
+        """Whether memory has what the URL is bound to."""
+        return as_asked_key in self._cached
+
     @step("binding")
     async def bind(self, order: Order, made_at: int) -> Order:
         """What the URL of `order` is bound to from now on: `order`, or what another process was faster to write."""

@@ -20,7 +20,7 @@ from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.masters import Masters
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.survivors import Survivors
-from promptcdn.flights import Flights
+from promptcdn.flights import Flight, Flights
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.pictures import sizing
 from promptcdn.pictures.sizing import Variant
@@ -85,6 +85,25 @@ class _Source:
     ready: bool
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """A read of a picture that began before it was known to be the one that is wanted.
+
+    `since` is the moment of `Forgotten` at which it began; `joined`: another's read, which began earlier.
+    """
+
+    content_key: str
+    variant: Variant
+    encode: bool
+    since: int
+    flight: "Flight[_Source | None]"
+    joined: bool
+
+    def is_of(self, content_key: str, variant: Variant, *, encode: bool) -> bool:
+        """Whether it reads just this."""
+        return (self.content_key, self.variant, self.encode) == (content_key, variant, encode)
+
+
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
@@ -133,12 +152,14 @@ class Renditions:
         encode: bool = True,
         patience: float | None = None,
         new: bool = False,
+        ahead: Ahead | None = None,
     ) -> Found | None:
         """The picture as delivered, if it was ever made; without `encode` only where it is ready to be sent.
 
         `size` is the master's, where the caller knows it. An encode is awaited for `patience` seconds, or as long as a
         read. `new`: the URL is bound to nothing, so that there is nothing where there is no master, which is one look
-        instead of two. Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
+        instead of two. `ahead` is used if it reads just this picture. Raises `StoreUnavailable`, and `Problem` for an
+        encode that takes longer.
         """
         if size is None and sizing.needs_size(delivery) and (size := await self._size(content_key)) is None:
             return None
@@ -149,10 +170,24 @@ class Renditions:
             if not cached.stored:
                 self._look_again(content_key, variant)
             return Found(cached, variant.label, "memory")
-        if new and await self.header(content_key) is None:
+        if ahead is not None and not ahead.is_of(content_key, variant, encode=encode):
+            ahead = None
+        if new and ahead is None and await self.header(content_key) is None:
             return None
-        rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience)
+        rendition = await self._looked_up(content_key, variant, ahead, encode=encode, patience=patience)
         return None if rendition is None else Found(rendition, variant.label, "store")
+
+    def read_ahead(self, content_key: str, delivery: Delivery, size: Size, *, encode: bool) -> Ahead | None:
+        """Begins to read what `find` may be asked for next; `None` where memory has it, or reads are queued.
+
+        Nothing is remembered of it before `find` is given it.
+        """
+        variant = sizing.variant(delivery, size)
+        if self.memory.get(content_key, variant.label) is not None or self._reads.busy:
+            return None
+        since = self._forgotten.now
+        flight, joined = self._join(content_key, variant, encode=encode)
+        return Ahead(content_key, variant, encode, since, flight, joined)
 
     async def has(self, content_key: str) -> bool:
         """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnavailable`."""
@@ -203,11 +238,17 @@ class Renditions:
         self._threads.shutdown()
 
     async def _looked_up(
-        self, content_key: str, variant: Variant, *, encode: bool = True, patience: float | None = None
+        self,
+        content_key: str,
+        variant: Variant,
+        ahead: Ahead | None = None,
+        *,
+        encode: bool = True,
+        patience: float | None = None,
     ) -> Rendition | None:
         """From the store or the spool, made if need be; remembered."""
-        since = self._forgotten.now
-        source = await self._read_together(content_key, variant, encode=encode)
+        since = self._forgotten.now if ahead is None else ahead.since
+        source = await self._read_together(content_key, variant, ahead, encode=encode)
         if source is None:
             return None
         rendition = await self._rendition(
@@ -253,19 +294,25 @@ class Renditions:
             await self._store.delete(Name("masters", content_key))
         return False
 
-    async def _read_together(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+    async def _read_together(
+        self, content_key: str, variant: Variant, ahead: Ahead | None, *, encode: bool
+    ) -> _Source | None:
         """What the one read gives that all share who look for one picture at once."""
-
-        async def read() -> tuple[_Source | None, bool]:
-            key = f"{content_key}.{variant.label}" + ("" if encode else " ready")
-            flight, joined = self._reads.join(key, lambda: self._read(content_key, variant, encode=encode))
-            return await flight.outcome(self._timings.read), joined
-
-        source, joined = await read()
+        if ahead is not None:
+            flight, joined = ahead.flight, ahead.joined
+        else:
+            flight, joined = self._join(content_key, variant, encode=encode)
+        source = await flight.outcome(self._timings.read)
         if source is None and joined:
             # 1: another's read finds nothing. 2: the picture is stored. 3: this one joins that read, so it looks again.
-            source, _ = await read()
+            flight, _ = self._join(content_key, variant, encode=encode)
+            source = await flight.outcome(self._timings.read)
         return source
+
+    def _join(self, content_key: str, variant: Variant, *, encode: bool) -> "tuple[Flight[_Source | None], bool]":
+        """The read of a picture that is under way, or a new one; and whether it was under way."""
+        key = f"{content_key}.{variant.label}" + ("" if encode else " ready")
+        return self._reads.join(key, lambda: self._read(content_key, variant, encode=encode))
 
     async def _read(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
         """What is stored as that variant, else the master. Unknown is not absent: then the spool may have it."""

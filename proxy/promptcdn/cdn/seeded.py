@@ -10,7 +10,7 @@ from functools import partial
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.removals import Removals
-from promptcdn.catalog.renditions import Renditions
+from promptcdn.catalog.renditions import Ahead, Renditions
 from promptcdn.cdn.stored import StoredPictures
 from promptcdn.cdn.targets import Target, Targets
 from promptcdn.clock import Clock
@@ -71,10 +71,17 @@ class Seeded:
 
     async def answer(self, request: Request, asker: Asker) -> Reply:
         """The picture, or that the asker has it, or that it is not made. Raises `Problem`."""
-        return await self._answer(await self._targets.of(request), request, asker)
+        ahead: Ahead | None = None
 
-    async def _answer(self, target: Target, request: Request, asker: Asker) -> Reply:
-        reply: Reply | None = await self._find(target, request, asker)
+        def read_ahead(guess: Order) -> None:
+            nonlocal ahead
+            size = guess.resolved.size
+            ahead = self._stored.read_ahead(guess.content_key, request.delivery, size, asker.condition)
+
+        return await self._answer(await self._targets.of(request, read_ahead), request, asker, ahead)
+
+    async def _answer(self, target: Target, request: Request, asker: Asker, ahead: Ahead | None = None) -> Reply:
+        reply: Reply | None = await self._find(target, request, asker, ahead)
         if reply is None and not asker.making:
             return Unmade()
         if reply is None and (winner := await self._targets.bound_by_now(target, request)):
@@ -122,13 +129,15 @@ class Seeded:
         flight, _ = await self._fly(target, asker, kid)
         return flight
 
-    async def _find(self, target: Target, request: Request, asker: Asker) -> Answer | Unchanged | None:
+    async def _find(
+        self, target: Target, request: Request, asker: Asker, ahead: Ahead | None = None
+    ) -> Answer | Unchanged | None:
         """What can be answered with what is stored: tombstone → memory → store → what is left of a picture → verdict.
 
         Raises `Problem`.
         """
-        key, resolved, delivery = target.content_key, target.order.resolved, request.delivery
-        reply = await self._stored.find(key, delivery, resolved.size, asker.condition, new=not target.bound)
+        key, resolved, delivery, new = target.content_key, target.order.resolved, request.delivery, not target.bound
+        reply = await self._stored.find(key, delivery, resolved.size, asker.condition, new=new, ahead=ahead)
         # A URL that is bound had a picture: what is left of it comes before another one.
         if reply is None and target.bound and await self._renditions.restore(key, resolved.parameters()):
             reply = await self._stored.find(key, delivery, resolved.size, asker.condition)
