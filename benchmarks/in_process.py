@@ -99,7 +99,13 @@ def constant(headers: RawHeaders, body: bytes, status: int = 200) -> ASGIApp:
 def protocol(kind: Callable[..., HttpToolsProtocol], app: ASGIApp) -> Callable[[], HttpToolsProtocol]:
     """Makes connections of that kind which are answered by `app`."""
     config = uvicorn.Config(
-        app, lifespan="off", access_log=False, log_config=None, date_header=False, server_header=False
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
     )
     config.load()
     return lambda: kind(config, ServerState(), {})
