@@ -39,11 +39,12 @@ from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, RedisLeases
-from promptcdn.settings import Settings
-from promptcdn.settings.forms import require_store
+from promptcdn.settings import Settings, forms
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
+from promptcdn.stores import IdentifiableStore, InspectedStore, disk_cache, permissions, volumes
 from promptcdn.stores.disk import DiskStore, missing
+from promptcdn.stores.disk_cache import DiskCache
+from promptcdn.stores.disk_cache.files import Files, Limits
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
 from promptcdn.stores.s3 import S3Store
@@ -88,6 +89,7 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
+    disk_cache: DiskCache | None
     deny: DenyFile | None
     spool: Spool
     reconciler: Reconciler
@@ -150,7 +152,7 @@ def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = Fals
 def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
     deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
     generators = _generators(settings, connection, telemetry)
-    kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
+    verified, cache, kept = _stores(settings, clock, connection, telemetry, scratch is None, any_bucket)
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
     spool = _spool(settings, clock, scratch)
     leases, budget = _leases(settings, connection), _budget(settings, clock, connection, scratch)
@@ -179,11 +181,12 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
         verified=verified,
+        disk_cache=cache,
         deny=deny,
         spool=spool,
         reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
-        readiness=Readiness(settings, clock, flights, kept, removals, generators, budget, spool, connection),
+        readiness=Readiness(settings, clock, flights, kept, removals, generators, budget, spool, connection, cache),
     )
     return _watched(service, making)
 
@@ -204,8 +207,25 @@ def _watched(service: Service, making: Making) -> Service:
     watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
+    if (cache := service.disk_cache) is not None:
+        watch(metrics.DISK_CACHE_READS, lambda: {(result,): count for result, count in cache.reads.items()})
+        watch(metrics.DISK_CACHE, lambda: cache.files.bytes)
+        watch(metrics.DISK_CACHE_FILES, lambda: cache.files.count)
+        watch(metrics.DISK_CACHE_EVICTIONS, lambda: cache.files.evictions)
     money.watch(service.telemetry, service.budget, service.clock)
     return service
+
+
+def _stores(
+    settings: Settings, clock: Clock, connection: RedisConnection | None, telemetry: Telemetry, writes: bool, any_: bool
+) -> tuple[VerifiedStore, DiskCache | None, InspectedStore]:
+    """The store, the disk before it where there is one, and the one of them that is to be asked."""
+    observed = ObservedStore(verified := _verified_store(settings, connection, writes, any_), telemetry)
+    if not (settings.disk_cache and writes):
+        return verified, None, observed
+    files = Files(settings.data_dir / disk_cache.FOLDER, Limits(forms.disk_cache(settings.disk_cache)))
+    cache = DiskCache(observed, lambda: verified.id, files, clock.unix)
+    return verified, cache, cache
 
 
 def _spool(settings: Settings, clock: Clock, scratch: Path | None) -> Spool:
@@ -302,7 +322,7 @@ def opened_store(
     A bucket that does not answer is no reason not to start: it is connected to when it is back.
     """
     try:
-        require_store(url)
+        forms.require_store(url)
     except misconfiguration.WrongVariable as wrong:
         raise BadSettings(wrong.needed_by(f"{setting}{misconfiguration.shown(url)}")) from None
     except ValueError as wrong:

@@ -4,6 +4,7 @@ import json
 
 import cachetools
 
+from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.generators.registry import bindings_folder, bindings_folders
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import Unavailable, UnreadableObject
@@ -30,6 +31,7 @@ class Bindings:
         self._spool = spool
         self._observer = observer
         self._cached: cachetools.LRUCache[str, Order] = cachetools.LRUCache(_CACHED_BYTES, _weight)
+        self._forgotten = Forgotten()
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
     @step("binding")
@@ -79,10 +81,13 @@ class Bindings:
         await self._store.put(Name("verdicts", refused.content_key), _written(refused, made_at))
 
     async def _stored(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
+        since = self._forgotten.now
         for folder in folders:
             record = await self._store.get(name := Name(folder, as_asked_key))
             if record is not None:
-                return self._remember(_read(name, record))
+                order = _read(name, record)
+                # 1: the binding is read. 2: it is deleted, so that the URL is bound anew. 3: memory must not have it.
+                return order if self._forgotten.since(since, as_asked_key) else self._remember(order)
         return None
 
     def _waiting(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
@@ -98,6 +103,7 @@ class Bindings:
 
     def forget(self, key: str) -> None:
         """Drops what memory has of a binding or a verdict: its object was deleted."""
+        self._forgotten.mark(key)
         self._cached.pop(key, None)
         self._verdicts.pop(key, None)
 

@@ -17,6 +17,7 @@ from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
 from promptcdn.spool import Spool
 from promptcdn.stores import InspectedStore, Name, durability
+from promptcdn.stores.disk_cache import DiskCache
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Readiness:
     budget: Budget
     spool: Spool
     connection: RedisConnection | None
+    disk_cache: DiskCache | None = None
     patience: float = 2.0
     _looking: asyncio.Task[tuple[Check, ...]] | None = field(default=None, init=False)
 
@@ -70,6 +72,7 @@ class Readiness:
             Check("service", not stopping, "shutting down" if stopping else "answers"),
             *self._each_generator(),
             self.spooled(),
+            *(() if self.disk_cache is None else (self.disk_cache.check,)),
             *await asyncio.gather(*(self._within_patience(part, look) for part, look in looks.items())),
         )
 

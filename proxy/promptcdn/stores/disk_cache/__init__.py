@@ -17,16 +17,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal, TypeVar
 from weakref import WeakValueDictionary
 
 from promptcdn.checks import Check
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.stores import Corrupt, Folder, Header, InspectedStore, Name, Record, decoded, encoded
-from promptcdn.stores.disk_cache.files import Files
+from promptcdn.stores.disk_cache.files import Files, Limits
 
 log = logging.getLogger("promptcdn")
 
+# Below the data folder.
+FOLDER = "disk-cache"
 _KEPT: tuple[Folder, ...] = ("masters", "renditions", "bindings", "sketch-bindings")
 # Each object in them says by its name which key it is about.
 _REMOVALS: tuple[Folder, ...] = ("tombstones", "purges")
@@ -77,7 +80,7 @@ class DiskCache:
         another store is not believed. `clock` gives Unix seconds."""
         self._store = store
         self._store_id = store_id
-        self._files = files
+        self.files = files
         self._clock = clock
         self._timings = timings
         # Of which keys removals speak, and when those lists began to be read.
@@ -108,7 +111,7 @@ class DiskCache:
             self._keep(name, _file(name), lambda: encoded(record), changes, began)
         elif name.folder == "masters":
             # Deleted by hand: nothing may say any more that it is there.
-            self._in_writer(partial(self._files.remove, _head(name)))
+            self._in_writer(partial(self.files.remove, _head(name)))
         return record
 
     async def look(self, name: Name) -> Header | None:
@@ -126,7 +129,7 @@ class DiskCache:
         if name.folder in _REMOVALS:
             # Before the write: whoever lists from now on may meet it.
             self._removed[name.folder] = self._removed.get(name.folder, frozenset()) | {_key(name)}
-            self._in_writer(partial(self._files.remove_keys, (_key(name),)))
+            self._in_writer(partial(self.files.remove_keys, (_key(name),)))
         changes = self._changes.setdefault(name, _Changes())
         began, winner = changes.count, await self._store.put(name, record)
         if name.folder == "masters":
@@ -140,9 +143,9 @@ class DiskCache:
         if changes := self._changes.get(name):
             changes.count += 1
         if name.folder in _KEPT:
-            self._in_writer(partial(self._files.remove, _file(name)))
+            self._in_writer(partial(self.files.remove, _file(name)))
         if name.folder == "masters":
-            self._in_writer(partial(self._files.remove, _head(name)))
+            self._in_writer(partial(self.files.remove, _head(name)))
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
         return await self._store.names(folder, leaf)
@@ -170,27 +173,17 @@ class DiskCache:
     async def close(self) -> None:
         self._closing = True
         self._of, self.state = "", "the service is stopping"
-        self._files.stop()
+        self.files.stop()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.shutdown)
         self._readers.shutdown(wait=False)
-        self._files.close()
+        self.files.close()
         await self._store.close()
 
     @property
-    def bytes(self) -> int:
-        """What the disk holds, in whole blocks."""
-        return self._files.bytes
-
-    @property
-    def count(self) -> int:
-        """How many files the disk holds."""
-        return self._files.count
-
-    @property
-    def evictions(self) -> int:
-        """How many files had to make room so far."""
-        return self._files.evictions
+    def check(self) -> Check:
+        """Whether the disk is used. Never bad: without it the bucket is read."""
+        return Check("disk cache", True, f"{self.state}; {_sum(self.files)}")
 
     def _believes(self, name: Name) -> bool:
         """Whether the disk is asked for such an object, and may get it."""
@@ -207,7 +200,7 @@ class DiskCache:
         of = self._of
         result, found = await self._read_in_time(file, parse)
         if result == "corrupt":
-            self._in_writer(partial(self._files.remove, file))
+            self._in_writer(partial(self.files.remove, file))
         elif found is not None and (self._of != of or self._is_removed(name)):
             result, found = "miss", None
         self.reads[result] += 1
@@ -215,7 +208,7 @@ class DiskCache:
 
     async def _read_in_time(self, file: str, parse: Callable[[bytes], _T]) -> tuple[Result, _T | None]:
         def read() -> tuple[Result, _T | None]:
-            data = self._files.read(file)
+            data = self.files.read(file)
             try:
                 return ("miss", None) if data is None else ("hit", parse(data))
             except Corrupt:
@@ -242,8 +235,8 @@ class DiskCache:
             try:
                 # 1: it is written. 2: its key is removed, and its files are taken away. 3: a file that came after that
                 # would outlive the note of the purge.
-                if may_stay() and self._files.write(file, data()) and not may_stay():
-                    self._files.remove(file)
+                if may_stay() and self.files.write(file, data()) and not may_stay():
+                    self.files.remove(file)
             finally:
                 self._queue.release()
 
@@ -263,7 +256,7 @@ class DiskCache:
         self._removed[folder] = keys
         self._heard[folder] = began
         if new:
-            self._in_writer(partial(self._files.remove_keys, new))
+            self._in_writer(partial(self.files.remove_keys, new))
         if len(self._heard) == len(_REMOVALS) and not self._closing:
             # The id is asked for here: a whole list was read, so the store was the right one just now.
             self._writer.submit(self._begin_or_go_on, self._store_id(), min(self._heard.values()))
@@ -273,23 +266,23 @@ class DiskCache:
         try:
             if store_id is None:
                 return
-            if not self._files.lock():
+            if not self.files.lock():
                 self._wait("another process of this machine has it")
                 return
-            of, moment = _stamp(self._files.stamp())
+            of, moment = _stamp(self.files.stamp())
             missed = not -_CLOCK_SKEW <= heard - moment <= self._timings.unheard
             begins = self._of != store_id
             if of != store_id or missed:
                 self._of = ""
-                self._files.clear()
+                self.files.clear()
                 begins = True
             if begins or heard - self._stamped >= self._timings.stamp:
-                self._files.stamp(f"{store_id} {int(heard)}\n")
+                self.files.stamp(f"{store_id} {int(heard)}\n")
                 self._stamped = heard
-                self._files.make_room()
+                self.files.make_room()
             if begins:
                 self._of, self.state = store_id, "is used"
-                self._files.sum_up(lambda key: any(key in keys for keys in self._removed.values()))
+                self.files.sum_up(lambda key: any(key in keys for keys in self._removed.values()))
                 self._writes = True
         except OSError as error:
             self._of = ""
@@ -301,6 +294,22 @@ class DiskCache:
         if state != self.state:
             log.warning("the disk cache is %s; the bucket is read", state)
         self.state = state
+
+
+def finding(data_folder: Path, size: int) -> Check:
+    """What `promptcdn doctor` has to say of a disk cache of that size. Blocking, for seconds where it is large."""
+    files = Files(data_folder / FOLDER, Limits(size))
+    files.sum_up_only()
+    room = files.bytes + files.free() - files.limits.leave_free
+    advice = ""
+    if room < size:
+        most = max(0, room) // 10**6
+        advice = f"make room, or set PROMPTCDN_DISK_CACHE to less: the disk has room for {most} MB of it"
+    return Check("disk cache", not advice, _sum(files), advice)
+
+
+def _sum(files: Files) -> str:
+    return f"{files.bytes // 10**6} of {files.limits.size // 10**6} MB in {files.count} files"
 
 
 def _key(name: Name) -> str:

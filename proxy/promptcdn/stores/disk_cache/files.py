@@ -172,15 +172,23 @@ class Files:
         for left in (*self._root.glob("new.*"), *self._root.glob("old.*")):
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
         for shard in _SHARDS:
-            for entry in self._entries(shard):
-                with contextlib.suppress(OSError):
-                    weight = _weight(entry.stat().st_size)
-                    self._add(weight, 1)
-                    if unwanted(_key(entry.name)):
-                        self._unlink(entry.path)
+            for entry in self._sum_up(shard):
+                if unwanted(_key(entry.name)):
+                    self._unlink(entry.path)
             # Others want the processor too.
             if self._stopped.wait(0.001):
                 return
+
+    def sum_up_only(self) -> None:
+        """Adds up what is there, and changes nothing."""
+        for shard in _SHARDS:
+            for _ in self._sum_up(shard):
+                pass
+
+    def free(self) -> int:
+        """How many bytes of the disk nobody uses. Raises `OSError`."""
+        # The folder itself may not be there yet.
+        return shutil.disk_usage(next(each for each in (self._root, *self._root.parents) if each.exists())).free
 
     def stamp(self, text: str | None = None) -> str:
         """The line that was written last, or `text` from now on; empty where there is none. Raises `OSError`."""
@@ -199,7 +207,7 @@ class Files:
         limits = self._limits
         if self.bytes + weight > limits.size or (self.count + 1) * limits.each > max(limits.size, limits.each):
             return True
-        return shutil.disk_usage(self._root).free < limits.leave_free + weight
+        return self.free() < limits.leave_free + weight
 
     def _sample(self) -> list[tuple[float, str]]:
         """Files with the time of their last use: those of the next folders, in turn."""
@@ -212,6 +220,12 @@ class Files:
             if len(found) >= _SAMPLE:
                 break
         return found
+
+    def _sum_up(self, shard: str) -> Iterator["os.DirEntry[str]"]:
+        for entry in self._entries(shard):
+            with contextlib.suppress(OSError):
+                self._add(_weight(entry.stat().st_size), 1)
+                yield entry
 
     def _entries(self, shard: str) -> Iterator["os.DirEntry[str]"]:
         try:
