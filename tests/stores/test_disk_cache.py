@@ -166,6 +166,7 @@ async def test_nothing_is_believed_before_the_removals_are_read(tmp_path: Path) 
         await again.read(RENDITION)
         assert again.bucket.asked == [("get", RENDITION)]
         list(again.cache.listed("tombstones"))
+        await again.settled()
         await again.read(RENDITION)
         assert again.bucket.asked == [("get", RENDITION)]
         await again.heard()
@@ -279,6 +280,24 @@ async def test_what_was_being_read_when_it_was_removed_is_not_kept(tmp_path: Pat
         await reading
         await one.settled()
         assert one.held == []
+
+
+async def test_what_was_read_from_the_disk_when_it_was_removed_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica(tmp_path, BINDING) as one:
+        await one.read(BINDING)
+        await one.bucket.delete(BINDING)
+        await one.bucket.put(NOTE, record())
+        read = one.files.read
+
+        def slow(name: str) -> bytes | None:
+            data = read(name)
+            one.hear()
+            return data
+
+        monkeypatch.setattr(one.files, "read", slow)
+        assert await one.cache.get(BINDING) is None
 
 
 async def test_a_master_that_is_gone_from_the_bucket_is_not_said_to_be_there(tmp_path: Path) -> None:
