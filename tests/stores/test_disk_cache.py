@@ -72,15 +72,15 @@ class Replica:
         folder: Path,
         disk: str = "disk",
         limits: Limits = SMALL,
-        timings: Timings = Timings(),
-        file_timings: cache_files.Timings = cache_files.Timings(),
+        timings: Timings | None = None,
+        file_timings: cache_files.Timings | None = None,
     ) -> None:
         self.now = time.time()
         self.store_id: str | None = STORE_ID
         self.disk = folder / disk
         self.bucket = Bucket(folder / "bucket")
-        self.files = Files(self.disk, limits, file_timings)
-        self.cache = DiskCache(self.bucket, lambda: self.store_id, self.files, lambda: self.now, timings)
+        self.files = Files(self.disk, limits, file_timings or cache_files.Timings())
+        self.cache = DiskCache(self.bucket, lambda: self.store_id, self.files, lambda: self.now, timings or Timings())
 
     def hear(self) -> None:
         """Reads the lists of removals, as the service does every two seconds."""
@@ -266,7 +266,7 @@ async def test_an_object_that_is_deleted_leaves_the_disk(tmp_path: Path) -> None
         await one.cache.delete(MASTER)
         await one.settled()
         assert one.held == [f"{KEY}.webp~renditions"]
-        assert await one.cache.get(MASTER) is await one.cache.look(MASTER) is None
+        assert (await one.cache.get(MASTER), await one.cache.look(MASTER)) == (None, None)
 
 
 @pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "purged"])
@@ -408,7 +408,12 @@ async def test_a_disk_that_hangs_is_left_alone(tmp_path: Path, monkeypatch: pyte
         await one.read(RENDITION)
         with monkeypatch.context() as hanging:
             read = one.files.read
-            hanging.setattr(one.files, "read", lambda name: (time.sleep(0.2), read(name))[1])
+
+            def late(name: str) -> bytes | None:
+                time.sleep(0.2)
+                return read(name)
+
+            hanging.setattr(one.files, "read", late)
             assert await one.read(RENDITION, RENDITION) == [record()] * 2
         assert one.bucket.asked == [("get", RENDITION)] * 2
         assert one.cache.reads["miss"] == 2
@@ -445,13 +450,17 @@ asyncio.run(main())
 """
 
 
-async def test_after_a_kill_while_it_writes_everything_that_is_shown_is_whole(tmp_path: Path) -> None:
-    """A kill -9 leaves neither a lock nor a torn picture nor a file that nobody counts."""
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as process:
+def _write_and_be_killed(folder: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for _ in range(60):
             process.stdout.readline()
         process.send_signal(signal.SIGKILL)
+
+
+async def test_after_a_kill_while_it_writes_everything_that_is_shown_is_whole(tmp_path: Path) -> None:
+    """A kill -9 leaves neither a lock nor a torn picture nor a file that nobody counts."""
+    await asyncio.to_thread(_write_and_be_killed, tmp_path)
     (tmp_path / "disk" / "new.left").write_bytes(b"half")
     async with replica(tmp_path) as again:
         assert again.cache.check.detail.startswith("is used")

@@ -1,5 +1,6 @@
 """Bindings and verdicts over a store: what a URL was found to mean, and what the upstream refused to draw."""
 
+import asyncio
 import json
 
 import cachetools
@@ -82,8 +83,12 @@ class Bindings:
 
     async def _stored(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
         since = self._forgotten.now
-        for folder in folders:
-            record = await self._store.get(name := Name(folder, as_asked_key))
+        names = [Name(folder, as_asked_key) for folder in folders]
+        # All at once: each is a round trip to a bucket. One that is not known counts where none before it is there.
+        found = await asyncio.gather(*map(self._store.get, names), return_exceptions=True)
+        for name, record in zip(names, found, strict=True):
+            if isinstance(record, BaseException):
+                raise record
             if record is not None:
                 order = _read(name, record)
                 # 1: the binding is read. 2: it is deleted, so that the URL is bound anew. 3: memory must not have it.

@@ -48,6 +48,25 @@ class Undecided(Exception):
     """Whether there is such an object, and what is in it, is for boto3 to say."""
 
 
+class _Rest:
+    """Until when obstore is left alone, since it failed."""
+
+    def __init__(self, timings: Timings) -> None:
+        self._timings = timings
+        self.until = 0.0
+        self._next = timings.rest
+
+    def begun(self) -> Undecided:
+        """It failed: gives what to raise."""
+        self.until = time.monotonic() + self._next
+        self._next = min(2 * self._next, self._timings.longest_rest)
+        return Undecided()
+
+    def over(self) -> None:
+        """It works: the next rest is a short one."""
+        self._next = self._timings.rest
+
+
 class Reads:
     """Reads of one bucket. A failure is no error of the service: it means that boto3 is to be asked."""
 
@@ -55,37 +74,33 @@ class Reads:
         """`prefix` goes before all keys, and ends in a slash where there is one."""
         self._store = store
         self._prefix = prefix
-        self._timings = timings
         self._turn = asyncio.Semaphore(READS)
-        self._rest, self._until = timings.rest, 0.0
+        # Of whole objects and of beginnings: there are services that know no ranges.
+        self._rests = {True: _Rest(timings), False: _Rest(timings)}
 
     async def get(self, key: str, most: int | None = None) -> memoryview | None:
         """The object, or its first `most` bytes; `None` where the service says that there is none.
 
         Raises `Undecided`.
         """
-        if time.monotonic() < self._until:
+        rest = self._rests[most is None]
+        if time.monotonic() < rest.until:
             raise Undecided
         async with self._turn:
             try:
                 data = await self._got(key, {} if most is None else {"range": (0, most)})
             except FileNotFoundError as absent:
                 if _code(absent) != ABSENT:
-                    raise self._failed() from None
+                    raise rest.begun() from None
                 data = None
             except Exception:  # noqa: BLE001 - whatever it is, boto3 says it in words that are known
-                raise self._failed() from None
-        self._rest = self._timings.rest
+                raise rest.begun() from None
+        rest.over()
         return data
 
     async def _got(self, key: str, options: Any) -> memoryview:
         answer = await self._store.get_async(self._prefix + key, options=options)
         return memoryview(await answer.bytes_async())
-
-    def _failed(self) -> Undecided:
-        self._until = time.monotonic() + self._rest
-        self._rest = min(2 * self._rest, self._timings.longest_rest)
-        return Undecided()
 
 
 def _code(error: Exception) -> str:
