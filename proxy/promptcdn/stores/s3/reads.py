@@ -88,7 +88,7 @@ class Reads:
             raise Undecided
         async with self._turn:
             try:
-                data = await self._got(key, {} if most is None else {"range": (0, most)})
+                data = await self._got(self._prefix + key, most)
             except FileNotFoundError as absent:
                 if _code(absent) != ABSENT:
                     raise rest.begun() from None
@@ -98,8 +98,10 @@ class Reads:
         rest.over()
         return data
 
-    async def _got(self, key: str, options: Any) -> memoryview:
-        answer = await self._store.get_async(self._prefix + key, options=options)
+    async def _got(self, key: str, most: int | None) -> memoryview:
+        if most is not None:
+            return memoryview(await self._store.get_range_async(key, start=0, end=most))
+        answer = await self._store.get_async(key)
         return memoryview(await answer.bytes_async())
 
 
