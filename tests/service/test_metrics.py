@@ -88,7 +88,7 @@ def test_what_is_paid_is_what_the_upstream_was_asked_for(paid: tuple[Promptcdn, 
     assert counted['promptcdn_spent_pictures{engine="any",period="day"}'] == calls + 1
     assert counted['promptcdn_budget_left{limit="50/day"}'] == 50 - calls - 1
     assert counted['promptcdn_budget_left{limit="9 credits/month"}'] == 9 - (calls + 1) / 2
-    assert counted['promptcdn_generator_calls_total{result="filtered"}'] == 1
+    assert counted['promptcdn_generator_calls_total{generator="stability",result="filtered"}'] == 1
     assert counted['promptcdn_refusals_total{code="filtered"}'] == 1
     assert counted["promptcdn_keys_in_cooldown"] == 2
 

@@ -127,7 +127,10 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         {"PROMPTCDN_GENERATOR": "magic"},
         ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: sketch, stability, several with'],
     ),
-    ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability: stability needs STABILITY_KEY or STABILITY_HOST"]),
+    (
+        {"PROMPTCDN_GENERATOR": "stability"},
+        ["PROMPTCDN_GENERATOR=stability: stability needs STABILITY_KEY or STABILITY_HOST"],
+    ),
     ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),
     ({"STABILITY_HOST": "grpcs://key:canary@host"}, ["STABILITY_HOST: an address has no user, no password and no"]),
     (
