@@ -19,7 +19,8 @@ _AREA = 512 * 512
 
 @dataclass(frozen=True)
 class Cost:
-    """What was or will be paid for pictures of one engine."""
+    """What was or will be paid for pictures of one engine: `generator/engine`, or what older versions counted, which
+    have the engine alone or nothing."""
 
     engine: str
     pictures: int
@@ -75,7 +76,7 @@ class Prices:
         else:
             price = max((each.of(pixels) for each in published), default=0)
         steps = STEPS if listed is not None and listed.any_steps else max(resolved.steps, STEPS)
-        return Cost(resolved.engine, 1, _divided_up(price * steps, STEPS))
+        return Cost(f"{resolved.generator}/{resolved.engine}", 1, _divided_up(price * steps, STEPS))
 
 
 def millicredits(text: str) -> int:

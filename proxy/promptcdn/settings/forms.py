@@ -38,8 +38,9 @@ FORMS: Mapping[str, str] = {
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
-    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited",
-    "prices": "engine=credits like my-engine=1.5, several with commas between them",
+    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited;"
+    " for one generator like NAME=20/day",
+    "prices": "engine=credits like my-engine=1.5, or generator/engine=credits, several with commas between them",
     "client_rate": "pictures a second, minute, hour or day, like 60/minute; or unlimited",
     "trusted_proxies": "addresses and networks with commas between them, like 127.0.0.1, 10.0.0.0/8, ::1",
     "host": "an address like 127.0.0.1, 0.0.0.0 or ::",

@@ -1,6 +1,6 @@
 """The settings of generators and engines, and what they come to: which generators are in use, and what they offer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Self
 
@@ -79,10 +79,7 @@ class GeneratorSettings(BaseSettings):
     @field_validator("upstream_timeout", "concurrency")
     @classmethod
     def _name_generators(cls, numbers: ByGenerator[float]) -> ByGenerator[float]:
-        for name, _ in numbers.exceptions:
-            if name not in BY_NAME:
-                known = misconfiguration.one_of(sorted(BY_NAME))
-                raise ValueError(f"there is no generator {name}; allowed: {known}")
+        require_generators(name for name, _ in numbers.exceptions)
         return numbers
 
     @field_validator("prices")
@@ -176,6 +173,13 @@ class GeneratorSettings(BaseSettings):
     def _plain(self, name: str) -> str:
         value = getattr(self, name)
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
+
+
+def require_generators(names: Iterable[str]) -> None:
+    """Raises `ValueError` where there is no generator of one of these names."""
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"there is no generator {name}; allowed: {misconfiguration.one_of(sorted(BY_NAME))}")
 
 
 def _named_families(generator: Declaration) -> Iterator[Family]:

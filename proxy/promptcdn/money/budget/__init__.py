@@ -74,7 +74,7 @@ class NoBudget:
         """There is nothing to begin."""
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
-        return Reservation(now, Cost(resolved.engine, 1, 0))
+        return Reservation(now, Cost(f"{resolved.generator}/{resolved.engine}", 1, 0))
 
     async def give_back(self, reservation: Reservation) -> None:
         """Nothing was counted."""
