@@ -120,6 +120,19 @@ WAITS = (
         "generators.stability.timings:Timings.account",
     ),
     Row(
+        "Maximum time for one call over HTTP to the upstream where the caller says none; the service always says one",
+        "generators.http.timings:Timings.picture",
+    ),
+    Row("Maximum time to connect to the upstream over HTTP", "generators.http.timings:Timings.connect"),
+    Row(
+        "Maximum wait of `promptcdn doctor` for each answer of the upstream over HTTP",
+        "generators.http.timings:Timings.account",
+    ),
+    Row(
+        "Interval between two tries to fetch a paid picture from the URL that the upstream answered with",
+        "generators.http.timings:Timings.between_fetches",
+    ),
+    Row(
         "Maximum time after the first try at a picture in which another try may begin",
         "generators.care.retries:Timings.window",
     ),
@@ -129,7 +142,7 @@ WAITS = (
     ),
     Row(
         "Maximum pause before the next try that the upstream may ask for (`retry-after` and the like)",
-        "generators.stability.pauses:LONGEST",
+        "generators.stability.grpc.pauses:LONGEST",
     ),
     Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
@@ -402,7 +415,17 @@ BOUNDS = (
     ),
     Row(
         "Largest message that is taken from the upstream over gRPC",
-        "generators.stability.channels:MAX_MESSAGE_BYTES",
+        "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
+        unit="bytes",
+    ),
+    Row(
+        "Most tries to fetch a paid picture from the URL that the upstream answered with",
+        "generators.http.fetching:TRIES",
+        unit="tries",
+    ),
+    Row(
+        "Longest URL of a picture that is taken from the upstream",
+        "generators.http.locations:URL_MAX",
         unit="bytes",
     ),
     Row("Most bytes of remembered URLs (the fast path)", "server.remembered:ALIASES_MAX", unit="bytes"),
