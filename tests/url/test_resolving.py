@@ -243,5 +243,13 @@ def test_a_url_that_asks_for_nothing_special_loses_nothing() -> None:
     assert list(losses(asked, resolve(asked, TWO), TWO)) == []
 
 
+def test_a_picture_of_a_generator_that_is_gone_is_said_to_be_the_last_of_it() -> None:
+    asked = parse(b"prompt=a&seed=1&scheduler=karras").asked
+
+    assert list(losses(asked, resolve(asked, SDXL), SKETCH)) == [
+        "the generator stability is not set up here: if the store loses this picture, it cannot be made again"
+    ]
+
+
 def test_an_automatic_scheduler_is_none() -> None:
     assert parse(b"prompt=a&scheduler=automatic").asked == parse(b"prompt=a").asked

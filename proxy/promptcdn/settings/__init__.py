@@ -167,7 +167,8 @@ class Settings(GeneratorSettings):
     @field_validator("budget")
     @classmethod
     def _limits_generators(cls, text: str) -> str:
-        require_generators(BudgetLimits.parse(text).generators)
+        if text:
+            require_generators(BudgetLimits.parse(text).generators)
         return text
 
     @field_validator("redis_url")

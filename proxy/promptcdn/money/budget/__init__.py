@@ -89,3 +89,7 @@ class NoBudget:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+# Of generators that cost nothing: the operator's budget is for what is paid.
+FREE: Budget = NoBudget()
