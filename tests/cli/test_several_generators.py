@@ -115,7 +115,7 @@ def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:
     assert checks(ended)["try sketch"]["detail"].endswith(" s, free")
 
 
-def test_doctor_names_generators_that_urls_are_bound_to_and_that_are_gone(tmp_path: Path, upstream: Upstream) -> None:
+def test_doctor_names_generators_of_urls_that_are_not_set_up(tmp_path: Path, upstream: Upstream) -> None:
     with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
         assert service.get("/?prompt=a&seed=1").status_code == 200
         assert service.get("/?prompt=a&seed=1&engine=sketch").status_code == 200
