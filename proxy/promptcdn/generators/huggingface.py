@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators import InspectedGenerator, Made, prompts
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.http import TIMINGS, Address, Http, Reply, Timings, address, require_sendable, statuses
 from promptcdn.money.costs import Price
@@ -66,7 +66,7 @@ class HuggingFace:
         """One picture, within `seconds`. Raises `UpstreamFailed`."""
         del content_key  # the API has no place for an id of ours
         reply = await self._http.post(
-            self._path(resolved.engine),
+            self.path(resolved.engine),
             json=body(resolved),
             headers={"Accept": "image/png"},
             seconds=self._timings.picture if seconds is None else seconds,
@@ -90,7 +90,8 @@ class HuggingFace:
     async def close(self) -> None:
         await self._http.close()
 
-    def _path(self, engine: str) -> str:
+    def path(self, engine: str) -> str:
+        """The path of that engine, behind the address."""
         if not _is_router(self._where):
             return ""
         if _MODEL.fullmatch(engine) is None:
@@ -109,8 +110,8 @@ def body(resolved: Resolved) -> dict[str, Any]:
     if resolved.cfg_scale != DEFAULT_CFG_SCALE:
         parameters["guidance_scale"] = resolved.cfg_scale
     if resolved.negative_prompt:
-        parameters["negative_prompt"] = resolved.negative_prompt
-    return {"inputs": resolved.prompt, "parameters": parameters}
+        parameters["negative_prompt"] = prompts.sent(resolved.negative_prompt, prompts.PLAIN)
+    return {"inputs": prompts.sent(resolved.prompt, prompts.PLAIN), "parameters": parameters}
 
 
 def read(reply: Reply, *, seed: int, engine: str) -> Made:
@@ -159,9 +160,7 @@ def _opened(given: Given) -> InspectedGenerator:
     from promptcdn.generators.care.guarded import Guarded  # late: tenacity comes with it
 
     settings = given.settings
-    upstream = HuggingFace(
-        endpoint(settings["hf_inference_endpoint"]), settings["hf_token"] or None, paid=given.paid
-    )
+    upstream = HuggingFace(endpoint(settings["hf_inference_endpoint"]), settings["hf_token"] or None, paid=given.paid)
     return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="HF_TOKEN")
 
 

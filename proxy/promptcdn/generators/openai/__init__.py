@@ -23,6 +23,7 @@ from promptcdn.generators.openai.client import Client
 from promptcdn.generators.openai.engines import families
 from promptcdn.generators.openai.prices import PRICES
 from promptcdn.generators.openai.servers import BY_NAME, Server, server
+from promptcdn.misconfiguration import one_of
 from promptcdn.url.request import Resolved
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -66,7 +67,7 @@ class OpenAi:
         return f"OpenAi({str(self._where)!r})"
 
     async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
-        """One picture, within `seconds`. Raises `UpstreamFailed`; what the upstream's filter refused is a `Made` too."""
+        """One picture, or that the filter refused it, within `seconds`. Raises `UpstreamFailed`."""
         del content_key  # the API has no place for an id of ours
         return await self._client.generate(resolved, self._timings.picture if seconds is None else seconds)
 
@@ -82,6 +83,13 @@ def base_url(text: str) -> Address:
     """The address that OPENAI_BASE_URL names; without a path it is `/v1`, where all servers have the API."""
     found = address(text or DEFAULT_BASE_URL, "OPENAI_BASE_URL")
     return found if found.path else replace(found, path="/v1")
+
+
+def server_named(name: str) -> Server:
+    """The kind of server that PROMPTCDN_OPENAI_SERVER names. Raises `ValueError`."""
+    if name not in BY_NAME:
+        raise ValueError(f"there is no such kind of server; allowed: {one_of(sorted(BY_NAME))}")
+    return BY_NAME[name]
 
 
 def own_fields(text: str) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ def families(server: Server) -> tuple[Family, ...]:
     """The families of engines that a server has."""
     understands = frozenset(server.fields)
     any_engine = replace(ANY, understands=understands, seeded=server.seeded)
-    by_shape = replace(any_engine, sizes=tuple(RATIOS), by_shape=True)
+    by_shape = replace(any_engine, sizes=tuple(RATIOS))
     gpt = replace(any_engine, understands=_NOTHING, seeded=False)
     found = [
         replace(gpt, pattern=r"(.*/)?(gpt-image-1(\.5|-mini)?(-20.*)?|chatgpt-image-.*)", sizes=_FIRST_SIZES),

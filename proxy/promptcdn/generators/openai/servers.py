@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from promptcdn.generators.prompts import LOCALAI, PLAIN, SD_CPP, Syntax
+from promptcdn.url.seeds import SEED_MAX
 
 SizeForm = Literal["size", "size-height-first", "width-and-height", "aspect_ratio"]
 SeedForm = Literal["top", "tag", "none"]
 
 # OpenAI's own models, which also gateways have: they know none of the fields that others added.
 GPT_IMAGE = r"(.*/)?(gpt-image|chatgpt-image)-.*"
-SEED_MAX = 4294967295
 
 
 @dataclass(frozen=True, kw_only=True)

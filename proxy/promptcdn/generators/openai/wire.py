@@ -7,8 +7,9 @@ from typing import Any
 
 from promptcdn.generators import prompts
 from promptcdn.generators.openai.engines import ratio
-from promptcdn.generators.openai.servers import GPT_IMAGE, SEED_MAX, Server
+from promptcdn.generators.openai.servers import GPT_IMAGE, Server
 from promptcdn.url.request import Resolved
+from promptcdn.url.seeds import SEED_MAX
 
 PATH = "/images/generations"
 # What is sent for seed 0, which some servers take for "any". Frozen: another number would make other pictures for old
