@@ -145,7 +145,7 @@ class GeneratorSettings(BaseSettings):
 
     @field_validator(*_READERS)
     @classmethod
-    def _can_be_read(cls, text: str | None, info: ValidationInfo) -> str | None:
+    def _are_read_by_generators(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text:
             try:
                 _READERS[str(info.field_name)](text)

@@ -121,7 +121,7 @@ async def test_steps_and_negative_prompt_reach_who_understands_them(kind: str) -
         assert one(upstream).prompts[1] == ("fog", -1.0)
 
 
-async def test_the_keys_own_header_is_sent_and_no_key_where_there_is_none() -> None:
+async def test_a_key_is_sent_where_there_is_one() -> None:
     for key, said in (("right", "right"), (None, "none")):
         with OpenAiImages(key="right" if key else None) as upstream:
             await made(upstream, key=key)
@@ -218,7 +218,7 @@ async def test_a_picture_at_a_url_of_the_upstream_is_fetched() -> None:
         assert len(upstream.fetched) == 1
 
 
-async def test_a_picture_elsewhere_is_fetched_where_the_operator_says_so(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_picture_on_a_host_that_was_named_is_fetched(caplog: pytest.LogCaptureFixture) -> None:
     with OpenAiImages("localai") as upstream, RawHttp(answer(b"picture")) as other:
         upstream.elsewhere = other.url
         upstream.always("url elsewhere")

@@ -52,8 +52,14 @@ def test_a_server_is_the_one_that_is_named_or_known(named: str, host: str, found
         (
             "together",
             {
-                "width": 1152, "height": 896, "seed": 7, "steps": 20, "guidance_scale": 3.5,
-                "negative_prompt": "fog", "response_format": "base64", "output_format": "png",
+                "width": 1152,
+                "height": 896,
+                "seed": 7,
+                "steps": 20,
+                "guidance_scale": 3.5,
+                "negative_prompt": "fog",
+                "response_format": "base64",
+                "output_format": "png",
             },
         ),
         ("deepinfra", {"size": "1152x896", "response_format": "b64_json"}),
@@ -63,8 +69,12 @@ def test_a_server_is_the_one_that_is_named_or_known(named: str, host: str, found
             (
                 kind,
                 {
-                    "size": "1152x896", "response_format": "b64_json", "seed": 7, "num_inference_steps": 20,
-                    "guidance_scale": 3.5, "negative_prompt": "fog",
+                    "size": "1152x896",
+                    "response_format": "b64_json",
+                    "seed": 7,
+                    "num_inference_steps": 20,
+                    "guidance_scale": 3.5,
+                    "negative_prompt": "fog",
                 },
             )
             for kind in ("vllm-omni", "sglang")
@@ -78,7 +88,11 @@ def test_each_server_is_sent_what_it_understands(kind: str, sent: dict[str, Any]
 def test_localai_gets_the_negative_prompt_behind_a_bar() -> None:
     assert wire.body(FULL, BY_NAME["localai"]) == {
         "prompt": "a lighthouse|fog",
-        "n": 1, "size": "1152x896", "response_format": "b64_json", "seed": 7, "step": 20,
+        "n": 1,
+        "size": "1152x896",
+        "response_format": "b64_json",
+        "seed": 7,
+        "step": 20,
     }
 
 

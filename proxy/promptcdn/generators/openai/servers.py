@@ -50,7 +50,7 @@ class Server:
     extra            fields that every request has
     syntax           what it would read out of a prompt
     silent_filter    whether an answer without a picture says that the content filter took it
-    tried            how much of this was seen: on the real server, or in its documentation
+    known_from       where all this was seen
     """
 
     name: str
@@ -68,7 +68,7 @@ class Server:
     extra: Mapping[str, str] = field(default_factory=dict)
     syntax: Syntax = PLAIN
     silent_filter: bool = False
-    tried: str = "by its documentation"
+    known_from: str = "its documentation"
 
     def by_shape(self, engine: str) -> bool:
         """Whether that engine is told an aspect ratio, and answers in a size of its own."""
@@ -129,7 +129,7 @@ SERVERS = (
         fields={"negative_prompt": "negative_prompt", "steps": "sample_steps", "cfg_scale": "txt_cfg"},
         extra={"output_format": "png"},
         syntax=SD_CPP,
-        tried="on the real server",
+        known_from="the real server",
     ),
     Server(
         name="hf-serve",
@@ -138,12 +138,12 @@ SERVERS = (
         size="size-height-first",
         seed="none",
         seeded=False,
-        tried="on the real server",
+        known_from="the real server",
     ),
     Server(name="vllm-omni", self_hosted=True, fields=_DIFFUSERS),
     Server(name="sglang", self_hosted=True, fields=_DIFFUSERS),
     # Any other one: the fields that most know. A seed is sent, and nobody knows whether it is obeyed.
-    Server(name="other", seeded=False, tried="unknown servers"),
+    Server(name="other", seeded=False, known_from="nothing: any other server"),
 )
 BY_NAME = {server.name: server for server in SERVERS}
 OTHER = BY_NAME["other"]
