@@ -176,3 +176,29 @@ def test_a_wrong_setting_of_an_image_api_ends_the_start(tmp_path: Path, settings
     assert said in ended.stderr
     assert "canary" not in ended.stderr
     assert ended.stderr.count("OPENAI_BASE_URL=") < 2
+
+
+@pytest.mark.parametrize("kind", ["vllm-omni", "huggingface"])
+def test_a_busy_image_api_is_asked_again(tmp_path: Path, kind: str) -> None:
+    """Two refusals that surely cost nothing, and then one paid picture."""
+    with OpenAiImages(kind) as upstream, small(tmp_path, upstream, PROMPTCDN_UPSTREAM_TIMEOUT=60) as service:
+        upstream.script("rate_limited", "overloaded retry_after=0", "")
+        reply = service.get(url("a lighthouse"), **PROGRAM)
+
+        assert reply.status_code == 200
+        assert (len(upstream.bodies), paid(upstream)) == (3, {"a lighthouse": 1})
+
+
+def test_an_image_api_that_stays_away_is_left_alone(tmp_path: Path) -> None:
+    """The breaker opens: new pictures are refused at once, without a call, and stored ones are shown."""
+    with OpenAiImages("vllm-omni") as upstream, small(tmp_path, upstream) as service:
+        stored = service.get(url("stored"), **PROGRAM)
+        upstream.always("unavailable")
+        for seed in range(6):
+            assert service.get(url("away", seed), **PROGRAM).status_code == 503
+        calls = len(upstream.bodies)
+
+        refused = service.get(url("later"), **PROGRAM)
+        assert (refused.status_code, refused.json()["code"]) == (503, "upstream_busy")
+        assert len(upstream.bodies) == calls == 6
+        assert service.get(url("stored"), **PROGRAM).content == stored.content
