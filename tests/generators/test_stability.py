@@ -51,7 +51,9 @@ async def call(order: Resolved, key: str | None = None) -> Call:
 async def test_every_parameter_reaches_the_wire() -> None:
     order = Resolved(
         *("stability", "an-engine", "a lighthouse", 4294967295, 1152, 896, 42, 7.25),
-        *(3, "fog, people", "k_euler", "line-art", "fast_blue"),
+        *(3, "fog, people", "k_euler"),
+        style_preset="line-art",
+        guidance_preset="fast_blue",
     )
 
     arrived = await call(order)
@@ -287,9 +289,11 @@ def test_without_a_scheme_only_loopback_is_plain(text: str, target: str, tls: bo
     assert (found.target, found.tls) == (target, tls)
 
 
-@pytest.mark.parametrize("text", ["", "http://h", "grpc://", "h:port", "h:99999", "h:0", "h/path", "u@h", "a b"])
+@pytest.mark.parametrize(
+    "text", ["", "ftp://h", "grpc://", "h:port", "h:99999", "h:0", "h/path", "u@h", "a b", "api.stability.ai"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^STABILITY_HOST.*allowed: HOST"):
+    with pytest.raises(ValueError, match=r"^STABILITY_HOST.*allowed: https://HOST"):
         address(text)
 
 
