@@ -29,12 +29,12 @@ BY_GENERATOR: Mapping[str, Numbers[Any]] = {
 FORMS: Mapping[str, str] = {
     "generator": f"{', '.join(sorted(BY_NAME))}, several with commas between them; or auto",
     **{name: numbers.allowed for name, numbers in BY_GENERATOR.items()},
-    "stability_host": "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)",
     "openai_base_url": "http:// or https://, a host, and perhaps a port and a path (without one: /v1)",
     "openai_server": misconfiguration.one_of(sorted(openai.servers.BY_NAME)),
     "openai_fields": 'a JSON object like {"quality": "low"}',
     "hf_inference_endpoint": "http:// or https://, a host, and perhaps a port and a path",
     "fetch_hosts": locations.FORM,
+    "stability_host": "https://HOST or http://HOST (REST); grpcs://HOST:PORT, grpc://HOST:PORT or HOST:PORT (gRPC)",
     "engine": "the name of an engine, or generator/engine",
     "engines": "names of engines, or generator/engine, with commas between them",
     "size": f"WIDTHxHEIGHT like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}",
