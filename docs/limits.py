@@ -141,7 +141,7 @@ WAITS = (
     ),
     Row(
         "Maximum pause before the next try that the upstream may ask for (`retry-after` and the like)",
-        "generators.stability.pauses:LONGEST",
+        "generators.stability.grpc.pauses:LONGEST",
     ),
     Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
@@ -405,7 +405,7 @@ BOUNDS = (
     ),
     Row(
         "Largest message that is taken from the upstream over gRPC",
-        "generators.stability.channels:MAX_MESSAGE_BYTES",
+        "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
         unit="bytes",
     ),
     Row(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from promptcdn import problems
 from promptcdn.generators import Made
-from promptcdn.generators.stability.engines import FAMILIES
+from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply
 from promptcdn.readers.clients import Client

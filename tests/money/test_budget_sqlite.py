@@ -21,7 +21,7 @@ import anyio
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.stability.prices import PRICES as PRICES_OF_STABILITY
+from promptcdn.generators.stability.grpc.prices import PRICES as PRICES_OF_STABILITY
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.budget.sqlite import SqliteBudget

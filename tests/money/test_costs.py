@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.generators import sketch
-from promptcdn.generators.stability.prices import PRICES
+from promptcdn.generators.stability.grpc.prices import PRICES
 from promptcdn.money.costs import Cost, Prices, in_credits, millicredits
 from tests.support.fakes import order
 

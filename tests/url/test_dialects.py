@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
+from promptcdn.generators.stability.grpc.engines import DEFAULT, FAMILIES
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Asked

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptcdn.generators.stability.engines import FAMILIES
+from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Resolved

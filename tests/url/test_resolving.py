@@ -3,7 +3,7 @@
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
+from promptcdn.generators.stability.grpc.engines import DEFAULT, FAMILIES
 from promptcdn.url import engines
 from promptcdn.url.parse import parse
 from promptcdn.url.request import Control
