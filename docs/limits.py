@@ -31,6 +31,7 @@ class Row:
         holder = getattr(import_module(f"promptcdn.{module}"), owner) if owner else import_module(f"promptcdn.{module}")
         fields = getattr(holder, "model_fields", {})
         value = fields[name].default if name in fields else getattr(holder, name)
+        value = getattr(value, "for_all", value)
         if isinstance(value, str):
             return f"`{value}`"
         if self.unit in ("s", "bytes"):
@@ -323,6 +324,7 @@ BOUNDS = (
     Row("Longest prompt", "url.parameters:PROMPT_MAX", unit="characters"),
     Row("Longest seed that is a word", "url.parameters:SEED_WORD_MAX", unit="characters"),
     Row("Largest seed that is a number", "url.seeds:SEED_MAX", unit=""),
+    Row("Most steps that an engine may be asked for", "url.engines:STEPS_MAX", unit="steps"),
     Row("Longest side of a picture that an engine may be asked for", "url.engines:SIDE_MAX", unit="pixels"),
     Row("Longest side of a picture that is delivered", "url.parameters:DELIVERED_SIDE_MAX", unit="pixels"),
     Row("Largest picture that is taken from a generator", "pictures.validation:PIXELS_MAX", unit="pixels"),
@@ -371,9 +373,17 @@ BOUNDS = (
     ),
     Row("Most bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY", "bytes"),
     Row(
-        "Most new pictures that are made at once", "settings:Settings.concurrency", "PROMPTCDN_CONCURRENCY", "pictures"
+        "Most new pictures that one generator makes at once",
+        "settings:Settings.concurrency",
+        "PROMPTCDN_CONCURRENCY",
+        "pictures",
     ),
-    Row("Most new pictures that wait for their turn", "settings:Settings.queue", "PROMPTCDN_QUEUE", "pictures"),
+    Row(
+        "Most new pictures that wait for their turn at one generator",
+        "settings:Settings.queue",
+        "PROMPTCDN_QUEUE",
+        "pictures",
+    ),
     Row(
         "Pictures that a URL without a seed chooses from",
         "settings:Settings.variants",

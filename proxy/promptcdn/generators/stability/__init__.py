@@ -75,14 +75,17 @@ def _opened(given: Given) -> InspectedGenerator:
     from promptcdn.generators.care.guarded import Guarded  # late, like the client
 
     key, host = (given.settings[name] for name in DECLARATION.settings)
-    return Guarded(Stability(host or DEFAULT_HOST, key or None), given.seconds, breaker=given.breaker)
+    upstream = Stability(host or DEFAULT_HOST, key or None)
+    return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="STABILITY_KEY")
 
 
 DECLARATION = Declaration(
     name="stability",
     opened=_opened,
     engine=engines.DEFAULT,
+    known=engines.KNOWN,
     engines=engines.FAMILIES,
     prices=PRICES,
     settings=("stability_key", "stability_host"),
+    auto=True,
 )
