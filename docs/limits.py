@@ -418,6 +418,12 @@ BOUNDS = (
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
         unit="bytes",
     ),
+    Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
+    Row(
+        "Largest list of checkpoints or options that `promptcdn doctor` reads from a server with AUTOMATIC1111's API",
+        "generators.a1111.inventory:LIST_MAX",
+        unit="bytes",
+    ),
     Row(
         "Most tries to fetch a paid picture from the URL that the upstream answered with",
         "generators.http.fetching:TRIES",

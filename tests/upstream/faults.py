@@ -43,6 +43,14 @@ OTHERS = (
     *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
     "noise",
 )
+# Of stand-ins that speak HTTP, beside those of the same names above.
+HTTP_ONLY = (
+    *("language", "public_figure", "too_large", "redirect", "bad_gateway", "gateway_timeout", "teapot", "huge"),
+    *("unpaid_name", "no_name", "reason_error", "no_headers", "json"),
+    # AUTOMATIC1111's API
+    *("no_api", "no_route", "no_sampler", "no_sampler_forge", "busy", "no_images", "not_an_object", "data_url"),
+    *("not_base64", "no_info", "empty_info", "odd_info", "info_object"),
+)
 # Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
 PAUSES = ("pushback", "retry_after", "retry_info")
 _IN_A_PROMPT = re.compile(r"fault:([a-z_]+(?:=[0-9.]+)?)")
@@ -59,7 +67,7 @@ class Faults:
         """`slow=2` and the like. A name that is none is an error in the test."""
         pairs = (text.partition("=") for text in texts)
         arguments = {name: float(argument or 0) for name, _, argument in pairs}
-        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *PAUSES}:
+        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *HTTP_ONLY, *PAUSES}:
             raise ValueError(f"no such fault: {strange}")
         return cls(arguments)
 

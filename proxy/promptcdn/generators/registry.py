@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
-from promptcdn.generators import sketch, stability
+from promptcdn.generators import a1111, sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 
 # Where the operator names none, the first that declares `auto` and has its settings is in use; else the last.
 GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
+    a1111.DECLARATION,
     sketch.DECLARATION,
 )
 BY_NAME = {each.name: each for each in GENERATORS}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
@@ -26,7 +26,7 @@ class GeneratorSettings(BaseSettings):
     generator: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
-        " auto: stability where a key or a host is set, else sketch.",
+        " auto: the first of stability and a1111 whose key or address is set, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -37,6 +37,26 @@ class GeneratorSettings(BaseSettings):
         None,
         validation_alias=AliasChoices("STABILITY_HOST"),
         description="The address of the upstream. Empty: the hosted service.",
+    )
+    a1111_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_URL"),
+        description="The address of a server with AUTOMATIC1111's image API, like http://127.0.0.1:7860. Empty: none.",
+    )
+    a1111_user: str | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_USER"),
+        description="The user that this server was started with by --api-auth. Empty: none.",
+    )
+    a1111_password: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_PASSWORD"),
+        description="The password of that user. Empty: none.",
+    )
+    prompt_syntax: Literal["plain", "allowed"] = Field(
+        "plain",
+        description="Whether readers may use in prompts what the server reads out of them, like (word:1.3) or"
+        " <lora:name:1>: plain (the words are sent, without that meaning) or allowed.",
     )
     engine: str | None = Field(None, description="The default engine. Empty: that of the first generator.")
     engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
