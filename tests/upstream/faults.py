@@ -50,6 +50,9 @@ HTTP_ONLY = (
     # AUTOMATIC1111's API
     *("no_api", "no_route", "no_sampler", "no_sampler_forge", "busy", "no_images", "not_an_object", "data_url"),
     *("not_base64", "no_info", "empty_info", "odd_info", "info_object"),
+    # ComfyUI's
+    *("no_id", "stuck", "interrupted", "forgotten", "no_file", "looks_fail", "view_html", "no_status", "no_route"),
+    *("view_huge", "view_down", "missing_node"),
 )
 # Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
 PAUSES = ("pushback", "retry_after", "retry_info")

@@ -175,6 +175,6 @@ class _Handler(Client):
         upstream = cast("_Server", self.server).upstream
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
+        request = Request(self.command, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers, body)
         upstream.requests.append(request)
         upstream.answer(request, self)

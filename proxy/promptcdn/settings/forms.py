@@ -29,6 +29,8 @@ FORMS: Mapping[str, str] = {
     **{name: numbers.allowed for name, numbers in BY_GENERATOR.items()},
     "stability_host": "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)",
     "a1111_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:7860",
+    "comfyui_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:8188",
+    "comfyui_workflow": "the path of a file",
     "engine": "the name of an engine, or generator/engine",
     "engines": "names of engines, or generator/engine, with commas between them",
     "size": f"WIDTHxHEIGHT like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}",

@@ -26,7 +26,7 @@ class GeneratorSettings(BaseSettings):
     generator: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
-        " auto: the first of stability and a1111 whose key or address is set, else sketch.",
+        " auto: the first of stability, a1111 and comfyui that is set up, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -52,6 +52,17 @@ class GeneratorSettings(BaseSettings):
         None,
         validation_alias=AliasChoices("A1111_PASSWORD"),
         description="The password of that user. Empty: none.",
+    )
+    comfyui_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("COMFYUI_URL"),
+        description="The address of ComfyUI, like http://127.0.0.1:8188. Empty: none.",
+    )
+    comfyui_workflow: str | None = Field(
+        None,
+        validation_alias=AliasChoices("COMFYUI_WORKFLOW"),
+        description="The file of the workflow by which ComfyUI makes pictures, as Export (API) writes it, with titles"
+        " that say where prompt, seed and size go. Empty: none.",
     )
     prompt_syntax: Literal["plain", "allowed"] = Field(
         "plain",
