@@ -51,7 +51,7 @@ async def call(order: Resolved, key: str | None = None) -> Call:
 async def test_every_parameter_reaches_the_wire() -> None:
     order = Resolved(
         *("stability", "an-engine", "a lighthouse", 4294967295, 1152, 896, 42, 7.25),
-        *(3, "fog, people", "k_euler", "line-art", "fast_blue"),
+        *(3, "fog, people", "k_euler", None, "line-art", "fast_blue"),
     )
 
     arrived = await call(order)
