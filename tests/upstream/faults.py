@@ -39,6 +39,7 @@ BREAKS = {
     "deadline": (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded"),
 }
 OTHERS = (
+    *("url", "elsewhere", "private", "moved", "lost", "endless", "redirected", "overloaded", "loading"),
     *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),
     *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
     "noise",

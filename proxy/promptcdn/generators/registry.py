@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from promptcdn.generators import a1111, comfyui, sketch, stability
+from promptcdn.generators import a1111, comfyui, huggingface, openai, sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 
@@ -11,6 +11,8 @@ GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
     a1111.DECLARATION,
     comfyui.DECLARATION,
+    openai.DECLARATION,
+    huggingface.DECLARATION,
     sketch.DECLARATION,
 )
 BY_NAME = {each.name: each for each in GENERATORS}

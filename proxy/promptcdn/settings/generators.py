@@ -1,14 +1,17 @@
 """The settings of generators and engines, and what they come to: which generators are in use, and what they offer."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from promptcdn import misconfiguration
+from promptcdn.generators import huggingface, openai
 from promptcdn.generators.declaration import Declaration
+from promptcdn.generators.http import Hosts
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.money.costs import Prices
 from promptcdn.settings import forms
@@ -17,6 +20,14 @@ from promptcdn.url.engines import ANY, STEPS_MAX, STEPS_MIN, Family, Size
 from promptcdn.url.resolving import Defaults, Offered
 
 PREFIX = "PROMPTCDN_"
+# What is kept as text, and read by the generator that it is for; each raises `ValueError` with what is allowed.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "openai_base_url": openai.base_url,
+    "openai_server": openai.server_named,
+    "openai_fields": openai.own_fields,
+    "hf_inference_endpoint": huggingface.endpoint,
+    "fetch_hosts": Hosts.parse,
+}
 AUTO = "auto"
 
 
@@ -63,6 +74,42 @@ class GeneratorSettings(BaseSettings):
         validation_alias=AliasChoices("COMFYUI_WORKFLOW"),
         description="The file of the workflow by which ComfyUI makes pictures, as Export (API) writes it, with titles"
         " that say where prompt, seed and size go. Empty: none.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_API_KEY"),
+        description="The API key of OpenAI, or of another server with its images API. Empty: none is sent.",
+    )
+    openai_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_BASE_URL"),
+        description="The address of a server with OpenAI's images API. Empty: OpenAI itself.",
+    )
+    openai_server: str = Field(
+        "",
+        description="What kind of server that is: it decides how sizes, seeds and prompts are sent, and whether a"
+        " picture costs money. Empty: the kind that the address is known for, else other.",
+    )
+    openai_fields: str = Field(
+        "",
+        description='Further fields of each request to that server, a JSON object like {"quality": "low"}.'
+        " Empty: none.",
+    )
+    hf_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_TOKEN"),
+        description="The token of Hugging Face. Empty: none is sent.",
+    )
+    hf_inference_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_INFERENCE_ENDPOINT"),
+        description="The address of Hugging Face's inference API, of an Inference Endpoint, or of a server with that"
+        " protocol. Empty: Hugging Face's router.",
+    )
+    fetch_hosts: str = Field(
+        "",
+        description="The hosts from which a picture may be fetched, where an upstream answers with a URL."
+        " Empty: the upstream itself alone.",
     )
     prompt_syntax: Literal["plain", "allowed"] = Field(
         "plain",
@@ -120,6 +167,17 @@ class GeneratorSettings(BaseSettings):
     @classmethod
     def _are_prices(cls, text: str) -> str:
         Prices.parse(text)
+        return text
+
+    @field_validator(*_READERS)
+    @classmethod
+    def _are_read_by_generators(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text:
+            try:
+                _READERS[str(info.field_name)](text)
+            except ValueError as wrong:
+                # Who shows this says first which setting it is.
+                raise ValueError(re.sub(r'^[A-Z_]+(="[^"]*")?: ', "", str(wrong))) from None
         return text
 
     @field_validator("stability_host")
