@@ -56,7 +56,7 @@ def wrong(only: pytest.MonkeyPatch, **values: str) -> str:
 
 
 def test_the_first_of_several_generators_is_the_default(only: pytest.MonkeyPatch) -> None:
-    found = chosen(only, PROMPTCDN_GENERATOR="sketch, stability", STABILITY_KEY="k")
+    found = chosen(only, PROMPTCDN_GENERATOR="sketch, stability", STABILITY_HOST="h")
 
     assert [each.name for each in found.generators] == ["sketch", "stability"]
     assert found.defaults.default == ("sketch", "sketch")
@@ -111,6 +111,24 @@ def test_each_generator_offers_an_engine(
     found = chosen(only, PROMPTCDN_GENERATOR=generators, STABILITY_HOST="h", **named)
 
     assert [each.full_name for each in found.defaults.offered] == offered.split()
+
+
+@pytest.mark.parametrize(
+    ("needs", "needs_one", "given", "lacks"),
+    [
+        ((), (), "", (("stability_host", "stability_key"),)),
+        ((), (), "stability_key", ()),
+        (("stability_key", "stability_host"), (), "stability_key", (("stability_host",),)),
+        ((), ("stability_key",), "stability_host", (("stability_key",),)),
+        (("stability_host",), ("stability_key",), "", (("stability_host",), ("stability_key",))),
+    ],
+)
+def test_a_generator_says_which_settings_it_needs(
+    needs: tuple[str, ...], needs_one: tuple[str, ...], given: str, lacks: tuple[tuple[str, ...], ...]
+) -> None:
+    declared = replace(PAINTER, needs=needs, needs_one=needs_one)
+
+    assert declared.lacks({given: "set"}) == lacks
 
 
 def test_a_generator_may_depend_on_its_settings(only: pytest.MonkeyPatch) -> None:
