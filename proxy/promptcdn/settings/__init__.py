@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     AliasChoices,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -16,7 +18,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
 from promptcdn.generators.declaration import Declaration
@@ -51,14 +52,11 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 _ADDRESSES = ("store", "stability_host", "public_url")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, what it is and what it means when empty."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
+        validate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
         # A secret that comes from a file often has the file's last line break.
@@ -81,10 +79,10 @@ class Settings(BaseSettings):
         description="The address of the upstream. Empty: the hosted service.",
     )
     engine: str | None = Field(None, description="The default engine. Empty: the generator's own.")
-    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
+    engines: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (), description="The engines that URLs may name. Empty: the default engine alone."
     )
-    size: Annotated[Size | None, NoDecode, BeforeValidator(forms.size)] = Field(
+    size: Annotated[Size | None, BeforeValidator(forms.size)] = Field(
         None, description="The size of a picture whose URL says none. Empty: the engine's own."
     )
     steps: int = Field(30, ge=10, le=50, description="The number of steps of a picture whose URL says none.")
@@ -116,7 +114,7 @@ class Settings(BaseSettings):
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
-    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(forms.signing_keys)] = Field(
+    signing_keys: Annotated[SigningKeys, BeforeValidator(forms.signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
@@ -323,11 +321,13 @@ class Settings(BaseSettings):
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
-    wrong = list(_strange_names(environment.variables()))
-    # By its alias: under its own name it would stand beside what the environment says, not before it.
-    options: dict[str, Any] = {"host": host, "PORT": port}
+    variables = environment.variables()
+    wrong = list(_strange_names(variables))
+    given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
+    found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
+    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:
