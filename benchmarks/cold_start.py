@@ -125,7 +125,10 @@ def measured(rounds: int, only: str = "") -> dict[str, list[Cost]]:
     """What each way took, round by round; the base's own first."""
     base = [sys.executable, "-c", BASE]
     with TemporaryDirectory() as folder, stores(Path(folder), only) as ways:
-        turns: list[Callable[[], dict[str, Cost]]] = [lambda: {"base": ended(base)}, lambda: {"base again": ended(base)}]
+        turns: list[Callable[[], dict[str, Cost]]] = [
+            lambda: {"base": ended(base)},
+            lambda: {"base again": ended(base)},
+        ]
         for name, command in COMMANDS.items():
             turns.append(lambda name=name, command=command: {name: ended([PROMPTCDN, *command])})  # type: ignore[misc]
         for name, way in ways.items():

@@ -27,10 +27,8 @@ from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
-from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.costs import Prices
 from promptcdn.money.rates import NoRates, Rates
-from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
@@ -346,6 +344,8 @@ def _budget(
     prices = Prices.parse(settings.prices, settings.makes.prices)
     if not chosen.each and not generator.paid:
         return NoBudget()
+    from promptcdn.money.budget.sqlite import SqliteBudget  # late: for those who count
+
     counted = ("budget.sqlite3", "replica") if connection else ("budget.sqlite3",)
     with _made(_where(settings, scratch, *counted)) as folder:
         file = folder / "budget.sqlite3"
@@ -361,6 +361,8 @@ def _rates(settings: Settings, generator: Generator, connection: RedisConnection
     rate = settings.rate(paid=generator.paid)
     if rate is None:
         return NoRates()
+    from promptcdn.money.rates.sqlite import SqliteRates  # late: for those who count
+
     with _made(settings.data_dir) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
         if connection is None:

@@ -1,6 +1,7 @@
 """The command line. Heavy imports happen inside the commands: a command in a hook has to start fast."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,8 +14,9 @@ from promptcdn import __version__
 # Each has a file of its name.
 COMMANDS = ("serve", "url", "sign", "info", "doctor", "stats", "warm", "purge", "store")
 
-# Imports make many objects and no garbage: with Python's own first number (700) the collector looks through all of them
-# again and again, for a tenth of the time of a start. With the others a server's collections stay as rare as they were.
+# After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks
+# it looks further. Imports and memories full of pictures make many objects and hardly any garbage: with 700 the
+# looking takes a tenth of a start, and a memory that fills stops the service for 0.2 s now and then.
 _COLLECTOR = (10_000, 10, 10)
 
 
@@ -48,4 +50,6 @@ def _options(
 def main() -> None:
     """The entry point of the command `promptcdn`."""
     gc.set_threshold(*_COLLECTOR)
+    # pydantic, which typer and the settings are made with, would look through all installed packages for plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     application(sys.argv[1:])()

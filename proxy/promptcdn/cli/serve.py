@@ -1,5 +1,6 @@
 """`promptcdn serve`."""
 
+import gc
 import logging
 import os
 import socket
@@ -43,6 +44,8 @@ def serve(
 
 def _run(chosen: "Settings", bound: socket.socket) -> None:
     """The service on a socket that listens already. Raises `BadSettings` where a part cannot be used."""
+    # Nothing of what a start makes is garbage.
+    gc.disable()
     # Late: these take most of the time of a start, and whoever connects meanwhile waits and is not refused.
     from promptcdn import misconfiguration
     from promptcdn.faces.app import create_app
@@ -65,6 +68,9 @@ def _run(chosen: "Settings", bound: socket.socket) -> None:
     here = chosen.address(bound.getsockname()[1])
 
     def announce() -> None:
+        # What a start made is there to stay: no collection looks at it again.
+        gc.freeze()
+        gc.enable()
         for line in _greeting(service, here):
             typer.echo(line)
         log.info("open files: %s; connections: %d at most, %d from one address", files, bounds.most, bounds.each)
