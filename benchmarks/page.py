@@ -11,6 +11,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 SIZES = {"30 kB": 30_000, "150 kB": 150_000, "1.5 MB": 1_500_000}
 # A bar of a plot in text: a tenth of the base is one block.
 _BLOCK = "█"
+_HEADS = "| way | µs | first run | second run | a second | p99, ms | |", "| --- " * 7 + "|"
 
 
 def in_python(rounds: int) -> str:
@@ -23,10 +24,11 @@ def over_socket(size: int, rounds: int) -> str:
     runs = [over_a_socket.measured(size, rounds) for _ in range(2)]
     rows = (
         f"| {name} | {runs[0][name]['µs']:.0f} | {runs[0][name]['ratio']:.2f} ± {runs[0][name]['spread']:.2f}"
-        f" | {runs[1][name]['ratio']:.2f} ± {runs[1][name]['spread']:.2f} | {bar(runs[0][name]['ratio'])} |"
+        f" | {runs[1][name]['ratio']:.2f} ± {runs[1][name]['spread']:.2f} | {runs[0][name]['rate']:.0f}"
+        f" | {runs[0][name]['p99']:.1f} | {bar(runs[0][name]['ratio'])} |"
         for name in runs[0]
     )
-    return "\n".join(("| way | µs | first run | second run | |", "| --- | --- | --- | --- | --- |", *rows))
+    return "\n".join((*_HEADS, *rows))
 
 
 def bar(ratio: float) -> str:

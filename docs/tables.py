@@ -62,6 +62,8 @@ def settings() -> str:
 
 def _as_set(value: object) -> str:
     """A default as people would set it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

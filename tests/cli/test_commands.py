@@ -175,7 +175,7 @@ def test_json_holds_all_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--steps", "9"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", NO_FORMAT)]
+    ("option", "value"), [("--steps", "0"), ("--seed", "-1"), ("--sampler", "fast"), ("--format", NO_FORMAT)]
 )
 def test_what_the_service_would_refuse_is_refused_with_exit_2(option: str, value: str) -> None:
     ended = promptcdn("url", "a cat", option, value)

@@ -45,13 +45,12 @@ main()
 COMMAND_LINE = {
     "typer": {"typer", "annotated_doc", "shellingham"},
     "pydantic": {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"},
-    "keys": {"rfc8785"},
+    "keys": {"rfc8785", "unicodedata2"},
     "promptcdn": {"promptcdn"},
 }
 SERVER = {
     "uvicorn": {"uvicorn", "click", "httptools", "uvloop", "cython_runtime"},
     "starlette": {"starlette", "anyio", "idna", "sniffio"},
-    "keys": {"unicodedata2"},
     "memory": {"cachetools"},
     "metrics": {"prometheus_client"},
 }

@@ -28,7 +28,12 @@ class Bench:
         self.now = 1000.0
         self.pauses: list[float] = []
         self.guarded = Guarded(
-            Stability(url, "sk-canary"), seconds, clock=lambda: self.now, sleep=self._sleep, chance=lambda: fraction
+            Stability(url, "sk-canary"),
+            seconds,
+            clock=lambda: self.now,
+            sleep=self._sleep,
+            chance=lambda: fraction,
+            key_setting="STABILITY_KEY",
         )
 
     async def _sleep(self, seconds: float) -> None:

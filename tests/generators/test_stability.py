@@ -14,10 +14,11 @@ import trustme
 
 from promptcdn import problems
 from promptcdn.generators import Made
-from promptcdn.generators.stability import Stability, wire
-from promptcdn.generators.stability.address import address
-from promptcdn.generators.stability.statuses import MEANINGS
-from promptcdn.generators.stability.stubs import messages
+from promptcdn.generators.stability import Stability
+from promptcdn.generators.stability.grpc import wire
+from promptcdn.generators.stability.grpc.address import address
+from promptcdn.generators.stability.grpc.statuses import MEANINGS
+from promptcdn.generators.stability.grpc.stubs import messages
 from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.parameters import GUIDANCE_PRESETS, SAMPLERS, STYLE_PRESETS
 from promptcdn.url.request import Resolved
@@ -50,7 +51,7 @@ async def call(order: Resolved, key: str | None = None) -> Call:
 async def test_every_parameter_reaches_the_wire() -> None:
     order = Resolved(
         *("stability", "an-engine", "a lighthouse", 4294967295, 1152, 896, 42, 7.25),
-        *(3, "fog, people", "k_euler", "line-art", "fast_blue"),
+        *(3, "fog, people", "k_euler", None, "line-art", "fast_blue"),
     )
 
     arrived = await call(order)
@@ -341,7 +342,7 @@ def test_the_sdk_is_imported_late_and_disturbs_nothing() -> None:
         import promptcdn.generators.stability as stability
         print(any(name.startswith(("grpc", "stability_sdk", "google")) for name in sys.modules))
         before = list(sys.path)
-        import promptcdn.generators.stability.stubs
+        import promptcdn.generators.stability.grpc.stubs
         print(sys.path == before)
         print([name for name, logger in logging.root.manager.loggerDict.items() if getattr(logger, "level", 0)])
         """

@@ -152,9 +152,11 @@ async def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made
     recorder, purse = Recorder(), doubles.FakeBudget()
 
     shelf, spool = doubles.FakeStore(), Spool(tmp_path)
-    renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
+    renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, spool)
     generator, clock = doubles.FakeGenerator([answer]), doubles.ManualClock().clock
-    making = Making(generator, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, recorder)
+    making = Making(
+        {generator.name: generator}, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, recorder
+    )
     await asyncio.gather(making.make(doubles.order()), return_exceptions=True)
     await renditions.close()
     await spool.close()

@@ -1,14 +1,17 @@
 """Faults by name: what a call may meet instead of its picture."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+
+T = TypeVar("T")
 
 # Refused before any work: a real service charges nothing, so the ledger has no line.
 REFUSALS = {
@@ -70,8 +73,9 @@ class Faults:
     def __getitem__(self, name: str) -> float:
         return self.arguments[name]
 
-    def one_of(self, table: dict[str, tuple[grpc.StatusCode, str]]) -> tuple[grpc.StatusCode, str] | None:
-        return next((status for name, status in table.items() if name in self), None)
+    def one_of(self, table: Mapping[str, T]) -> T | None:
+        """The first row of `table` whose name is one of these faults."""
+        return next((row for name, row in table.items() if name in self), None)
 
     def trailing(self) -> tuple[tuple[str, str | bytes], ...]:
         """The metadata behind a refusal."""

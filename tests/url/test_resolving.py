@@ -3,14 +3,15 @@
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
+from promptcdn.generators.stability.grpc.engines import DEFAULT, FAMILIES
 from promptcdn.url import engines
 from promptcdn.url.parse import parse
 from promptcdn.url.request import Control
 from promptcdn.url.resolving import Defaults, resolve
+from tests.support.offers import offers
 
-SDXL = Defaults("stability", DEFAULT, (DEFAULT, "stable-diffusion-v1-6"), families=FAMILIES)
-SKETCH = Defaults("sketch", "sketch", ("sketch",))
+SDXL = offers("stability", DEFAULT, "stable-diffusion-v1-6", families=FAMILIES)
+SKETCH = offers("sketch", "sketch")
 
 
 def size(query: str, defaults: Defaults) -> tuple[int, int]:
@@ -48,14 +49,16 @@ SIZES = [
     ("width=1536", SKETCH, (1536, 1024)),
     ("height=256", SKETCH, (1024, 256)),
     ("engine=stable-diffusion-v1-6", SDXL, (512, 512)),
-    ("", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (640, 384)),
-    ("width=512", Defaults("sketch", "sketch", ("sketch",), (640, 384)), (512, 384)),
-    ("", Defaults("stability", "e", ("e", DEFAULT), (640, 384), families=FAMILIES), (640, 384)),
-    (f"engine={DEFAULT}", Defaults("s", "e", ("e", DEFAULT), (640, 384), families=FAMILIES), (1024, 1024)),
+    ("", offers("sketch", "sketch", size=(640, 384)), (640, 384)),
+    ("width=512", offers("sketch", "sketch", size=(640, 384)), (512, 384)),
+    ("", offers("stability", "e", DEFAULT, size=(640, 384), families=FAMILIES), (640, 384)),
+    (f"engine={DEFAULT}", offers("s", "e", DEFAULT, size=(640, 384), families=FAMILIES), (1024, 1024)),
 ]
 
 
-@pytest.mark.parametrize(("query", "defaults", "expected"), SIZES, ids=[f"{row[1].engine}?{row[0]}" for row in SIZES])
+@pytest.mark.parametrize(
+    ("query", "defaults", "expected"), SIZES, ids=[f"{row[1].default.engine}?{row[0]}" for row in SIZES]
+)
 def test_sizes_come_from_the_url_the_operator_and_the_engine(
     query: str, defaults: Defaults, expected: tuple[int, int]
 ) -> None:

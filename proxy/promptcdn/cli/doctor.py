@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,8 +41,9 @@ async def _checks() -> list[Check]:
     found = [Check("python", True, sys.version.split()[0]), _clock()]
     try:
         chosen = settings.load()
+        makes = ", ".join(each.name for each in chosen.generators)
         doubts = misconfiguration.doubts(chosen.chosen)
-        found += doubts or [Check("settings", True, f"{chosen.makes.name}, misses {chosen.misses}")]
+        found += doubts or [Check("settings", True, f"{makes}, misses {chosen.misses}")]
         found += filter(None, (permissions.finding(chosen.data_dir),))
         async with reading(chosen, any_bucket=True) as service:
             return [*found, *await _of_service(service)]
@@ -64,7 +65,7 @@ def _row(wrong: str) -> str:
 async def _of_service(service: "Service") -> list[Check]:
     chosen = service.settings
     redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
-    found = [*await service.store.checks(), *await service.generator.checks(chosen.defaults.engines), *redis]
+    found = [*await service.store.checks(), *await _of_generators(service), *redis]
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
     await service.spool.refresh()
     # A data folder that is not there yet has no spool to check.
@@ -73,8 +74,18 @@ async def _of_service(service: "Service") -> list[Check]:
     return found
 
 
+async def _of_generators(service: "Service") -> list[Check]:
+    """What each generator finds; where there are several, each part begins with its generator's name."""
+    found: list[Check] = []
+    for declared in service.settings.generators:
+        checks = await service.generators[declared.name].checks(service.settings.offered_by(declared))
+        alone = len(service.generators) == 1
+        found += checks if alone else (replace(each, part=f"{declared.name}: {each.part}") for each in checks)
+    return found
+
+
 def _rate(service: "Service") -> Check:
-    rate = service.settings.rate(paid=service.generator.paid)
+    rate = service.settings.rate
     return Check("client rate", True, f"{rate} new pictures for each client" if rate else "unlimited")
 
 

@@ -85,8 +85,9 @@ def _run(chosen: "Settings", bound: socket.socket) -> None:
 def _greeting(service: "Service", here: str) -> Iterator[str]:
     """What runs, and a URL to click."""
     chosen, caveats = service.settings, service.readiness.caveats
-    budget = f"{chosen.budget_limits(paid=service.generator.paid)}{caveats and f' ({caveats})'}"
-    what = f"{chosen.makes.name}, engine {chosen.defaults.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    budget = f"{chosen.budget_limits}{caveats and f' ({caveats})'}"
+    makes = ", ".join(each.name for each in chosen.generators)
+    what = f"{makes}, engine {chosen.defaults.default.engine}, budget {budget}{_MISSES[chosen.misses]}"
     yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
     yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example

@@ -1,10 +1,12 @@
 """Every generator, one line each. Nothing else in the service names one."""
 
+from collections.abc import Iterable
+
 from promptcdn.generators import sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 
-# Where the operator names none, the first whose settings are set is in use; where there is none, the last.
+# Where the operator names none, the first that declares `auto` and has its settings is in use; else the last.
 GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
     sketch.DECLARATION,
@@ -20,3 +22,8 @@ def source_type(generator: str) -> SourceType:
 def bindings_folder(generator: str) -> Folder:
     """The folder of that generator's bindings; of a generator that only a newer version has, the usual one."""
     return BY_NAME[generator].bindings if generator in BY_NAME else "bindings"
+
+
+def bindings_folders(generators: Iterable[str]) -> tuple[Folder, ...]:
+    """Every folder in which a URL may be bound while these generators are in use."""
+    return tuple(dict.fromkeys(("bindings", *map(bindings_folder, generators))))

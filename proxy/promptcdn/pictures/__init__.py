@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptcdn.pictures.encoding import ENCODERS, encoded, restored
+    from promptcdn.pictures.encoding import ENCODERS, encoded, fitted, restored
     from promptcdn.pictures.files import decoded, master
 
-__all__ = ["ENCODERS", "decoded", "encoded", "master", "restored"]
+__all__ = ["ENCODERS", "decoded", "encoded", "fitted", "master", "restored"]
 
 
 def __getattr__(name: str) -> Any:

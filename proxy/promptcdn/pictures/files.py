@@ -11,7 +11,7 @@ from promptcdn.pictures.validation import PIXELS_MAX, Decoded
 
 _BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
 # What generators answer with.
-_READ_FORMATS = ("PNG", "JPEG", "WEBP")
+READ_FORMATS = ("PNG", "JPEG", "WEBP")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What pixels need to look right. Everything else is text that a server wrote: prompts, ids, settings.
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
@@ -21,7 +21,7 @@ _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype"
 def decoded(data: bytes) -> Decoded | None:
     """What decoding `data` shows, or `None` where it is no whole picture of a sane size."""
     try:
-        with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
             # The declared size is read first: a bomb is refused before it is unpacked.
             if image.width * image.height > PIXELS_MAX:
                 return None
@@ -36,7 +36,7 @@ def decoded(data: bytes) -> Decoded | None:
 def master(data: bytes, source_type: str) -> bytes:
     """A picture that `decoded` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
     if not data.startswith(_PNG_SIGNATURE):
-        with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
             data = saved(plain(image), "PNG", compress_level=6)
     chunks = [chunk for kind, chunk in _png_chunks(data) if kind in _PNG_KEPT]
     text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(source_type)

@@ -3,9 +3,12 @@
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from promptcdn import misconfiguration
+from promptcdn.generators.registry import BY_NAME
+from promptcdn.settings.by_generator import Numbers
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
 from promptcdn.url.signing import SECRET_MIN, SigningKeys
 
@@ -14,11 +17,19 @@ _STORE_ID = r"[0-9a-f]{32}"
 _STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]{1,255}(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
+# The settings that single generators may have a number of their own for.
+BY_GENERATOR: Mapping[str, Numbers[Any]] = {
+    "upstream_timeout": Numbers(120.0, 1.0, 600.0),
+    "concurrency": Numbers(8, 1, 256),
+}
+
 # What settings that are texts look like: for errors, and for the table in docs/settings.md.
 FORMS: Mapping[str, str] = {
+    "generator": f"{', '.join(sorted(BY_NAME))}, several with commas between them; or auto",
+    **{name: numbers.allowed for name, numbers in BY_GENERATOR.items()},
     "stability_host": "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)",
-    "engine": "the name of an engine",
-    "engines": "names of engines, with commas between them",
+    "engine": "the name of an engine, or generator/engine",
+    "engines": "names of engines, or generator/engine, with commas between them",
     "size": f"WIDTHxHEIGHT like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}",
     "store": "disk:PATH or s3://bucket/prefix",
     "store_id": "the 32 hexadecimal digits that promptcdn doctor shows",

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 # What only the operator can mend.
 _ADVICE = {
     UPSTREAM_UNPAID: "the upstream says that the account has no credits left: buy credits",
-    UPSTREAM_UNAUTHORIZED: "the upstream does not accept the key, or not for this engine: check STABILITY_KEY",
+    UPSTREAM_UNAUTHORIZED: "the upstream does not accept the key, or not for this engine: check",
 }
 _jitter = SystemRandom().random
 
@@ -48,7 +48,9 @@ class Guarded:
         chance: Callable[[], float] = _jitter,
         breaker: Breaker | None = None,
         timings: Timings = TIMINGS,
+        key_setting: str = "the settings of this generator",
     ) -> None:
+        """`key_setting` is the name of the setting that has the upstream's key, for the operator."""
         self._upstream = upstream
         self._seconds = seconds
         self._clock = clock
@@ -56,6 +58,7 @@ class Guarded:
         self._chance = chance
         self._breaker = breaker or LocalBreaker()
         self._timings = timings
+        self._key_setting = key_setting
 
     @property
     def name(self) -> str:
@@ -136,11 +139,13 @@ class Guarded:
         now = self._clock()
         before, after = await self._breaker.change(lambda state: state.after(failure, now, probe=probe), now)
         if failure in _ADVICE:
-            log.error("%s: %s", failure.code, _ADVICE[failure])
+            advice = f"{_ADVICE[failure]} {self._key_setting}" if failure is UPSTREAM_UNAUTHORIZED else _ADVICE[failure]
+            log.error("%s: %s: %s", self.name, failure.code, advice)
         if after.closed and not before.closed:
-            log.info("the upstream answers again: new pictures are made")
+            log.info("%s: the upstream answers again: new pictures are made", self.name)
         elif not after.closed and after.until > before.until:
-            log.warning("no new pictures for %.0f s, only stored ones: %s", after.left(now), after.cause)
+            why = after.cause
+            log.warning("%s: no new pictures for %.0f s, only stored ones: %s", self.name, after.left(now), why)
 
 
 def _failure(state: RetryCallState) -> Any:

@@ -1,17 +1,7 @@
 """The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
 
-    engines    its engines with their sizes
-    prices     what they cost
-    address    what STABILITY_HOST means
-    client     one call for a picture
-    account    what `doctor` asks the upstream, without spending
-    channels   the connection to the upstream
+    grpc/      the protocol: one call, and what `doctor` asks without spending
     timings    how long the upstream is waited for
-    wire       the protocol's message that asks for a picture
-    answers    the stream of answers to one call
-    statuses   every gRPC status, and what it means for us
-    pauses     for how long the upstream wants no further call
-    stubs      the SDK's messages, imported without its side effects
 
 Importing this module is cheap: grpc and the SDK come in when a `Stability` is made.
 """
@@ -21,9 +11,9 @@ from collections.abc import Sequence
 from promptcdn.checks import Check
 from promptcdn.generators import InspectedGenerator, Made
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.stability import engines
-from promptcdn.generators.stability.address import DEFAULT_HOST, address
-from promptcdn.generators.stability.prices import PRICES
+from promptcdn.generators.stability.grpc import engines
+from promptcdn.generators.stability.grpc.address import DEFAULT_HOST, address
+from promptcdn.generators.stability.grpc.prices import PRICES
 from promptcdn.generators.stability.timings import TIMINGS, Timings
 from promptcdn.url.request import Resolved
 
@@ -40,7 +30,7 @@ class Stability:
     def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timings: Timings = TIMINGS) -> None:
         where = address(host)
         _check(key)
-        from promptcdn.generators.stability.client import Client  # late: 0.2 s and 30 MB, for those who pay
+        from promptcdn.generators.stability.grpc.client import Client  # late: 0.2 s and 30 MB, for those who pay
 
         self._where = where
         self._client = Client(where, key, timings)
@@ -85,14 +75,17 @@ def _opened(given: Given) -> InspectedGenerator:
     from promptcdn.generators.care.guarded import Guarded  # late, like the client
 
     key, host = (given.settings[name] for name in DECLARATION.settings)
-    return Guarded(Stability(host or DEFAULT_HOST, key or None), given.seconds, breaker=given.breaker)
+    upstream = Stability(host or DEFAULT_HOST, key or None)
+    return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="STABILITY_KEY")
 
 
 DECLARATION = Declaration(
     name="stability",
     opened=_opened,
     engine=engines.DEFAULT,
+    known=engines.KNOWN,
     engines=engines.FAMILIES,
     prices=PRICES,
     settings=("stability_key", "stability_host"),
+    auto=True,
 )
