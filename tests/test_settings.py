@@ -102,6 +102,8 @@ def test_the_addressing_style_alone_is_read_and_checked_too(only: pytest.MonkeyP
     assert settings.s3_addressing_style() == "auto"
     (tmp_path / ".env").write_text("PROMPTCDN_S3_ADDRESSING_STYLE=path\n")
     assert settings.s3_addressing_style() == "path"
+    only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "")
+    assert settings.s3_addressing_style() == "path"
     only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "host")
     with pytest.raises(BadSettings, match='PROMPTCDN_S3_ADDRESSING_STYLE="host": allowed: auto, path or virtual'):
         settings.s3_addressing_style()
