@@ -128,7 +128,7 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
-        ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: sketch, stability, several with commas'],
+        ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: sketch, stability, several with'],
     ),
     (
         {"PROMPTCDN_GENERATOR": "stability"},

@@ -12,7 +12,7 @@ import typer
 from promptcdn import __version__
 
 # Each has a file of its name.
-COMMANDS = ("serve", "url", "sign", "info", "doctor", "stats", "warm", "purge", "store")
+COMMANDS = ("serve", "url", "sign", "info", "engines", "doctor", "stats", "warm", "purge", "store")
 
 # After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks
 # it looks further. Imports and memories full of pictures make many objects and hardly any garbage: with 700 the
