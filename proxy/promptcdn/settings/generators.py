@@ -9,6 +9,7 @@ from pydantic import (
     AliasChoices,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -41,6 +42,9 @@ AUTO = "auto"
 
 class GeneratorSettings(BaseModel):
     """Which generators make pictures, with which engines and defaults, and how each is called."""
+
+    # Or pydantic builds a validator of this class beside that of all settings, and nobody uses it.
+    model_config = ConfigDict(defer_build=True)
 
     generator: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (AUTO,),

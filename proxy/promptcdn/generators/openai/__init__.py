@@ -18,8 +18,7 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import InspectedGenerator, Made
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.http import TIMINGS, Address, Hosts, Http, Timings, address, require_sendable
-from promptcdn.generators.openai.client import Client
+from promptcdn.generators.http import TIMINGS, Address, Hosts, Timings, address, require_sendable
 from promptcdn.generators.openai.engines import families
 from promptcdn.generators.openai.prices import PRICES
 from promptcdn.generators.openai.servers import BY_NAME, Server, server
@@ -51,6 +50,9 @@ class OpenAi:
         syntax_allowed: bool = False,
         timings: Timings = TIMINGS,
     ) -> None:
+        from promptcdn.generators.http.client import Http  # late, as httpx2 is: for those who call
+        from promptcdn.generators.openai.client import Client
+
         if key:
             require_sendable(key, "OPENAI_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
