@@ -29,7 +29,6 @@ BY_GENERATOR: Mapping[str, Numbers[Any]] = {
 FORMS: Mapping[str, str] = {
     "generator": f"{', '.join(sorted(BY_NAME))}, several with commas between them; or auto",
     **{name: numbers.allowed for name, numbers in BY_GENERATOR.items()},
-    "stability_host": "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)",
     "a1111_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:7860",
     "comfyui_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:8188",
     "comfyui_workflow": "the path of a file",
@@ -38,6 +37,7 @@ FORMS: Mapping[str, str] = {
     "openai_fields": 'a JSON object like {"quality": "low"}',
     "hf_inference_endpoint": "http:// or https://, a host, and perhaps a port and a path",
     "fetch_hosts": locations.FORM,
+    "stability_host": "https://HOST or http://HOST (REST); grpcs://HOST:PORT, grpc://HOST:PORT or HOST:PORT (gRPC)",
     "engine": "the name of an engine, or generator/engine",
     "engines": "names of engines, or generator/engine, with commas between them",
     "size": f"WIDTHxHEIGHT like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}",
@@ -48,8 +48,9 @@ FORMS: Mapping[str, str] = {
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
-    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited",
-    "prices": "engine=credits like my-engine=1.5, several with commas between them",
+    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited;"
+    " for one generator like NAME=20/day",
+    "prices": "engine=credits like my-engine=1.5, or generator/engine=credits, several with commas between them",
     "client_rate": "pictures a second, minute, hour or day, like 60/minute; or unlimited",
     "trusted_proxies": "addresses and networks with commas between them, like 127.0.0.1, 10.0.0.0/8, ::1",
     "host": "an address like 127.0.0.1, 0.0.0.0 or ::",

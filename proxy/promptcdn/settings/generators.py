@@ -1,7 +1,7 @@
 """The settings of generators and engines, and what they come to: which generators are in use, and what they offer."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -47,7 +47,8 @@ class GeneratorSettings(BaseSettings):
     stability_host: str | None = Field(
         None,
         validation_alias=AliasChoices("STABILITY_HOST"),
-        description="The address of the upstream. Empty: the hosted service.",
+        description="The address of Stability's upstream; its scheme says which protocol is spoken there."
+        " Empty: the REST API of the hosted service.",
     )
     a1111_url: str | None = Field(
         None,
@@ -157,10 +158,7 @@ class GeneratorSettings(BaseSettings):
     @field_validator("upstream_timeout", "concurrency")
     @classmethod
     def _name_generators(cls, numbers: ByGenerator[float]) -> ByGenerator[float]:
-        for name, _ in numbers.exceptions:
-            if name not in BY_NAME:
-                known = misconfiguration.one_of(sorted(BY_NAME))
-                raise ValueError(f"there is no generator {name}; allowed: {known}")
+        require_generators(name for name, _ in numbers.exceptions)
         return numbers
 
     @field_validator("prices")
@@ -193,12 +191,27 @@ class GeneratorSettings(BaseSettings):
             if lacking := each.lacks(self.values(each)):
                 needed = (" and " if each.needs else " or ").join(map(type(self).shown_name, lacking))
                 raise ValueError(f"{PREFIX}GENERATOR={','.join(self.generator)}: {each.name} needs {needed}")
+        self._require_engines()
         default = self.defaults.default
         drawer = self.defaults.limits(default)
         if self.size and not drawer.allows(self.size):
             nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
             raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
+
+    def _require_engines(self) -> None:
+        """An engine that a generator in use would have under other settings of its own is surely a mistake."""
+        named = {"ENGINE": (self.engine,) if self.engine else (), "ENGINES": self.engines}
+        for setting, name in ((setting, name) for setting, names in named.items() for name in names):
+            engine = name.rpartition("/")[2]
+            for own, each in zip(self._named, self.generators, strict=True):
+                if self._meant(name) is None and any(family.claims(engine) for family in _named_families(own)):
+                    settings = " and ".join(map(type(self).shown_name, own.settings))
+                    known = misconfiguration.one_of(each.known or (each.engine,))
+                    raise ValueError(
+                        f"{PREFIX}{setting}={name}: {each.name} has no such engine: its engines depend on {settings};"
+                        f" allowed: {known}"
+                    )
 
     @classmethod
     def shown_name(cls, name: str) -> str:
@@ -265,6 +278,13 @@ class GeneratorSettings(BaseSettings):
     def _plain(self, name: str) -> str:
         value = getattr(self, name)
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
+
+
+def require_generators(names: Iterable[str]) -> None:
+    """Raises `ValueError` where there is no generator of one of these names."""
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"there is no generator {name}; allowed: {misconfiguration.one_of(sorted(BY_NAME))}")
 
 
 def _named_families(generator: Declaration) -> Iterator[Family]:
