@@ -19,7 +19,7 @@ from promptcdn.checks import Check
 from promptcdn.generators import InspectedGenerator, Made
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.http import TIMINGS, Address, Hosts, Timings, address, require_sendable
-from promptcdn.generators.openai.engines import families
+from promptcdn.generators.openai.engines import families, of_any_server
 from promptcdn.generators.openai.prices import PRICES
 from promptcdn.generators.openai.servers import BY_NAME, Server, server
 from promptcdn.misconfiguration import one_of
@@ -143,7 +143,7 @@ DECLARATION = Declaration(
     name="openai",
     opened=_opened,
     engine=BY_NAME["openai"].engine,
-    engines=families(BY_NAME["openai"]),
+    engines=of_any_server(),
     prices=PRICES,
     settings=("openai_api_key", "openai_base_url", "openai_server", "openai_fields", "fetch_hosts", "prompt_syntax"),
     by_settings=_under,
