@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from pydantic import (
     AliasChoices,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -16,16 +17,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
 from promptcdn.guard.authorisation import Misses
-from promptcdn.money.budget.limits import BudgetLimits
+from promptcdn.money.budget.limits import UNLIMITED, BudgetLimits
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import environment, forms
-from promptcdn.settings.generators import PREFIX, GeneratorSettings
+from promptcdn.settings.generators import PREFIX, GeneratorSettings, require_generators
 from promptcdn.url.signing import SigningKeys
 
 # The defaults where pictures cost money. Elsewhere both are unlimited.
@@ -33,7 +33,6 @@ PAID_BUDGET = "100/day"
 PAID_CLIENT_RATE = "60/minute"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "budget": BudgetLimits.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
     "store": forms.require_store,
@@ -48,11 +47,8 @@ _SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS")
 class Settings(GeneratorSettings):
     """Every setting, what it is and what it means when empty. Those of generators come first."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
+        validate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
         # A secret that comes from a file often has the file's last line break.
@@ -87,7 +83,7 @@ class Settings(GeneratorSettings):
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
-    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(forms.signing_keys)] = Field(
+    signing_keys: Annotated[SigningKeys, BeforeValidator(forms.signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
@@ -104,7 +100,8 @@ class Settings(GeneratorSettings):
     )
     budget: str = Field(
         "",
-        description=f"How much may be paid for. Empty: {PAID_BUDGET} where pictures cost money, else unlimited.",
+        description="How much may be paid for, by all generators together; NAME=20/day limits one of them beside that."
+        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. What costs nothing is not counted.",
     )
     client_rate: str = Field(
         "",
@@ -162,6 +159,13 @@ class Settings(GeneratorSettings):
     def _can_be_read(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text:
             _READERS[str(info.field_name)](text)
+        return text
+
+    @field_validator("budget")
+    @classmethod
+    def _limits_generators(cls, text: str) -> str:
+        if text:
+            require_generators(BudgetLimits.parse(text).generators)
         return text
 
     @field_validator("redis_url")
@@ -244,7 +248,8 @@ class Settings(GeneratorSettings):
     @property
     def budget_limits(self) -> BudgetLimits:
         """The budget. Where pictures cost money it is unlimited only if the setting says so."""
-        return BudgetLimits.parse(self.budget or (PAID_BUDGET if self.paid else "unlimited"))
+        otherwise = PAID_BUDGET if self.paid else UNLIMITED
+        return BudgetLimits.parse(self.budget or otherwise, otherwise)
 
     @property
     def rate(self) -> Rate | None:
@@ -254,11 +259,13 @@ class Settings(GeneratorSettings):
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
-    wrong = list(_strange_names(environment.variables()))
-    # By its alias: under its own name it would stand beside what the environment says, not before it.
-    options: dict[str, Any] = {"host": host, "PORT": port}
+    variables = environment.variables()
+    wrong = list(_strange_names(variables))
+    given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
+    found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
+    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:

@@ -124,13 +124,17 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
 
 
 def losses(asked: Asked, resolved: Resolved, defaults: Defaults) -> Iterator[str]:
-    """A sentence for each parameter of `asked` that the engine does not understand, and one where it takes no seed."""
+    """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
+    not be made again: the engine takes no seed, or its generator is not set up."""
+    if resolved.generator not in defaults.families:
+        yield f"the generator {resolved.generator} is not set up here: {_LOST}"
+        return
     drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
     for name in OPTIONAL_PARAMETERS:
         if getattr(asked, name) is not None and name not in drawer.understands:
             yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
     if not drawer.seeded:
-        yield f"the engine {drawer.name} takes no seed: if the store loses this picture, it cannot be made again"
+        yield f"the engine {drawer.name} takes no seed: {_LOST}"
 
 
 def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
@@ -144,6 +148,7 @@ def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     return replace(drawn, width=resolved.width, height=resolved.height)
 
 
+_LOST = "if the store loses this picture, it cannot be made again"
 _WORDS = {"steps": "number of steps"}
 
 
