@@ -165,6 +165,10 @@ WAITS = (
         "generators.stability.grpc.pauses:LONGEST",
     ),
     Row(
+        "Least pause before the next try after a 429 of Stability's REST API that names none",
+        "generators.stability.rest.statuses:RATE_LIMITED_FOR",
+    ),
+    Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
         "generators.care.breaker:FIRST_PAUSE",
     ),
@@ -437,6 +441,11 @@ BOUNDS = (
         "Failures of the upstream in a row after which it is not called for a while",
         "generators.care.breaker:FAILURES_TO_OPEN",
         unit="failures",
+    ),
+    Row(
+        "Largest picture that is taken from Stability's REST API",
+        "generators.stability.rest.client:PICTURE_BYTES",
+        unit="bytes",
     ),
     Row(
         "Largest message that is taken from the upstream over gRPC",
