@@ -149,6 +149,11 @@ class Record:
         """The body's digest in hex."""
         return hashlib.sha256(self.body).hexdigest()
 
+    def hashed(self) -> Self:
+        """Itself, its digest computed: for threads, so that the event loop hashes no picture."""
+        assert self.sha256
+        return self
+
     @property
     def header(self) -> Header:
         """What the object says of itself."""
@@ -247,7 +252,12 @@ def corrupt_check(where: str, sizes: Iterable[int]) -> Check:
 
 def encoded(record: Record) -> bytes:
     """The file of a record."""
-    return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n" + record.body
+    return b"".join(pieces(record))
+
+
+def pieces(record: Record) -> tuple[bytes, bytes]:
+    """The file of a record: its header line, and its body, which is not copied."""
+    return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n", record.body
 
 
 def decoded(data: bytes) -> Record:

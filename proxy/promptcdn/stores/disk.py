@@ -30,9 +30,9 @@ from promptcdn.stores import (
     StoreMissing,
     corrupt_check,
     decoded,
-    encoded,
     identity,
     permissions,
+    pieces,
 )
 
 log = logging.getLogger(__name__)
@@ -225,7 +225,7 @@ class DiskStore:
         path = self._root / name.path
         try:
             for _ in range(_TRIES):
-                if self._linked(path, encoded(record)):
+                if self._linked(path, *pieces(record)):
                     self._last_write = _LastWrite(time.monotonic())
                     return record
                 if (winner := self._read(name)) is not None:
@@ -262,11 +262,11 @@ class DiskStore:
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
 
-    def _linked(self, path: Path, data: bytes) -> bool:
-        """Whether `data` is now at `path`; false where something was there first."""
+    def _linked(self, path: Path, *data: bytes) -> bool:
+        """Whether `data`, in pieces, is now at `path`; false where something was there first."""
         temporary = self._temporary / secrets.token_hex(16)
         try:
-            _write_whole(temporary, data)
+            _write_whole(temporary, *data)
             _make_folder(path.parent)
             try:
                 path.hardlink_to(temporary)
@@ -327,13 +327,13 @@ def _read_anew(path: Path) -> bytes:
         return file.read()
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, *data: bytes) -> None:
     with open(path, "xb", opener=permissions.opener) as file:
-        file.write(data)
+        file.writelines(data)
         file.flush()
         os.fsync(file.fileno())
     # On a full disk a short write can pass without an error: never publish less than everything.
-    if path.stat().st_size != len(data):
+    if path.stat().st_size != sum(map(len, data)):
         raise OSError(0, "the file came out short")
 
 
