@@ -236,6 +236,11 @@ class IdentifiableStore(InspectedStore, Protocol):
         store where there is none. Blocking; raises `StoreUnavailable`."""
         ...
 
+    def expect(self, store_id: str) -> bool:
+        """From now on each call that finds nothing, or writes something, looks at the id afterwards, and raises
+        `StoreMissing` where it is another one. False where the store cannot do so: then its user has to look."""
+        ...
+
 
 def corrupt_check(where: str, sizes: Iterable[int]) -> Check:
     """Whether corrupt objects, of `sizes` bytes, were set aside in `where`."""

@@ -93,6 +93,7 @@ class DiskStore:
         self._temporary = root / "tmp"
         self.corrupt = 0
         self._unbegun = unbegun
+        self._expected: str | None = None
         self._timings = timings or Timings()
         self._last_write = _LastWrite()
         self._trying = threading.Lock()
@@ -133,9 +134,15 @@ class DiskStore:
         _sweep(self._temporary)
 
     def identity(self) -> str | None:
-        found = self._looked_up(identity.PATH, Path.read_bytes)
         try:
-            return None if found is None else identity.read(found)
+            found = (self._root / identity.PATH).read_bytes()
+        except FileNotFoundError:
+            self._require_store()
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+        try:
+            return identity.read(found)
         except Corrupt:
             raise StoreUnavailable(identity.GARBLED) from None
 
@@ -151,6 +158,10 @@ class DiskStore:
         if (winner := self.identity()) is None:
             raise StoreUnavailable("the disk store's identity went away")
         return winner
+
+    def expect(self, store_id: str) -> bool:
+        self._expected = store_id
+        return True
 
     async def checks(self) -> tuple[Check, ...]:
         try:
@@ -189,18 +200,30 @@ class DiskStore:
 
     def _names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
         try:
-            return tuple(name for name, _ in self.listed(folder, leaf))
+            names = tuple(name for name, _ in self.listed(folder, leaf))
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+        if not names:
+            self._require_right_store()
+        return names
 
     def _looked_up(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
         try:
-            return look_up(self._root / path)
+            found = look_up(self._root / path)
         except FileNotFoundError:
-            self._require_store()
-            return None
+            found = None
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+        if found is None:
+            self._require_right_store()
+        return found
+
+    def _require_right_store(self) -> None:
+        """What a call found, or did, counts only if the store was still the one that is expected after it."""
+        if self._expected is None:
+            self._require_store()
+        elif self.identity() != self._expected:
+            raise StoreMissing("another store is in the place of the right one")
 
     def _require_store(self) -> None:
         """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
@@ -226,9 +249,11 @@ class DiskStore:
         try:
             for _ in range(_TRIES):
                 if self._linked(path, *pieces(record)):
+                    self._require_right_store()
                     self._last_write = _LastWrite(time.monotonic())
                     return record
                 if (winner := self._read(name)) is not None:
+                    self._require_right_store()
                     return winner
                 # What was there was corrupt and has been set aside: the name is free again.
         except OSError as error:
