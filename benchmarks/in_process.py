@@ -20,6 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -96,10 +100,27 @@ def constant(headers: RawHeaders, body: bytes, status: int = 200) -> ASGIApp:
     return app
 
 
+def starlette_constant(headers: RawHeaders, body: bytes, status: int = 200) -> ASGIApp:
+    """The least that an application on Starlette can do."""
+    fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+    async def picture(request: Request) -> Response:
+        del request
+        return Response(body, status, fields)
+
+    return Starlette(routes=[Route("/", picture)])
+
+
 def protocol(kind: Callable[..., HttpToolsProtocol], app: ASGIApp) -> Callable[[], HttpToolsProtocol]:
     """Makes connections of that kind which are answered by `app`."""
     config = uvicorn.Config(
-        app, lifespan="off", access_log=False, log_config=None, date_header=False, server_header=False
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
     )
     config.load()
     return lambda: kind(config, ServerState(), {})
@@ -189,6 +210,9 @@ async def variants(service: Service, size: int) -> list[Variant]:
         Variant("base", base, seeded),
         Variant("base again", base, seeded),
         Variant("base again, twice", base, seeded),
+        Variant(
+            "Starlette, a constant Response", protocol(HttpToolsProtocol, starlette_constant(headers, body)), seeded
+        ),
         Variant("base behind the guard", protocol(LimitedRequests, constant(headers, body)), seeded),
         Variant("hit, no fast path", ours, seeded),
         Variant("hit, ASGI", asgi, seeded),

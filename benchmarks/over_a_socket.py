@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 import httpx2
+from PIL import Image
 from tests.support.ports import free_port, is_open
 from tests.support.service import PROMPTCDN, environment
 
@@ -42,10 +43,12 @@ READER = {
 CONSTANT = """
 import json, pathlib, sys
 import uvicorn
-from benchmarks.in_process import constant
+from benchmarks.in_process import constant, starlette_constant
 
-headers, body, status = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2]).read_bytes(), 200
-app = constant([(name.encode(), value.encode()) for name, value in headers], body, int(sys.argv[3]))
+headers, body = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2]).read_bytes()
+made = starlette_constant if sys.argv[3] == "starlette" else constant
+status = 304 if sys.argv[3] == "304" else 200
+app = made([(name.encode(), value.encode()) for name, value in headers], body, status)
 uvicorn.run(app, port=int(sys.argv[4]), access_log=False, server_header=False, date_header=False, lifespan="off",
             proxy_headers=False, log_level="error")
 """
@@ -59,6 +62,17 @@ http { access_log off; sendfile on; tcp_nopush on; open_file_cache max=100; defa
   server { listen 127.0.0.1:PORT backlog=2048; keepalive_requests 1000000000; root FOLDER/www;
     add_header Cache-Control "public, max-age=31536000, immutable"; } }
 """
+
+
+THUMBOR = """
+LOADER = "thumbor.loaders.file_loader"
+FILE_LOADER_ROOT_PATH = "FOLDER/source"
+RESULT_STORAGE = "thumbor.result_storages.file_storage"
+RESULT_STORAGE_FILE_STORAGE_ROOT_PATH = "FOLDER/results"
+RESULT_STORAGE_STORES_UNSAFE = True
+STORAGE = "thumbor.storages.no_storage"
+"""
+THUMBOR_TARGET = "/unsafe/picture.webp"
 
 
 class Server:
@@ -141,12 +155,12 @@ def promptcdn(name: str, folder: Path, fastpath: str) -> Server:
     return Server(name, [PROMPTCDN, "serve", "--port", str(port)], port, **settings)
 
 
-def constant(name: str, folder: Path, headers: list[tuple[str, str]], body: bytes, status: int = 200) -> Server:
+def constant(name: str, folder: Path, headers: list[tuple[str, str]], body: bytes, kind: str = "200") -> Server:
     port = free_port()
     (folder / f"{name}.json").write_text(json.dumps(headers))
     (folder / f"{name}.body").write_bytes(body)
     files = [str(folder / f"{name}.json"), str(folder / f"{name}.body")]
-    return Server(name, [sys.executable, "-c", CONSTANT, *files, str(status), str(port)], port)
+    return Server(name, [sys.executable, "-c", CONSTANT, *files, kind, str(port)], port)
 
 
 def nginx(folder: Path, body: bytes) -> Server:
@@ -165,6 +179,23 @@ def varnish(folder: Path, origin: int) -> Server:
     vcl.write_text(f'vcl 4.1; backend default {{ .host = "127.0.0.1"; .port = "{origin}"; }}')
     command = ["varnishd", "-F", "-n", str(folder / "n"), "-f", str(vcl), "-a", f"127.0.0.1:{port}", "-s", "malloc,64m"]
     return Server("Varnish", command, port)
+
+
+def thumbor(folder: Path, body: bytes) -> Server:
+    """thumbor with its results in files. The result that is asked for becomes `body`: its own would be another size."""
+    port = free_port()
+    for part in ("source", "results"):
+        (folder / part).mkdir(parents=True)
+    Image.new("RGB", (64, 64), "teal").save(folder / "source" / "picture.webp")
+    (folder / "thumbor.conf").write_text(THUMBOR.replace("FOLDER", str(folder)))
+    command = [os.environ["THUMBOR"], "--ip", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    server = Server("thumbor", [*command, "--conf", str(folder / "thumbor.conf")], port)
+    url = f"http://127.0.0.1:{port}{THUMBOR_TARGET}"
+    httpx2.get(url, timeout=60)
+    (result,) = (path for path in (folder / "results").rglob("*") if path.is_file())
+    result.write_bytes(body)
+    assert len(httpx2.get(url, timeout=60).content) == len(body)
+    return server
 
 
 @contextmanager
@@ -194,7 +225,9 @@ def ways(size: int) -> Iterator[list[Way]]:
         short = [(name, value) for name, value in fields if name in ("date", "etag", "cache-control")]
         condition = (f"if-none-match: {answer.headers['etag']}",)
         bases = [opened.enter_context(constant(f"base{n}", folder, fields, answer.content)) for n in range(3)]
-        base_304 = opened.enter_context(constant("base304", folder, short, b"", 304))
+        base_304 = opened.enter_context(constant("base304", folder, short, b"", "304"))
+        plain = opened.enter_context(constant("starlette", folder, fields, answer.content, "starlette"))
+        peer = opened.enter_context(thumbor(folder / "thumbor", answer.content))
         static = opened.enter_context(nginx(folder / "nginx", answer.content))
         cache = opened.enter_context(varnish(folder / "varnish", off.port))
         httpx2.get(f"http://127.0.0.1:{cache.port}{SEEDED}")
@@ -208,6 +241,8 @@ def ways(size: int) -> Iterator[list[Way]]:
             Way("seedless hit, below ASGI", fast, SEEDLESS),
             Way("seedless hit, ASGI", asgi, SEEDLESS),
             Way("seedless hit, no fast path", off, SEEDLESS),
+            Way("Starlette, a constant Response", plain, SEEDED),
+            Way("thumbor, the same result", peer, THUMBOR_TARGET),
             Way("nginx, the same file", static, "/picture.webp"),
             Way("Varnish, the same object", cache, SEEDED),
             Way("304 base", base_304, SEEDED, condition),

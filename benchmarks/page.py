@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 import uvloop
-from benchmarks import in_process, over_a_socket
+from benchmarks import cold_start, in_process, over_a_socket
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 SIZES = {"30 kB": 30_000, "150 kB": 150_000, "1.5 MB": 1_500_000}
 # A bar of a plot in text: a tenth of the base is one block.
 _BLOCK = "█"
+_HEADS = "| way | µs | first run | second run | a second | p99, ms | |", "| --- " * 7 + "|"
 
 
 def in_python(rounds: int) -> str:
@@ -23,10 +24,21 @@ def over_socket(size: int, rounds: int) -> str:
     runs = [over_a_socket.measured(size, rounds) for _ in range(2)]
     rows = (
         f"| {name} | {runs[0][name]['µs']:.0f} | {runs[0][name]['ratio']:.2f} ± {runs[0][name]['spread']:.2f}"
-        f" | {runs[1][name]['ratio']:.2f} ± {runs[1][name]['spread']:.2f} | {bar(runs[0][name]['ratio'])} |"
+        f" | {runs[1][name]['ratio']:.2f} ± {runs[1][name]['spread']:.2f} | {runs[0][name]['rate']:.0f}"
+        f" | {runs[0][name]['p99']:.1f} | {bar(runs[0][name]['ratio'])} |"
         for name in runs[0]
     )
-    return "\n".join(("| way | µs | first run | second run | |", "| --- | --- | --- | --- | --- |", *rows))
+    return "\n".join((*_HEADS, *rows))
+
+
+def of_starts(rounds: int) -> str:
+    table = cold_start.rows(cold_start.measured(rounds))
+    rows = (
+        f"| {name} | {took:.0f} | {ratio:.2f} | ± {spread:.2f} | {wall:.2f} | {bar(ratio)} |"
+        for name, (took, ratio, spread, wall) in table.items()
+    )
+    heads = "| until | CPU, ms | ratio | spread | ratio of the clock | |", "| --- " * 6 + "|"
+    return "\n".join((*heads, *rows))
 
 
 def bar(ratio: float) -> str:
@@ -41,6 +53,7 @@ def written(page: str, name: str, table: str) -> str:
 def main() -> None:
     rounds = int(os.environ.get("ROUNDS", "9"))
     page = written(PAGE.read_text(), "in Python", in_python(2 * rounds))
+    page = written(page, "starts", of_starts(2 * rounds))
     for name, size in SIZES.items():
         page = written(page, name, over_socket(size, rounds))
         PAGE.write_text(page)

@@ -31,6 +31,7 @@ class Row:
         holder = getattr(import_module(f"promptcdn.{module}"), owner) if owner else import_module(f"promptcdn.{module}")
         fields = getattr(holder, "model_fields", {})
         value = fields[name].default if name in fields else getattr(holder, name)
+        value = getattr(value, "for_all", value)
         if isinstance(value, str):
             return f"`{value}`"
         if self.unit in ("s", "bytes"):
@@ -119,6 +120,39 @@ WAITS = (
         "generators.stability.timings:Timings.account",
     ),
     Row(
+        "Maximum time for one call over HTTP to the upstream where the caller says none; the service always says one",
+        "generators.http.timings:Timings.picture",
+    ),
+    Row(
+        "Maximum time for ComfyUI to make one picture, where the caller names no deadline",
+        "generators.comfyui.timings:Timings.picture",
+    ),
+    Row("Interval until the first look whether ComfyUI is done", "generators.comfyui.timings:Timings.first_look"),
+    Row(
+        "Maximum interval between two looks whether ComfyUI is done", "generators.comfyui.timings:Timings.longest_look"
+    ),
+    Row(
+        "Interval between looks whether a picture is still in ComfyUI's queue",
+        "generators.comfyui.timings:Timings.queue_looks",
+    ),
+    Row(
+        "Maximum time for each call that takes a picture out of ComfyUI's queue",
+        "generators.comfyui.timings:Timings.cancel",
+    ),
+    Row(
+        "Maximum time for ComfyUI to answer a question of `promptcdn doctor`, or one look",
+        "generators.comfyui.timings:Timings.account",
+    ),
+    Row("Maximum time to connect to the upstream over HTTP", "generators.http.timings:Timings.connect"),
+    Row(
+        "Maximum wait of `promptcdn doctor` for each answer of the upstream over HTTP",
+        "generators.http.timings:Timings.account",
+    ),
+    Row(
+        "Interval between two tries to fetch a paid picture from the URL that the upstream answered with",
+        "generators.http.timings:Timings.between_fetches",
+    ),
+    Row(
         "Maximum time after the first try at a picture in which another try may begin",
         "generators.care.retries:Timings.window",
     ),
@@ -128,7 +162,7 @@ WAITS = (
     ),
     Row(
         "Maximum pause before the next try that the upstream may ask for (`retry-after` and the like)",
-        "generators.stability.pauses:LONGEST",
+        "generators.stability.grpc.pauses:LONGEST",
     ),
     Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
@@ -310,6 +344,7 @@ BOUNDS = (
     Row("Longest prompt", "url.parameters:PROMPT_MAX", unit="characters"),
     Row("Longest seed that is a word", "url.parameters:SEED_WORD_MAX", unit="characters"),
     Row("Largest seed that is a number", "url.seeds:SEED_MAX", unit=""),
+    Row("Most steps that an engine may be asked for", "url.engines:STEPS_MAX", unit="steps"),
     Row("Longest side of a picture that an engine may be asked for", "url.engines:SIDE_MAX", unit="pixels"),
     Row("Longest side of a picture that is delivered", "url.parameters:DELIVERED_SIDE_MAX", unit="pixels"),
     Row("Largest picture that is taken from a generator", "pictures.validation:PIXELS_MAX", unit="pixels"),
@@ -358,9 +393,17 @@ BOUNDS = (
     ),
     Row("Most bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY", "bytes"),
     Row(
-        "Most new pictures that are made at once", "settings:Settings.concurrency", "PROMPTCDN_CONCURRENCY", "pictures"
+        "Most new pictures that one generator makes at once",
+        "settings:Settings.concurrency",
+        "PROMPTCDN_CONCURRENCY",
+        "pictures",
     ),
-    Row("Most new pictures that wait for their turn", "settings:Settings.queue", "PROMPTCDN_QUEUE", "pictures"),
+    Row(
+        "Most new pictures that wait for their turn at one generator",
+        "settings:Settings.queue",
+        "PROMPTCDN_QUEUE",
+        "pictures",
+    ),
     Row(
         "Pictures that a URL without a seed chooses from",
         "settings:Settings.variants",
@@ -392,7 +435,36 @@ BOUNDS = (
     ),
     Row(
         "Largest message that is taken from the upstream over gRPC",
-        "generators.stability.channels:MAX_MESSAGE_BYTES",
+        "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
+        unit="bytes",
+    ),
+    Row("Largest file of a workflow of ComfyUI", "generators.comfyui:FILE_MAX", unit="bytes"),
+    Row("Largest picture that ComfyUI may answer with", "generators.comfyui.client:PICTURE_MAX", unit="bytes"),
+    Row("Largest history or queue of ComfyUI that is read", "generators.comfyui.client:DOCUMENT_MAX", unit="bytes"),
+    Row(
+        "Most looks at ComfyUI's history that may fail one after the other; then the picture is given up",
+        "generators.comfyui.client:LOST_LOOKS_MAX",
+        unit="looks",
+    ),
+    Row(
+        "Largest description of a kind of node that `promptcdn doctor` reads from ComfyUI",
+        "generators.comfyui.inventory:KIND_MAX",
+        unit="bytes",
+    ),
+    Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
+    Row(
+        "Largest list of checkpoints or options that `promptcdn doctor` reads from a server with AUTOMATIC1111's API",
+        "generators.a1111.inventory:LIST_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most tries to fetch a paid picture from the URL that the upstream answered with",
+        "generators.http.fetching:TRIES",
+        unit="tries",
+    ),
+    Row(
+        "Longest URL of a picture that is taken from the upstream",
+        "generators.http.locations:URL_MAX",
         unit="bytes",
     ),
     Row("Most bytes of remembered URLs (the fast path)", "server.remembered:ALIASES_MAX", unit="bytes"),

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
@@ -17,23 +18,17 @@ from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.clock import SYSTEM, Clock
 from promptcdn.flights import DetachedTasks, Flights
-from promptcdn.generators import Generator, InspectedGenerator
+from promptcdn.generators import InspectedGenerator
 from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
-from promptcdn.generators.declaration import Given
-from promptcdn.guard.authorisation import Authorisation, Denies
-from promptcdn.guard.deny_file import DenyFile
-from promptcdn.guard.denylist import DenyList
+from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.guard.authorisation import Authorisation, Denies, NoDenyList
 from promptcdn.making import Making
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
-from promptcdn.money.budget.redis import RedisBudget
-from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.costs import Prices
 from promptcdn.money.rates import NoRates, Rates
-from promptcdn.money.rates.redis import RedisRates
-from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
@@ -46,10 +41,6 @@ from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, vol
 from promptcdn.stores.disk import DiskStore, missing
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
-from promptcdn.stores.s3 import S3Store
-from promptcdn.stores.s3.answers import Unusable
-from promptcdn.stores.s3.buckets import Bucket
-from promptcdn.stores.s3.connection import AddressingStyle
 from promptcdn.stores.store_ids import StoreIds
 from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
@@ -57,8 +48,11 @@ from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
 from promptcdn.telemetry.tracing import Tracing
 
-log = logging.getLogger("promptcdn")
+if TYPE_CHECKING:
+    from promptcdn.guard.deny_file import DenyFile
+    from promptcdn.stores.s3.connection import AddressingStyle
 
+log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
@@ -82,13 +76,13 @@ class Service:
     renditions: Renditions
     removals: StoreRemovals
     placeholders: Placeholders = field(default_factory=Placeholders)
-    generator: InspectedGenerator
+    generators: Mapping[str, InspectedGenerator]
     budget: Budget
     rates: Rates
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
-    deny: DenyFile | None
+    deny: "DenyFile | None"
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
@@ -123,7 +117,8 @@ class Service:
         await self.reconciler.close()
         await self.renditions.close()
         await self.placeholders.close()
-        await self.generator.close()
+        for generator in self.generators.values():
+            await generator.close()
         await self.budget.close()
         await self.rates.close()
         await self.leases.close()
@@ -147,20 +142,20 @@ def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = Fals
 
 
 def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
-    deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
-    generator = ObservedGenerator(_generator(settings, connection), telemetry)
+    deny, connection = _deny_file(settings), redis_connection(settings)
+    generators = _generators(settings, connection, telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
     spool = _spool(settings, clock, scratch)
-    leases, budget = _leases(settings, generator, connection), _budget(settings, generator, clock, connection, scratch)
-    rates = NoRates() if scratch else _rates(settings, generator, connection)
-    bindings = Bindings(store, generator.name, spool, telemetry)
+    leases, budget = _leases(settings, connection), _budget(settings, clock, connection, scratch)
+    rates = NoRates() if scratch else _rates(settings, connection)
+    bindings = Bindings(store, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
     removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
-    flights: Flights[None] = Flights(settings.concurrency, settings.queue, leases, telemetry)
-    paying = generator, budget, spool, bindings, renditions, removals, clock, telemetry
+    flights = _flights(settings, leases, telemetry)
+    paying = generators, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
-    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    rules, chance = _rules(settings, deny or NoDenyList()), random.SystemRandom()
     seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
@@ -172,7 +167,7 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         bindings=bindings,
         renditions=renditions,
         removals=removals,
-        generator=generator,
+        generators=generators,
         budget=budget,
         rates=rates,
         trusted=TrustedProxies.parse(settings.trusted_proxies),
@@ -182,7 +177,7 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         spool=spool,
         reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
-        readiness=Readiness(settings, clock, flights, kept, removals, generator, budget, spool, connection),
+        readiness=Readiness(settings, clock, flights, kept, removals, generators, budget, spool, connection),
     )
     return _watched(service, making)
 
@@ -190,7 +185,7 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
 def _watched(service: Service, making: Making) -> Service:
     """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
-    watch(metrics.BUILD, lambda: {(__version__, service.generator.name): 1})
+    watch(metrics.BUILD, lambda: {(__version__, name): 1 for name in service.generators})
     watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
     watch(metrics.QUEUE, lambda: flights.waiting)
     watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
@@ -199,7 +194,7 @@ def _watched(service: Service, making: Making) -> Service:
     watch(metrics.IN_COOLDOWN, lambda: making.on_cooldown)
     watch(metrics.MEMORY, lambda: service.renditions.memory.bytes)
     watch(metrics.EVICTIONS, lambda: service.renditions.memory.evictions)
-    watch(metrics.BREAKER, lambda: int(bool(service.generator.refuses)))
+    watch(metrics.BREAKER, lambda: {(name,): int(bool(each.refuses)) for name, each in service.generators.items()})
     watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
@@ -222,6 +217,14 @@ def _where(settings: Settings, scratch: Path | None, *names: str) -> Path:
     return folder if scratch is None or all((folder / name).exists() for name in names) else scratch
 
 
+def _deny_file(settings: Settings) -> "DenyFile | None":
+    if settings.deny is None:
+        return None
+    from promptcdn.guard.deny_file import DenyFile  # late: re2, for those who have a list
+
+    return DenyFile(settings.deny)
+
+
 def _rules(settings: Settings, deny: Denies) -> Rules:
     return Rules(settings.defaults, settings.variants, Authorisation(settings.misses, settings.signing_keys, deny))
 
@@ -236,11 +239,27 @@ def _forgetting(bindings: Bindings, renditions: Renditions) -> Callable[[str], N
     return forget
 
 
-def _generator(settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
-    breaker = RedisBreaker(connection) if connection else LocalBreaker()
-    given = Given(settings.generator_settings, settings.upstream_timeout, breaker)
+def _flights(settings: Settings, leases: Leases, telemetry: Telemetry) -> Flights[None]:
+    """New pictures, with a lane for each generator."""
+    lanes = {each.name: settings.at_once(each) for each in settings.generators}
+    return Flights(settings.concurrency.for_all, settings.queue, leases, telemetry, lanes=lanes)
+
+
+def _generators(
+    settings: Settings, connection: RedisConnection | None, telemetry: Telemetry
+) -> dict[str, InspectedGenerator]:
+    """Those in use by name, the default first."""
+    return {
+        each.name: ObservedGenerator(_generator(each, settings, connection), telemetry) for each in settings.generators
+    }
+
+
+def _generator(declared: Declaration, settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
+    breaker = RedisBreaker(connection, declared.name) if connection else LocalBreaker()
+    seconds, engine = settings.upstream_timeout.of(declared.name), settings.offered_by(declared)[0]
+    given = Given(settings.values(declared), seconds, breaker, engine, declared.paid)
     try:
-        return settings.makes.opened(given)
+        return declared.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
 
@@ -254,6 +273,9 @@ def _verified_store(
     prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
     url, setting, style = settings.store_url, settings.store_setting, settings.s3_addressing_style
     if any_bucket and folder is None:
+        from promptcdn.stores.s3 import S3Store  # late, as in `_opened_bucket`
+        from promptcdn.stores.s3.buckets import Bucket
+
         store: IdentifiableStore = S3Store(Bucket.parse(url, style))
     else:
         store = opened_store(url, setting, style, prepare=prepare, unbegun=not writes)
@@ -276,7 +298,7 @@ def _folder(store_url: str) -> Path | None:
 
 
 def opened_store(
-    url: str, setting: str, style: AddressingStyle = "auto", *, prepare: bool = True, unbegun: bool = False
+    url: str, setting: str, style: "AddressingStyle" = "auto", *, prepare: bool = True, unbegun: bool = False
 ) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
@@ -295,6 +317,14 @@ def opened_store(
             return DiskStore(folder, prepare=prepare, unbegun=unbegun)
         except OSError as error:
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
+    return _opened_bucket(url, setting, style)
+
+
+def _opened_bucket(url: str, setting: str, style: "AddressingStyle") -> IdentifiableStore:
+    from promptcdn.stores.s3 import S3Store  # late: for those who have a bucket
+    from promptcdn.stores.s3.answers import Unusable
+    from promptcdn.stores.s3.buckets import Bucket
+
     bucket = Bucket.parse(url, style)
     try:
         with suppress(StoreUnavailable):  # whoever uses the store says so: `VerifiedStore`, or the command
@@ -316,37 +346,45 @@ def redis_connection(settings: Settings) -> RedisConnection | None:
         raise BadSettings("PROMPTCDN_REDIS_URL: this is not the URL of a Redis server") from None
 
 
-def _leases(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Leases:
+def _leases(settings: Settings, connection: RedisConnection | None) -> Leases:
     """Who makes a picture, where several processes could."""
     machine = LockFiles(settings.data_dir / "locks")
     if connection is None:
         return machine
-    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits(paid=generator.paid).each))
+    return Nested(machine, RedisLeases(connection, alone=not settings.budget_limits.each))
 
 
-def _budget(
-    settings: Settings, generator: Generator, clock: Clock, connection: RedisConnection | None, scratch: Path | None
-) -> Budget:
-    chosen = settings.budget_limits(paid=generator.paid)
-    prices = Prices.parse(settings.prices, settings.makes.prices)
-    if not chosen.each and not generator.paid:
+def _budget(settings: Settings, clock: Clock, connection: RedisConnection | None, scratch: Path | None) -> Budget:
+    chosen = settings.budget_limits
+    prices = Prices.parse(settings.prices, {each.name: each.prices for each in settings.generators})
+    if not chosen.each and not settings.paid:
         return NoBudget()
+    from promptcdn.money.budget.sqlite import SqliteBudget  # late: for those who count
+
     counted = ("budget.sqlite3", "replica") if connection else ("budget.sqlite3",)
     with _made(_where(settings, scratch, *counted)) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
+        from promptcdn.money.budget.redis import RedisBudget  # late: for those who have a Redis
+
         local = SqliteBudget(file, BudgetLimits(), prices)
         return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
 
-def _rates(settings: Settings, generator: Generator, connection: RedisConnection | None) -> Rates:
-    rate = settings.rate(paid=generator.paid)
+def _rates(settings: Settings, connection: RedisConnection | None) -> Rates:
+    rate = settings.rate
     if rate is None:
         return NoRates()
+    from promptcdn.money.rates.sqlite import SqliteRates  # late: for those who count
+
     with _made(settings.data_dir) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
-        return local if connection is None else RedisRates(connection, rate, local)
+        if connection is None:
+            return local
+        from promptcdn.money.rates.redis import RedisRates  # late: for those who have a Redis
+
+        return RedisRates(connection, rate, local)
 
 
 @contextmanager

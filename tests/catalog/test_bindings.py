@@ -21,27 +21,27 @@ REAL, SKETCHED = order(), order(generator="sketch")
 
 async def test_an_unknown_url_is_bound_to_nothing(tmp_path: Path) -> None:
     async with opened_store(tmp_path) as store:
-        assert await Bindings(store, "painter").of(KEY) is None
+        assert await Bindings(store).of(KEY) is None
 
 
 async def test_a_url_stays_bound_to_the_whole_order_after_a_restart(tmp_path: Path) -> None:
     whole = order(negative_prompt="fog", sampler="ddim", style_preset="anime", guidance_preset="slow", rev=2)
     async with opened_store(tmp_path) as store:
-        assert await Bindings(store, "painter").bind(whole, 1) == whole
-        assert await Bindings(store, "painter").of(KEY) == whole
+        assert await Bindings(store).bind(whole, 1) == whole
+        assert await Bindings(store).of(KEY) == whole
 
 
 async def test_a_binding_is_written_once(tmp_path: Path) -> None:
     async with opened_store(tmp_path) as store:
-        bindings = Bindings(store, "painter")
+        bindings = Bindings(store)
         await bindings.bind(order(steps=30), 1)
         assert await bindings.bind(order(steps=40), 2) == order(steps=30)
-        assert await Bindings(store, "painter").of(KEY) == order(steps=30)
+        assert await Bindings(store).of(KEY) == order(steps=30)
 
 
 async def test_who_loses_the_race_to_bind_reads_the_winners_order(tmp_path: Path) -> None:
     async with opened_store(tmp_path) as store:
-        processes = [Bindings(store, "painter") for _ in range(20)]
+        processes = [Bindings(store) for _ in range(20)]
         wanted = [order(steps=10 + number) for number in range(20)]
         assert [await one.of(KEY) for one in processes] == [None] * 20
         given = await asyncio.gather(
@@ -53,11 +53,11 @@ async def test_who_loses_the_race_to_bind_reads_the_winners_order(tmp_path: Path
 
 async def test_the_key_is_the_one_of_the_day_of_the_binding() -> None:
     shelf = FakeStore()
-    await Bindings(shelf, "painter").bind(REAL, 1)
+    await Bindings(shelf).bind(REAL, 1)
     written = shelf.objects[name(folder="bindings")]
     elsewhere = b'{"content_key": "' + b"ab" * 32 + b'"}'
     shelf.objects[name(folder="bindings")] = Record(elsewhere, written.media_type, 1, written.resolved)
-    found = await Bindings(shelf, "painter").of(KEY)
+    found = await Bindings(shelf).of(KEY)
     assert found is not None
     assert found.content_key == "ab" * 32
 
@@ -67,23 +67,23 @@ async def test_the_key_is_the_one_of_the_day_of_the_binding() -> None:
 
 async def test_a_sketchs_binding_is_not_read_under_another_generator() -> None:
     shelf = FakeStore()
-    await Bindings(shelf, "sketch").bind(SKETCHED, 1)
-    assert await Bindings(shelf, "painter").of(KEY) is None
-    assert await Bindings(shelf, "sketch").of(KEY) == SKETCHED
+    await Bindings(shelf).bind(SKETCHED, 1)
+    assert await Bindings(shelf).of(KEY) is None
+    assert await Bindings(shelf).of(KEY, "sketch") == SKETCHED
 
 
 async def test_a_real_binding_wins_over_a_sketchs() -> None:
     """A real binding is read under sketch and wins over a sketchs."""
     shelf = FakeStore()
-    await Bindings(shelf, "sketch").bind(SKETCHED, 1)
-    await Bindings(shelf, "painter").bind(REAL, 2)
-    assert await Bindings(shelf, "sketch").of(KEY) == REAL
+    await Bindings(shelf).bind(SKETCHED, 1)
+    await Bindings(shelf).bind(REAL, 2)
+    assert await Bindings(shelf).of(KEY, "sketch") == REAL
 
 
 @pytest.mark.parametrize(("generator", "folder"), [("painter", "bindings"), ("sketch", "sketch-bindings")])
 async def test_each_kind_of_binding_has_its_folder(generator: str, folder: Folder) -> None:
     shelf = FakeStore()
-    await Bindings(shelf, generator).bind(order(generator=generator), 1)
+    await Bindings(shelf).bind(order(generator=generator), 1)
     assert list(shelf.objects) == [name(folder=folder)]
 
 
@@ -95,7 +95,7 @@ async def test_a_binding_of_an_unreachable_store_is_unknown() -> None:
     shelf = FakeStore()
     shelf.down = True
     with pytest.raises(StoreUnavailable):
-        await Bindings(shelf, "painter").of(KEY)
+        await Bindings(shelf).of(KEY)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ async def test_a_binding_of_a_newer_version_is_not_written_over(strange: Record)
     shelf = FakeStore()
     shelf.objects[name(folder="bindings")] = strange
     with pytest.raises(UnreadableObject):
-        await Bindings(shelf, "painter").of(KEY)
+        await Bindings(shelf).of(KEY)
     with pytest.raises(UnreadableObject):
-        await Bindings(shelf, "painter").bind(REAL, 1)
+        await Bindings(shelf).bind(REAL, 1)
     assert shelf.objects == {name(folder="bindings"): strange}
 
 
 async def test_a_binding_that_could_not_be_written_is_not_remembered() -> None:
     shelf = FakeStore()
-    bindings = Bindings(shelf, "painter")
+    bindings = Bindings(shelf)
     shelf.down = True
     with pytest.raises(StoreUnavailable):
         await bindings.bind(REAL, 1)
@@ -136,8 +136,8 @@ async def test_a_binding_that_could_not_be_written_is_not_remembered() -> None:
 @pytest.mark.parametrize("met", ["bound here", "read here"])
 async def test_a_binding_once_met_is_known_while_the_store_is_down(met: str) -> None:
     shelf = FakeStore()
-    bindings = Bindings(shelf, "painter")
-    await (bindings if met == "bound here" else Bindings(shelf, "painter")).bind(REAL, 1)
+    bindings = Bindings(shelf)
+    await (bindings if met == "bound here" else Bindings(shelf)).bind(REAL, 1)
     await bindings.of(KEY)
     shelf.down = True
     assert await bindings.of(KEY) == REAL
@@ -146,8 +146,8 @@ async def test_a_binding_once_met_is_known_while_the_store_is_down(met: str) -> 
 
 async def test_a_verdict_once_met_is_known_while_the_store_is_down() -> None:
     shelf = FakeStore()
-    await Bindings(shelf, "painter").filter(REAL, 1)
-    bindings = Bindings(shelf, "painter")
+    await Bindings(shelf).filter(REAL, 1)
+    bindings = Bindings(shelf)
     assert await bindings.filtered(REAL.content_key)
     shelf.down = True
     assert await bindings.filtered(REAL.content_key)
@@ -158,8 +158,8 @@ async def test_a_verdict_once_met_is_known_while_the_store_is_down() -> None:
 
 async def test_a_verdict_is_one_keys_and_outlives_the_process(tmp_path: Path) -> None:
     async with opened_store(tmp_path) as store:
-        await Bindings(store, "painter").filter(REAL, 1)
-        bindings = Bindings(store, "painter")
+        await Bindings(store).filter(REAL, 1)
+        bindings = Bindings(store)
         assert await bindings.filtered(REAL.content_key)
         assert not await bindings.filtered(order(seed=8).content_key)
 
@@ -167,7 +167,7 @@ async def test_a_verdict_is_one_keys_and_outlives_the_process(tmp_path: Path) ->
 async def test_a_verdict_that_was_not_stored_counts_in_this_process() -> None:
     """A verdict that the store did not take counts in this process."""
     shelf = FakeStore()
-    bindings = Bindings(shelf, "painter")
+    bindings = Bindings(shelf)
     shelf.down = True
     with pytest.raises(StoreUnavailable):
         await bindings.filter(REAL, 1)
@@ -179,7 +179,7 @@ async def test_without_the_store_no_picture_is_known_to_be_unfiltered() -> None:
     shelf = FakeStore()
     shelf.down = True
     with pytest.raises(StoreUnavailable):
-        await Bindings(shelf, "painter").filtered(KEY)
+        await Bindings(shelf).filtered(KEY)
 
 
 # What waits in the spool
@@ -190,7 +190,7 @@ async def waiting(folder: Path, generator: str) -> AsyncIterator[tuple[Bindings,
     """This generator's answer to the URL `KEY` waits for the store."""
     shelf, spool = FakeStore(), Spool(folder)
     spool.wait(Paid(order(generator=generator), Made(b"", 7), 1), "the shelf is down")
-    yield Bindings(shelf, "painter", spool), shelf
+    yield Bindings(shelf, spool), shelf
     await spool.close()
 
 
@@ -204,7 +204,7 @@ async def test_a_url_whose_picture_waits_needs_no_store(tmp_path: Path) -> None:
 async def test_what_waits_is_written_all_the_same_and_a_winner_wins(tmp_path: Path) -> None:
     async with waiting(tmp_path, "painter") as (bindings, shelf):
         await bindings.of(KEY)
-        await Bindings(shelf, "painter").bind(order(steps=40), 1)
+        await Bindings(shelf).bind(order(steps=40), 1)
         assert await bindings.bind(REAL, 1) == order(steps=40)
 
 

@@ -33,6 +33,7 @@ from promptcdn.url.parse import parse
 from promptcdn.url.request import Resolved
 from promptcdn.url.resolving import Defaults
 from tests.support.fakes import NOON
+from tests.support.offers import offers
 
 
 class Painter:
@@ -106,11 +107,11 @@ class House:
         store = NegativeCache(self.store)
         clock = Clock(lambda: self.now, self.seconds)
         self._spool = Spool(folder / "spool")
-        self.bindings = bindings = Bindings(store, name, self._spool)
+        self.bindings = bindings = Bindings(store, self._spool)
         self._renditions = Renditions(store, Memory(10**8), self._spool)
         self._flights: Flights[None] = Flights(8, 64)
-        making = Making(self.painter, NoBudget(), self._spool, bindings, self._renditions, self, clock)
-        rules = Rules(defaults or Defaults(name, "e", ("e",), (256, 256)), 8, Authorisation(misses))
+        making = Making({name: self.painter}, NoBudget(), self._spool, bindings, self._renditions, self, clock)
+        rules = Rules(defaults or offers(name, "e", size=(256, 256)), 8, Authorisation(misses))
         way = Seeded(rules, bindings, self._renditions, self._flights, self, making, NoRates(), clock)
         self.cdn = Cdn(way, rules, clock, random.Random(1))
 

@@ -11,15 +11,15 @@ from PIL import Image
 
 from promptcdn import problems
 from promptcdn.generators import Made
-from promptcdn.generators.stability.engines import FAMILIES
+from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import Condition
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Delivery, Resolved
-from promptcdn.url.resolving import Defaults
 from tests.cdn.house import House, Painter
+from tests.support.offers import offers
 
 pytestmark = pytest.mark.anyio
 
@@ -153,7 +153,7 @@ async def test_a_face_that_takes_the_nearest_binds_what_it_draws(tmp_path: Path,
     once that engine is offered."""
     lenient = parse_path(b"x", f"seed=1&{query}".encode())
 
-    async with House(tmp_path, defaults=Defaults("painter", SDXL, (SDXL,), families=FAMILIES)) as house:
+    async with House(tmp_path, defaults=offers("painter", SDXL, families=FAMILIES)) as house:
         answer = await house.cdn.answer(lenient, Asker(house.seconds() + 20, Client(None)))
         assert isinstance(answer, Answer)
         with pytest.raises(Problem) as refused:
@@ -163,7 +163,7 @@ async def test_a_face_that_takes_the_nearest_binds_what_it_draws(tmp_path: Path,
         await house.cdn.answer(lenient, Asker(house.seconds() + 20, Client(None)))
         assert len(house.painter.calls) == 1
 
-    async with House(tmp_path, defaults=Defaults("painter", "any", ("any", "later"))) as house:
+    async with House(tmp_path, defaults=offers("painter", "any", "later")) as house:
         bound = await house.get(f"prompt=x&seed=1&{query}")
         assert bound.rendition is not None
         drawn = house.painter.calls[0]

@@ -17,16 +17,16 @@ from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import Condition
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse
-from promptcdn.url.resolving import Defaults
 from tests.cdn.house import House, Painter
 from tests.support.fakes import NOON
+from tests.support.offers import offers
 from tests.support.waiting import eventually
 
 _T = TypeVar("_T")
 
 pytestmark = pytest.mark.anyio
 
-OTHER_DEFAULTS = Defaults("painter", "other", ("other",), (512, 512), steps=10)
+OTHER_DEFAULTS = offers("painter", "other", size=(512, 512), steps=10)
 
 
 async def test_a_picture_is_made_once_and_bound(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ async def test_a_demos_url_becomes_a_real_picture_and_stays_one(tmp_path: Path) 
 
 async def test_the_loser_of_a_binding_serves_the_winners_picture(tmp_path: Path) -> None:
     """Who loses the race for a binding serves the winners picture."""
-    other = Defaults("painter", "fast", ("fast",), (320, 320))
+    other = offers("painter", "fast", size=(320, 320))
     async with House(tmp_path) as slow, House(tmp_path, defaults=other) as fast:
         slow.painter.open.clear()
         loser = asyncio.create_task(slow.get("prompt=a&seed=1"))

@@ -185,7 +185,7 @@ def test_doctor_lists_every_wrong_setting(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "row"),
     [
-        ("PROMPTCDN_STEPS", "x", "PROMPTCDN_STEPS: a whole number from 10 to 50. The number of steps of a picture"),
+        ("PROMPTCDN_STEPS", "x", "PROMPTCDN_STEPS: a whole number from 1 to 150. The number of steps of a picture"),
         ("PROMPTCDN_WIT", "1", "PROMPTCDN_WAIT: a number from 0 to 120. How many seconds"),
         ("PROMPTCDN_MISSES", "signed", "PROMPTCDN_MISSES: open, signed or closed. Who may cause"),
         ("PROMPTCDN_XYZZY", "1", "correct that; docs/settings.md has every setting"),

@@ -176,3 +176,19 @@ async def test_a_block_that_ends_in_time_leaves_nothing_behind() -> None:
     finally:
         loop.set_exception_handler(None)
     assert broken == []
+
+
+def test_the_time_that_was_said_last_holds() -> None:
+    async def waited(loop: ClockLoop) -> float:
+        async def asked() -> None:
+            async with AnswerTimeout(1) as patience:
+                patience.begin(5)
+                await asyncio.Event().wait()
+
+        loop.stop_the_clock()
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await asked()
+        return loop.time() - began
+
+    assert loop_clock.run(waited) == pytest.approx(5)

@@ -34,9 +34,23 @@ def server(tmp_path: Path) -> Iterator[Server]:
 async def pair(server: Server) -> AsyncIterator[Pair]:
     """The breakers of two replicas."""
     here, there = RedisConnection(server.url), RedisConnection(server.url)
-    yield RedisBreaker(here), RedisBreaker(there)
+    yield RedisBreaker(here, "painter"), RedisBreaker(there, "painter")
     await here.close()
     await there.close()
+
+
+async def test_each_generator_has_a_breaker_of_its_own(server: Server, pair: Pair) -> None:
+    """What a version with one generator left under its own name is not read: it says of no generator that it fails."""
+    here, there = pair
+    await opened(here, there)
+    server.client.set("promptcdn:breaker", server.client.get("promptcdn:breaker:painter"))
+    connection = RedisConnection(server.url)
+    try:
+        assert (await admit(RedisBreaker(connection, "another"), HERE)).closed
+        with pytest.raises(UpstreamFailed):
+            await admit(RedisBreaker(connection, "painter"), HERE)
+    finally:
+        await connection.close()
 
 
 async def fail(breaker: RedisBreaker, now: float, *, probe: bool = False) -> None:
@@ -50,9 +64,9 @@ async def admit(breaker: RedisBreaker, now: float) -> BreakerState:
 
 def let_pass(server: Server, seconds: float) -> None:
     """As if what all replicas know were so much older."""
-    value = json.loads(server.client.get("promptcdn:breaker"))
+    value = json.loads(server.client.get("promptcdn:breaker:painter"))
     value["until"] -= seconds
-    server.client.set("promptcdn:breaker", json.dumps(value))
+    server.client.set("promptcdn:breaker:painter", json.dumps(value))
 
 
 async def opened(here: RedisBreaker, there: RedisBreaker) -> None:
@@ -148,7 +162,7 @@ async def test_a_swap_that_was_sent_twice_is_not_another_replicas(server: Server
 )
 async def test_what_cannot_be_read_is_as_good_as_forgotten(server: Server, pair: Pair, text: str) -> None:
     here, there = pair
-    server.client.set("promptcdn:breaker", text)
+    server.client.set("promptcdn:breaker:painter", text)
     assert (await admit(here, HERE)).closed
 
     await opened(here, there)
@@ -160,8 +174,8 @@ async def test_what_cannot_be_read_is_as_good_as_forgotten(server: Server, pair:
 async def test_fields_of_another_version_are_ignored(server: Server, pair: Pair) -> None:
     here, there = pair
     await opened(here, there)
-    value = json.loads(server.client.get("promptcdn:breaker"))
-    server.client.set("promptcdn:breaker", json.dumps(value | {"mood": "bad"}))
+    value = json.loads(server.client.get("promptcdn:breaker:painter"))
+    server.client.set("promptcdn:breaker:painter", json.dumps(value | {"mood": "bad"}))
 
     with pytest.raises(UpstreamFailed):
         await admit(there, THERE)

@@ -15,8 +15,9 @@ from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.money.costs import Prices
 from promptcdn.settings import load
 from promptcdn.url.engines import engine
-from promptcdn.url.resolving import Defaults
+from promptcdn.url.resolving import Offered
 from tests.support.fakes import order
+from tests.support.offers import offers
 
 PACKAGE = Path(registry.__file__).parent.parent
 each_generator = pytest.mark.parametrize("generator", GENERATORS, ids=lambda each: each.name)
@@ -33,7 +34,9 @@ def test_a_generator_has_its_default_engine(generator: Declaration) -> None:
 
 @each_generator
 def test_what_the_default_engine_costs_is_declared(generator: Declaration) -> None:
-    cost = Prices(published=generator.prices).cost(order(engine=generator.engine).resolved)
+    cost = Prices(published={generator.name: generator.prices}).cost(
+        order(generator=generator.name, engine=generator.engine).resolved
+    )
 
     assert (cost.millicredits > 0) == generator.paid
 
@@ -59,13 +62,13 @@ def test_auto_chooses_a_generator_whose_settings_are_set(
     """One that has no settings, which anybody could add, is used where it is named only."""
     monkeypatch.chdir(tmp_path)  # there is no .env
     free = replace(BY_NAME["sketch"], name="free")
-    monkeypatch.setattr("promptcdn.settings.GENERATORS", (free, *GENERATORS))
+    monkeypatch.setattr("promptcdn.settings.generators.GENERATORS", (free, *GENERATORS))
     for name in ("STABILITY_KEY", "STABILITY_HOST", "PROMPTCDN_GENERATOR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 
-    assert load().makes.name == chosen
+    assert [each.name for each in load().generators] == [chosen]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_only_its_own_engines_are_resolved_with_limits() -> None:
     sketch = BY_NAME["sketch"]
 
     assert not sketch.has("stable-diffusion-v1-6")
-    assert Defaults("sketch", "sketch", ("sketch",), families=sketch.engines).drawer("sketch").allows((1536, 256))
+    assert offers("sketch", "sketch", families=sketch.engines).limits(Offered("sketch", "sketch")).allows((1536, 256))
 
 
 def test_the_registry_loads_no_library_that_draws_or_calls() -> None:

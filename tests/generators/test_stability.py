@@ -14,10 +14,11 @@ import trustme
 
 from promptcdn import problems
 from promptcdn.generators import Made
-from promptcdn.generators.stability import Stability, wire
-from promptcdn.generators.stability.address import address
-from promptcdn.generators.stability.statuses import MEANINGS
-from promptcdn.generators.stability.stubs import messages
+from promptcdn.generators.stability import Stability
+from promptcdn.generators.stability.grpc import wire
+from promptcdn.generators.stability.grpc.address import address
+from promptcdn.generators.stability.grpc.statuses import MEANINGS
+from promptcdn.generators.stability.grpc.stubs import messages
 from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.parameters import GUIDANCE_PRESETS, SAMPLERS, STYLE_PRESETS
 from promptcdn.url.request import Resolved
@@ -50,7 +51,7 @@ async def call(order: Resolved, key: str | None = None) -> Call:
 async def test_every_parameter_reaches_the_wire() -> None:
     order = Resolved(
         *("stability", "an-engine", "a lighthouse", 4294967295, 1152, 896, 42, 7.25),
-        *(3, "fog, people", "k_euler", "line-art", "fast_blue"),
+        *(3, "fog, people", "k_euler", None, "line-art", "fast_blue"),
     )
 
     arrived = await call(order)
@@ -286,9 +287,11 @@ def test_without_a_scheme_only_loopback_is_plain(text: str, target: str, tls: bo
     assert (found.target, found.tls) == (target, tls)
 
 
-@pytest.mark.parametrize("text", ["", "http://h", "grpc://", "h:port", "h:99999", "h:0", "h/path", "u@h", "a b"])
+@pytest.mark.parametrize(
+    "text", ["", "ftp://h", "grpc://", "h:port", "h:99999", "h:0", "h/path", "u@h", "a b", "api.stability.ai"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^STABILITY_HOST.*allowed: HOST"):
+    with pytest.raises(ValueError, match=r"^STABILITY_HOST.*allowed: https://HOST"):
         address(text)
 
 
@@ -341,7 +344,7 @@ def test_the_sdk_is_imported_late_and_disturbs_nothing() -> None:
         import promptcdn.generators.stability as stability
         print(any(name.startswith(("grpc", "stability_sdk", "google")) for name in sys.modules))
         before = list(sys.path)
-        import promptcdn.generators.stability.stubs
+        import promptcdn.generators.stability.grpc.stubs
         print(sys.path == before)
         print([name for name, logger in logging.root.manager.loggerDict.items() if getattr(logger, "level", 0)])
         """

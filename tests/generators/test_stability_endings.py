@@ -11,8 +11,8 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptcdn.generators.stability.pauses import named
-from promptcdn.generators.stability.statuses import is_unpaid
+from promptcdn.generators.stability.grpc.pauses import named
+from promptcdn.generators.stability.grpc.statuses import is_unpaid
 
 UNPAID = [
     # The hosted service, as its users quote it.

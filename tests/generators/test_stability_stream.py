@@ -14,7 +14,7 @@ import pytest
 from promptcdn import problems
 from promptcdn.generators import Made
 from promptcdn.generators.stability import Stability
-from promptcdn.generators.stability.stubs import messages
+from promptcdn.generators.stability.grpc.stubs import messages
 from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.request import Resolved
 from tests.upstream import Upstream

@@ -64,7 +64,7 @@ async def test_a_good_picture_is_paid_for_stored_and_bound() -> None:
         assert shop.shelf.objects[MASTER] == Record(
             master(GOOD.picture, MARK), "image/png", int(NOON.timestamp()), ORDER.resolved.parameters()
         )
-        assert await Bindings(shop.shelf, "painter").of(KEY) == ORDER
+        assert await Bindings(shop.shelf).of(KEY) == ORDER
 
 
 async def test_the_master_is_stored_before_the_url_is_bound_to_it() -> None:
@@ -118,6 +118,27 @@ async def test_a_generator_that_is_not_configured_costs_nothing() -> None:
         assert (shop.generator.calls, shop.purse.spent, shop.shelf.objects) == (0, 0, {})
 
 
+async def test_each_order_is_made_by_the_generator_that_it_names() -> None:
+    """What costs nothing is not counted, also where the call failed."""
+    async with Parts([GOOD]) as shop:
+        free = FakeGenerator([UNREACHABLE, TIMEOUT, GOOD])
+        free.name, free.paid = "friend", False
+        making = Making(
+            {"painter": shop.generator, "friend": free},
+            *(shop.purse, shop.spool, shop.bindings, shop.renditions, FakeRemovals(), shop.hands.clock),
+        )
+        theirs = of_its_own_url(order(generator="friend"))
+        for failure in (UNREACHABLE, TIMEOUT):
+            with pytest.raises(Problem) as refused:
+                await making.make(theirs)
+            assert refused.value.kind is failure.kind
+        shop.hands.seconds += 10
+        await making.make(theirs)
+        assert (shop.generator.calls, free.calls, shop.purse.spent) == (0, 3, 0)
+        await making.make(ORDER)
+        assert (shop.generator.calls, free.calls, shop.purse.spent) == (1, 3, 1)
+
+
 async def test_a_stored_picture_needs_no_generator_to_be_bound() -> None:
     """A stored picture of a generator that is not set up is bound all the same."""
     async with Parts() as shop:
@@ -143,13 +164,20 @@ async def test_a_cached_absence_is_not_believed_before_paying() -> None:
 
     async with Parts([GOOD]) as shop:
         seen = NegativeCache(shop.shelf)
-        bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
+        bindings, renditions = Bindings(seen), Renditions(seen, Memory(0), shop.spool)
         assert await bindings.of(KEY) is None
         assert not await renditions.has(ORDER.content_key)
         await shop.make()
         late, purse = FakeGenerator([]), FakeBudget()
         making = Making(
-            late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
+            {late.name: late},
+            purse,
+            shop.spool,
+            bindings,
+            renditions,
+            FakeRemovals(),
+            ManualClock().clock,
+            doubt=seen.doubt,
         )
         await making.make(ORDER)
         assert (late.calls, purse.spent) == (0, 0)
@@ -159,12 +187,19 @@ async def test_a_cached_absence_is_not_believed_before_paying() -> None:
 async def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
     async with Parts([GOOD]) as shop:
         seen = NegativeCache(shop.shelf)
-        bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
+        bindings, renditions = Bindings(seen), Renditions(seen, Memory(0), shop.spool)
         assert await bindings.of(KEY) is None
         await shop.make()
         late, purse = FakeGenerator([]), FakeBudget()
         making = Making(
-            late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
+            {late.name: late},
+            purse,
+            shop.spool,
+            bindings,
+            renditions,
+            FakeRemovals(),
+            ManualClock().clock,
+            doubt=seen.doubt,
         )
         await making.make(order(steps=50))
         assert (late.calls, purse.spent) == (0, 0)
@@ -174,12 +209,19 @@ async def test_a_binding_of_a_moment_ago_is_obeyed_before_paying() -> None:
 async def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
     async with Parts([FILTERED]) as shop:
         seen = NegativeCache(shop.shelf)
-        bindings, renditions = Bindings(seen, "painter"), Renditions(seen, Memory(0), shop.spool)
+        bindings, renditions = Bindings(seen), Renditions(seen, Memory(0), shop.spool)
         assert not await bindings.filtered(ORDER.content_key)
         await shop.refused()
         late, purse = FakeGenerator([]), FakeBudget()
         making = Making(
-            late, purse, shop.spool, bindings, renditions, FakeRemovals(), ManualClock().clock, doubt=seen.doubt
+            {late.name: late},
+            purse,
+            shop.spool,
+            bindings,
+            renditions,
+            FakeRemovals(),
+            ManualClock().clock,
+            doubt=seen.doubt,
         )
         with pytest.raises(Problem) as refused:
             await making.make(ORDER)
@@ -379,9 +421,11 @@ async def test_a_filtered_picture_is_never_paid_for_again() -> None:
 async def test_a_picture_is_found_right_after_it_was_missed_and_made() -> None:
     shelf = FakeStore()
     store = NegativeCache(shelf)
-    spool, bindings, generator = Spool(Path("spool")), Bindings(store, "painter"), FakeGenerator([GOOD])
+    spool, bindings, generator = Spool(Path("spool")), Bindings(store), FakeGenerator([GOOD])
     renditions = Renditions(store, Memory(0), spool)
-    making = Making(generator, FakeBudget(), spool, bindings, renditions, FakeRemovals(), ManualClock().clock)
+    making = Making(
+        {generator.name: generator}, FakeBudget(), spool, bindings, renditions, FakeRemovals(), ManualClock().clock
+    )
     assert await renditions.find(ORDER.content_key, Delivery()) is None
     await making.make(ORDER)
     assert await renditions.find(ORDER.content_key, Delivery()) is not None

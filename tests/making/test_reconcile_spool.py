@@ -206,7 +206,7 @@ async def test_two_urls_of_one_spooled_picture_are_both_bound() -> None:
         await shop.spool.put(paid(as_asked_key="f" * 64))
         await shop.make()
         for url in (KEY, "f" * 64):
-            assert await Bindings(shop.shelf, "painter").of(url) == replace(ORDER, as_asked_key=url)
+            assert await Bindings(shop.shelf).of(url) == replace(ORDER, as_asked_key=url)
 
 
 async def test_two_processes_that_settle_one_entry_come_to_the_same() -> None:

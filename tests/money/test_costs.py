@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptcdn.generators import sketch
-from promptcdn.generators.stability.prices import PRICES
+from promptcdn.generators.stability.grpc.prices import PRICES
 from promptcdn.money.costs import Cost, Prices, in_credits, millicredits
 from tests.support.fakes import order
 
-PUBLISHED_BY_ALL = (*sketch.DECLARATION.prices, *PRICES)
+PUBLISHED_BY_ALL = {"painter": (*sketch.DECLARATION.prices, *PRICES)}
 XL, V16, V15 = "stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "stable-diffusion-v1-5"
 
 
@@ -70,7 +70,7 @@ def test_the_operators_price_goes_before_the_published_one() -> None:
 
 
 def test_a_cost_names_its_engine_and_is_one_picture() -> None:
-    assert Prices(published=PRICES).cost(order(engine=XL).resolved) == Cost(XL, 1, 900)
+    assert Prices(published={"painter": PRICES}).cost(order(engine=XL).resolved) == Cost(f"painter/{XL}", 1, 900)
 
 
 @pytest.mark.parametrize("text", ["engine", "=1", "a=1, a=2", "a=1,", ",", "a=", "a=-1", "a=1.2345", "a=1e3", "a=nan"])

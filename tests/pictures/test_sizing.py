@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
+from promptcdn.generators.stability.grpc.engines import DEFAULT, FAMILIES
 from promptcdn.pictures.sizing import Variant, cut, in_effect, needs_size, variant
 from promptcdn.pictures.stored_widths import LADDER
 from promptcdn.url import engines

@@ -85,6 +85,8 @@ def test_readers_without_end_take_bounded_memory() -> None:
         readers.remember(b"\r\nuser-agent: agent %d\r\n\r\n" % number, seen)
     readers.seen([(b"user-agent", b"x" * 5000)])
     readers.remember(b"x" * 5000, seen)
+    readers.remember(((b"x", b"x" * 5000),), seen)
 
-    assert len(readers.by_lines) <= 1024
-    assert max(map(len, readers.by_lines)) < 2048
+    assert len(readers.by_head) <= 1024
+    assert max(len(head) for head in readers.by_head) < 2048
+    assert all(isinstance(head, bytes) for head in readers.by_head)

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 import yaml
 
-from promptcdn.settings import PREFIX, Settings
+from promptcdn.settings import Settings
+from promptcdn.settings.generators import PREFIX
 from tests.support.caches import CACHES, Nginx
 from tests.support.service import Promptcdn
 from tests.support.topology import REPLICAS, ROOT, TOKEN, WEED, compose, running, shipped_site

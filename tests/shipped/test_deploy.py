@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from promptcdn.settings import PREFIX, load
+from promptcdn.settings import load
+from promptcdn.settings.generators import PREFIX
 from tests.shipped.test_compose import known_names
 from tests.support.topology import ROOT
 
@@ -54,7 +55,7 @@ def test_the_values_are_ones_that_the_service_starts_with(monkeypatch: pytest.Mo
 
     settings = load()
 
-    assert settings.makes.name == "stability"
+    assert [each.name for each in settings.generators] == ["stability"]
     assert settings.grace + 1 < KILLED_AFTER
     assert settings.memory * 4 < 1024**3  # of the gibibyte, in which files are too
 

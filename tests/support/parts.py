@@ -66,10 +66,10 @@ class Parts:
         self.hands = ManualClock()
         self.free_disk = 10**12
         self.spool = Spool(Path("spool"), free=lambda _: self.free_disk)
-        self.bindings = Bindings(self.shelf, self.generator.name, self.spool)
+        self.bindings = Bindings(self.shelf, self.spool)
         self.renditions = Renditions(self.shelf, Memory(10**6), self.spool)
         self.making = Making(
-            self.generator,
+            {self.generator.name: self.generator},
             budget or self.purse,
             self.spool,
             self.bindings,

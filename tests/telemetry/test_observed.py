@@ -44,9 +44,9 @@ class Recorder(NoObserver):
         assert seconds >= 0
         self.reports.append((operation, result))
 
-    def generated(self, result: str, seconds: float) -> None:
+    def generated(self, generator: str, result: str, seconds: float) -> None:
         assert seconds >= 0
-        self.reports.append((result,))
+        self.reports.append((generator, result))
 
     def paid(self, cost: Cost) -> None:
         self.reports.append((cost.engine, str(cost.pictures)))
@@ -134,7 +134,7 @@ async def test_a_generator_is_known_by_what_it_answers(answer: Made | Exception,
     order = doubles.order()
     await asyncio.gather(generator.generate(order.resolved, order.content_key), return_exceptions=True)
 
-    assert recorder.reports == [(result,)]
+    assert recorder.reports == [("painter", result)]
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,11 @@ async def test_what_stays_spent_is_reported_as_paid(tmp_path: Path, answer: Made
     recorder, purse = Recorder(), doubles.FakeBudget()
 
     shelf, spool = doubles.FakeStore(), Spool(tmp_path)
-    renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, "painter", spool)
+    renditions, bindings = Renditions(shelf, Memory(10**6), spool), Bindings(shelf, spool)
     generator, clock = doubles.FakeGenerator([answer]), doubles.ManualClock().clock
-    making = Making(generator, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, recorder)
+    making = Making(
+        {generator.name: generator}, purse, spool, bindings, renditions, doubles.FakeRemovals(), clock, recorder
+    )
     await asyncio.gather(making.make(doubles.order()), return_exceptions=True)
     await renditions.close()
     await spool.close()

@@ -1,14 +1,17 @@
 """Faults by name: what a call may meet instead of its picture."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+
+T = TypeVar("T")
 
 # Refused before any work: a real service charges nothing, so the ledger has no line.
 REFUSALS = {
@@ -36,9 +39,21 @@ BREAKS = {
     "deadline": (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded"),
 }
 OTHERS = (
+    *("url", "elsewhere", "private", "moved", "lost", "endless", "redirected", "overloaded", "loading"),
     *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),
     *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
     "noise",
+)
+# Of stand-ins that speak HTTP, beside those of the same names above.
+HTTP_ONLY = (
+    *("language", "public_figure", "too_large", "redirect", "bad_gateway", "gateway_timeout", "teapot", "huge"),
+    *("unpaid_name", "no_name", "reason_error", "no_headers", "json"),
+    # AUTOMATIC1111's API
+    *("no_api", "no_route", "no_sampler", "no_sampler_forge", "busy", "no_images", "not_an_object", "data_url"),
+    *("not_base64", "no_info", "empty_info", "odd_info", "info_object"),
+    # ComfyUI's
+    *("no_id", "stuck", "interrupted", "forgotten", "no_file", "looks_fail", "view_html", "no_status", "no_route"),
+    *("view_huge", "view_down", "missing_node"),
 )
 # Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
 PAUSES = ("pushback", "retry_after", "retry_info")
@@ -56,7 +71,7 @@ class Faults:
         """`slow=2` and the like. A name that is none is an error in the test."""
         pairs = (text.partition("=") for text in texts)
         arguments = {name: float(argument or 0) for name, _, argument in pairs}
-        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *PAUSES}:
+        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *HTTP_ONLY, *PAUSES}:
             raise ValueError(f"no such fault: {strange}")
         return cls(arguments)
 
@@ -70,8 +85,9 @@ class Faults:
     def __getitem__(self, name: str) -> float:
         return self.arguments[name]
 
-    def one_of(self, table: dict[str, tuple[grpc.StatusCode, str]]) -> tuple[grpc.StatusCode, str] | None:
-        return next((status for name, status in table.items() if name in self), None)
+    def one_of(self, table: Mapping[str, T]) -> T | None:
+        """The first row of `table` whose name is one of these faults."""
+        return next((row for name, row in table.items() if name in self), None)
 
     def trailing(self) -> tuple[tuple[str, str | bytes], ...]:
         """The metadata behind a refusal."""

@@ -18,23 +18,28 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def picture(request: Any, call: str, size: tuple[int, int] | None = None, *, noise: bool = False) -> bytes:
-    """A picture of a request, with the text that a self-hosted server writes into its files; its colours are the
-    `call`'s alone.
+    """A picture of a gRPC request, with the text that a self-hosted server writes into its files."""
+    what = f"{request.engine_id} {[prompt.text for prompt in request.prompt]} {list(request.image.seed)}"
+    of_request = (request.image.width, request.image.height)
+    return drawn(what, call, size or of_request, f"{what} {request.request_id}", noise=noise)
+
+
+def drawn(what: str, call: str, size: tuple[int, int], text: str, *, noise: bool = False) -> bytes:
+    """A picture of `what` with `text` in its file; its colours are the `call`'s alone.
 
     One of `noise` stays large in every format; as a PNG it has three bytes a pixel.
     """
-    what = f"{request.engine_id} {[prompt.text for prompt in request.prompt]} {list(request.image.seed)}"
     colours = hashlib.sha256(f"{call} {what}".encode()).digest()
-    width, height = size or (request.image.width, request.image.height)
+    width, height = size
     if noise:
         image = Image.frombytes("RGB", (width, height), random.Random(colours).randbytes(3 * width * height))
     else:
         image = Image.new("RGB", (width, height), tuple(colours[:3]))
         image.paste(tuple(colours[3:6]), (width // 4, height // 4, width // 2, height // 2))
-    text = PngInfo()
-    text.add_text("generation_parameters", f"{what} {request.request_id}")
+    chunks = PngInfo()
+    chunks.add_text("generation_parameters", text)
     file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=text, compress_level=1)
+    image.save(file, "PNG", pnginfo=chunks, compress_level=1)
     return file.getvalue()
 
 

@@ -1,10 +1,6 @@
-"""The server: Generate as hosted Stability answers it, ListEngines, and an account with 1250 credits."""
+"""The gRPC server: Generate as hosted Stability answers it, ListEngines, and an account with 1250 credits."""
 
-import contextlib
-import secrets
-import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,17 +10,17 @@ from typing import Any, Self
 import grpc
 
 from tests.upstream import pictures
+from tests.upstream.control import WAIT_SECONDS, Control
 from tests.upstream.faults import BREAKS, REFUSALS, Faults
-from tests.upstream.ledger import Call, Ledger
+from tests.upstream.ledger import Call
 from tests.upstream.sdk import dashboard_pb2, dashboard_pb2_grpc, engines_pb2, engines_pb2_grpc, services
 from tests.upstream.sdk import generation as g
 
 THREADS = 96
-WAIT_SECONDS = 30
 ENGINES = ("stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6")
 
 
-class Upstream:
+class Upstream(Control):
     """A server on 127.0.0.1 in threads of this process; a port that was free, and a ledger in a folder of its own."""
 
     def __init__(
@@ -37,10 +33,8 @@ class Upstream:
         repeats: bool = False,
     ) -> None:
         """`repeats`: it draws the same pixels whenever it is asked for the same."""
-        self._repeats = repeats
-        self._folder = tempfile.TemporaryDirectory()
-        self.ledger = Ledger(ledger or Path(self._folder.name) / "ledger.jsonl")
-        self._key = key
+        super().__init__(ledger, repeats=repeats)
+        self.key = key
         self._threads = ThreadPoolExecutor(THREADS)
         # gRPC shares ports by default: two servers of two tests would answer in turn.
         self._server = grpc.server(self._threads, options=[("grpc.so_reuseport", 0)])
@@ -55,12 +49,7 @@ class Upstream:
         )
         self.host = f"127.0.0.1:{bound}"
         self.url = f"grpc://{self.host}" if credentials is None else f"grpcs://localhost:{bound}"
-        self._changed = threading.Condition()
-        self._scripted: deque[str] = deque()
-        self._standing: tuple[str, ...] = ()
-        self._begun = self._under_way = 0
         self.seen: list[float | None] = []
-        self._held = False
 
     def __enter__(self) -> Self:
         self._server.start()
@@ -74,81 +63,20 @@ class Upstream:
         self._threads.shutdown()
         self._folder.cleanup()
 
-    def script(self, *faults: str) -> None:
-        """The next calls take these in turn; `""` is a call without a fault."""
-        self._scripted.extend(faults)
-
-    def always(self, *faults: str) -> None:
-        """Every call takes these from now on."""
-        self._standing = faults
-
-    def clear(self) -> None:
-        """No more faults but those in prompts."""
-        self._scripted.clear()
-        self._standing = ()
-
-    def hold(self) -> None:
-        """Calls are accepted and written down, and get their pictures after `release`."""
-        self._held = True
-
-    def release(self) -> None:
-        with self._changed:
-            self._held = False
-            self._changed.notify_all()
-
-    def wait_for_calls(self, count: int) -> None:
-        """Until so many calls have been accepted since the start."""
-        self._wait(lambda: self._begun >= count)
-
-    def wait_until_idle(self) -> None:
-        """Until no call is under way."""
-        self._wait(lambda: self._under_way == 0)
-
-    def _wait(self, is_so: "Any") -> None:
-        with self._changed:
-            assert self._changed.wait_for(is_so, WAIT_SECONDS), "the upstream waited in vain"
-
-    def call_name(self) -> str:
-        """What the colours of the next picture come from."""
-        return "" if self._repeats else secrets.token_hex(8)
-
-    def faults(self, request: Any) -> Faults:
-        """What this call meets. One text of a script may hold several, with spaces between."""
-        scripted = [self._scripted.popleft()] if self._scripted else []
-        texts = [text for said in (*self._standing, *scripted) for text in said.split()]
-        in_prompt = Faults.in_prompt(request.prompt[0].text).arguments
-        return Faults({**Faults.parse(*texts).arguments, **in_prompt})
-
-    @contextlib.contextmanager
-    def call(self, request: Any, context: grpc.ServicerContext) -> Iterator[None]:
-        """One accepted call: in the ledger before anything else."""
-        self.ledger.write(Call.of(request, context, self._key))
-        with self._changed:
-            self._begun += 1
-            self._under_way += 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._held)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._under_way -= 1
-                self._changed.notify_all()
-
 
 class _Generation(services.GenerationServiceServicer):  # type: ignore[misc]
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
     def Generate(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
-        faults = self._upstream.faults(request)
+        faults = self._upstream.faults(request.prompt[0].text)
         self._upstream.seen.append(context.time_remaining())
         if refusal := faults.one_of(REFUSALS):
             context.set_trailing_metadata(faults.trailing())
             context.abort(*refusal)
         gone = threading.Event()
         context.add_callback(gone.set)
-        with self._upstream.call(request, context):
+        with self._upstream.accepted(Call.of(request, context, self._upstream.key)):
             yield from _answers(request, faults, context, gone, self._upstream.call_name())
 
 

@@ -5,12 +5,13 @@ import itertools
 import pytest
 
 from promptcdn import problems
-from promptcdn.generators.stability.engines import DEFAULT, FAMILIES
+from promptcdn.generators.stability.grpc.engines import DEFAULT, FAMILIES
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Asked
-from promptcdn.url.resolving import Defaults, departures, resolve
+from promptcdn.url.resolving import departures, resolve
 from tests.support.fakes import NO_FORMAT
+from tests.support.offers import offers
 
 
 def asked(prompt: bytes, query: bytes = b"") -> Asked:
@@ -127,7 +128,7 @@ def test_a_large_seed_is_frozen() -> None:
     assert asked(b"a", b"seed=1844674407370955").seed == 4109420794
 
 
-SDXL = Defaults("stability", DEFAULT, (DEFAULT,), families=FAMILIES)
+SDXL = offers("stability", DEFAULT, families=FAMILIES)
 
 
 def test_what_an_engine_does_not_draw_becomes_the_nearest() -> None:

@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from promptcdn.generators.stability.engines import FAMILIES
+from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
 from promptcdn.url.request import Resolved
-from promptcdn.url.resolving import Defaults, resolve
+from promptcdn.url.resolving import resolve
 from promptcdn.url.text import UNICODE_VERSION
+from tests.support.offers import offers
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "keys.json").read_text())
 
 # What the operators of the golden vectors decided. Frozen with them.
 DEFAULTS = {
-    "sdxl": Defaults(
+    "sdxl": offers(
         "stability",
         "stable-diffusion-xl-1024-v1-0",
-        ("stable-diffusion-xl-1024-v1-0", "stable-diffusion-v1-6", "my/own:model-1"),
+        "stable-diffusion-v1-6",
+        "my/own:model-1",
         families=FAMILIES,
     ),
-    "sketch": Defaults("sketch", "sketch", ("sketch",)),
-    "small": Defaults(
-        "stability", "stable-diffusion-v1-6", ("stable-diffusion-v1-6",), (640, 384), 42, families=FAMILIES
-    ),
+    "sketch": offers("sketch", "sketch"),
+    "small": offers("stability", "stable-diffusion-v1-6", size=(640, 384), steps=42, families=FAMILIES),
 }
 
 
@@ -70,8 +70,8 @@ def test_a_key_is_the_digest_of_its_canonical_form() -> None:
 
 def test_the_generator_is_part_of_the_content_key() -> None:
     asked = parse(b"prompt=a+lighthouse&seed=7").asked
-    one = resolve(asked, Defaults("stability", "e", ("e",)))
-    other = resolve(asked, Defaults("a1111", "e", ("e",)))
+    one = resolve(asked, offers("stability", "e"))
+    other = resolve(asked, offers("a1111", "e"))
 
     assert keys.content_key(one) != keys.content_key(other)
 

@@ -15,9 +15,10 @@ from promptcdn.url import keys
 from promptcdn.url.parameters import BY_NAME, PARAMETERS
 from promptcdn.url.parse import canonical_url, extra_slashes, parse, parse_delivery, require_built
 from promptcdn.url.request import Asked, Control, Delivery
-from promptcdn.url.resolving import Defaults, resolve
+from promptcdn.url.resolving import resolve
 from promptcdn.url.text import normalised, number
 from tests.support.fakes import NO_FORMAT
+from tests.support.offers import offers
 
 
 def key(query: str) -> str:
@@ -148,8 +149,8 @@ REFUSED = [
     (b"prompt=a&aspect_ratio=0:9", "aspect_ratio", "0:9"),
     (b"prompt=a&aspect_ratio=9:1", "aspect_ratio", "9:1"),
     (b"prompt=a&aspect_ratio=16:9&width=1024", "aspect_ratio", "16:9"),
-    (b"prompt=a&steps=9", "steps", "9"),
-    (b"prompt=a&steps=51", "steps", "51"),
+    (b"prompt=a&steps=0", "steps", "0"),
+    (b"prompt=a&steps=151", "steps", "151"),
     (b"prompt=a&cfg_scale=7.125", "cfg_scale", "7.125"),
     (b"prompt=a&cfg_scale=35.01", "cfg_scale", "35.01"),
     (b"prompt=a&cfg_scale=1e1", "cfg_scale", "1e1"),
@@ -273,7 +274,7 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
 ANY_ASKED = {
     "negative_prompt": texts.filter(lambda text: bool(normalised(text))),
     "seed": st.one_of(st.integers(0, 2**32 - 1), st.sampled_from(["day", "week", "octocat", "1e3"])),
-    "steps": st.integers(10, 50),
+    "steps": st.integers(1, 150),
     "cfg_scale": st.integers(0, 3500).map(lambda hundredths: hundredths / 100),
     "sampler": st.sampled_from(["ddim", "k_euler"]),
     "rev": st.integers(0, 999999),
@@ -316,7 +317,7 @@ asked = st.builds(
 def test_any_two_requests_have_one_key_or_are_different(one: Asked, other: Asked) -> None:
     assert (keys.as_asked_key(one) == keys.as_asked_key(other)) == (one == other)
 
-    defaults = Defaults("sketch", "sketch", ("sketch",))
+    defaults = offers("sketch", "sketch")
     seeded = [each.seeded(each.seed if isinstance(each.seed, int) else 1) for each in (one, other)]
     resolved = [resolve(each, defaults) for each in seeded]
     assert (keys.content_key(resolved[0]) == keys.content_key(resolved[1])) == (resolved[0] == resolved[1])

@@ -4,7 +4,7 @@ import json
 
 import cachetools
 
-from promptcdn.generators.registry import bindings_folder
+from promptcdn.generators.registry import bindings_folder, bindings_folders
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import Unavailable, UnreadableObject
 from promptcdn.spool import Spool
@@ -19,35 +19,36 @@ _OVERHEAD = 1000
 class Bindings:
     """As-asked key → whole resolved request, written once; content key → the upstream's refusal.
 
-    A generator may have a folder of its own for its bindings, which is read only while that generator is in use:
+    A generator may have a folder of its own for its bindings, which is read only for URLs that it would draw today:
     sketches do. When a key is set, a demo's URLs become real pictures, and pictures that were paid for stay theirs when
     it is taken away again.
     """
 
-    def __init__(
-        self, store: Store, generator: str, spool: Spool | None = None, observer: Observer = NO_OBSERVER
-    ) -> None:
+    def __init__(self, store: Store, spool: Spool | None = None, observer: Observer = NO_OBSERVER) -> None:
         """What waits in `spool` is bound already as far as its URL can tell, and refused if it was refused."""
         self._store = store
         self._spool = spool
         self._observer = observer
-        self._folders: tuple[Folder, ...] = tuple(dict.fromkeys(("bindings", bindings_folder(generator))))
         self._cached: cachetools.LRUCache[str, Order] = cachetools.LRUCache(_CACHED_BYTES, _weight)
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
     @step("binding")
-    async def of(self, as_asked_key: str) -> Order | None:
-        """What the URL is bound to. Raises `Unavailable`: what cannot be read must not be bound anew."""
+    async def of(self, as_asked_key: str, generator: str | None = None) -> Order | None:
+        """What the URL is bound to; `generator` is the one that would draw it today.
+
+        Raises `Unavailable`: what cannot be read must not be bound anew.
+        """
         if (cached := self._cached.get(as_asked_key)) is not None:
             return cached
-        if (waiting := self._waiting(as_asked_key)) is not None:
+        folders = bindings_folders(() if generator is None else (generator,))
+        if (waiting := self._waiting(as_asked_key, folders)) is not None:
             return waiting
         try:
-            return await self._stored(as_asked_key)
+            return await self._stored(as_asked_key, folders)
         except Unavailable:
             if self._spool is not None:
                 await self._spool.refresh()
-            if (waiting := self._waiting(as_asked_key)) is None:
+            if (waiting := self._waiting(as_asked_key, folders)) is None:
                 raise
             return waiting
 
@@ -73,17 +74,17 @@ class Bindings:
         self._verdicts[refused.content_key] = True
         await self._store.put(Name("verdicts", refused.content_key), _written(refused, made_at))
 
-    async def _stored(self, as_asked_key: str) -> Order | None:
-        for folder in self._folders:
+    async def _stored(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
+        for folder in folders:
             record = await self._store.get(name := Name(folder, as_asked_key))
             if record is not None:
                 return self._remember(_read(name, record))
         return None
 
-    def _waiting(self, as_asked_key: str) -> Order | None:
+    def _waiting(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
         """The order of what waits in the spool. It is not cached: another process may be faster to write a binding."""
         order = self._spool.ordered(as_asked_key) if self._spool is not None else None
-        if order is None or bindings_folder(order.resolved.generator) not in self._folders:
+        if order is None or bindings_folder(order.resolved.generator) not in folders:
             return None
         return order
 
@@ -95,11 +96,6 @@ class Bindings:
         """Drops what memory has of a binding or a verdict: its object was deleted."""
         self._cached.pop(key, None)
         self._verdicts.pop(key, None)
-
-    @property
-    def folders(self) -> tuple[Folder, ...]:
-        """Where bindings are looked for."""
-        return self._folders
 
 
 def _written(order: Order, made_at: int) -> Record:

@@ -8,14 +8,15 @@ import cachetools
 
 from promptcdn import pictures, problems
 from promptcdn.catalog.forgetting import Forgotten
-from promptcdn.generators.registry import source_type
+from promptcdn.generators import registry
 from promptcdn.pictures import validation
 from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Header, Lineage, Name, Record, Store
+from promptcdn.url.request import Resolved
 
 if TYPE_CHECKING:
-    from promptcdn.pictures import Pixels
+    from promptcdn.pictures import Pixels, Seen
 
 _HEADERS_CACHED = 20_000
 _CACHED_BYTES = 64 * 1024 * 1024
@@ -154,11 +155,23 @@ class Masters:
 def _validated(paid: Paid) -> "tuple[Record, Pixels]":
     """The master and its pixels. It takes time, since the picture is decoded and hashed."""
     answer, resolved = paid.made, paid.order.resolved
-    seen = pictures.seen(answer.picture)
+    picture, seen = _in_size(answer.picture, resolved)
     decoded = None if seen is None else seen.decoded
     defect = validation.defect(resolved, decoded, answer.seed_sent, answer.seed_echo)
     if seen is None or defect:
         raise UpstreamFailed(problems.UPSTREAM_GARBLED, str(defect), charged=True)
-    clean = pictures.master(answer.picture, source_type(resolved.generator), seen.pixels)
+    clean = pictures.master(picture, registry.source_type(resolved.generator), seen.pixels)
     master = Record(clean, "image/png", paid.made_at, resolved.parameters(), Lineage(after=paid.after))
     return master.hashed(), seen.pixels
+
+
+def _in_size(picture: bytes, resolved: Resolved) -> "tuple[bytes, Seen | None]":
+    """The picture, and what decoding it shows. Where the upstream could be asked for a shape only, a picture of about
+    that shape is brought to the size that was asked of us."""
+    seen = pictures.seen(picture)
+    if seen is None or seen.decoded.size == resolved.size or not registry.limits(resolved).by_shape:
+        return picture, seen
+    if not validation.near(resolved.size, seen.decoded):
+        return picture, seen
+    fitted = pictures.fitted(picture, resolved.size)
+    return fitted, pictures.seen(fitted)

@@ -8,7 +8,7 @@ stored      who is shown a stored picture, and who has it already (304)
 """
 
 import random
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 
 from promptcdn import problems
 from promptcdn.cdn.calendar import Calendar
@@ -21,8 +21,8 @@ from promptcdn.problems import Problem
 from promptcdn.readers.answers import Asker, Look, Reply
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url.engines import Size
-from promptcdn.url.request import Delivery, Request
-from promptcdn.url.resolving import resolve
+from promptcdn.url.request import Asked, Delivery, Request, Resolved
+from promptcdn.url.resolving import departures, losses, resolve
 
 __all__ = ["Cdn", "Rules", "Seeded"]
 
@@ -61,12 +61,17 @@ class Cdn:
         try:
             resolved = resolve(request.asked.seeded(0), self._rules.defaults, nearest=request.nearest)
         except Problem:
-            return self._rules.defaults.drawer(self._rules.defaults.engine).default_size
+            return self._rules.defaults.limits(self._rules.defaults.default).default_size
         return sizing.variant(request.delivery, resolved.size).size or resolved.size
 
     async def look(self, request: Request) -> Look:
         """What there is of a request's picture, or of a calendar one's in the present period. Never makes or writes."""
         return await self._seeded.look(self._present(request))
+
+    def notes(self, asked: Asked, resolved: Resolved) -> Iterator[str]:
+        """A sentence for each parameter of `asked` that the picture is not drawn by, and for what its engine lacks."""
+        yield from departures(asked, resolved)
+        yield from losses(asked, resolved, self._rules.defaults)
 
     def first(self, request: Request) -> Request:
         """The seeded request that a URL begins with: a pool's first, or that of a calendar URL's present period."""

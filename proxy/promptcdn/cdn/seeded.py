@@ -168,7 +168,8 @@ class Seeded:
         async with self._beginning.of(key):
             if not await self._under_way(key):
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
-            return self._flights.join(key, partial(self._making.make, target.order, bound=target.bound))
+            fly = partial(self._making.make, target.order, bound=target.bound)
+            return self._flights.join(key, fly, target.order.resolved.generator)
 
     async def _under_way(self, content_key: str) -> bool:
         """Whether the picture is being made, here or by another replica."""
@@ -187,7 +188,7 @@ class Seeded:
         if answer is not None:
             return answer
         # While it waited for its turn, another process may have bound the URL by other defaults.
-        winner = await self._bindings.of(target.order.as_asked_key)
+        winner = await self._bindings.of(target.order.as_asked_key, target.order.resolved.generator)
         if winner is not None and winner.content_key != key:
             return await self._answer_winner(target, winner, request, asker)
         raise StoreUnavailable("the picture was made, but the store does not give it back")

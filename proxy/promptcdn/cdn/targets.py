@@ -10,7 +10,7 @@ from promptcdn.url import keys
 from promptcdn.url.order import Order
 from promptcdn.url.parse import canonical_url
 from promptcdn.url.request import Asked, Request
-from promptcdn.url.resolving import Defaults, as_drawn, departures, resolve
+from promptcdn.url.resolving import Defaults, as_drawn, chosen_engine, departures, resolve
 
 _URLS_CACHED = 100_000
 
@@ -55,7 +55,7 @@ class Targets:
         """
         if target.bound or not request.nearest:
             return None
-        order = await self._making.bound_by_now(keys.nearest_key(request.asked))
+        order = await self._making.bound_by_now(keys.nearest_key(request.asked), target.order.resolved.generator)
         return None if order is None else _drawn(request.asked, order)
 
     async def location(self, view: Request) -> str:
@@ -69,7 +69,7 @@ class Targets:
         Where that is not as asked the URL has a binding of its own, and is the request as drawn.
         """
         plain, key = keys.as_asked_key(asked), keys.nearest_key(asked)
-        drawn_before = None if plain in self._plain else await self._bindings.of(key)
+        drawn_before = None if plain in self._plain else await self._bindings.of(key, self._drawer(asked))
         if drawn_before is not None:
             return _drawn(asked, drawn_before)
         # Older versions bound such a URL as it was asked.
@@ -85,8 +85,12 @@ class Targets:
         return replace(target, order=replace(target.order, as_asked_key=key), bound=False)
 
     async def _bound(self, asked: Asked) -> Target | None:
-        order = await self._bindings.of(keys.as_asked_key(asked))
+        order = await self._bindings.of(keys.as_asked_key(asked), self._drawer(asked))
         return None if order is None else Target(order, asked, bound=True)
+
+    def _drawer(self, asked: Asked) -> str:
+        """The generator that would draw the request today, if only the nearest of what it asks for."""
+        return chosen_engine(asked, self._defaults, nearest=True).generator
 
     def _new(self, asked: Asked) -> Target:
         return Target(Order.of(keys.as_asked_key(asked), resolve(asked, self._defaults)), asked, bound=False)

@@ -163,6 +163,8 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
 
 
 async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple[Name, ...]":
+    from promptcdn.generators.registry import bindings_folders
+
     removals, key = service.removals, target.content_key
     if wanted.takedown:
         names = await removals.take_down(key, wanted.reason)
@@ -170,7 +172,7 @@ async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple
         names = await removals.purge(key)
     if wanted.rebind:
         for bound_as in target.bound_as:
-            names += await removals.unbind(bound_as, service.bindings.folders)
+            names += await removals.unbind(bound_as, bindings_folders(service.generators))
     return names
 
 

@@ -177,9 +177,15 @@ async def _made(asked: "Sequence[tuple[Line, Request]]", chosen: "Settings") -> 
             async def make(line: Line, request: "Request") -> str:
                 return await _outcome(line, request, service)
 
-            return await _outcomes(asked, make, chosen.concurrency, stopped, lambda: progress.advance(bar))
+            return await _outcomes(asked, make, _at_once(chosen), stopped, lambda: progress.advance(bar))
     finally:
         await service.close()
+
+
+def _at_once(chosen: "Settings") -> int:
+    """How many pictures are asked for at once: as many as are made, and no more than one generator would queue."""
+    each = [chosen.at_once(generator) for generator in chosen.generators]
+    return min(sum(each), min(each) + chosen.queue)
 
 
 async def _outcomes(

@@ -34,7 +34,9 @@ class AnswerTimeout:
         return self._next is not None
 
     def begin(self, seconds: float) -> None:
-        """From now on the block may take so many seconds."""
+        """From now on the block may take so many seconds; whatever was said before is void."""
+        if self._next is not None:
+            self._next.cancel()
         self._loop = asyncio.get_running_loop()
         self._wait_a_slice(Patience.of(seconds))
 

@@ -15,7 +15,7 @@ from promptcdn.readers.answers import Look, State
 from promptcdn.url.dialects import mistakes
 from promptcdn.url.parse import canonical_url, permalink
 from promptcdn.url.request import Asked, Delivery, Request
-from promptcdn.url.resolving import as_drawn, departures
+from promptcdn.url.resolving import as_drawn
 from promptcdn.url.snippets import snippets
 
 # The state of a pool is the first of these that any of its pictures has.
@@ -54,7 +54,7 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "snippets": snippets(public_url + url, asked.prompt, sizing.laid_out(delivery, looks[0].resolved.size)),
-        "notes": [*request.notes, *mistakes.notes(request), *departures(asked, looks[0].resolved), *_stand_ins(looks)],
+        "notes": [*request.notes, *mistakes.notes(request), *cdn.notes(asked, looks[0].resolved), *_stand_ins(looks)],
     }
 
 

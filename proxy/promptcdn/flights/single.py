@@ -5,7 +5,8 @@ flight → lease → its turn → the work
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from promptcdn import problems
@@ -58,9 +59,19 @@ class Flight(Generic[_T]):
         return outcome
 
 
+class _Lane:
+    """The places of one kind of flights: so many are under way at once, and so many may be queued behind them."""
+
+    def __init__(self, concurrency: int, queue: int) -> None:
+        self.concurrency = concurrency
+        self.most = concurrency + queue
+        self.running = asyncio.Semaphore(concurrency)
+        self.count = 0
+
+
 class Flights(Generic[_T]):
     """At most one flight for each key, of all who share the leases. So many are under way at once, so many are queued
-    behind them; more are refused."""
+    behind them; more are refused. A lane has such places of its own: what is slow there keeps nobody else waiting."""
 
     def __init__(
         self,
@@ -70,18 +81,19 @@ class Flights(Generic[_T]):
         observer: Observer = NO_OBSERVER,
         work: str = "new pictures are being made or queued",
         late: str = "the picture is being made",
+        lanes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """`work` ends the sentence that refuses one more flight, after their number; `late` begins the one for whoever
-        waited too long for theirs."""
+        waited too long for theirs. `lanes` says how many are under way at once in each lane that has a name; those of
+        other names share one lane."""
         self._leases = leases or NoLeases()
         self._observer = observer
         self._work = work
         self._late = late
-        self._concurrency = concurrency
-        self._running = asyncio.Semaphore(concurrency)
+        self._lanes = {name: _Lane(places, queue) for name, places in lanes.items()}
+        self._common = _Lane(concurrency, queue)
         # How many were begun, and joined, so far.
         self.begun = self.joined = 0
-        self._most = concurrency + queue
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
         # The tasks that wait for their lease or their turn.
@@ -101,8 +113,8 @@ class Flights(Generic[_T]):
 
     @property
     def busy(self) -> bool:
-        """Whether the next one would have to wait for its turn."""
-        return self.count >= self._concurrency
+        """Whether the next one without a lane of its own would have to wait for its turn."""
+        return self._common.count >= self._common.concurrency
 
     @property
     def waiting(self) -> int:
@@ -117,8 +129,8 @@ class Flights(Generic[_T]):
         """Whether another replica has the flight of that key, as far as is known."""
         return await self._leases.taken(key)
 
-    def join(self, key: str, fly: Callable[[], Awaitable[_T]]) -> tuple[Flight[_T], bool]:
-        """The flight of `key`, begun with `fly` where there is none; and whether it was there already.
+    def join(self, key: str, fly: Callable[[], Awaitable[_T]], lane: str = "") -> tuple[Flight[_T], bool]:
+        """The flight of `key`, begun with `fly` in that lane where there is none; and whether it was there already.
 
         Nothing here awaits: no other request can begin a flight between the look and the start.
         Raises `Problem` (503) where too many are under way, or the service is stopping.
@@ -128,10 +140,11 @@ class Flights(Generic[_T]):
             return flight, True
         if self.draining:
             raise _draining()
-        if len(self._flights) >= self._most:
-            raise Problem(problems.OVERLOADED, f"{self._most} {self._work} already: try again later")
+        places = self._lane(lane)
+        if places.count >= places.most:
+            raise Problem(problems.OVERLOADED, f"{places.most} {self._work} already: try again later")
         # Not the caller's context: a flight is nobody's request, and must not carry the first one's.
-        task = asyncio.create_task(self._fly(key, fly), context=self._observer.task_context())
+        task = asyncio.create_task(self._fly(key, fly, places), context=self._observer.task_context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
         self._idle.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -139,6 +152,7 @@ class Flights(Generic[_T]):
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_future()
         self.begun += 1
+        places.count += 1
         flight = self._flights[key] = Flight(task, self._stopped, self._late)
         return flight, False
 
@@ -168,10 +182,13 @@ class Flights(Generic[_T]):
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _fly(self, key: str, fly: Callable[[], Awaitable[_T]]) -> _T | Problem:
+    def _lane(self, name: str) -> _Lane:
+        return self._lanes.get(name, self._common)
+
+    async def _fly(self, key: str, fly: Callable[[], Awaitable[_T]], places: _Lane) -> _T | Problem:
         try:
             # In this order: whoever waits for another replica's work keeps nobody here from working.
-            async with self._leases.held(key), self._running:
+            async with self._leases.held(key), places.running:
                 self._idle -= {asyncio.current_task()}
                 return await fly()
         except Problem as problem:
@@ -182,6 +199,7 @@ class Flights(Generic[_T]):
         finally:
             # What the work gives is in the store and in memory by now: whoever comes after this line finds it there.
             del self._flights[key]
+            places.count -= 1
 
 
 def _draining() -> Problem:

@@ -18,12 +18,20 @@ SourceType = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
 
 @dataclass(frozen=True)
 class Given:
-    """What a generator is opened with: the values of the settings that it declares, empty where they are not set;
-    the seconds that one picture may take; and the breaker that all replicas share."""
+    """What a generator is opened with.
+
+    settings  the values of the settings that it declares, empty where they are not set
+    seconds   how long one picture may take, all tries together
+    breaker   the generator's own, which all replicas share
+    engine    the engine of URLs that name none of this generator's
+    paid      as the declaration has it under these settings
+    """
 
     settings: Mapping[str, str] = field(repr=False)  # there are keys in it
     seconds: float
     breaker: "Breaker"
+    engine: str
+    paid: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +42,16 @@ class Declaration:
     opened       opens the generator. Raises `ValueError` where a setting cannot be right, and `ImportError`, with the
                  command that helps, where a package is missing
     engine       the default engine
+    known        engines that `promptcdn engines` lists beside the default: those that the generator surely has
     engines      the families of its engines; of two that claim one engine the first holds
     prices       what its engines cost; of two that name one engine the first holds
     paid         whether a call costs money: then there is a budget unless the operator says otherwise
-    settings     names of settings, one of which must be set; none where the generator needs nothing
+    settings     names of its settings; none where it needs nothing
+    needs        the settings that must all be set; where it names none, any one of `settings`
+    auto         whether it is in use where the operator names no generator and its settings are set
+    concurrency  how many calls at once it takes at most, unless the operator says otherwise; `None`: any number
+    by_settings  the declaration as it is under these values of `settings`, where they change it: which protocol is
+                 spoken, what it costs. Raises `ValueError` where a setting cannot be right
     source_type  the mark that its pictures carry
     bindings     the folder in the store that has what its URLs are bound to
     """
@@ -45,16 +59,33 @@ class Declaration:
     name: str
     opened: "Callable[[Given], InspectedGenerator]"
     engine: str
+    known: tuple[str, ...] = ()
     engines: tuple[Family, ...] = (ANY,)
     prices: tuple[Price, ...] = ()
     paid: bool = True
     settings: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    auto: bool = False
+    concurrency: int | None = None
+    by_settings: "Callable[[Mapping[str, str]], Declaration] | None" = None
     source_type: SourceType = "trainedAlgorithmicMedia"
     bindings: Folder = "bindings"
 
     def __post_init__(self) -> None:
         assert self.prices or not self.paid, "a credits budget would count nothing"
+        assert set(self.needs) <= set(self.settings), "what is needed must be among the settings"
+        assert self.has(self.engine), "the default engine must be of a family"
 
     def has(self, engine: str) -> bool:
         """Whether an engine of that id can be one of this generator's."""
         return any(family.claims(engine) for family in self.engines)
+
+    def lacks(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """The settings that it still needs, all of `needs` or any one of `settings`; none where it can be used."""
+        if self.needs:
+            return tuple(name for name in self.needs if not values.get(name))
+        return () if any(values.get(name) for name in self.settings) else self.settings
+
+    def under(self, values: Mapping[str, str]) -> "Declaration":
+        """The declaration under these values of its settings. Raises `ValueError` where one cannot be right."""
+        return self.by_settings(values) if self.by_settings else self

@@ -1,12 +1,20 @@
 """Every generator, one line each. Nothing else in the service names one."""
 
-from promptcdn.generators import sketch, stability
+from collections.abc import Iterable
+
+from promptcdn.generators import a1111, comfyui, huggingface, openai, sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
+from promptcdn.url.engines import Engine, engine
+from promptcdn.url.request import Resolved
 
-# Where the operator names none, the first whose settings are set is in use; where there is none, the last.
+# Where the operator names none, the first that declares `auto` and has its settings is in use; else the last.
 GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
+    a1111.DECLARATION,
+    comfyui.DECLARATION,
+    openai.DECLARATION,
+    huggingface.DECLARATION,
     sketch.DECLARATION,
 )
 BY_NAME = {each.name: each for each in GENERATORS}
@@ -17,6 +25,17 @@ def source_type(generator: str) -> SourceType:
     return BY_NAME[generator].source_type if generator in BY_NAME else "trainedAlgorithmicMedia"
 
 
+def limits(resolved: Resolved) -> Engine:
+    """The engine of that order with its limits; of a generator that only a newer version has, with none."""
+    known = BY_NAME.get(resolved.generator)
+    return engine(resolved.engine, known.engines if known else ())
+
+
 def bindings_folder(generator: str) -> Folder:
     """The folder of that generator's bindings; of a generator that only a newer version has, the usual one."""
     return BY_NAME[generator].bindings if generator in BY_NAME else "bindings"
+
+
+def bindings_folders(generators: Iterable[str]) -> tuple[Folder, ...]:
+    """Every folder in which a URL may be bound while these generators are in use."""
+    return tuple(dict.fromkeys(("bindings", *map(bindings_folder, generators))))

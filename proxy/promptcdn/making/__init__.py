@@ -9,7 +9,7 @@ look again → cooldown → budget → generator → spool → settle (validatio
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from promptcdn import problems
@@ -20,7 +20,7 @@ from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
 from promptcdn.making.cooldowns import Cooldowns
-from promptcdn.money.budget import Budget, Reservation
+from promptcdn.money.budget import FREE, Budget, Reservation
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
@@ -46,7 +46,7 @@ class Making:
 
     def __init__(
         self,
-        generator: Generator,
+        generators: Mapping[str, Generator],
         budget: Budget,
         spool: Spool,
         bindings: Bindings,
@@ -58,8 +58,9 @@ class Making:
         doubt: Callable[[str], None] = lambda _: None,
         timings: Timings = TIMINGS,
     ) -> None:
-        """`doubt` drops what is cached as absent under a key, before anything is paid for."""
-        self._generator = generator
+        """`generators` has those that are set up, by name. `doubt` drops what is cached as absent under a key, before
+        anything is paid for."""
+        self._generators = generators
         self._budget = budget
         self._spool = spool
         self._bindings = bindings
@@ -76,10 +77,13 @@ class Making:
         """How many pictures are on cooldown now."""
         return self._cooldowns.count(self._clock.monotonic())
 
-    async def bound_by_now(self, as_asked_key: str) -> Order | None:
-        """What a URL is bound to, also where nothing was cached a moment ago. Raises `Unavailable`."""
+    async def bound_by_now(self, as_asked_key: str, generator: str) -> Order | None:
+        """What a URL is bound to, also where nothing was cached a moment ago; `generator` would draw it today.
+
+        Raises `Unavailable`.
+        """
         self._doubt(as_asked_key)
-        return await self._bindings.of(as_asked_key)
+        return await self._bindings.of(as_asked_key, generator)
 
     @step("flight")
     async def make(self, order: Order, *, bound: bool = False) -> None:
@@ -93,7 +97,7 @@ class Making:
         # nothing that is cached is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
         self._doubt(key)
-        winner = await self.bound_by_now(order.as_asked_key)
+        winner = await self.bound_by_now(order.as_asked_key, order.resolved.generator)
         if winner is not None and winner.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
@@ -136,29 +140,30 @@ class Making:
         if await self._removals.surely_removed(key):  # while it waited for its turn, or a moment ago elsewhere
             raise problems.removed()
         await self._require_unfiltered(key)
-        self._require_generator(order.resolved.generator)
+        generator = self._require_generator(order.resolved.generator)
         await self._require_no_cooldown(key)
         await self._spool.secure()
         with self._observer.step("budget"):
-            reservation = await self._budget.reserve(order.resolved, self._clock.utc())
+            purse = self._budget if generator.paid else FREE
+            reservation = await purse.reserve(order.resolved, self._clock.utc())
         try:
             before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
         except StoreUnavailable:
-            await self._give_back(reservation)
+            await _give_back(purse, reservation)
             raise
         free_at = self._clock.monotonic() + before.wait
-        charged = self._generator.paid
+        charged = generator.paid
         try:
-            made = await self._generator.generate(order.resolved, key)
+            made = await generator.generate(order.resolved, key)
             paid = await self._spool.put(Paid(order, made, self._now(), before.after))
             # Nobody shows the picture of before any more, when this one is shown.
             await asyncio.sleep(max(0.0, free_at - self._clock.monotonic()))
         except UpstreamFailed as failure:
-            charged = failure.charged
-            if charged:
+            charged = generator.paid and failure.charged
+            if failure.charged:
                 await self._cool_down(key, failure)
             else:
-                await self._give_back(reservation)
+                await _give_back(purse, reservation)
             log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
             raise
         except Exception:
@@ -213,10 +218,11 @@ class Making:
         except StoreUnavailable:
             return False
 
-    def _require_generator(self, needed: str) -> None:
-        if needed != self._generator.name:
+    def _require_generator(self, needed: str) -> Generator:
+        if needed not in self._generators:
             detail = f"this URL shows a picture of the generator {needed}, which is not configured on this service"
             raise Problem(problems.GENERATOR_MISSING, detail)
+        return self._generators[needed]
 
     async def _require_unfiltered(self, content_key: str) -> None:
         if await self._bindings.filtered(content_key):
@@ -233,12 +239,6 @@ class Making:
             detail = f"{last.detail}; trying again may cost money, so this picture has to wait"
             raise Problem(last.cause, detail, retry_after=int(left) + 1)
 
-    async def _give_back(self, reservation: Reservation) -> None:
-        try:
-            await self._budget.give_back(reservation)
-        except CounterUnavailable as unavailable:
-            log.warning("the budget counts a picture that was not made: %s", unavailable.detail)
-
     async def _bind(self, order: Order) -> None:
         try:
             await self._bindings.bind(order, self._now())
@@ -251,6 +251,13 @@ class Making:
 
     def _now(self) -> int:
         return int(self._clock.unix())
+
+
+async def _give_back(budget: Budget, reservation: Reservation) -> None:
+    try:
+        await budget.give_back(reservation)
+    except CounterUnavailable as unavailable:
+        log.warning("the budget counts a picture that was not made: %s", unavailable.detail)
 
 
 def _broken() -> UpstreamFailed:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from promptcdn.url.engines import Size
 from promptcdn.url.request import Resolved
 
 # Prices are for so many steps. Fewer steps are not cheaper on every price list; more cost in proportion.
@@ -19,7 +20,8 @@ _AREA = 512 * 512
 
 @dataclass(frozen=True)
 class Cost:
-    """What was or will be paid for pictures of one engine."""
+    """What was or will be paid for pictures of one engine: `generator/engine`, or what older versions counted, which
+    have the engine alone or nothing."""
 
     engine: str
     pictures: int
@@ -29,11 +31,12 @@ class Cost:
 @dataclass(frozen=True)
 class Price:
     """A picture up to 512x512, and each further area of that size, in thousandths of a credit: for engines whose id the
-    pattern matches."""
+    pattern matches. `any_steps`: more steps cost no more."""
 
     pattern: str
     picture: int
     area: int = 0
+    any_steps: bool = False
 
     def of(self, pixels: int) -> int:
         return self.picture + _divided_up(self.area * max(0, pixels - _AREA), _AREA)
@@ -43,14 +46,15 @@ class Price:
 class Prices:
     """The operator's own prices by engine, in thousandths of a credit for a picture of any size in 30 steps.
 
-    `published` has the prices of all other engines; the first pattern that matches the whole id wins.
+    An engine that two generators have is `generator/engine`. `published` has the prices of all other engines by
+    generator; the first pattern that matches the whole id wins.
     """
 
     by_engine: Mapping[str, int] = field(default_factory=dict)
-    published: tuple[Price, ...] = ()
+    published: Mapping[str, tuple[Price, ...]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str, published: tuple[Price, ...] = ()) -> Self:
+    def parse(cls, text: str, published: Mapping[str, tuple[Price, ...]] | None = None) -> Self:
         """`my-engine=1.5, other=0`, in credits; an empty text has no price. Raises `ValueError`."""
         by_engine: dict[str, int] = {}
         for item in text.split(",") if text.strip() else ():
@@ -58,18 +62,27 @@ class Prices:
             if not engine or engine in by_engine:
                 raise ValueError("prices are one for each engine, in credits a picture, like my-engine=1.5, other=0")
             by_engine[engine] = millicredits(amount)
-        return cls(by_engine, published)
+        return cls(by_engine, published or {})
 
     def cost(self, resolved: Resolved) -> Cost:
-        """What this picture costs. An engine without a price costs as much as the most expensive one."""
-        price = self.by_engine.get(resolved.engine)
-        if price is None:
-            price = self._published(resolved.engine, resolved.width * resolved.height)
-        return Cost(resolved.engine, 1, _divided_up(price * max(resolved.steps, STEPS), STEPS))
+        """What this picture costs."""
+        price = self.price(resolved.generator, resolved.engine, resolved.size, resolved.steps)
+        return Cost(f"{resolved.generator}/{resolved.engine}", 1, price)
 
-    def _published(self, engine: str, pixels: int) -> int:
-        listed = next((price for price in self.published if re.fullmatch(price.pattern, engine)), None)
-        return listed.of(pixels) if listed else max((price.of(pixels) for price in self.published), default=0)
+    def price(self, generator: str, engine: str, size: Size, steps: int) -> int:
+        """In thousandths of a credit. An engine without a price costs as much as its generator's most expensive one."""
+        published = self.published.get(generator, ())
+        listed = next((price for price in published if re.fullmatch(price.pattern, engine)), None)
+        own = self.by_engine.get(f"{generator}/{engine}", self.by_engine.get(engine))
+        pixels = size[0] * size[1]
+        if own is not None:
+            price = own
+        elif listed is not None:
+            price = listed.of(pixels)
+        else:
+            price = max((each.of(pixels) for each in published), default=0)
+        steps = STEPS if listed is not None and listed.any_steps else max(steps, STEPS)
+        return _divided_up(price * steps, STEPS)
 
 
 def millicredits(text: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from promptcdn.pictures import sizing
-from promptcdn.pictures.files import Pixels, master, plain, saved, xmp
+from promptcdn.pictures.files import READ_FORMATS, Pixels, master, plain, saved, xmp
 from promptcdn.pictures.sizing import Variant
 from promptcdn.url import formats
 from promptcdn.url.engines import Size
@@ -61,6 +61,15 @@ def restored(rendition: bytes, size: Size, source_type: str) -> bytes:
         if pixels.size != size:
             pixels = pixels.resize(size, Image.Resampling.LANCZOS)
         return master(saved(pixels, "PNG", compress_level=6), source_type)
+
+
+def fitted(picture: bytes, size: Size) -> bytes:
+    """A picture that `files.decoded` knows, brought to `size` as a PNG: scaled until it covers that, and cut equally at
+    both ends where its shape is another one."""
+    with Image.open(io.BytesIO(picture), formats=READ_FORMATS) as image:
+        pixels = plain(image)
+        box = sizing.cut(Variant("png", size, cropped=True), pixels.size)
+        return saved(pixels.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP), "PNG", compress_level=6)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

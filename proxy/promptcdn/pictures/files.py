@@ -13,7 +13,7 @@ from promptcdn.pictures.validation import PIXELS_MAX, Decoded
 
 _BOMB, _BOMB_WARNING = Image.DecompressionBombError, Image.DecompressionBombWarning
 # What generators answer with.
-_READ_FORMATS = ("PNG", "JPEG", "WEBP")
+READ_FORMATS = ("PNG", "JPEG", "WEBP")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What pixels need to look right. Everything else is text that a server wrote: prompts, ids, settings.
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
@@ -58,7 +58,7 @@ def decoded(data: bytes) -> Decoded | None:
 def seen(data: bytes) -> Seen | None:
     """As `decoded`, with the pixels: whoever goes on to encode them need not decode the file again."""
     try:
-        with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
             # The declared size is read first: a bomb is refused before it is unpacked.
             if image.width * image.height > PIXELS_MAX:
                 return None
@@ -84,7 +84,7 @@ def master(data: bytes, source_type: str, pixels: Pixels | None = None) -> bytes
 
 
 def _pixels(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=_READ_FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
         return Pixels.of(image)
 
 

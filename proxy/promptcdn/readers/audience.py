@@ -25,6 +25,9 @@ STORED_WAIT_MIN = 3.0
 class Audience(Enum):
     """The kinds of clients that ask for pictures."""
 
+    # Enum's own is computed in Python at each look-up in a table: a hit has one.
+    __hash__ = object.__hash__
+
     IMAGE_PROXY = "an image proxy"
     IMG = "a browser's <img>"
     NAVIGATION = "a person's navigation"

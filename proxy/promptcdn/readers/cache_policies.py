@@ -15,6 +15,9 @@ DAY, YEAR = 86_400, 31_536_000
 class Outcome(Enum):
     """Why a picture is the answer, or why there is none yet."""
 
+    # Enum's own is computed in Python at each look-up in a table: a hit has several.
+    __hash__ = object.__hash__
+
     SEEDED = "seeded, stored"
     UNSTORED = "seeded, made but not yet stored"
     CALENDAR = "calendar seed"

@@ -44,6 +44,8 @@ def objection(version: str, lines: Lines) -> str | None:
 
 def has_body(lines: Lines) -> bool:
     """Whether a body follows a head that has no objection (RFC 9112 section 6.3)."""
+    if len(lines) == 1 and lines[0][0] == b"host":
+        return False  # as nearly all are
     return bool(_values(lines, b"transfer-encoding")) or _values(lines, b"content-length") not in ([], [b"0"])
 
 

@@ -6,12 +6,12 @@ that answers are the same, byte for byte.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from promptcdn.readers.answers import Answer
 from promptcdn.readers.cache_policies import POLICIES, Outcome
-from promptcdn.readers.rendition import CacheStatus, RawHeaders, Rendition
+from promptcdn.readers.rendition import CacheStatus, Rendition
 from promptcdn.readers.response_headers import (
     ALWAYS,
     ON_NOT_MODIFIED,
@@ -70,9 +70,10 @@ def lines(headers: Mapping[str, str]) -> bytes:
     return "".join([f"{name}: {value}\r\n" for name, value in checked(dict(headers)).items()]).encode()
 
 
-def fields(sent: bytes) -> RawHeaders:
+@lru_cache(4096)  # the same few blocks of lines are sent again and again
+def fields(sent: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """The inverse of `lines`."""
-    return [(name, value) for name, _, value in (line.partition(b": ") for line in sent.split(b"\r\n")) if name]
+    return tuple((name, value) for name, _, value in (line.partition(b": ") for line in sent.split(b"\r\n")) if name)
 
 
 # Of every answer but a 304.

@@ -24,8 +24,9 @@ from promptcdn.observer import NO_OBSERVER, Observer
 from promptcdn.readers import framing, prepared, response_headers
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.prepared import Alias
+from promptcdn.readers.rendition import RawHeaders
 from promptcdn.server.remembered import TARGET_MAX, RememberedUrls
-from promptcdn.server.seen_heads import Fields, Readers, Seen
+from promptcdn.server.seen_heads import Fields, Head, Readers, Seen
 from promptcdn.wiring import Service
 
 log = logging.getLogger("promptcdn")
@@ -34,20 +35,34 @@ log = logging.getLogger("promptcdn")
 _AUTO = b"format=auto"
 # As metrics have them.
 _NAMES = {outcome: outcome.name.lower() for outcome in Outcome}
-_OK, _NOT_MODIFIED = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 304 Not Modified\r\n"
 
 
 class Hit(NamedTuple):
-    """An answer from memory: its status, its whole head as it is sent but for the status line, and its body."""
+    """An answer from memory. `blocks` are the lines of its head that are the same at each view."""
 
     status: int
-    lines: bytes
+    date: bytes
+    blocks: tuple[bytes, ...]
+    request_id: bytes
     body: bytes
 
     @property
     def head(self) -> bytes:
         """The head as it is sent."""
-        return b"%b%b\r\n" % (_OK if self.status == 200 else _NOT_MODIFIED, self.lines)
+        if self.status == 304:
+            return b"HTTP/1.1 304 Not Modified\r\ndate: %b\r\n%b%b%b\r\n" % (self.date, *self.blocks)
+        head = b"HTTP/1.1 200 OK\r\ndate: %b\r\n%b%b%b%bx-request-id: %b\r\nserver-timing: %b\r\n\r\n"
+        return head % (self.date, *self.blocks, self.request_id, prepared.AT_ONCE)
+
+    @property
+    def fields(self) -> RawHeaders:
+        """The head as ASGI has it."""
+        found = [(b"date", self.date)]
+        for block in self.blocks:
+            found += prepared.fields(block)
+        if self.status == 200:
+            found += (b"x-request-id", self.request_id), (b"server-timing", prepared.AT_ONCE)
+        return found
 
 
 class FastPath:
@@ -87,9 +102,10 @@ class FastPath:
         target: bytes = scope["raw_path"]
         if scope["query_string"]:
             target += b"?" + scope["query_string"]
-        hit = self.hit(scope["method"], target, scope["headers"])
+        fields = tuple(scope["headers"])
+        hit = self.hit(scope["method"], target, fields, fields)
         if hit is not None:
-            await send({"type": "http.response.start", "status": hit.status, "headers": prepared.fields(hit.lines)})
+            await send({"type": "http.response.start", "status": hit.status, "headers": hit.fields})
             await send({"type": "http.response.body", "body": hit.body})
             return
         drops = self._memory.drops
@@ -97,20 +113,21 @@ class FastPath:
         if drops == self._memory.drops:
             self._remember(scope, target)
 
-    def hit(self, method: str, target: bytes, fields: Fields, lines: bytes = b"") -> Hit | None:
-        """The answer to a request, if memory has all of it. `lines` are its header `fields` as they were sent: from now
-        on `hit_by_lines` knows them."""
+    def hit(self, method: str, target: bytes, fields: Fields, head: Head) -> Hit | None:
+        """The answer to a request, if memory has all of it. `head` is what its header `fields` are recognised by the
+        next time; `hit_by_lines` knows those that are lines, as they were sent."""
         if method not in ("GET", "HEAD"):
             return None
-        seen = self._readers.seen(fields)
+        known = self._readers.by_head.get(head)
+        seen = known or self._readers.seen(fields)
         hit = self._hit(target, seen)
-        if lines and hit is not None:
-            self._readers.remember(lines, seen)
+        if hit is not None and known is None:
+            self._readers.remember(head, seen)
         return hit
 
     def hit_by_lines(self, request_line: bytes, lines: bytes) -> Hit | None:
         """The same for header lines that were sent before."""
-        seen = self._readers.by_lines.get(lines)
+        seen = self._readers.by_head.get(lines)
         if seen is None or request_line[-9:] != b" HTTP/1.1":
             return None
         if request_line.startswith(b"GET /"):
@@ -127,13 +144,10 @@ class FastPath:
         own, tag = entry.head(alias.outcome)
         alike, alike_unchanged = prepared.shared_lines(entry.rendition.media_type, alias.outcome)
         if not seen.tag:
-            always, timing = prepared.ALWAYS_LINES, prepared.AT_ONCE
-            head = b"date: %b\r\n%b%b%b%bx-request-id: %b\r\nserver-timing: %b\r\n"
-            lines = head % (self._now(), alias.lines, alike, own, always, self._request_id(), timing)
-            hit = Hit(200, lines, entry.rendition.body)
+            blocks = alias.lines, alike, own, prepared.ALWAYS_LINES
+            hit = Hit(200, self._now(), blocks, self._request_id(), entry.rendition.body)
         elif tag and seen.tag in (tag, b"W/" + tag):
-            lines = b"date: %b\r\n%b%betag: %b\r\n" % (self._now(), alias.unchanged, alike_unchanged, tag)
-            hit = Hit(304, lines, b"")
+            hit = Hit(304, self._now(), (alias.unchanged, alike_unchanged, b"etag: %b\r\n" % tag), b"", b"")
         else:
             return None
         self._urls.shown(alias)

@@ -12,6 +12,8 @@ from promptcdn.readers.audience import Audience
 
 # Header fields as ASGI has them.
 Fields = Sequence[tuple[bytes, bytes]]
+# A whole head: its fields, or its lines as they were sent.
+Head = tuple[tuple[bytes, bytes], ...] | bytes
 
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 # What is remembered at the most: so many heads, and so many bytes of each.
@@ -34,11 +36,11 @@ class Seen(NamedTuple):
 
 
 class Readers:
-    """Readers by what they send: by the fields that matter, and by all lines of a head as they were sent."""
+    """Readers by what they send: by the fields that matter, and by whole heads."""
 
     def __init__(self) -> None:
         self._by_fields: dict[Fields, Seen] = {}
-        self.by_lines: dict[bytes, Seen] = {}
+        self.by_head: dict[Head, Seen] = {}
 
     def seen(self, fields: Fields) -> Seen:
         """What a head says."""
@@ -54,18 +56,22 @@ class Readers:
         found = self._by_fields.get(key)
         if found is None:
             found = _seen(key)
-            if sum(len(name) + len(value) for name, value in key) <= _BYTES_MAX:
+            if _size(key) <= _BYTES_MAX:
                 if len(self._by_fields) >= _HEADS_MAX:
                     self._by_fields.clear()
                 self._by_fields[key] = found
         return found._replace(tag=_tag(conditions)) if conditions else found
 
-    def remember(self, lines: bytes, seen: Seen) -> None:
-        """Keeps what was recognised in these lines."""
-        if len(lines) <= _BYTES_MAX:
-            if len(self.by_lines) >= _HEADS_MAX:
-                self.by_lines.clear()
-            self.by_lines[lines] = seen
+    def remember(self, head: Head, seen: Seen) -> None:
+        """Keeps what a head says. A head of no lines is not known by anything."""
+        if head and (len(head) if isinstance(head, bytes) else _size(head)) <= _BYTES_MAX:
+            if len(self.by_head) >= _HEADS_MAX:
+                self.by_head.clear()
+            self.by_head[head] = seen
+
+
+def _size(fields: Fields) -> int:
+    return sum(len(name) + len(value) for name, value in fields)
 
 
 @lru_cache(256)

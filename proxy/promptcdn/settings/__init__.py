@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from pydantic import (
     AliasChoices,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -16,78 +17,44 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
-from promptcdn.generators.declaration import Declaration
-from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.guard.authorisation import Misses
-from promptcdn.money.budget.limits import BudgetLimits
-from promptcdn.money.costs import Prices
+from promptcdn.money.budget.limits import UNLIMITED, BudgetLimits
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import environment, forms
-from promptcdn.url.engines import Size
-from promptcdn.url.resolving import Defaults
+from promptcdn.settings.generators import PREFIX, GeneratorSettings, require_generators
 from promptcdn.url.signing import SigningKeys
 
-PREFIX = "PROMPTCDN_"
-AUTO = "auto"
 # The defaults where pictures cost money. Elsewhere both are unlimited.
 PAID_BUDGET = "100/day"
 PAID_CLIENT_RATE = "60/minute"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "budget": BudgetLimits.parse,
-    "prices": Prices.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
     "store": forms.require_store,
     "store_id": forms.require_store_id,
-    "stability_host": misconfiguration.require_no_credentials,
 }
 # Error messages quote the values of these settings, unless a secret seems to be in one.
-_ADDRESSES = ("store", "stability_host", "public_url")
+_ADDRESSES = ("store", "_host", "_url")
+# The values of settings with such names are quoted nowhere.
+_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS")
 
 
-class Settings(BaseSettings):
-    """Every setting, what it is and what it means when empty."""
+class Settings(GeneratorSettings):
+    """Every setting, what it is and what it means when empty. Those of generators come first."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
+        validate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
         # A secret that comes from a file often has the file's last line break.
         str_strip_whitespace=True,
     )
 
-    generator: str = Field(
-        AUTO,
-        description=f"What makes pictures: {', '.join(sorted(BY_NAME))}, or auto."
-        " auto: stability where a key or a host is set, else sketch.",
-    )
-    stability_key: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices("STABILITY_KEY"),
-        description="The API key that is sent to the upstream. Empty: none is sent.",
-    )
-    stability_host: str | None = Field(
-        None,
-        validation_alias=AliasChoices("STABILITY_HOST"),
-        description="The address of the upstream. Empty: the hosted service.",
-    )
-    engine: str | None = Field(None, description="The default engine. Empty: the generator's own.")
-    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
-        (), description="The engines that URLs may name. Empty: the default engine alone."
-    )
-    size: Annotated[Size | None, NoDecode, BeforeValidator(forms.size)] = Field(
-        None, description="The size of a picture whose URL says none. Empty: the engine's own."
-    )
-    steps: int = Field(30, ge=10, le=50, description="The number of steps of a picture whose URL says none.")
     store: str = Field(
         "",
         description="The store: where pictures are kept. Endpoint, region and keys of a bucket are AWS_… variables."
@@ -116,7 +83,7 @@ class Settings(BaseSettings):
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
-    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(forms.signing_keys)] = Field(
+    signing_keys: Annotated[SigningKeys, BeforeValidator(forms.signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
@@ -133,11 +100,8 @@ class Settings(BaseSettings):
     )
     budget: str = Field(
         "",
-        description=f"How much may be paid for. Empty: {PAID_BUDGET} where pictures cost money, else unlimited.",
-    )
-    prices: str = Field(
-        "",
-        description="What a picture costs by engine, in credits. Empty: the hosted service's prices.",
+        description="How much may be paid for, by all generators together; NAME=20/day limits one of them beside that."
+        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. What costs nothing is not counted.",
     )
     client_rate: str = Field(
         "",
@@ -160,8 +124,6 @@ class Settings(BaseSettings):
         le=10,
         description="How many seconds an image proxy waits before it gets a placeholder; go-camo gives up after 4.",
     )
-    upstream_timeout: float = Field(120, ge=1, le=600, description="How many seconds the upstream has for one picture.")
-    concurrency: int = Field(8, ge=1, le=256, description="How many pictures are made at once.")
     queue: int = Field(
         64, ge=0, le=10000, description="How many more pictures may wait to be made; others are refused with 503."
     )
@@ -199,12 +161,12 @@ class Settings(BaseSettings):
             _READERS[str(info.field_name)](text)
         return text
 
-    @field_validator("generator")
+    @field_validator("budget")
     @classmethod
-    def _is_a_generator(cls, name: str) -> str:
-        if name != AUTO and name not in BY_NAME:
-            raise ValueError(f"there is no such generator; allowed: {allowed('generator')}")
-        return name
+    def _limits_generators(cls, text: str) -> str:
+        if text:
+            require_generators(BudgetLimits.parse(text).generators)
+        return text
 
     @field_validator("redis_url")
     @classmethod
@@ -229,45 +191,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if not self._is_set_up(self.makes):
-            needed = " or ".join(map(str.upper, self.makes.settings))
-            raise ValueError(f"{PREFIX}GENERATOR={self.generator} needs {needed}")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
-        drawer = self.defaults.drawer(self.defaults.engine)
-        if self.size and not drawer.allows(self.size):
-            nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
-            raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
-
-    @property
-    def makes(self) -> Declaration:
-        """The generator in use."""
-        if self.generator == AUTO:
-            chosen = (each for each in GENERATORS if each.settings and self._is_set_up(each))
-            return next(chosen, GENERATORS[-1])
-        return BY_NAME[self.generator]
-
-    @property
-    def generator_settings(self) -> Mapping[str, str]:
-        """The values of the settings that the generator in use declares, empty where they are not set."""
-        return {name: self._plain(name) for name in self.makes.settings}
-
-    def _is_set_up(self, generator: Declaration) -> bool:
-        """Whether the generator needs nothing, or one of its settings is set."""
-        return not generator.settings or any(map(self._plain, generator.settings))
-
-    def _plain(self, name: str) -> str:
-        value = getattr(self, name)
-        return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
-
-    @property
-    def defaults(self) -> Defaults:
-        """What is filled into the blanks of a request. Engines that only another generator has are left out."""
-        makes = self.makes
-        engine = self.engine if self.engine and makes.has(self.engine) else makes.engine
-        offered = tuple(dict.fromkeys((engine, *filter(makes.has, self.engines))))
-        return Defaults(makes.name, engine, offered, self.size, self.steps, families=makes.engines)
 
     def address(self, port: int) -> str:
         """Where a browser on this machine finds the service; a host that stands for all addresses is none to open."""
@@ -287,47 +213,59 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log, whoever says it."""
-        held = (
-            secret.get_secret_value() for secret in (self.stability_key, self.admin_token, self.redis_url) if secret
-        )
         signing = (secret.decode() for _, secret in self.signing_keys.secrets)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         redis = forms.password(self.redis_url.get_secret_value()) if self.redis_url else ()
-        return (*held, *signing, *redis, *(os.environ.get(name, "") for name in aws))
+        return (*self._keys.values(), *signing, *redis, *(os.environ.get(name, "") for name in aws))
+
+    @property
+    def _keys(self) -> Mapping[str, str]:
+        """The settings that are one secret each, by the names that people set."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {
+            shown_name(name): value.get_secret_value()
+            for name, value in fields
+            if isinstance(value, SecretStr) and value
+        }
 
     @property
     def chosen(self) -> misconfiguration.Chosen:
         """What `misconfiguration` looks at."""
-        hosted = self.makes.paid and not self.stability_host
-        keys = {"STABILITY_KEY": self.stability_key, f"{PREFIX}ADMIN_TOKEN": self.admin_token}
+        hosted = any(each.paid and not self.values(each).get("stability_host") for each in self.generators)
+        keys = ((name, key) for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL")
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
-            unlimited=hosted and not self.budget_limits(paid=True).each,
+            unlimited=hosted and not self.budget_limits.each,
             admin_token=self.admin_token is not None,
             public_url=self.public_url,
             wait=self.wait,
             proxy_wait=self.proxy_wait,
-            secrets=(*((name, key.get_secret_value()) for name, key in keys.items() if key), *signing),
+            secrets=(*keys, *signing),
         )
 
-    def budget_limits(self, *, paid: bool) -> BudgetLimits:
+    @property
+    def budget_limits(self) -> BudgetLimits:
         """The budget. Where pictures cost money it is unlimited only if the setting says so."""
-        return BudgetLimits.parse(self.budget or (PAID_BUDGET if paid else "unlimited"))
+        otherwise = PAID_BUDGET if self.paid else UNLIMITED
+        return BudgetLimits.parse(self.budget or otherwise, otherwise)
 
-    def rate(self, *, paid: bool) -> Rate | None:
+    @property
+    def rate(self) -> Rate | None:
         """What one client may start; `None`, for unlimited, only if the setting says so where pictures cost money."""
-        return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if paid else "unlimited"))
+        return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if self.paid else "unlimited"))
 
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
-    wrong = list(_strange_names(environment.variables()))
-    # By its alias: under its own name it would stand beside what the environment says, not before it.
-    options: dict[str, Any] = {"host": host, "PORT": port}
+    variables = environment.variables()
+    wrong = list(_strange_names(variables))
+    given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
+    found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
+    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:
@@ -346,8 +284,7 @@ def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
 
 def shown_name(name: str) -> str:
     """The name of a field as people set it."""
-    field = Settings.model_fields.get(name)
-    return PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+    return Settings.shown_name(name)
 
 
 def row(name: str) -> str:
@@ -359,8 +296,6 @@ def row(name: str) -> str:
 def allowed(name: str) -> str:
     """What may be set: a range, choices, or what it looks like; empty where that is any text."""
     field = Settings.model_fields[name]
-    if name == "generator":
-        return misconfiguration.one_of((*sorted(BY_NAME), AUTO))
     if field.annotation is bool:
         return misconfiguration.one_of(("true", "false"))
     if get_origin(field.annotation) is Literal:
@@ -390,9 +325,9 @@ def _line(detail: Any) -> str:
     if detail["type"] != "value_error":  # the library's words, which name types of Python
         message = f"allowed: {allowed(name)}"
     shown = shown_name(name)
-    if any(word in shown for word in ("KEY", "TOKEN", "REDIS")):
+    if any(word in shown for word in _SECRETS):
         return f"{shown}: {message}"
-    value = misconfiguration.shown(str(detail["input"])) if name in _ADDRESSES else f'="{detail["input"]}"'
+    value = misconfiguration.shown(str(detail["input"])) if name.endswith(_ADDRESSES) else f'="{detail["input"]}"'
     if isinstance(wrong := detail.get("ctx", {}).get("error"), misconfiguration.WrongVariable):
         return wrong.needed_by(f"{shown}{value}")
     return f"{shown}{value}: {message}"

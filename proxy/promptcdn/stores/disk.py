@@ -115,9 +115,9 @@ class DiskStore:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
-        shards = f"{leaf[:2]}/{leaf[2:4]}" if len(leaf) >= _SHARDED else "??/??"
+        outer, inner = (leaf[:2], leaf[2:4]) if len(leaf) >= _SHARDED else ("??", "??")
         self._require_store()
-        for path in sorted(self._root.glob(f"{folder or '*'}/{shards}/{leaf}*")):
+        for path in _in_order(self._root, f"{folder or '*'}/{outer}", inner, f"{leaf}*"):
             name = Name.parse(path.relative_to(self._root).as_posix())
             # Gone since it was listed: somebody deleted it, or set it aside.
             with contextlib.suppress(FileNotFoundError):
@@ -134,15 +134,11 @@ class DiskStore:
         _sweep(self._temporary)
 
     def identity(self) -> str | None:
-        try:
-            found = (self._root / identity.PATH).read_bytes()
-        except FileNotFoundError:
+        found = self._found(identity.PATH, Path.read_bytes)
+        if found is None:
             self._require_store()
-            return None
-        except OSError as error:
-            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
         try:
-            return identity.read(found)
+            return None if found is None else identity.read(found)
         except Corrupt:
             raise StoreUnavailable(identity.GARBLED) from None
 
@@ -208,15 +204,18 @@ class DiskStore:
         return names
 
     def _looked_up(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
-        try:
-            found = look_up(self._root / path)
-        except FileNotFoundError:
-            found = None
-        except OSError as error:
-            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+        found = self._found(path, look_up)
         if found is None:
             self._require_right_store()
         return found
+
+    def _found(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
+        try:
+            return look_up(self._root / path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
 
     def _require_right_store(self) -> None:
         """What a call found, or did, counts only if the store was still the one that is expected after it."""
@@ -388,8 +387,13 @@ def _require_links(folder: Path) -> None:
 def _sweep(folder: Path) -> None:
     """Takes away what a crash left half-written; a younger file may be another process's work."""
     for left in folder.iterdir():
-        try:
+        with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS:
                 left.unlink()
-        except FileNotFoundError:
-            continue
+
+
+def _in_order(folder: Path, *patterns: str) -> Iterator[Path]:
+    """What matches, level by level and sorted: whoever wants a few paths of a large store gets them at once."""
+    first, *rest = patterns
+    for path in sorted(folder.glob(first)):
+        yield from _in_order(path, *rest) if rest else (path,)

@@ -112,13 +112,14 @@ IN_COOLDOWN = Metric(
 GENERATED = Metric(
     "promptcdn_generator_calls_total",
     "counter",
-    "Generator calls, by result: picture, filtered (by the upstream), or the code of a problem.",
-    ("result",),
+    "Generator calls, by generator and result: picture, filtered (by the upstream), or the code of a problem.",
+    ("generator", "result"),
 )
 GENERATOR_DURATION = Metric(
     "promptcdn_generator_duration_seconds",
     "histogram",
-    "Seconds from a generator call to its answer, with all retries.",
+    "Seconds from a generator call to its answer, with all retries, by generator.",
+    ("generator",),
     buckets=_GENERATORS,
 )
 STORED = Metric(
@@ -150,7 +151,8 @@ ENCODES = Metric(
 BREAKER = Metric(
     "promptcdn_breaker_open",
     "gauge",
-    "1 while no new pictures are made because the upstream failed many times in a row.",
+    "1 while a generator makes no new pictures because its upstream failed many times in a row.",
+    ("generator",),
 )
 REDIS = Metric("promptcdn_redis_down", "gauge", "1 while the Redis that the replicas share does not answer.")
 LAG = Metric(
@@ -163,7 +165,7 @@ SPOOL = Metric("promptcdn_spool_entries", "gauge", "Paid pictures in the spool, 
 BUILD = Metric(
     "promptcdn_build_info",
     "gauge",
-    "Always 1; the labels name the running version and generator.",
+    "Always 1 for each generator in use; the labels name the running version and the generator.",
     ("version", "generator"),
 )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from promptcdn.catalog.removals import Removals
@@ -31,7 +31,7 @@ class Readiness:
     flights: Flights[None]
     store: InspectedStore
     removals: Removals
-    generator: InspectedGenerator
+    generators: Mapping[str, InspectedGenerator]
     budget: Budget
     spool: Spool
     connection: RedisConnection | None
@@ -52,12 +52,12 @@ class Readiness:
     def spooled(self) -> Check:
         """The paid pictures that wait for the store; not good where one could be lost."""
         found = self.spool.check(self.clock.utc().timestamp())
-        return found if self.generator.paid else replace(found, good=True)
+        return found if self.settings.paid else replace(found, good=True)
 
     @property
     def caveats(self) -> str:
         """What the budget's count does not outlive or cover; empty where there is nothing to say."""
-        limited = self.settings.budget_limits(paid=self.generator.paid).each
+        limited = self.settings.budget_limits.each
         alone = limited and self.connection is None and self.settings.store_url.startswith("s3:")
         return "; ".join(filter(None, (self.budget.forgets, durability.COUNTED_ALONE if alone else "")))
 
@@ -68,15 +68,19 @@ class Readiness:
             looks["redis"] = self._redis
         return (
             Check("service", not stopping, "shutting down" if stopping else "answers"),
-            self._generator(),
+            *self._each_generator(),
             self.spooled(),
             *await asyncio.gather(*(self._within_patience(part, look) for part, look in looks.items())),
         )
 
-    def _generator(self) -> Check:
-        detail = f"{self.generator.name}, engine {self.settings.defaults.engine}"
-        refuses = self.generator.refuses
-        return Check("generator", not refuses, "; ".join(filter(None, (detail, refuses))))
+    def _each_generator(self) -> Iterator[Check]:
+        """Of the default one the part is `generator`, of another one its name stands beside that."""
+        for declared in self.settings.generators:
+            refuses = self.generators[declared.name].refuses
+            detail = f"{declared.name}, engine {', '.join(self.settings.offered_by(declared))}"
+            is_default = declared.name == self.settings.defaults.default.generator
+            part = "generator" if is_default else f"generator {declared.name}"
+            yield Check(part, not refuses, "; ".join(filter(None, (detail, refuses))))
 
     async def _store(self) -> Check:
         """Asks for an object that cannot be there: a store that says so answers.

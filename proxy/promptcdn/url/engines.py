@@ -1,14 +1,31 @@
-"""What an engine allows: the sizes that it draws. Each generator declares the families of its engines."""
+"""What an engine allows: the sizes that it draws, its steps, and the parameters that it understands.
+
+Each generator declares the families of its engines.
+"""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import log
 
 Size = tuple[int, int]
 
 SIDE_STEP = 64
 SIDE_MIN, SIDE_MAX = 256, 1536
+STEPS_MIN, STEPS_MAX = 1, 150
+CFG_SCALES = (0.0, 35.0)
+
+# Generation parameters that some engines understand and others do not. All other parameters every engine understands.
+OPTIONAL_PARAMETERS = (
+    "negative_prompt",
+    "steps",
+    "cfg_scale",
+    "sampler",
+    "scheduler",
+    "style_preset",
+    "guidance_preset",
+)
+EVERY_PARAMETER = frozenset(OPTIONAL_PARAMETERS)
 
 _SIDES = range(SIDE_MIN, SIDE_MAX + 1, SIDE_STEP)
 EVERY_SIZE = tuple((width, height) for width in _SIDES for height in _SIDES)
@@ -21,12 +38,28 @@ def sizes_of_area(least: int, most: int) -> tuple[Size, ...]:
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine: its id on the wire, the sizes it draws, and the size it draws best."""
+    """One engine: its id on the wire, and its limits, as `Family` explains them."""
 
     name: str
     sizes: tuple[Size, ...]
     default_size: Size
     retired: bool = False
+    steps: tuple[int, int] = (STEPS_MIN, STEPS_MAX)
+    understands: frozenset[str] = EVERY_PARAMETER
+    seeded: bool = True
+    by_shape: bool = False
+    cfg_scale: float | None = None
+    cfg_scales: tuple[float, float] = CFG_SCALES
+
+    def nearest_steps(self, steps: int) -> int:
+        """The allowed number of steps that is closest to `steps`."""
+        least, most = self.steps
+        return min(max(steps, least), most)
+
+    def nearest_cfg_scale(self, cfg_scale: float) -> float:
+        """The allowed cfg_scale that is closest to `cfg_scale`."""
+        least, most = self.cfg_scales
+        return min(max(cfg_scale, least), most)
 
     def allows(self, size: Size) -> bool:
         return size in self.sizes
@@ -53,12 +86,32 @@ class Engine:
 
 @dataclass(frozen=True)
 class Family:
-    """Engines that allow the same: those whose whole id the pattern matches. A generator declares its families."""
+    """Engines that allow the same: those whose whole id the pattern matches. A generator declares its families.
+
+    sizes        the sizes that they draw; `default_size` is the one that they draw best
+    retired      whether the service that had them has them no more
+    steps        the least and the most steps
+    understands  which of `OPTIONAL_PARAMETERS` change the picture
+    seeded       whether a seed is sent and decides the picture. Where it does not, a lost picture cannot be made again
+    by_shape     whether the upstream is asked for a shape and answers a size of its own: a picture of about that shape
+                 is brought to the size that was asked for
+    cfg_scale    the one of a picture whose URL says none; `None`: the usual one
+    cfg_scales   the least and the most cfg_scale
+    """
 
     pattern: str
     sizes: tuple[Size, ...]
     default_size: Size
     retired: bool = False
+    steps: tuple[int, int] = (STEPS_MIN, STEPS_MAX)
+    understands: frozenset[str] = EVERY_PARAMETER
+    seeded: bool = True
+    by_shape: bool = False
+    cfg_scale: float | None = None
+    cfg_scales: tuple[float, float] = CFG_SCALES
+
+    def __post_init__(self) -> None:
+        assert self.understands <= EVERY_PARAMETER, "it names a parameter that is not in OPTIONAL_PARAMETERS"
 
     def claims(self, name: str) -> bool:
         """Whether the engine of that id is one of the family."""
@@ -72,4 +125,5 @@ ANY = Family(r".*", EVERY_SIZE, (1024, 1024))
 def engine(name: str, families: Iterable[Family]) -> Engine:
     """The engine of that id, with the limits of the first family whose pattern matches the whole id."""
     family = next((family for family in families if family.claims(name)), ANY)
-    return Engine(name, family.sizes, family.default_size, family.retired)
+    limits = {field.name: getattr(family, field.name) for field in fields(family) if field.name != "pattern"}
+    return Engine(name, **limits)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from promptcdn.url import formats, seeds, text
-from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, STEPS_MAX, STEPS_MIN
 from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
@@ -31,6 +31,23 @@ SAMPLERS = (
     "k_dpmpp_2s_ancestral",
     "k_dpmpp_2m",
     "k_dpmpp_sde",
+)
+# The names of ComfyUI (comfy/sampler_names.py) and of AUTOMATIC1111 and Forge (modules/sd_schedulers.py), read in
+# November 2026; what these call ddim is ComfyUI's ddim_uniform, since ddim is a sampler here.
+SCHEDULERS = (
+    "automatic",
+    "normal",
+    "karras",
+    "exponential",
+    "polyexponential",
+    "uniform",
+    "sgm_uniform",
+    "ddim_uniform",
+    "simple",
+    "beta",
+    "linear_quadratic",
+    "kl_optimal",
+    "align_your_steps",
 )
 GUIDANCE_PRESETS = ("none", "simple", "fast_blue", "fast_green", "slow", "slower", "slowest")
 STYLE_PRESETS = (
@@ -193,7 +210,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         "two whole numbers like 16:9, from 1:4 to 4:1, and neither width nor height beside",
         "shape of the picture; the engine's size that comes nearest is taken",
     ),
-    Parameter("steps", "generation", _whole(10, 50), "10 to 50", "number of diffusion steps"),
+    Parameter(
+        "steps",
+        "generation",
+        _whole(STEPS_MIN, STEPS_MAX),
+        f"{STEPS_MIN} to {STEPS_MAX}; an engine may allow fewer",
+        "number of diffusion steps",
+    ),
     Parameter(
         "cfg_scale",
         "generation",
@@ -202,6 +225,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         "how closely the picture follows the prompt",
     ),
     Parameter("sampler", "generation", _one_of(*SAMPLERS), _choices(SAMPLERS), "diffusion sampler"),
+    Parameter(
+        "scheduler",
+        "generation",
+        _one_of(*SCHEDULERS, unset="automatic"),
+        _choices(SCHEDULERS),
+        "how the noise falls from step to step; automatic is the same as leaving the parameter out",
+    ),
     Parameter(
         "style_preset",
         "generation",

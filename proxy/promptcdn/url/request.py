@@ -32,6 +32,7 @@ class Asked:
     steps: int | None = None
     cfg_scale: float | None = None
     sampler: str | None = None
+    scheduler: str | None = None
     style_preset: str | None = None
     guidance_preset: str | None = None
     engine: str | None = None
@@ -129,6 +130,7 @@ class Resolved:
     rev: int = 0
     negative_prompt: str | None = None
     sampler: str | None = None
+    scheduler: str | None = None
     style_preset: str | None = None
     guidance_preset: str | None = None
 

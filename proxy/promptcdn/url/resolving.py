@@ -4,89 +4,157 @@ The operator's defaults and the engine's fill them. No other file looks at an en
 offered by the nearest that is.
 """
 
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 from promptcdn import problems
-from promptcdn.url.engines import ANY, Engine, Family, Size, engine
+from promptcdn.url.engines import OPTIONAL_PARAMETERS, Engine, Family, Size, engine
 from promptcdn.url.request import Asked, Resolved
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """The operator's values for what a URL leaves out. An engine that does not draw `size` uses its own default.
-
-    `families` has the limits of the generator's engines.
-    """
+class Offered(NamedTuple):
+    """An engine that URLs may name: its generator's name, and its id, which two generators may both have."""
 
     generator: str
     engine: str
-    engines: tuple[str, ...]
+
+    @property
+    def full_name(self) -> str:
+        """The name that no other generator's engine has."""
+        return f"{self.generator}/{self.engine}"
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the operator offers, and the values for what a URL leaves out.
+
+    offered    the engines that URLs may name, in the operator's order; the first is the default
+    families   by generator, the limits of its engines
+    size       of a picture whose URL says none; an engine that does not draw it uses its own default
+    steps      likewise; an engine that does not take so many uses its own nearest
+    cfg_scale  likewise; an engine that has a usual one of its own uses that
+    """
+
+    offered: tuple[Offered, ...]
+    families: Mapping[str, tuple[Family, ...]] = field(default_factory=dict)
     size: Size | None = None
     steps: int = 30
     cfg_scale: float = 7.0
-    families: tuple[Family, ...] = (ANY,)
 
-    def drawer(self, name: str) -> Engine:
-        """The engine of that id, with its limits."""
-        return engine(name, self.families)
+    @property
+    def default(self) -> Offered:
+        """The engine of a URL that names none."""
+        return self.offered[0]
+
+    def find(self, name: str) -> Offered | None:
+        """The engine that a URL calls so: `generator/engine`, or the first engine of that id."""
+        full = (each for each in self.offered if each.full_name == name)
+        return next(full, None) or next((each for each in self.offered if each.engine == name), None)
+
+    def limits(self, of: Offered) -> Engine:
+        """An engine with its limits, also where it is not offered."""
+        return engine(of.engine, self.families.get(of.generator, ()))
+
+    def retired(self, name: str) -> bool:
+        """Whether a service that is in use here once had an engine of that id."""
+        return any(self.limits(Offered(generator, name)).retired for generator in self.families)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What URLs may call the engines: their ids, but the full name of one whose id an earlier one has."""
+        return tuple(each.engine if self.find(each.engine) == each else each.full_name for each in self.offered)
 
 
 def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resolved:
     """`asked` with every blank filled in; with `nearest`, what is not offered is replaced by the nearest that is.
 
     Its seed must be an integer by now. Raises `Problem` (400) where the operator allows no such engine, or the engine
-    no such size: callers resolve only where no binding exists, so a URL answered once never gets here again.
+    no such size, steps or cfg_scale: callers resolve only where no binding exists, so that a URL that was answered once
+    never gets here again.
     """
     assert isinstance(asked.seed, int), "draw the seed first"
     _require_text_to_image(asked)
-    drawer = _engine(asked.engine or defaults.engine, defaults, nearest=nearest)
+    chosen = chosen_engine(asked, defaults, nearest=nearest)
+    drawer = defaults.limits(chosen)
     width, height = _size(asked, drawer, defaults, nearest=nearest)
     return Resolved(
-        generator=defaults.generator,
+        generator=chosen.generator,
         engine=drawer.name,
         prompt=asked.prompt,
         seed=asked.seed,
         width=width,
         height=height,
-        steps=_or(asked.steps, defaults.steps),
-        cfg_scale=_or(asked.cfg_scale, defaults.cfg_scale),
+        steps=_steps(asked, drawer, defaults, nearest=nearest),
+        cfg_scale=_cfg_scale(asked, drawer, defaults, nearest=nearest),
         rev=_or(asked.rev, 0),
         negative_prompt=asked.negative_prompt,
         sampler=asked.sampler,
+        scheduler=asked.scheduler,
         style_preset=asked.style_preset,
         guidance_preset=asked.guidance_preset,
     )
 
 
+def chosen_engine(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Offered:
+    """The engine that would draw the request today. Raises `Problem` (400) where the operator allows no such engine."""
+    if asked.engine is None:
+        return defaults.default
+    found = defaults.find(asked.engine)
+    if found is not None:
+        return found
+    if nearest:
+        return defaults.default
+    what = "was retired" if defaults.retired(asked.engine) else "is not offered here"
+    raise problems.bad_parameter("engine", asked.engine, " or ".join(defaults.names), f"the engine {what}")
+
+
 def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
     """A sentence for each parameter of `asked` that `resolved` has another value for, as `nearest` allows."""
     notes = []
-    if asked.engine not in (None, resolved.engine):
+    if not _is_named(asked.engine, resolved):
         notes.append(f"the engine {asked.engine} is not offered: {resolved.engine} is used in its place")
-    for name, side in (("width", resolved.width), ("height", resolved.height)):
-        if asked.aspect_ratio is None and getattr(asked, name) not in (None, side):
-            notes.append(f"the {name} {getattr(asked, name)} is not offered: {side} is used in its place")
+    for name in ("width", "height", "steps", "cfg_scale"):
+        wanted, drawn = getattr(asked, name), getattr(resolved, name)
+        if wanted not in (None, drawn) and (name in ("steps", "cfg_scale") or asked.aspect_ratio is None):
+            notes.append(f"the {_WORDS.get(name, name)} {wanted} is not offered: {drawn} is used in its place")
     return tuple(notes)
+
+
+def losses(asked: Asked, resolved: Resolved, defaults: Defaults) -> Iterator[str]:
+    """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
+    not be made again: the engine takes no seed, or its generator is not set up."""
+    if resolved.generator not in defaults.families:
+        yield f"the generator {resolved.generator} is not set up here: {_LOST}"
+        return
+    drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
+    for name in OPTIONAL_PARAMETERS:
+        if getattr(asked, name) is not None and name not in drawer.understands:
+            yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
+    if not drawer.seeded:
+        yield f"the engine {drawer.name} takes no seed: {_LOST}"
 
 
 def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     """`asked` without what is not offered: the same picture for a URL where nothing is replaced by the nearest."""
-    engine = asked.engine if asked.engine == resolved.engine else None
+    engine = asked.engine if _is_named(asked.engine, resolved) else None
+    steps = None if asked.steps is None else resolved.steps
+    cfg_scale = None if asked.cfg_scale is None else resolved.cfg_scale
+    drawn = replace(asked, engine=engine, steps=steps, cfg_scale=cfg_scale)
     if asked.width is None and asked.height is None:
-        return replace(asked, engine=engine)
-    return replace(asked, engine=engine, width=resolved.width, height=resolved.height)
+        return drawn
+    return replace(drawn, width=resolved.width, height=resolved.height)
 
 
-def _engine(name: str, defaults: Defaults, *, nearest: bool) -> Engine:
-    if name in defaults.engines:
-        return defaults.drawer(name)
-    if nearest:
-        return defaults.drawer(defaults.engine)
-    what = "was retired" if defaults.drawer(name).retired else "is not offered here"
-    raise problems.bad_parameter("engine", name, " or ".join(defaults.engines), f"the engine {what}")
+_LOST = "if the store loses this picture, it cannot be made again"
+_WORDS = {"steps": "number of steps"}
+
+
+def _is_named(name: str | None, resolved: Resolved) -> bool:
+    """Whether a URL that names an engine so, or none, is drawn by the engine that it means."""
+    return name in (None, resolved.engine, Offered(resolved.generator, resolved.engine).full_name)
 
 
 def _require_text_to_image(asked: Asked) -> None:
@@ -111,6 +179,25 @@ def _size(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) ->
     raise problems.bad_parameter(
         name, str(value), f"for example {allowed}", f"{drawer.name} draws no {size[0]}x{size[1]}"
     )
+
+
+def _steps(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -> int:
+    allowed = drawer.nearest_steps(_or(asked.steps, defaults.steps))
+    if asked.steps is None or nearest or asked.steps == allowed:
+        return allowed
+    least, most = drawer.steps
+    choice = f"{least} to {most}" if least < most else str(least)
+    raise problems.bad_parameter("steps", str(asked.steps), choice, f"{drawer.name} does not take so many steps")
+
+
+def _cfg_scale(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -> float:
+    usual = _or(drawer.cfg_scale, defaults.cfg_scale)
+    allowed = drawer.nearest_cfg_scale(_or(asked.cfg_scale, usual))
+    if asked.cfg_scale is None or nearest or asked.cfg_scale == allowed:
+        return allowed
+    least, most = drawer.cfg_scales
+    what = f"{drawer.name} does not take such a cfg_scale"
+    raise problems.bad_parameter("cfg_scale", f"{asked.cfg_scale:g}", f"{least:g} to {most:g}", what)
 
 
 def _or(value: _T | None, default: _T) -> _T:

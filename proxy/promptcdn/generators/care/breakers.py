@@ -8,7 +8,8 @@ from promptcdn.generators.care.breaker import FIRST_PAUSES, BreakerState, Change
 from promptcdn.problems import UpstreamFailed
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 
-_KEY = "promptcdn:breaker"
+# Versions with one generator had one breaker, without a name: it does not say whose it is, so it is not read.
+_KEY = "promptcdn:breaker:{}"
 _FIELDS = [field.name for field in fields(BreakerState)]
 _CAUSES = {"", *(kind.code for kind in FIRST_PAUSES)}
 # Far longer than the longest pause.
@@ -42,16 +43,18 @@ class LocalBreaker:
 
 
 class RedisBreaker:
-    """That of all replicas which share a Redis; while Redis does not answer, this process goes on from what it knew."""
+    """That of all replicas which share a Redis, for the generator of that name; while Redis does not answer, this
+    process goes on from what it knew."""
 
-    def __init__(self, connection: RedisConnection) -> None:
+    def __init__(self, connection: RedisConnection, generator: str) -> None:
         self._connection = connection
+        self._key = _KEY.format(generator)
         self.state = BreakerState()
 
     async def change(self, change: Change, now: float) -> tuple[BreakerState, BreakerState]:
         before = self.state
         try:
-            found, redis_now = await self._connection.script(_LOOK, [_KEY])
+            found, redis_now = await self._connection.script(_LOOK, [self._key])
             ahead = now - float(redis_now)
             while True:
                 before = self._read(found, ahead)
@@ -60,7 +63,7 @@ class RedisBreaker:
                     break
                 # Signed, since the connection may send it twice: what stands there is ours, or another replica's.
                 wanted = json.dumps({**asdict(after.moved(-ahead)), "by": secrets.token_hex(4)})
-                is_set, found = await self._connection.script(_SWAP, [_KEY], found, wanted, _KEPT_SECONDS)
+                is_set, found = await self._connection.script(_SWAP, [self._key], found, wanted, _KEPT_SECONDS)
                 if is_set or found == wanted:
                     break
                 # Another replica was faster: the change is made to what that one left.

@@ -18,7 +18,13 @@ from promptcdn.generators.care import retries
 from promptcdn.generators.care.breaker import Breaker, BreakerState, Phase
 from promptcdn.generators.care.breakers import LocalBreaker
 from promptcdn.generators.care.retries import TIMINGS, Timings
-from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UPSTREAM_UNPAID, ProblemType, UpstreamFailed
+from promptcdn.problems import (
+    GENERATOR_MISSING,
+    UPSTREAM_UNAUTHORIZED,
+    UPSTREAM_UNPAID,
+    ProblemType,
+    UpstreamFailed,
+)
 from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
@@ -26,7 +32,7 @@ log = logging.getLogger(__name__)
 # What only the operator can mend.
 _ADVICE = {
     UPSTREAM_UNPAID: "the upstream says that the account has no credits left: buy credits",
-    UPSTREAM_UNAUTHORIZED: "the upstream does not accept the key, or not for this engine: check STABILITY_KEY",
+    UPSTREAM_UNAUTHORIZED: "the upstream does not accept the key, or not for this engine: check",
 }
 _jitter = SystemRandom().random
 
@@ -48,7 +54,9 @@ class Guarded:
         chance: Callable[[], float] = _jitter,
         breaker: Breaker | None = None,
         timings: Timings = TIMINGS,
+        key_setting: str = "the settings of this generator",
     ) -> None:
+        """`key_setting` is the name of the setting that has the upstream's key, for the operator."""
         self._upstream = upstream
         self._seconds = seconds
         self._clock = clock
@@ -56,6 +64,7 @@ class Guarded:
         self._chance = chance
         self._breaker = breaker or LocalBreaker()
         self._timings = timings
+        self._key_setting = key_setting
 
     @property
     def name(self) -> str:
@@ -87,11 +96,11 @@ class Guarded:
         probe = not before.closed
         try:
             made = await self._tries(resolved, content_key)
-        except UpstreamFailed as failure:
-            await self._learn(failure.kind, probe=probe)
-            raise
-        except BaseException:  # cancelled, or a fault of this service: it says nothing of the upstream
-            if probe:
+        except BaseException as error:
+            if isinstance(error, UpstreamFailed) and error.kind is not GENERATOR_MISSING:
+                await self._learn(error.kind, probe=probe)
+            # Cancelled, a fault of this service, or an order for another upstream: it says nothing of this one.
+            elif probe:
                 await self._breaker.change(BreakerState.without_probe, self._clock())
             raise
         await self._learn(None, probe=probe)
@@ -136,11 +145,13 @@ class Guarded:
         now = self._clock()
         before, after = await self._breaker.change(lambda state: state.after(failure, now, probe=probe), now)
         if failure in _ADVICE:
-            log.error("%s: %s", failure.code, _ADVICE[failure])
+            advice = f"{_ADVICE[failure]} {self._key_setting}" if failure is UPSTREAM_UNAUTHORIZED else _ADVICE[failure]
+            log.error("%s: %s: %s", self.name, failure.code, advice)
         if after.closed and not before.closed:
-            log.info("the upstream answers again: new pictures are made")
+            log.info("%s: the upstream answers again: new pictures are made", self.name)
         elif not after.closed and after.until > before.until:
-            log.warning("no new pictures for %.0f s, only stored ones: %s", after.left(now), after.cause)
+            why = after.cause
+            log.warning("%s: no new pictures for %.0f s, only stored ones: %s", self.name, after.left(now), why)
 
 
 def _failure(state: RetryCallState) -> Any:

@@ -8,7 +8,7 @@ from grpc import ChannelConnectivity
 
 from promptcdn import __version__
 from promptcdn.event_loop import AnswerTimeout
-from promptcdn.generators.stability.address import Address
+from promptcdn.generators.stability.grpc.address import Address
 from promptcdn.generators.stability.timings import Timings
 from promptcdn.problems import UPSTREAM_UNREACHABLE, UpstreamFailed
 

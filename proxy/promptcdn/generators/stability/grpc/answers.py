@@ -8,8 +8,8 @@ from grpc.aio import AioRpcError
 
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Made
-from promptcdn.generators.stability import pauses, statuses
-from promptcdn.generators.stability.stubs import messages
+from promptcdn.generators.stability.grpc import pauses, statuses
+from promptcdn.generators.stability.grpc.stubs import messages
 from promptcdn.problems import UPSTREAM_GARBLED, UpstreamFailed
 
 Answer = Any  # gooseai.Answer: the SDK has no types

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from promptcdn import __version__
 from promptcdn.checks import Check
 from promptcdn.generators import Made
-from promptcdn.generators.stability import account, answers, wire
-from promptcdn.generators.stability.address import Address
-from promptcdn.generators.stability.channels import Channels
-from promptcdn.generators.stability.stubs import GenerationServiceStub
+from promptcdn.generators.stability.grpc import account, answers, wire
+from promptcdn.generators.stability.grpc.address import Address
+from promptcdn.generators.stability.grpc.channels import Channels
+from promptcdn.generators.stability.grpc.stubs import GenerationServiceStub
 from promptcdn.generators.stability.timings import Timings
 from promptcdn.problems import UpstreamFailed
 from promptcdn.url.request import Resolved

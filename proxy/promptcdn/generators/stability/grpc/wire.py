@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
-from promptcdn.generators.stability.stubs import messages
+from promptcdn.generators.stability.grpc.stubs import messages
 from promptcdn.url.request import Resolved
 
 Request = Any  # gooseai.Request: the SDK has no types

@@ -7,7 +7,7 @@ from typing import Any
 from grpc.aio import AioRpcError, Channel
 
 from promptcdn.checks import Check
-from promptcdn.generators.stability import stubs
+from promptcdn.generators.stability.grpc import stubs
 
 Metadata = tuple[tuple[str, str], ...]
 # A method's path, its request and the type of its answer → the answer.
