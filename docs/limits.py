@@ -483,6 +483,11 @@ BOUNDS = (
     ),
     Row("Most bytes of remembered URLs (the fast path)", "server.remembered:ALIASES_MAX", unit="bytes"),
     Row("Most bytes of a URL that is remembered", "server.remembered:TARGET_MAX", unit="bytes"),
+    Row(
+        "Most bytes of pixels of new pictures, until a rendition is made of them",
+        "catalog.masters:_PIXELS_BYTES",
+        unit="bytes",
+    ),
     Row("Most bytes of paid pictures in the spool", "spool.folder:Limits.size", unit="bytes"),
     Row("Most paid pictures in the spool", "spool.folder:Limits.entries", unit="pictures"),
     Row("Least free space that the spool leaves on its disk", "spool.folder:Limits.free_disk", unit="bytes"),
