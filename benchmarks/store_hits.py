@@ -1,9 +1,9 @@
 """What a picture costs that is stored and not in memory: from a folder, from a bucket, and from the disk before one.
 
 CPU of this process alone, by `time.process_time`; the bucket is a stand-in in a process of its own. A store hit is the
-whole way of a parsed request below HTTP (binding, rendition, the master's header), of a service that has forgotten the URL and
-the picture. All ways are measured in one process, in rotated order; the first one is measured three times, and what the
-three differ by is noise.
+whole way of a parsed request below HTTP (binding, rendition, the master's header), of a service that has forgotten the
+URL and the picture. All ways are measured in one process, in rotated order; the first one is measured three times, and
+what the three differ by is noise.
 
     .venv/bin/python -m benchmarks.store_hits --rounds 15
 """

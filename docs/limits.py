@@ -123,6 +123,26 @@ WAITS = (
         "Maximum time for one call over HTTP to the upstream where the caller says none; the service always says one",
         "generators.http.timings:Timings.picture",
     ),
+    Row(
+        "Maximum time for ComfyUI to make one picture, where the caller names no deadline",
+        "generators.comfyui.timings:Timings.picture",
+    ),
+    Row("Interval until the first look whether ComfyUI is done", "generators.comfyui.timings:Timings.first_look"),
+    Row(
+        "Maximum interval between two looks whether ComfyUI is done", "generators.comfyui.timings:Timings.longest_look"
+    ),
+    Row(
+        "Interval between looks whether a picture is still in ComfyUI's queue",
+        "generators.comfyui.timings:Timings.queue_looks",
+    ),
+    Row(
+        "Maximum time for each call that takes a picture out of ComfyUI's queue",
+        "generators.comfyui.timings:Timings.cancel",
+    ),
+    Row(
+        "Maximum time for ComfyUI to answer a question of `promptcdn doctor`, or one look",
+        "generators.comfyui.timings:Timings.account",
+    ),
     Row("Maximum time to connect to the upstream over HTTP", "generators.http.timings:Timings.connect"),
     Row(
         "Maximum wait of `promptcdn doctor` for each answer of the upstream over HTTP",
@@ -143,6 +163,10 @@ WAITS = (
     Row(
         "Maximum pause before the next try that the upstream may ask for (`retry-after` and the like)",
         "generators.stability.grpc.pauses:LONGEST",
+    ),
+    Row(
+        "Least pause before the next try after a 429 of Stability's REST API that names none",
+        "generators.stability.rest.statuses:RATE_LIMITED_FOR",
     ),
     Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
@@ -226,6 +250,35 @@ WAITS = (
     ),
     Row("Lifetime of the note in memory that the store lacks an object", "stores.negative:Timings.remembered"),
     _LOOK_UP,
+    Row("Maximum time for the disk before a bucket to answer a read", "stores.disk_cache:Timings.patience"),
+    Row(
+        "Interval in which a disk before a bucket is not read, after it was silent for too long",
+        "stores.disk_cache:Timings.rest",
+    ),
+    Row(
+        "Maximum time without a list of removals after which the disk before a bucket is still believed",
+        "stores.disk_cache:Timings.unheard",
+    ),
+    Row(
+        "Interval in which the disk before a bucket notes that removals were read, and looks for room",
+        "stores.disk_cache:Timings.stamp",
+    ),
+    Row(
+        "Interval in which the disk before a bucket notes at most once that a file was used",
+        "stores.disk_cache.files:Timings.note_use",
+    ),
+    Row(
+        "Interval in which nothing is written to the disk before a bucket, after a write failed",
+        "stores.disk_cache.files:Timings.after_failure",
+    ),
+    Row(
+        "Least interval in which boto3 alone reads a bucket, after obstore failed; it doubles at each failure",
+        "stores.s3.reads:Timings.rest",
+    ),
+    Row(
+        "Maximum interval in which boto3 alone reads a bucket, after obstore failed",
+        "stores.s3.reads:Timings.longest_rest",
+    ),
     Row(
         "Least age of an unfinished file in a folder store before it is deleted at a start",
         "stores.disk:_LEFT_OVER_SECONDS",
@@ -257,7 +310,7 @@ WAITS = (
     ),
     Row(
         "Lifetime in memory of a bucket's id; before a payment the id is always read again",
-        "wiring:_BUCKET_TRUST",
+        "wiring.stores:_BUCKET_TRUST",
     ),
     Row("Maximum time for a command of Redis, its second try included", "replicas.connection:Timings.command"),
     Row(
@@ -371,6 +424,22 @@ BOUNDS = (
         "pictures.placeholders:_OPTIONAL_QUEUED",
         unit="pictures",
     ),
+    Row("Most objects that are read from a bucket at once", "stores.s3.reads:READS", unit="objects"),
+    Row(
+        "Bytes of the disk before a bucket for each file that it may hold: 10 GB are 610,000 files at most",
+        "stores.disk_cache.files:Limits.each",
+        unit="bytes",
+    ),
+    Row(
+        "Bytes of the disk that the disk before a bucket leaves to others",
+        "stores.disk_cache.files:Limits.leave_free",
+        unit="bytes",
+    ),
+    Row(
+        "Most files that wait to be written to the disk before a bucket; others are not kept there",
+        "stores.disk_cache:_WRITES_QUEUED",
+        unit="files",
+    ),
     Row("Most bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY", "bytes"),
     Row(
         "Most new pictures that one generator makes at once",
@@ -389,6 +458,11 @@ BOUNDS = (
         "settings:Settings.variants",
         "PROMPTCDN_VARIANTS",
         "pictures",
+    ),
+    Row(
+        "Most URLs of one folder that promptcdn doctor looks at, for generators that are not set up",
+        "catalog.bound_generators:SAMPLE_MAX",
+        unit="URLs",
     ),
     Row("Budget where pictures cost money", "settings:PAID_BUDGET", "PROMPTCDN_BUDGET"),
     Row(
@@ -414,8 +488,32 @@ BOUNDS = (
         unit="failures",
     ),
     Row(
+        "Largest picture that is taken from Stability's REST API",
+        "generators.stability.rest.client:PICTURE_BYTES",
+        unit="bytes",
+    ),
+    Row(
         "Largest message that is taken from the upstream over gRPC",
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
+        unit="bytes",
+    ),
+    Row("Largest file of a workflow of ComfyUI", "generators.comfyui:FILE_MAX", unit="bytes"),
+    Row("Largest picture that ComfyUI may answer with", "generators.comfyui.client:PICTURE_MAX", unit="bytes"),
+    Row("Largest history or queue of ComfyUI that is read", "generators.comfyui.client:DOCUMENT_MAX", unit="bytes"),
+    Row(
+        "Most looks at ComfyUI's history that may fail one after the other; then the picture is given up",
+        "generators.comfyui.client:LOST_LOOKS_MAX",
+        unit="looks",
+    ),
+    Row(
+        "Largest description of a kind of node that `promptcdn doctor` reads from ComfyUI",
+        "generators.comfyui.inventory:KIND_MAX",
+        unit="bytes",
+    ),
+    Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
+    Row(
+        "Largest list of checkpoints or options that `promptcdn doctor` reads from a server with AUTOMATIC1111's API",
+        "generators.a1111.inventory:LIST_MAX",
         unit="bytes",
     ),
     Row(
@@ -430,6 +528,11 @@ BOUNDS = (
     ),
     Row("Most bytes of remembered URLs (the fast path)", "server.remembered:ALIASES_MAX", unit="bytes"),
     Row("Most bytes of a URL that is remembered", "server.remembered:TARGET_MAX", unit="bytes"),
+    Row(
+        "Most bytes of pixels of new pictures, until a rendition is made of them",
+        "catalog.masters:_PIXELS_BYTES",
+        unit="bytes",
+    ),
     Row("Most bytes of paid pictures in the spool", "spool.folder:Limits.size", unit="bytes"),
     Row("Most paid pictures in the spool", "spool.folder:Limits.entries", unit="pictures"),
     Row("Least free space that the spool leaves on its disk", "spool.folder:Limits.free_disk", unit="bytes"),

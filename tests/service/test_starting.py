@@ -2,12 +2,15 @@
 
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from promptcdn import __version__
+from tests.support.ports import held_port, is_open
 from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.support.waiting import until
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
@@ -49,8 +52,8 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         {"PROMPTCDN_REDIS_URL": "redis://:canary@h:99999"},
         ["PROMPTCDN_REDIS_URL: this is not the URL of a Redis server"],
     ),
-    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": allowed: a whole number from 10 to 50']),
-    ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": allowed: a whole number from 10 to 50']),
+    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": allowed: a whole number from 1 to 150']),
+    ({"PROMPTCDN_STEPS": 151}, ['PROMPTCDN_STEPS="151": allowed: a whole number from 1 to 150']),
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": allowed: a whole number from 1 to 64']),
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": allowed: WIDTHxHEIGHT like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": a budget is so many pictures or credits in a period']),
@@ -125,9 +128,12 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
-        ['PROMPTCDN_GENERATOR="magic": there is no such generator; allowed: sketch, stability or auto'],
+        ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: a1111, comfyui,'],
     ),
-    ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST"]),
+    (
+        {"PROMPTCDN_GENERATOR": "stability"},
+        ["PROMPTCDN_GENERATOR=stability: stability needs STABILITY_KEY or STABILITY_HOST"],
+    ),
     ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),
     ({"STABILITY_HOST": "grpcs://key:canary@host"}, ["STABILITY_HOST: an address has no user, no password and no"]),
     (
@@ -150,8 +156,16 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_PUBLIC_URL": "h.example"}, ['PROMPTCDN_PUBLIC_URL="h.example": allowed: an address like https://']),
     ({"PORT": "web"}, ['PORT="web": allowed: a whole number from 0 to 65535']),
     (
-        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0", "PROMPTCDN_SIZE": "512x512"},
+        {"STABILITY_HOST": "h", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0", "PROMPTCDN_SIZE": "512x512"},
         ["PROMPTCDN_SIZE: stable-diffusion-xl-1024-v1-0 draws no such size; the nearest are"],
+    ),
+    (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "sd3.5-large", "PROMPTCDN_SIZE": "512x512"},
+        ["PROMPTCDN_SIZE: sd3.5-large draws no such size; the nearest are"],
+    ),
+    (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0"},
+        ["PROMPTCDN_ENGINE=stable-diffusion-xl-1024-v1-0: stability has no such engine: its engines depend on"],
     ),
     (
         {"PROMPTCDN_STEPS": "x", "PROMPTCDN_VARIANT": 4, "PROMPTCDN_QUEUE": -1},
@@ -283,3 +297,18 @@ def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:
     with Promptcdn(tmp_path) as service:
         assert service.said[0].startswith(f"promptcdn {__version__}: sketch, engine sketch, budget ")
         assert service.get(service.example).headers["content-type"] == "image/webp"
+
+
+def test_whoever_connects_during_a_start_is_answered(tmp_path: Path) -> None:
+    """The port is bound long before the service is ready: connections wait there, and none is refused."""
+    with held_port() as port, ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(Promptcdn(tmp_path, PORT=port).__enter__)
+        until(lambda: is_open(port))
+        with socket.create_connection(("127.0.0.1", port), 30) as early:
+            early.sendall(b"GET /healthz HTTP/1.1\r\nHost: pictures.example\r\n\r\n")
+            answer = early.recv(65536)
+        service = starting.result()
+        service.client.close()
+        service.stop()
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")

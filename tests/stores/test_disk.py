@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import random
 import resource
+import shutil
 import signal
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
@@ -21,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Lineage, Name, Record, disk, encoded
+from promptcdn.stores import Lineage, Name, Record, StoreMissing, disk, encoded, identity
 from promptcdn.stores.disk import THREADS, DiskStore
 from tests.support.fakes import KEY, name, record, within
 from tests.support.waiting import eventually
@@ -40,6 +41,23 @@ async def opened(folder: Path, timings: disk.Timings | None = None) -> AsyncIter
         yield store
     finally:
         await store.close()
+
+
+def test_a_few_names_of_a_large_store_are_listed_at_once(tmp_path: Path) -> None:
+    """A listing goes folder by folder, and is sorted all the same."""
+    keys = [f"{number:02x}{'ab' * 31}" for number in range(256)]
+
+    async def listed(store: DiskStore) -> None:
+        for key in keys:
+            await store.put(name(key, "bindings"), record())
+        assert [found.leaf for found, _ in store.listed("bindings")] == keys
+        assert [found.leaf for found, _ in store.listed("bindings", keys[7][:9])] == [keys[7]]
+        first = store.listed("bindings")
+        next(first)
+        shutil.rmtree(tmp_path / "bindings" / "ff")
+        assert len(list(first)) == 254
+
+    within(tmp_path, listed)
 
 
 def put(folder: Path, written: Record, where: Name | None = None) -> Record:
@@ -97,6 +115,31 @@ async def test_two_stores_on_one_folder_see_each_others_objects(tmp_path: Path) 
         assert await other.get(NAMES[0]) == record(b"one's")
         assert await one.get(NAMES[1]) == record(b"other's")
         await other.close()
+
+
+# The right store
+
+_CALLS: dict[str, Callable[[DiskStore], Awaitable[object]]] = {
+    "get": lambda store: store.get(NAMES[1]),
+    "look": lambda store: store.look(NAMES[1]),
+    "names": lambda store: store.names("masters", NAMES[1].leaf),
+    "put": lambda store: store.put(NAMES[1], record()),
+    "lost race": lambda store: store.put(name(), record(b"second")),
+}
+
+
+@pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS)
+async def test_a_store_with_another_id_than_expected_says_nothing(
+    tmp_path: Path, call: Callable[[DiskStore], Awaitable[object]]
+) -> None:
+    """It neither lacks an object nor has taken one, and the call that asked for it is the one that says so."""
+    async with opened(tmp_path) as store:
+        await store.put(name(), record())
+        assert store.expect(store.identify())
+        await call(store)
+        (tmp_path / "identity").write_bytes(identity.written("2" * 32, 0))
+        with pytest.raises(StoreMissing, match="another store"):
+            await call(store)
 
 
 # Races

@@ -29,7 +29,7 @@ MASTER, RENDITION = Name("masters", KEY), Name("renditions", f"{KEY}.webp")
 BINDING, OWN_BINDING = Name("bindings", KEY), Name("sketch-bindings", KEY)
 ALL = (MASTER, RENDITION, BINDING, OWN_BINDING)
 TOMBSTONE, NOTE = Name("tombstones", KEY), Name("purges", f"{KEY}.1.{'ab' * 32}")
-SMALL = Limits(10_000_000, leave_free=0)
+SIZE, SMALL = 10_000_000, Limits(leave_free=0)
 STORE_ID = "0" * 32
 
 
@@ -71,6 +71,7 @@ class Replica:
         self,
         folder: Path,
         disk: str = "disk",
+        size: int = SIZE,
         limits: Limits = SMALL,
         timings: Timings | None = None,
         file_timings: cache_files.Timings | None = None,
@@ -79,7 +80,7 @@ class Replica:
         self.store_id: str | None = STORE_ID
         self.disk = folder / disk
         self.bucket = Bucket(folder / "bucket")
-        self.files = Files(self.disk, limits, file_timings or cache_files.Timings())
+        self.files = Files(self.disk, size, limits, file_timings or cache_files.Timings())
         self.cache = DiskCache(self.bucket, lambda: self.store_id, self.files, lambda: self.now, timings or Timings())
 
     def hear(self) -> None:
@@ -349,7 +350,7 @@ async def test_what_was_used_least_lately_makes_room(tmp_path: Path) -> None:
     """Eighty pictures of 100 kB, on a disk for fifty: those that are looked at stay."""
     names = pictures(80)
     timings = cache_files.Timings(note_use=0.0)
-    async with replica(tmp_path, limits=Limits(5_000_000, each=1, leave_free=0), file_timings=timings) as one:
+    async with replica(tmp_path, size=5_000_000, limits=Limits(1, 0), file_timings=timings) as one:
         for name in names:
             await one.bucket.put(name, record(os.urandom(98_000)))
         for name in names:
@@ -363,7 +364,7 @@ async def test_what_was_used_least_lately_makes_room(tmp_path: Path) -> None:
 
 async def test_the_number_of_files_is_bounded_too(tmp_path: Path) -> None:
     names = pictures(40)
-    async with replica(tmp_path, *names, limits=Limits(1_000_000, each=50_000, leave_free=0)) as one:
+    async with replica(tmp_path, *names, size=1_000_000, limits=Limits(50_000, 0)) as one:
         await one.read(*names)
         assert len(one.held) == one.files.count <= 20
 
@@ -372,7 +373,7 @@ async def test_room_is_left_on_the_disk_for_others(tmp_path: Path) -> None:
     names = pictures(3)
     async with replica(tmp_path, *names) as one:
         await one.read(*names)
-    async with replica(tmp_path, limits=Limits(10_000_000, leave_free=10**18)) as again:
+    async with replica(tmp_path, limits=Limits(leave_free=10**18)) as again:
         await eventually(lambda: again.held == [])
         await again.read(*names)
         assert again.held == []

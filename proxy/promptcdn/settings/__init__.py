@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from pydantic import (
     AliasChoices,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -16,16 +17,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
 from promptcdn.guard.authorisation import Misses
-from promptcdn.money.budget.limits import BudgetLimits
+from promptcdn.money.budget.limits import UNLIMITED, BudgetLimits
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import environment, forms
-from promptcdn.settings.generators import PREFIX, GeneratorSettings
+from promptcdn.settings.generators import PREFIX, GeneratorSettings, require_generators
 from promptcdn.url.signing import SigningKeys
 
 # The defaults where pictures cost money. Elsewhere both are unlimited.
@@ -33,7 +33,6 @@ PAID_BUDGET = "100/day"
 PAID_CLIENT_RATE = "60/minute"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "budget": BudgetLimits.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
     "store": forms.require_store,
@@ -49,11 +48,8 @@ _SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS")
 class Settings(GeneratorSettings):
     """Every setting, what it is and what it means when empty. Those of generators come first."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
+        validate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
         # A secret that comes from a file often has the file's last line break.
@@ -93,7 +89,7 @@ class Settings(GeneratorSettings):
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
-    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(forms.signing_keys)] = Field(
+    signing_keys: Annotated[SigningKeys, BeforeValidator(forms.signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
@@ -110,7 +106,9 @@ class Settings(GeneratorSettings):
     )
     budget: str = Field(
         "",
-        description=f"How much may be paid for. Empty: {PAID_BUDGET} where pictures cost money, else unlimited.",
+        description="How much may be paid for, by all generators together; NAME=20/day limits one of them beside that."
+        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. Beside generators that cost, those that cost"
+        " nothing are not counted.",
     )
     client_rate: str = Field(
         "",
@@ -170,6 +168,13 @@ class Settings(GeneratorSettings):
             _READERS[str(info.field_name)](text)
         return text
 
+    @field_validator("budget")
+    @classmethod
+    def _limits_generators(cls, text: str) -> str:
+        if text:
+            require_generators(BudgetLimits.parse(text).generators)
+        return text
+
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
@@ -193,6 +198,9 @@ class Settings(GeneratorSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        for name in self.budget_limits.generators:
+            if self.paid and any(each.name == name and not each.paid for each in self.generators):
+                raise ValueError(f"{PREFIX}BUDGET: {name} costs nothing, so it has no limit of its own: take that out")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
         if self.disk_cache and not self.store.startswith("s3:"):
@@ -252,7 +260,8 @@ class Settings(GeneratorSettings):
     @property
     def budget_limits(self) -> BudgetLimits:
         """The budget. Where pictures cost money it is unlimited only if the setting says so."""
-        return BudgetLimits.parse(self.budget or (PAID_BUDGET if self.paid else "unlimited"))
+        otherwise = PAID_BUDGET if self.paid else UNLIMITED
+        return BudgetLimits.parse(self.budget or otherwise, otherwise)
 
     @property
     def rate(self) -> Rate | None:
@@ -262,11 +271,13 @@ class Settings(GeneratorSettings):
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
-    wrong = list(_strange_names(environment.variables()))
-    # By its alias: under its own name it would stand beside what the environment says, not before it.
-    options: dict[str, Any] = {"host": host, "PORT": port}
+    variables = environment.variables()
+    wrong = list(_strange_names(variables))
+    given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
+    found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
+    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:

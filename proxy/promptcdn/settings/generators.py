@@ -1,14 +1,26 @@
 """The settings of generators and engines, and what they come to: which generators are in use, and what they offer."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from promptcdn import misconfiguration
+from promptcdn.generators import huggingface, openai
 from promptcdn.generators.declaration import Declaration
+from promptcdn.generators.http import Hosts
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.money.costs import Prices
 from promptcdn.settings import forms
@@ -17,16 +29,27 @@ from promptcdn.url.engines import ANY, STEPS_MAX, STEPS_MIN, Family, Size
 from promptcdn.url.resolving import Defaults, Offered
 
 PREFIX = "PROMPTCDN_"
+# What is kept as text, and read by the generator that it is for; each raises `ValueError` with what is allowed.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "openai_base_url": openai.base_url,
+    "openai_server": openai.server_named,
+    "openai_fields": openai.own_fields,
+    "hf_inference_endpoint": huggingface.endpoint,
+    "fetch_hosts": Hosts.parse,
+}
 AUTO = "auto"
 
 
-class GeneratorSettings(BaseSettings):
+class GeneratorSettings(BaseModel):
     """Which generators make pictures, with which engines and defaults, and how each is called."""
 
-    generator: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
+    # Or pydantic builds a validator of this class beside that of all settings, and nobody uses it.
+    model_config = ConfigDict(defer_build=True)
+
+    generator: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
-        " auto: stability where a key or a host is set, else sketch.",
+        " auto: the first of stability, a1111 and comfyui that is set up, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -36,15 +59,83 @@ class GeneratorSettings(BaseSettings):
     stability_host: str | None = Field(
         None,
         validation_alias=AliasChoices("STABILITY_HOST"),
-        description="The address of the upstream. Empty: the hosted service.",
+        description="The address of Stability's upstream; its scheme says which protocol is spoken there."
+        " Empty: the REST API of the hosted service.",
+    )
+    a1111_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_URL"),
+        description="The address of a server with AUTOMATIC1111's image API, like http://127.0.0.1:7860. Empty: none.",
+    )
+    a1111_user: str | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_USER"),
+        description="The user that this server was started with by --api-auth. Empty: none.",
+    )
+    a1111_password: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_PASSWORD"),
+        description="The password of that user. Empty: none.",
+    )
+    comfyui_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("COMFYUI_URL"),
+        description="The address of ComfyUI, like http://127.0.0.1:8188. Empty: none.",
+    )
+    comfyui_workflow: str | None = Field(
+        None,
+        validation_alias=AliasChoices("COMFYUI_WORKFLOW"),
+        description="The file of the workflow by which ComfyUI makes pictures, as Export (API) writes it, with titles"
+        " that say where prompt, seed and size go. Empty: none.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_API_KEY"),
+        description="The API key of OpenAI, or of another server with its images API. Empty: none is sent.",
+    )
+    openai_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_BASE_URL"),
+        description="The address of a server with OpenAI's images API. Empty: OpenAI itself.",
+    )
+    openai_server: str = Field(
+        "",
+        description="What kind of server that is: it decides how sizes, seeds and prompts are sent, and whether a"
+        " picture costs money. Empty: the kind that the address is known for, else other.",
+    )
+    openai_fields: str = Field(
+        "",
+        description='Further fields of each request to that server, a JSON object like {"quality": "low"}.'
+        " Empty: none.",
+    )
+    hf_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_TOKEN"),
+        description="The token of Hugging Face. Empty: none is sent.",
+    )
+    hf_inference_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_INFERENCE_ENDPOINT"),
+        description="The address of Hugging Face's inference API, of an Inference Endpoint, or of a server with that"
+        " protocol. Empty: Hugging Face's router.",
+    )
+    fetch_hosts: str = Field(
+        "",
+        description="The hosts from which a picture may be fetched, where an upstream answers with a URL."
+        " Empty: the upstream itself alone.",
+    )
+    prompt_syntax: Literal["plain", "allowed"] = Field(
+        "plain",
+        description="Whether readers may use in prompts what the server reads out of them, like (word:1.3) or"
+        " <lora:name:1>: plain (the words are sent, without that meaning) or allowed.",
     )
     engine: str | None = Field(None, description="The default engine. Empty: that of the first generator.")
-    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
+    engines: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (),
         description="The engines that URLs may name, beside the default one; generator/engine where two generators have"
         " one of that name. A generator of whose engines none is here offers its default engine.",
     )
-    size: Annotated[Size | None, NoDecode, BeforeValidator(forms.size)] = Field(
+    size: Annotated[Size | None, BeforeValidator(forms.size)] = Field(
         None, description="The size of a picture whose URL says none. Empty, or not drawn: the engine's own."
     )
     steps: int = Field(
@@ -55,15 +146,13 @@ class GeneratorSettings(BaseSettings):
         " the nearest.",
     )
     prices: str = Field("", description="What a picture costs by engine, in credits. Empty: the published prices.")
-    upstream_timeout: Annotated[
-        ByGenerator[float], NoDecode, BeforeValidator(forms.BY_GENERATOR["upstream_timeout"].parse)
-    ] = Field(ByGenerator(120.0), description="How many seconds an upstream has for one picture.")
-    concurrency: Annotated[ByGenerator[int], NoDecode, BeforeValidator(forms.BY_GENERATOR["concurrency"].parse)] = (
-        Field(
-            ByGenerator(8),
-            description="How many pictures each generator makes at once. One that declares fewer for itself makes no"
-            " more unless it is named here.",
-        )
+    upstream_timeout: Annotated[ByGenerator[float], BeforeValidator(forms.BY_GENERATOR["upstream_timeout"].parse)] = (
+        Field(ByGenerator(120.0), description="How many seconds an upstream has for one picture.")
+    )
+    concurrency: Annotated[ByGenerator[int], BeforeValidator(forms.BY_GENERATOR["concurrency"].parse)] = Field(
+        ByGenerator(8),
+        description="How many pictures each generator makes at once. One that declares fewer for itself makes no"
+        " more unless it is named here.",
     )
 
     @field_validator("generator")
@@ -79,16 +168,24 @@ class GeneratorSettings(BaseSettings):
     @field_validator("upstream_timeout", "concurrency")
     @classmethod
     def _name_generators(cls, numbers: ByGenerator[float]) -> ByGenerator[float]:
-        for name, _ in numbers.exceptions:
-            if name not in BY_NAME:
-                known = misconfiguration.one_of(sorted(BY_NAME))
-                raise ValueError(f"there is no generator {name}; allowed: {known}")
+        require_generators(name for name, _ in numbers.exceptions)
         return numbers
 
     @field_validator("prices")
     @classmethod
     def _are_prices(cls, text: str) -> str:
         Prices.parse(text)
+        return text
+
+    @field_validator(*_READERS)
+    @classmethod
+    def _are_read_by_generators(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text:
+            try:
+                _READERS[str(info.field_name)](text)
+            except ValueError as wrong:
+                # Who shows this says first which setting it is.
+                raise ValueError(re.sub(r'^[A-Z_]+(="[^"]*")?: ', "", str(wrong))) from None
         return text
 
     @field_validator("stability_host")
@@ -101,9 +198,9 @@ class GeneratorSettings(BaseSettings):
     @model_validator(mode="after")
     def _offers_what_it_says(self) -> Self:
         for each in self._named:
-            if lacking := each.lacks(self.values(each)):
-                needed = (" and " if each.needs else " or ").join(map(type(self).shown_name, lacking))
+            if needed := self.needed(each):
                 raise ValueError(f"{PREFIX}GENERATOR={','.join(self.generator)}: {each.name} needs {needed}")
+        self._require_engines()
         default = self.defaults.default
         drawer = self.defaults.limits(default)
         if self.size and not drawer.allows(self.size):
@@ -111,11 +208,30 @@ class GeneratorSettings(BaseSettings):
             raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
 
+    def _require_engines(self) -> None:
+        """An engine that a generator in use would have under other settings of its own is surely a mistake."""
+        named = {"ENGINE": (self.engine,) if self.engine else (), "ENGINES": self.engines}
+        for setting, name in ((setting, name) for setting, names in named.items() for name in names):
+            engine = name.rpartition("/")[2]
+            for own, each in zip(self._named, self.generators, strict=True):
+                if self._meant(name) is None and any(family.claims(engine) for family in _named_families(own)):
+                    settings = " and ".join(map(type(self).shown_name, own.settings))
+                    known = misconfiguration.one_of(each.known or (each.engine,))
+                    raise ValueError(
+                        f"{PREFIX}{setting}={name}: {each.name} has no such engine: its engines depend on {settings};"
+                        f" allowed: {known}"
+                    )
+
     @classmethod
     def shown_name(cls, name: str) -> str:
         """The name of a field as people set it."""
         field = cls.model_fields.get(name)
         return PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+
+    def needed(self, generator: Declaration) -> str:
+        """The settings that a generator still needs, as text; empty where it can be used."""
+        groups = generator.lacks(self.values(generator))
+        return " and ".join(" or ".join(map(type(self).shown_name, group)) for group in groups)
 
     @property
     def _named(self) -> tuple[Declaration, ...]:
@@ -176,6 +292,13 @@ class GeneratorSettings(BaseSettings):
     def _plain(self, name: str) -> str:
         value = getattr(self, name)
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
+
+
+def require_generators(names: Iterable[str]) -> None:
+    """Raises `ValueError` where there is no generator of one of these names."""
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"there is no generator {name}; allowed: {misconfiguration.one_of(sorted(BY_NAME))}")
 
 
 def _named_families(generator: Declaration) -> Iterator[Family]:

@@ -74,7 +74,7 @@ class NoBudget:
         """There is nothing to begin."""
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
-        return Reservation(now, Cost(resolved.engine, 1, 0))
+        return Reservation(now, Cost(f"{resolved.generator}/{resolved.engine}", 1, 0))
 
     async def give_back(self, reservation: Reservation) -> None:
         """Nothing was counted."""
@@ -89,3 +89,12 @@ class NoBudget:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+_FREE = NoBudget()
+
+
+def purse(budget: Budget, *, paid: bool, any_paid: bool) -> Budget:
+    """What counts the pictures of a generator. Beside generators that are paid, one that costs nothing is not counted;
+    where none is paid, a budget that the operator has set counts all."""
+    return budget if paid or not any_paid else _FREE

@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 from promptcdn.checks import Check
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.stores import Corrupt, Folder, Header, InspectedStore, Name, Record, decoded, encoded
-from promptcdn.stores.disk_cache.files import Files, Limits
+from promptcdn.stores.disk_cache.files import Files
 
 log = logging.getLogger("promptcdn")
 
@@ -298,9 +298,9 @@ class DiskCache:
 
 def finding(data_folder: Path, size: int) -> Check:
     """What `promptcdn doctor` has to say of a disk cache of that size. Blocking, for seconds where it is large."""
-    files = Files(data_folder / FOLDER, Limits(size))
+    files = Files(data_folder / FOLDER, size)
     files.sum_up_only()
-    room = files.bytes + files.free() - files.limits.leave_free
+    room = files.bytes + files.room()
     advice = ""
     if room < size:
         most = max(0, room) // 10**6
@@ -309,7 +309,7 @@ def finding(data_folder: Path, size: int) -> Check:
 
 
 def _sum(files: Files) -> str:
-    return f"{files.bytes // 10**6} of {files.limits.size // 10**6} MB in {files.count} files"
+    return f"{files.bytes // 10**6} of {files.size // 10**6} MB in {files.count} files"
 
 
 def _key(name: Name) -> str:

@@ -32,14 +32,12 @@ _SAMPLE, _SHARE = 256, 8
 
 @dataclass(frozen=True)
 class Limits:
-    """What the folder may take.
+    """What bounds the folder beside its size, in bytes.
 
-    size        bytes, in whole blocks of the disk
-    each        bytes for each file that there may be: of small files no more than that come to `size`
-    leave_free  bytes of the disk that are left to others, whatever `size` says
+    each        of the size, for each file that there may be: so the number of files is bounded too
+    leave_free  of the disk, left to others whatever the size is
     """
 
-    size: int
     each: int = 16 * 1024
     leave_free: int = 1_000_000_000
 
@@ -59,9 +57,11 @@ class Files:
     Several threads may `read`. All else is for one thread, so that the sums are right.
     """
 
-    def __init__(self, root: Path, limits: Limits, timings: Timings = Timings()) -> None:
+    def __init__(self, root: Path, size: int, limits: Limits = Limits(), timings: Timings = Timings()) -> None:
+        """`size` is what the folder may take, in bytes; files count in whole blocks of the disk."""
         self._root = root
         self._objects = root / "objects"
+        self.size = size
         self._limits = limits
         self._timings = timings
         self._stopped = threading.Event()
@@ -70,10 +70,6 @@ class Files:
         self._no_write_before = 0.0
         self._failing = False
         self.bytes = self.count = self.evictions = 0
-
-    @property
-    def limits(self) -> Limits:
-        return self._limits
 
     def lock(self) -> bool:
         """Whether the folder is this process's own from now on: it is until `close`, or a kill -9. Raises `OSError`."""
@@ -113,7 +109,7 @@ class Files:
     def write(self, name: str, data: bytes) -> bool:
         """Whether the file is there from now on. It is not where it has no room, or the disk takes nothing."""
         weight = _weight(len(data))
-        if time.monotonic() < self._no_write_before or weight > self._limits.size // _SHARE:
+        if time.monotonic() < self._no_write_before or weight > self.size // _SHARE:
             return False
         temporary = self._root / f"new.{secrets.token_hex(8)}"
         try:
@@ -185,10 +181,11 @@ class Files:
             for _ in self._sum_up(shard):
                 pass
 
-    def free(self) -> int:
-        """How many bytes of the disk nobody uses. Raises `OSError`."""
+    def room(self) -> int:
+        """How many bytes more the disk has for this folder; fewer than none where others need it. Raises `OSError`."""
         # The folder itself may not be there yet.
-        return shutil.disk_usage(next(each for each in (self._root, *self._root.parents) if each.exists())).free
+        there = next(each for each in (self._root, *self._root.parents) if each.exists())
+        return shutil.disk_usage(there).free - self._limits.leave_free
 
     def stamp(self, text: str | None = None) -> str:
         """The line that was written last, or `text` from now on; empty where there is none. Raises `OSError`."""
@@ -205,9 +202,9 @@ class Files:
 
     def _is_full(self, weight: int) -> bool:
         limits = self._limits
-        if self.bytes + weight > limits.size or (self.count + 1) * limits.each > max(limits.size, limits.each):
+        if self.bytes + weight > self.size or (self.count + 1) * limits.each > max(self.size, limits.each):
             return True
-        return self.free() < limits.leave_free + weight
+        return self.room() < weight
 
     def _sample(self) -> list[tuple[float, str]]:
         """Files with the time of their last use: those of the next folders, in turn."""

@@ -1,14 +1,18 @@
-"""Settings → a running service: its parts put together. `opened_store` opens the store that a URL names."""
+"""Settings → a running service: its parts put together.
+
+stores   the store, and what stands before it
+"""
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from promptcdn import __version__, misconfiguration
+from promptcdn import __version__
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
@@ -20,51 +24,39 @@ from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import InspectedGenerator
 from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.guard.authorisation import Authorisation, Denies
-from promptcdn.guard.deny_file import DenyFile
-from promptcdn.guard.denylist import DenyList
+from promptcdn.guard.authorisation import Authorisation, Denies, NoDenyList
 from promptcdn.making import Making
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
-from promptcdn.money.budget.redis import RedisBudget
-from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.costs import Prices
 from promptcdn.money.rates import NoRates, Rates
-from promptcdn.money.rates.redis import RedisRates
-from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
-from promptcdn.problems import BadSettings, StoreUnavailable
+from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, RedisLeases
-from promptcdn.settings import Settings, forms
+from promptcdn.settings import Settings
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, disk_cache, permissions, volumes
-from promptcdn.stores.disk import DiskStore, missing
-from promptcdn.stores.disk_cache import DiskCache
-from promptcdn.stores.disk_cache.files import Files, Limits
+from promptcdn.stores import InspectedStore, permissions, volumes
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
-from promptcdn.stores.s3 import S3Store
-from promptcdn.stores.s3.answers import Unusable
-from promptcdn.stores.s3.buckets import Bucket
-from promptcdn.stores.s3.connection import AddressingStyle
-from promptcdn.stores.store_ids import StoreIds
-from promptcdn.stores.verified import Timings, VerifiedStore
+from promptcdn.stores.verified import VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
-from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
+from promptcdn.telemetry.observed import ObservedGenerator
 from promptcdn.telemetry.readiness import Readiness
 from promptcdn.telemetry.tracing import Tracing
+from promptcdn.wiring.stores import folder_of, stores
+
+if TYPE_CHECKING:
+    from promptcdn.guard.deny_file import DenyFile
+    from promptcdn.stores.disk_cache import DiskCache
 
 log = logging.getLogger("promptcdn")
 
-
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
-# For how many seconds a bucket's id that was seen is believed.
-_BUCKET_TRUST = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +81,8 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
-    disk_cache: DiskCache | None
-    deny: DenyFile | None
+    disk_cache: "DiskCache | None"
+    deny: "DenyFile | None"
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
@@ -150,9 +142,9 @@ def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = Fals
 
 
 def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
-    deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
+    deny, connection = _deny_file(settings), redis_connection(settings)
     generators = _generators(settings, connection, telemetry)
-    verified, cache, kept = _stores(settings, clock, connection, telemetry, scratch is None, any_bucket)
+    verified, cache, kept = stores(settings, clock, connection, telemetry, scratch is None, any_bucket)
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
     spool = _spool(settings, clock, scratch)
     leases, budget = _leases(settings, connection), _budget(settings, clock, connection, scratch)
@@ -163,7 +155,7 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
     flights = _flights(settings, leases, telemetry)
     paying = generators, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
-    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    rules, chance = _rules(settings, deny or NoDenyList()), random.SystemRandom()
     seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
@@ -216,23 +208,11 @@ def _watched(service: Service, making: Making) -> Service:
     return service
 
 
-def _stores(
-    settings: Settings, clock: Clock, connection: RedisConnection | None, telemetry: Telemetry, writes: bool, any_: bool
-) -> tuple[VerifiedStore, DiskCache | None, InspectedStore]:
-    """The store, the disk before it where there is one, and the one of them that is to be asked."""
-    observed = ObservedStore(verified := _verified_store(settings, connection, writes, any_), telemetry)
-    if not (settings.disk_cache and writes):
-        return verified, None, observed
-    files = Files(settings.data_dir / disk_cache.FOLDER, Limits(forms.disk_cache(settings.disk_cache)))
-    cache = DiskCache(observed, lambda: verified.id, files, clock.unix)
-    return verified, cache, cache
-
-
 def _spool(settings: Settings, clock: Clock, scratch: Path | None) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
     if scratch is None:
         permissions.shut(settings.data_dir, "locks", "replica", "store-id")
-    spool, store = _where(settings, scratch, "spool") / "spool", _folder(settings.store_url)
+    spool, store = _where(settings, scratch, "spool") / "spool", folder_of(settings.store_url)
     beside = store is not None and volumes.same_disk(spool, store)
     return Spool(spool, clock, on_the_stores_disk=beside)
 
@@ -241,6 +221,14 @@ def _where(settings: Settings, scratch: Path | None, *names: str) -> Path:
     """The data folder, or `scratch` where one of these is not there."""
     folder = settings.data_dir
     return folder if scratch is None or all((folder / name).exists() for name in names) else scratch
+
+
+def _deny_file(settings: Settings) -> "DenyFile | None":
+    if settings.deny is None:
+        return None
+    from promptcdn.guard.deny_file import DenyFile  # late: re2, for those who have a list
+
+    return DenyFile(settings.deny)
 
 
 def _rules(settings: Settings, deny: Denies) -> Rules:
@@ -282,67 +270,6 @@ def _generator(declared: Declaration, settings: Settings, connection: RedisConne
         raise BadSettings(str(wrong)) from wrong
 
 
-def _verified_store(
-    settings: Settings, connection: RedisConnection | None, writes: bool, any_bucket: bool
-) -> VerifiedStore:
-    ids = StoreIds(settings.store_id, settings.data_dir, connection)
-    # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
-    folder = _folder(settings.store_url)
-    prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
-    url, setting, style = settings.store_url, settings.store_setting, settings.s3_addressing_style
-    if any_bucket and folder is None:
-        store: IdentifiableStore = S3Store(Bucket.parse(url, style))
-    else:
-        store = opened_store(url, setting, style, prepare=prepare, unbegun=not writes)
-    # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    timings = Timings(trust=_BUCKET_TRUST) if folder is None else Timings()
-    return VerifiedStore(store, ids, timings)
-
-
-def _is_missing(folder: Path) -> bool:
-    try:
-        return bool(missing(folder))
-    except OSError:  # whoever opens the store says what is wrong
-        return False
-
-
-def _folder(store_url: str) -> Path | None:
-    """The folder of a disk store; `None` for a bucket."""
-    scheme, _, path = store_url.partition(":")
-    return Path(path.strip()) if scheme == "disk" else None
-
-
-def opened_store(
-    url: str, setting: str, style: AddressingStyle = "auto", *, prepare: bool = True, unbegun: bool = False
-) -> IdentifiableStore:
-    """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
-
-    A folder is made where it is missing, unless `prepare` is false: then it is left as it is, and with `unbegun` it is
-    a store without pictures where the folder above is missing too.
-    A bucket that does not answer is no reason not to start: it is connected to when it is back.
-    """
-    try:
-        forms.require_store(url)
-    except misconfiguration.WrongVariable as wrong:
-        raise BadSettings(wrong.needed_by(f"{setting}{misconfiguration.shown(url)}")) from None
-    except ValueError as wrong:
-        raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
-    if (folder := _folder(url)) is not None:
-        try:
-            return DiskStore(folder, prepare=prepare, unbegun=unbegun)
-        except OSError as error:
-            raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
-    bucket = Bucket.parse(url, style)
-    try:
-        with suppress(StoreUnavailable):  # whoever uses the store says so: `VerifiedStore`, or the command
-            bucket.open()
-    except Unusable as unusable:
-        # What is wrong with a variable begins with its name.
-        place = "" if unusable.detail.startswith(("AWS_", "REQUESTS_")) else f"{bucket} (of {setting}): "
-        raise BadSettings(f"{place}{unusable}") from unusable
-    return S3Store(bucket)
-
-
 def redis_connection(settings: Settings) -> RedisConnection | None:
     """To the Redis that all replicas share, if there is one."""
     if settings.redis_url is None:
@@ -366,11 +293,15 @@ def _budget(settings: Settings, clock: Clock, connection: RedisConnection | None
     prices = Prices.parse(settings.prices, {each.name: each.prices for each in settings.generators})
     if not chosen.each and not settings.paid:
         return NoBudget()
+    from promptcdn.money.budget.sqlite import SqliteBudget  # late: for those who count
+
     counted = ("budget.sqlite3", "replica") if connection else ("budget.sqlite3",)
     with _made(_where(settings, scratch, *counted)) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
+        from promptcdn.money.budget.redis import RedisBudget  # late: for those who have a Redis
+
         local = SqliteBudget(file, BudgetLimits(), prices)
         return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
@@ -379,9 +310,15 @@ def _rates(settings: Settings, connection: RedisConnection | None) -> Rates:
     rate = settings.rate
     if rate is None:
         return NoRates()
+    from promptcdn.money.rates.sqlite import SqliteRates  # late: for those who count
+
     with _made(settings.data_dir) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
-        return local if connection is None else RedisRates(connection, rate, local)
+        if connection is None:
+            return local
+        from promptcdn.money.rates.redis import RedisRates  # late: for those who have a Redis
+
+        return RedisRates(connection, rate, local)
 
 
 @contextmanager
