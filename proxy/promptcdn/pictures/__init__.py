@@ -2,5 +2,6 @@
 
 from promptcdn.pictures.encoding import ENCODERS, encoded, fitted, restored
 from promptcdn.pictures.files import decoded, master
+from promptcdn.pictures.sources import as_init, as_mask, negative
 
-__all__ = ["ENCODERS", "decoded", "encoded", "fitted", "master", "restored"]
+__all__ = ["ENCODERS", "as_init", "as_mask", "decoded", "encoded", "fitted", "master", "negative", "restored"]

@@ -25,6 +25,11 @@ OPTIONAL_PARAMETERS = (
     "guidance_preset",
 )
 EVERY_PARAMETER = frozenset(OPTIONAL_PARAMETERS)
+# Parameters about the pictures that a new one is made from. An engine that does not understand one of these refuses it:
+# the picture would be another one. No engine has them unless its family says so.
+SOURCE_PARAMETERS = ("init", "mask", "upscale")
+IMAGE_TO_IMAGE = frozenset(("init", "mask"))
+UPSCALING = frozenset(("init", "upscale"))
 
 _SIDES = range(SIDE_MIN, SIDE_MAX + 1, SIDE_STEP)
 EVERY_SIZE = tuple((width, height) for width in _SIDES for height in _SIDES)
@@ -46,6 +51,7 @@ class Engine:
     steps: tuple[int, int] = (STEPS_MIN, STEPS_MAX)
     understands: frozenset[str] = EVERY_PARAMETER
     seeded: bool = True
+    only_upscales: bool = False
 
     def nearest_steps(self, steps: int) -> int:
         """The allowed number of steps that is closest to `steps`."""
@@ -79,11 +85,13 @@ class Engine:
 class Family:
     """Engines that allow the same: those whose whole id the pattern matches. A generator declares its families.
 
-    sizes        the sizes that they draw; `default_size` is the one that they draw best
+    sizes        the sizes that they draw; `default_size` is the one that they draw best. A picture of such a size can
+                 be enlarged with `upscale`, where they understand that
     retired      whether the service that had them has them no more
     steps        the least and the most steps
-    understands  which of `OPTIONAL_PARAMETERS` change the picture
+    understands  which of `OPTIONAL_PARAMETERS` change the picture, and which of `SOURCE_PARAMETERS` are allowed
     seeded       whether a seed is sent and decides the picture. Where it does not, a lost picture cannot be made again
+    only_upscales  whether they enlarge pictures and do nothing else
     """
 
     pattern: str
@@ -93,9 +101,12 @@ class Family:
     steps: tuple[int, int] = (STEPS_MIN, STEPS_MAX)
     understands: frozenset[str] = EVERY_PARAMETER
     seeded: bool = True
+    only_upscales: bool = False
 
     def __post_init__(self) -> None:
-        assert self.understands <= EVERY_PARAMETER, "it names a parameter that is not in OPTIONAL_PARAMETERS"
+        known = EVERY_PARAMETER | frozenset(SOURCE_PARAMETERS)
+        assert self.understands <= known, "it names a parameter that is in neither list"
+        assert "init" in self.understands or not self.understands & frozenset(SOURCE_PARAMETERS), "the others need init"
 
     def claims(self, name: str) -> bool:
         """Whether the engine of that id is one of the family."""
