@@ -135,7 +135,7 @@ async def test_what_was_made_of_a_picture_outlives_it(tmp_path: Path) -> None:
         assert (await home.get(url)).rendition.body == before.rendition.body
 
 
-async def test_a_source_that_goes_while_its_turn_is_awaited_costs_nothing(tmp_path: Path) -> None:
+async def test_a_source_that_goes_before_its_turn_costs_nothing(tmp_path: Path) -> None:
     """A source that is taken down after the URL was resolved, and before the generator is called, costs nothing."""
     async with house(tmp_path) as home:
         source = await home.get(SOURCE)
@@ -224,7 +224,7 @@ async def test_a_url_without_a_seed_draws_from_pictures_of_one_source(tmp_path: 
         assert (await refused(home, f"prompt=b&init={'0' * 64}")).kind is problems.NOT_FOUND
 
 
-async def test_an_engine_that_cannot_is_refused_before_anything_is_looked_up(tmp_path: Path) -> None:
+async def test_an_engine_that_cannot_is_refused_before_any_look_up(tmp_path: Path) -> None:
     async with House(tmp_path) as home:
         refusal = await refused(home, f"prompt=b&seed=1&init={'0' * 64}")
 

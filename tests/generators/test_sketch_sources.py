@@ -58,7 +58,7 @@ def test_the_stronger_the_less_of_init_shows_through() -> None:
     assert far[-1] > 10
 
 
-def test_a_sketch_that_starts_from_a_picture_keeps_its_own_caption() -> None:
+def test_a_sketch_from_a_picture_has_its_own_caption() -> None:
     caption = (0, 220, *SIZE)
 
     assert difference(drawn(strength=0.0).crop(caption), opened(INIT).crop(caption)) > 10

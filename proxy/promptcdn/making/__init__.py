@@ -141,9 +141,7 @@ class Making:
     async def _pay(self, order: Order, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, a cooldown follows."""
         key = order.content_key
-        if await self._removals.surely_removed(key):  # while it waited for its turn, or a moment ago elsewhere
-            raise problems.removed()
-        await self._require_unfiltered(key)
+        await self._require_wanted(key)
         generator = self._require_generator(order.resolved.generator)
         await self._require_no_cooldown(key)
         sources = await self._sources.read(order.resolved)
@@ -229,7 +227,10 @@ class Making:
             raise Problem(problems.GENERATOR_MISSING, detail)
         return self._generators[needed]
 
-    async def _require_unfiltered(self, content_key: str) -> None:
+    async def _require_wanted(self, content_key: str) -> None:
+        """Raises `Problem` for a picture that was taken down or refused by the filter."""
+        if await self._removals.surely_removed(content_key):  # while it waited for its turn, or a moment ago elsewhere
+            raise problems.removed()
         if await self._bindings.filtered(content_key):
             raise problems.filtered()
 
