@@ -8,6 +8,7 @@ from pathlib import Path
 
 from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
+from promptcdn.generators.openai.servers import SERVERS
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
 from promptcdn.readers.user_agents import IMAGE_PROXIES, PREVIEWERS, Fetcher
 from promptcdn.settings import Settings, allowed, shown_name
@@ -47,6 +48,27 @@ def parameters(group: Group) -> str:
             )
             for row in PARAMETERS
             if row.group == group
+        ),
+    )
+
+
+def image_servers() -> str:
+    """The servers with OpenAI's images API, and what each has of its own."""
+    sizes = {"size-height-first": "`size`, HEIGHTxWIDTH", "width-and-height": "`width` and `height`"}
+    seeds = {"top": "beside the prompt", "tag": "in a tag behind the prompt", "none": "none"}
+    return table(
+        ("`PROMPTCDN_OPENAI_SERVER`", "host", "default engine", "size", "seed", "understands", "known from"),
+        (
+            (
+                f"`{each.name}`",
+                each.host.replace("\\", "").replace("(xyz|ai)", "xyz, .ai"),
+                f"`{each.engine}`",
+                sizes.get(each.size, f"`{each.size}`") + ("; some engines `aspect_ratio`" if each.shapes else ""),
+                seeds[each.seed] + ("" if each.seeded or each.seed == "none" else ", perhaps ignored"),
+                ", ".join(f"`{name}`" for name in each.fields),
+                each.known_from,
+            )
+            for each in SERVERS
         ),
     )
 
@@ -161,6 +183,7 @@ TABLES = {
     "appended": appended(),
     "tools": tools(),
     "settings": settings(),
+    "image servers": image_servers(),
     "problems": codes(),
     "outcomes": outcomes(),
     "image proxies": fetchers(IMAGE_PROXIES),

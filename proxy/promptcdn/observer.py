@@ -63,8 +63,8 @@ class Observer(Protocol):
     def paid(self, cost: Cost) -> None:
         """A call ended that costs this, or may cost it."""
 
-    def generated(self, result: str, seconds: float) -> None:
-        """The generator answered: with a `picture`, that it is `filtered`, or with a code of `problems`."""
+    def generated(self, generator: str, result: str, seconds: float) -> None:
+        """A generator answered: with a `picture`, that it is `filtered`, or with a code of `problems`."""
 
     def stored(self, operation: Operation, result: Result, seconds: float) -> None:
         """The store answered, or did not."""
@@ -92,7 +92,7 @@ class NoObserver:
 
     def paid(self, cost: Cost) -> None: ...
 
-    def generated(self, result: str, seconds: float) -> None: ...
+    def generated(self, generator: str, result: str, seconds: float) -> None: ...
 
     def stored(self, operation: Operation, result: Result, seconds: float) -> None: ...
 

@@ -9,18 +9,23 @@ from sqlite3 import connect
 
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
+from tests.upstream.control import Control
+from tests.upstream.stability_rest import StabilityRest
 
 # An engine of which nothing is known draws any size.
 SMALL = {"PROMPTCDN_SIZE": "256x256", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_BUDGET": "unlimited"}
+# The engines of the REST API draw pictures of one megapixel.
+OVER_REST = {"PROMPTCDN_ENGINE": "sd3.5-medium", "PROMPTCDN_BUDGET": "unlimited"}
 
 
-def small(folder: Path, upstream: Upstream, **settings: object) -> Promptcdn:
-    """A service of `upstream`, its pictures small and its budget without a limit."""
-    return Promptcdn(folder, **{"STABILITY_HOST": upstream.url, **SMALL, **settings})
+def small(folder: Path, upstream: Upstream | StabilityRest, **settings: object) -> Promptcdn:
+    """A service of `upstream`, its pictures as small as can be and its budget without a limit."""
+    sized = SMALL if isinstance(upstream, Upstream) else OVER_REST
+    return Promptcdn(folder, **{"STABILITY_HOST": upstream.url, **sized, **settings})
 
 
-def paid(upstream: Upstream) -> Counter[str]:
-    """How often each picture was paid for, by content key."""
+def paid(upstream: Control) -> Counter[str]:
+    """How often each picture was paid for, by content key; over REST by prompt and seed."""
     return Counter(call.request_id for call in upstream.ledger.calls())
 
 

@@ -1,4 +1,4 @@
-"""Fifteen faults of the upstream, and five audiences that look at each."""
+"""Faults of the upstream in each of its protocols, and five audiences that look at each."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,7 @@ from tests.support.crowd import PROGRAM, Crowd, Reply
 from tests.support.service import Promptcdn
 from tests.support.tcp_faults import FaultyTcp, Name
 from tests.upstream import Upstream
+from tests.upstream.stability_rest import StabilityRest
 
 _CHROME = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/143.0.0.0 Safari/537.36"}
 CAMO = {"User-Agent": "github-camo (1a2b3c4d)", "Via": "1.1 github-camo (1a2b3c4d)", "Accept": "image/*"}
@@ -46,7 +47,7 @@ class Row:
 
 
 # The last three are faults of the way to an upstream that is well.
-ROWS = [
+GRPC_ROWS = [
     Row("hang", 504, "upstream_timeout"),
     Row("hang_mid", 504, "upstream_timeout"),
     Row("reset", 503, "upstream_unreachable"),
@@ -64,6 +65,32 @@ ROWS = [
     # gRPC sees at once that a connection was reset, or now and then only when it writes to it again.
     Row("cut in mid-picture", 503, "upstream_unreachable", or_late=True),
 ]
+# A silent way takes the request, as far as we can tell, and the upstream never hears of it.
+REST_ROWS = [
+    Row("hang", 504, "upstream_timeout"),
+    Row("hang_mid", 504, "upstream_timeout"),
+    Row("reset", 503, "upstream_unreachable"),
+    Row("internal", 502, "upstream_garbled"),
+    Row("bad_gateway", 503, "upstream_unreachable"),
+    Row("reason_error", 502, "upstream_garbled"),
+    Row("empty", 502, "upstream_garbled"),
+    Row("html", 502, "upstream_garbled"),
+    Row("json", 502, "upstream_garbled"),
+    Row("truncated", 502, "upstream_garbled"),
+    Row("bomb", 502, "upstream_garbled"),
+    Row("wrong_size", 502, "upstream_garbled"),
+    Row("wrong_seed", 502, "upstream_garbled"),
+    Row("filter", 403, "filtered"),
+    Row("invalid_prompt", 403, "filtered", charged=False),
+    Row("unauthenticated", 502, "upstream_unauthorized", charged=False),
+    Row("out_of_credits", 503, "upstream_unpaid", charged=False),
+    Row("rate_limited", 503, "upstream_busy", charged=False),
+    Row("language", 502, "upstream_refused", charged=False),
+    Row("redirect", 502, "upstream_refused", charged=False),
+    Row("refused connection", 503, "upstream_unreachable", charged=False),
+    Row("silent connection", 504, "upstream_timeout", charged=False),
+    Row("cut in mid-picture", 503, "upstream_unreachable"),
+]
 
 
 WAYS: Mapping[str, tuple[Name, float]] = {
@@ -74,18 +101,23 @@ WAYS: Mapping[str, tuple[Name, float]] = {
 
 
 @contextmanager
-def faulty(folder: Path, upstream: Upstream, row: Row) -> Iterator[Promptcdn]:
+def faulty(folder: Path, upstream: Upstream | StabilityRest, row: Row) -> Iterator[Promptcdn]:
     """A service that meets the fault of `row`; the fault has happened when it ends."""
     # Those that never answer are waited for; the others may take what a busy machine makes them take.
     deadline = 1 if row.or_late or row.fault in ("hang", "hang_mid", "silent connection") else 20
     short = {"PROMPTCDN_UPSTREAM_TIMEOUT": deadline, "PROMPTCDN_PROXY_WAIT": 10, "STABILITY_KEY": "canary"}
     with FaultyTcp(int(upstream.host.partition(":")[2])) as chaos:
-        with small(folder, upstream, **short, STABILITY_HOST=f"grpc://127.0.0.1:{chaos.port}") as service:
+        with small(folder, upstream, **short, STABILITY_HOST=_through(chaos, upstream)) as service:
             if way := WAYS.get(row.fault):
-                # One reset ends all calls on the connection; more of them would hold up the next connection for long.
-                chaos.commit(*way, times=1 if way[0] == "reset" else None)
+                # One reset ends all calls on a connection of gRPC; more would hold up the next connection for long.
+                once = way[0] == "reset" and isinstance(upstream, Upstream)
+                chaos.commit(*way, times=1 if once else None)
             yield service
         assert chaos.committed[way[0]] if way else not chaos.committed
+
+
+def _through(chaos: FaultyTcp, upstream: Upstream | StabilityRest) -> str:
+    return f"{upstream.url.partition(':')[0]}://127.0.0.1:{chaos.port}"
 
 
 def url(row: Row, who: str) -> str:
@@ -93,7 +125,7 @@ def url(row: Row, who: str) -> str:
     return f"/?prompt={quote_plus(f'for {who} {fault}')}&seed=1"
 
 
-def asked(service: Promptcdn, row: Row, upstream: Upstream) -> dict[str, Reply]:
+def asked(service: Promptcdn, row: Row, upstream: Upstream | StabilityRest) -> dict[str, Reply]:
     """What each audience is told of a new picture of its own, all at once: none of them is the first to fail."""
     crowd = Crowd(service.url)
     upstream.hold()
@@ -125,12 +157,25 @@ def require_told(row: Row, who: str, reply: Reply) -> None:
     assert b"canary" not in reply.body
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+@pytest.mark.parametrize("row", GRPC_ROWS, ids=lambda row: row.fault)
 def test_each_audience_is_told_of_an_upstream_fault_in_its_way(
     tmp_path: Path, upstream: Upstream, figures: Figures, row: Row
 ) -> None:
     """A fault of the upstream is told to each audience in its own way, and stores nothing."""
-    with faulty(tmp_path, upstream, row) as service:
+    require_told_and_nothing_stored(tmp_path, upstream, figures, row)
+
+
+@pytest.mark.parametrize("row", REST_ROWS, ids=lambda row: row.fault)
+def test_each_audience_is_told_of_a_fault_over_rest_in_its_way(tmp_path: Path, figures: Figures, row: Row) -> None:
+    """The same where the upstream speaks REST."""
+    with StabilityRest() as upstream:
+        require_told_and_nothing_stored(tmp_path, upstream, figures, row)
+
+
+def require_told_and_nothing_stored(
+    folder: Path, upstream: Upstream | StabilityRest, figures: Figures, row: Row
+) -> None:
+    with faulty(folder, upstream, row) as service:
         for who, reply in asked(service, row, upstream).items():
             require_told(row, who, reply)
         upstream.wait_until_idle()
@@ -145,6 +190,6 @@ def test_each_audience_is_told_of_an_upstream_fault_in_its_way(
             assert paid(upstream) == calls
         state = service.get("/info" + url(row, "a program")[1:]).json()["state"]
         assert state == ("blocked" if row.code == "filtered" else "absent")
-    assert not list((tmp_path / "data" / "store").glob("masters/*/*/*"))
-    assert "canary" not in (tmp_path / "log").read_text()
+    assert not list((folder / "data" / "store").glob("masters/*/*/*"))
+    assert "canary" not in (folder / "log").read_text()
     figures(answers=len(AUDIENCES), paid=calls.total(), stored=0)

@@ -287,6 +287,25 @@ async def test_a_refusal_says_what_there_is_too_much_of() -> None:
     await reads.drain(0)
 
 
+async def test_a_lane_keeps_no_other_lane_waiting() -> None:
+    """A slow generator's pictures take its own places alone, under way and in the queue."""
+    flights: Flights[str] = Flights(1, 1, lanes={"slow": 1, "quick": 2})
+    slow, quick, others = ([Work() for _ in range(count)] for count in (2, 3, 2))
+    for lane, works in (("slow", slow), ("quick", quick), ("another", others)):
+        for number, work in enumerate(works):
+            flights.join(f"{lane}-{number}", work.fly, lane)
+        with pytest.raises(Problem, match=f"{len(works)} new pictures are being made or queued already"):
+            flights.join(f"{lane}-too-many", Work().fly, lane)
+    for work in (slow[0], *quick[:2], others[0]):
+        await work.running.wait()
+    assert (flights.count, flights.waiting) == (7, 3)
+    for work in quick:
+        work.go.set()
+    await eventually(lambda: flights.count == 4)
+    assert not flights.join("quick-again", quick[0].fly, "quick")[1]
+    await flights.drain(0)
+
+
 async def test_only_so_many_run_at_once_and_the_queue_keeps_its_order() -> None:
     flights: Flights[str] = Flights(2, 10)
     works = [Work() for _ in range(6)]

@@ -39,6 +39,20 @@ async def pair(server: Server) -> AsyncIterator[Pair]:
     await there.close()
 
 
+async def test_each_generator_has_a_breaker_of_its_own(server: Server, pair: Pair) -> None:
+    """What a version with one generator left under its own name is not read: it says of no generator that it fails."""
+    here, there = pair
+    await opened(here, there)
+    server.client.set("promptcdn:breaker", server.client.get("promptcdn:breaker:painter"))
+    connection = RedisConnection(server.url)
+    try:
+        assert (await admit(RedisBreaker(connection, "another"), HERE)).closed
+        with pytest.raises(UpstreamFailed):
+            await admit(RedisBreaker(connection, "painter"), HERE)
+    finally:
+        await connection.close()
+
+
 async def fail(breaker: RedisBreaker, now: float, *, probe: bool = False) -> None:
     await breaker.change(lambda state: state.after(problems.UPSTREAM_UNREACHABLE, now, probe=probe), now)
 

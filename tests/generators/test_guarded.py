@@ -14,6 +14,7 @@ from promptcdn.generators.stability import Stability
 from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.request import Resolved
 from tests.upstream import Upstream
+from tests.upstream.stability_rest import StabilityRest
 
 pytestmark = pytest.mark.anyio
 
@@ -329,3 +330,23 @@ async def test_what_only_the_operator_can_mend_is_an_error_in_the_log(
 
     assert [words in line.message for line in caplog.records if line.levelno == logging.ERROR] == [True]
     assert "canary" not in caplog.text
+
+
+async def test_an_order_for_another_upstream_says_nothing_of_this() -> None:
+    """It is of an engine that is reached over gRPC, and REST is spoken: nothing is called, and the breaker stays."""
+    with StabilityRest() as upstream:
+        upstream.always("bad_gateway")
+        async with bench_at(upstream.url) as bench:
+            for _ in range(5):
+                with pytest.raises(UpstreamFailed):
+                    await bench.guarded.generate(replace(ORDER, engine="core"), KEY)
+            bench.now += 6
+            calls = len(upstream.forms)
+
+            failure = await bench.failure()
+
+            assert (failure.kind, failure.charged, failure.kind.status) == (problems.GENERATOR_MISSING, False, 503)
+            assert ORDER.engine in failure.detail
+            assert (bench.guarded.phase, len(upstream.forms)) == ("half-open", calls)
+            upstream.clear()
+            assert (await bench.guarded.generate(replace(ORDER, engine="core"), KEY)).picture

@@ -30,6 +30,7 @@ TAG = '<sd_cpp_extra_args>{"seed":99}</sd_cpp_extra_args>'
         (A1111, "{day|night}", r"\(day|night\)"),
         (A1111, "__colour__ car", "_colour_ car"),
         (A1111, "1 < 2", "1 < 2"),
+        (A1111, "a ## b # c", "a # b # c"),
         (SD_CPP, "a (lighthouse:1.3)", r"a \(lighthouse:1.3)"),
         (SD_CPP, "a BREAK b", "a break b"),
         (LOCALAI, "a lighthouse|fog", "a lighthouse, fog"),

@@ -287,9 +287,11 @@ def test_without_a_scheme_only_loopback_is_plain(text: str, target: str, tls: bo
     assert (found.target, found.tls) == (target, tls)
 
 
-@pytest.mark.parametrize("text", ["", "http://h", "grpc://", "h:port", "h:99999", "h:0", "h/path", "u@h", "a b"])
+@pytest.mark.parametrize(
+    "text", ["", "ftp://h", "grpc://", "h:port", "h:99999", "h:0", "h/path", "u@h", "a b", "api.stability.ai"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^STABILITY_HOST.*allowed: HOST"):
+    with pytest.raises(ValueError, match=r"^STABILITY_HOST.*allowed: https://HOST"):
         address(text)
 
 

@@ -118,6 +118,27 @@ async def test_a_generator_that_is_not_configured_costs_nothing() -> None:
         assert (shop.generator.calls, shop.purse.spent, shop.shelf.objects) == (0, 0, {})
 
 
+async def test_each_order_is_made_by_the_generator_that_it_names() -> None:
+    """What costs nothing is not counted, also where the call failed."""
+    async with Parts([GOOD]) as shop:
+        free = FakeGenerator([UNREACHABLE, TIMEOUT, GOOD])
+        free.name, free.paid = "friend", False
+        making = Making(
+            {"painter": shop.generator, "friend": free},
+            *(shop.purse, shop.spool, shop.bindings, shop.renditions, FakeRemovals(), shop.hands.clock),
+        )
+        theirs = of_its_own_url(order(generator="friend"))
+        for failure in (UNREACHABLE, TIMEOUT):
+            with pytest.raises(Problem) as refused:
+                await making.make(theirs)
+            assert refused.value.kind is failure.kind
+        shop.hands.seconds += 10
+        await making.make(theirs)
+        assert (shop.generator.calls, free.calls, shop.purse.spent) == (0, 3, 0)
+        await making.make(ORDER)
+        assert (shop.generator.calls, free.calls, shop.purse.spent) == (1, 3, 1)
+
+
 async def test_a_stored_picture_needs_no_generator_to_be_bound() -> None:
     """A stored picture of a generator that is not set up is bound all the same."""
     async with Parts() as shop:

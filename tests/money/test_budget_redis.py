@@ -215,8 +215,8 @@ async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Server,
         await one.reserve(DEAR, NOON)
         await two.reserve(DEAR, NOON - timedelta(days=1))
         await two.reserve(PLAIN, NOON)
-        assert await three.by_engine("day", NOON) == (Cost("dear", 1, 1500), Cost("plain", 1, 1000))
-        assert await three.by_engine("month", NOON) == (Cost("dear", 2, 3000), Cost("plain", 1, 1000))
+        assert await three.by_engine("day", NOON) == (Cost("painter/dear", 1, 1500), Cost("painter/plain", 1, 1000))
+        assert await three.by_engine("month", NOON) == (Cost("painter/dear", 2, 3000), Cost("painter/plain", 1, 1000))
         assert await three.usage(NOON) == ()
 
 

@@ -236,7 +236,7 @@ async def test_what_is_given_back_returns_to_every_limit(tmp_path: Path) -> None
     async with opened(tmp_path, "9/day, 9 credits/month") as budget:
         kept = await budget.reserve(PICTURE, NOON)
         reservation = await budget.reserve(DEAR, NOON)
-        assert reservation.cost == Cost("dear", 1, 1500)
+        assert reservation.cost == Cost("painter/dear", 1, 1500)
         for _ in range(3):
             await budget.give_back(reservation)
         assert [left.used for left in await budget.usage(NOON)] == [1, 1000]
@@ -253,15 +253,25 @@ async def test_what_is_left_is_told_for_each_limit(tmp_path: Path) -> None:
         ]
 
 
+async def test_a_generator_may_have_a_limit_of_its_own(tmp_path: Path) -> None:
+    other = order(generator="a1111", engine="dear").resolved
+    async with opened(tmp_path, "4/day, a1111=2/day") as budget:
+        assert await spend(budget, what=other) == 2
+        assert await spend(budget) == 2
+        assert [usage.used for usage in await budget.usage(NOON)] == [4, 2]
+        with pytest.raises(Problem, match="a1111=2/day"):
+            await budget.reserve(other, NOON)
+
+
 async def test_what_was_spent_is_told_by_engine_in_a_period(tmp_path: Path) -> None:
     async with opened(tmp_path, "100/month") as budget:
         await budget.reserve(DEAR, NOON - timedelta(days=1))
         for _ in range(3):
             await budget.reserve(DEAR, NOON - timedelta(hours=11))
         await budget.reserve(FREE, NOON)
-        assert await budget.by_engine("day", NOON) == (Cost("dear", 3, 4500), Cost("free", 1, 0))
-        assert await budget.by_engine("month", NOON) == (Cost("dear", 4, 6000), Cost("free", 1, 0))
-        assert await budget.by_engine("hour", NOON) == (Cost("free", 1, 0),)
+        assert await budget.by_engine("day", NOON) == (Cost("painter/dear", 3, 4500), Cost("painter/free", 1, 0))
+        assert await budget.by_engine("month", NOON) == (Cost("painter/dear", 4, 6000), Cost("painter/free", 1, 0))
+        assert await budget.by_engine("hour", NOON) == (Cost("painter/free", 1, 0),)
         assert await budget.by_engine("day", NOON + timedelta(days=1)) == ()
 
 
@@ -290,7 +300,7 @@ async def test_a_file_of_the_version_before_is_read_on(tmp_path: Path) -> None:
     async with opened(tmp_path, "9/hour, 10/day, 99/month, 99 credits/month") as budget:
         assert [left.used for left in await budget.usage(NOON)] == [2, 5, 45, 0]
         assert await spend(budget) == 5
-        assert await budget.by_engine("day", NOON) == (Cost("", 5, 0), Cost("stable-diffusion-v1-6", 5, 5000))
+        assert await budget.by_engine("day", NOON) == (Cost("", 5, 0), Cost("painter/stable-diffusion-v1-6", 5, 5000))
     assert await spend_in(tmp_path, "11/day") == 1
 
 

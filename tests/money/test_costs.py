@@ -70,7 +70,7 @@ def test_the_operators_price_goes_before_the_published_one() -> None:
 
 
 def test_a_cost_names_its_engine_and_is_one_picture() -> None:
-    assert Prices(published={"painter": PRICES}).cost(order(engine=XL).resolved) == Cost(XL, 1, 900)
+    assert Prices(published={"painter": PRICES}).cost(order(engine=XL).resolved) == Cost(f"painter/{XL}", 1, 900)
 
 
 @pytest.mark.parametrize("text", ["engine", "=1", "a=1, a=2", "a=1,", ",", "a=", "a=-1", "a=1.2345", "a=1e3", "a=nan"])

@@ -95,16 +95,47 @@ def test_a_period_is_limited_once_in_each_currency(text: str) -> None:
         BudgetLimits.parse(text)
 
 
-LIMIT = st.builds(
-    BudgetLimit, st.integers(0, 999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("pictures")
-) | st.builds(
-    BudgetLimit, st.integers(0, 999_999_999_999), st.sampled_from(["hour", "day", "week", "month"]), st.just("credits")
+UNITS, GENERATORS = st.sampled_from(["hour", "day", "week", "month"]), st.sampled_from(["", "sketch", "a1111"])
+LIMIT = st.builds(BudgetLimit, st.integers(0, 999_999_999), UNITS, st.just("pictures"), GENERATORS) | st.builds(
+    BudgetLimit, st.integers(0, 999_999_999_999), UNITS, st.just("credits"), GENERATORS
 )
 
 
-@given(st.lists(LIMIT, unique_by=lambda limit: (limit.unit, limit.currency)))
+@given(st.lists(LIMIT, unique_by=lambda limit: (limit.unit, limit.currency, limit.generator)))
 def test_what_is_shown_can_be_said(each: list[BudgetLimit]) -> None:
     assert BudgetLimits.parse(str(BudgetLimits(tuple(each)))) == BudgetLimits(tuple(each))
+
+
+@pytest.mark.parametrize(
+    ("text", "otherwise", "read"),
+    [
+        ("100/day, a1111=20/day", "unlimited", "100/day, a1111=20/day"),
+        ("a1111=20/day", "100/day", "100/day, a1111=20/day"),
+        ("a1111=20/day", "unlimited", "a1111=20/day"),
+        ("unlimited, a1111=20/day", "100/day", "a1111=20/day"),
+        ("a1111=20/day, unlimited", "100/day", "a1111=20/day"),
+        ("a1111=1.5 credits/month, a1111=2/day, 5/day", "9/day", "a1111=1.5 credits/month, a1111=2/day, 5/day"),
+        ("unlimited", "100/day", "unlimited"),
+    ],
+)
+def test_a_limit_of_one_generator_stands_beside_those_of_all(text: str, otherwise: str, read: str) -> None:
+    assert str(BudgetLimits.parse(text, otherwise)) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["=5/day", "a1111=unlimited", "a1111=", "A=5/day", "a1111=5", "a=5/day, unlimited, 1/day"]
+)
+def test_a_wrong_limit_of_a_generator_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="100/day"):
+        BudgetLimits.parse(text)
+
+
+def test_one_generators_limit_counts_its_own_engines() -> None:
+    """What older versions counted has no generator: the limits of all count it."""
+    costs = Cost("a1111/x", 2, 200), Cost("a1111-b/x", 1, 10), Cost("x", 5, 5), Cost("", 7, 0)
+    own, of_all = BudgetLimits.parse("a1111=9/day, 99 credits/day").each
+
+    assert (own.of(*costs), of_all.of(*costs)) == (2, 215)
 
 
 @pytest.mark.parametrize(

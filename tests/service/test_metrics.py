@@ -75,7 +75,7 @@ def test_a_picture_is_counted_by_where_it_came_from(tmp_path: Path) -> None:
 def test_what_is_paid_is_what_the_upstream_was_asked_for(paid: tuple[Promptcdn, Upstream]) -> None:
     service, upstream = paid
     upstream.ledger.path.write_text("")
-    before = scrape(service).get('promptcdn_paid_total{engine="any"}', 0)
+    before = scrape(service).get('promptcdn_paid_total{engine="stability/any"}', 0)
     for prompt in ("good", "fault:filter", "fault:html", "fault:unavailable", "fault:unauthenticated", "good"):
         service.get(f"/?prompt={prompt}&seed=1{SMALL}")
     counted = scrape(service)
@@ -83,12 +83,15 @@ def test_what_is_paid_is_what_the_upstream_was_asked_for(paid: tuple[Promptcdn, 
 
     assert calls >= 3
     # UNAVAILABLE once connected may have cost, though here it did not.
-    assert counted['promptcdn_paid_total{engine="any"}'] - before == calls + 1
-    assert counted['promptcdn_credits_total{engine="any"}'] == counted['promptcdn_paid_total{engine="any"}'] / 2
-    assert counted['promptcdn_spent_pictures{engine="any",period="day"}'] == calls + 1
+    assert counted['promptcdn_paid_total{engine="stability/any"}'] - before == calls + 1
+    assert (
+        counted['promptcdn_credits_total{engine="stability/any"}']
+        == counted['promptcdn_paid_total{engine="stability/any"}'] / 2
+    )
+    assert counted['promptcdn_spent_pictures{engine="stability/any",period="day"}'] == calls + 1
     assert counted['promptcdn_budget_left{limit="50/day"}'] == 50 - calls - 1
     assert counted['promptcdn_budget_left{limit="9 credits/month"}'] == 9 - (calls + 1) / 2
-    assert counted['promptcdn_generator_calls_total{result="filtered"}'] == 1
+    assert counted['promptcdn_generator_calls_total{generator="stability",result="filtered"}'] == 1
     assert counted['promptcdn_refusals_total{code="filtered"}'] == 1
     assert counted["promptcdn_keys_in_cooldown"] == 2
 

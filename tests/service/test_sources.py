@@ -1,4 +1,4 @@
-"""Pictures from stored pictures on a real service: made, shown, explained, signed, taken down, and never paid in vain."""
+"""Pictures from stored pictures on a real service: made, shown, explained, signed, taken down, never paid in vain."""
 
 import hashlib
 import json

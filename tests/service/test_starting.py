@@ -49,8 +49,8 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         {"PROMPTCDN_REDIS_URL": "redis://:canary@h:99999"},
         ["PROMPTCDN_REDIS_URL: this is not the URL of a Redis server"],
     ),
-    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": allowed: a whole number from 10 to 50']),
-    ({"PROMPTCDN_STEPS": 51}, ['PROMPTCDN_STEPS="51": allowed: a whole number from 10 to 50']),
+    ({"PROMPTCDN_STEPS": "many"}, ['PROMPTCDN_STEPS="many": allowed: a whole number from 1 to 150']),
+    ({"PROMPTCDN_STEPS": 151}, ['PROMPTCDN_STEPS="151": allowed: a whole number from 1 to 150']),
     ({"PROMPTCDN_VARIANTS": 0}, ['PROMPTCDN_VARIANTS="0": allowed: a whole number from 1 to 64']),
     ({"PROMPTCDN_SIZE": "1000x1000"}, ['PROMPTCDN_SIZE="1000x1000": allowed: WIDTHxHEIGHT like 1024x1024']),
     ({"PROMPTCDN_BUDGET": "lots"}, ['PROMPTCDN_BUDGET="lots": a budget is so many pictures or credits in a period']),
@@ -125,9 +125,12 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
-        ['PROMPTCDN_GENERATOR="magic": there is no such generator; allowed: sketch, stability or auto'],
+        ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: sketch, stability, several with'],
     ),
-    ({"PROMPTCDN_GENERATOR": "stability"}, ["PROMPTCDN_GENERATOR=stability needs STABILITY_KEY or STABILITY_HOST"]),
+    (
+        {"PROMPTCDN_GENERATOR": "stability"},
+        ["PROMPTCDN_GENERATOR=stability: stability needs STABILITY_KEY or STABILITY_HOST"],
+    ),
     ({"STABILITY_HOST": "ftp://host"}, ['STABILITY_HOST="ftp://host": ']),
     ({"STABILITY_HOST": "grpcs://key:canary@host"}, ["STABILITY_HOST: an address has no user, no password and no"]),
     (

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import resource
+import shutil
 import signal
 import stat
 import threading
@@ -40,6 +41,23 @@ async def opened(folder: Path, timings: disk.Timings | None = None) -> AsyncIter
         yield store
     finally:
         await store.close()
+
+
+def test_a_few_names_of_a_large_store_are_listed_at_once(tmp_path: Path) -> None:
+    """A listing goes folder by folder, and is sorted all the same."""
+    keys = [f"{number:02x}{'ab' * 31}" for number in range(256)]
+
+    async def listed(store: DiskStore) -> None:
+        for key in keys:
+            await store.put(name(key, "bindings"), record())
+        assert [found.leaf for found, _ in store.listed("bindings")] == keys
+        assert [found.leaf for found, _ in store.listed("bindings", keys[7][:9])] == [keys[7]]
+        first = store.listed("bindings")
+        next(first)
+        shutil.rmtree(tmp_path / "bindings" / "ff")
+        assert len(list(first)) == 254
+
+    within(tmp_path, listed)
 
 
 def put(folder: Path, written: Record, where: Name | None = None) -> Record:

@@ -215,12 +215,15 @@ class _Way:
 async def _carried(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: Callable[[bytes], Awaitable[bool]]
 ) -> None:
-    """Until one side ends; the other is told."""
-    with contextlib.suppress(OSError):
+    """Until one side ends; the other is told, of a reset by a reset."""
+    try:
         while piece := await reader.read(_PIECE):
             if not await passed(piece):
                 return
         writer.write_eof()
+    except OSError:
+        with contextlib.suppress(OSError):
+            _reset(writer)
 
 
 async def _at_most(seconds: float, event: Awaitable[object]) -> None:

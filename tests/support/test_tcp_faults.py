@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import socketserver
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,10 @@ class Answering(socketserver.StreamRequestHandler):
         try:
             for line in self.rfile:
                 self.server.asked.append(line)
+                if line == b"reset\n":
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()  # with the last file of it, before anybody says an orderly end
+                    return
                 self.wfile.write(ANSWER)
         except OSError:
             self.server.broken.release()
@@ -85,6 +90,13 @@ def test_the_end_of_one_side_is_told_to_the_other(chaos: FaultyTcp) -> None:
         connection.sendall(b"hello\n")
         connection.shutdown(socket.SHUT_WR)
         assert received(connection, len(ANSWER) + 1) == ANSWER
+
+
+def test_a_reset_of_one_side_is_told_to_the_other(chaos: FaultyTcp) -> None:
+    with connected(chaos) as connection:
+        connection.sendall(b"reset\n")
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
 
 
 def test_nobody_is_let_through_also_who_is_connected(chaos: FaultyTcp, server: Server) -> None:

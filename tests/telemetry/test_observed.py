@@ -44,9 +44,9 @@ class Recorder(NoObserver):
         assert seconds >= 0
         self.reports.append((operation, result))
 
-    def generated(self, result: str, seconds: float) -> None:
+    def generated(self, generator: str, result: str, seconds: float) -> None:
         assert seconds >= 0
-        self.reports.append((result,))
+        self.reports.append((generator, result))
 
     def paid(self, cost: Cost) -> None:
         self.reports.append((cost.engine, str(cost.pictures)))
@@ -134,7 +134,7 @@ async def test_a_generator_is_known_by_what_it_answers(answer: Made | Exception,
     order = doubles.order()
     await asyncio.gather(generator.generate(order.resolved, order.content_key), return_exceptions=True)
 
-    assert recorder.reports == [(result,)]
+    assert recorder.reports == [("painter", result)]
 
 
 @pytest.mark.parametrize(

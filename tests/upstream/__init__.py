@@ -1,4 +1,5 @@
-"""A Stability server on loopback: real gRPC, scripted faults, and a ledger of every call that would be paid for.
+"""Stability's servers on loopback, one for each protocol: scripted faults, and a ledger of every call that would be
+paid for. This one speaks gRPC, `stability_rest.StabilityRest` HTTP.
 
 with Upstream() as upstream:
     upstream.url                      # grpc://127.0.0.1:PORT, for STABILITY_HOST
@@ -11,7 +12,7 @@ with Upstream() as upstream:
     upstream.wait_until_idle()
 
 A prompt may hold faults too: `fault:hang`, `fault:slow=2` (tests/upstream/faults.py has them all).
-By hand: python -m tests.upstream --port 50051 --ledger ledger.jsonl
+By hand: python -m tests.upstream --port 50051 --ledger ledger.jsonl, and with --rest over HTTP
 """
 
 from tests.upstream.ledger import Call, Ledger

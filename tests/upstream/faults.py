@@ -39,9 +39,15 @@ BREAKS = {
     "deadline": (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded"),
 }
 OTHERS = (
+    *("url", "elsewhere", "private", "moved", "lost", "endless", "redirected", "overloaded", "loading"),
     *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),
     *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
     "noise",
+)
+# Of stand-ins that speak HTTP, beside those of the same names above.
+HTTP_ONLY = (
+    *("language", "public_figure", "too_large", "redirect", "bad_gateway", "gateway_timeout", "teapot", "huge"),
+    *("unpaid_name", "no_name", "reason_error", "no_headers", "json"),
 )
 # Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
 PAUSES = ("pushback", "retry_after", "retry_info")
@@ -59,7 +65,7 @@ class Faults:
         """`slow=2` and the like. A name that is none is an error in the test."""
         pairs = (text.partition("=") for text in texts)
         arguments = {name: float(argument or 0) for name, _, argument in pairs}
-        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *PAUSES}:
+        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *HTTP_ONLY, *PAUSES}:
             raise ValueError(f"no such fault: {strange}")
         return cls(arguments)
 

@@ -7,11 +7,13 @@ import cachetools
 
 from promptcdn import pictures, problems
 from promptcdn.catalog.forgetting import Forgotten
-from promptcdn.generators.registry import source_type
+from promptcdn.generators import registry
 from promptcdn.pictures import validation
+from promptcdn.pictures.validation import Decoded
 from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Header, Lineage, Name, Record, Store
+from promptcdn.url.request import Resolved
 
 _HEADERS_CACHED = 20_000
 _CACHED_BYTES = 64 * 1024 * 1024
@@ -72,10 +74,10 @@ class Masters:
     async def validated(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
         answer, resolved = paid.made, paid.order.resolved
-        decoded = await self._in_thread(lambda: pictures.decoded(answer.picture))
+        picture, decoded = await self._in_size(answer.picture, resolved)
         if defect := validation.defect(resolved, decoded, answer.seed_sent, answer.seed_echo):
             raise UpstreamFailed(problems.UPSTREAM_GARBLED, defect, charged=True)
-        clean = await self._in_thread(lambda: pictures.master(answer.picture, source_type(resolved.generator)))
+        clean = await self._in_thread(lambda: pictures.master(picture, registry.source_type(resolved.generator)))
         lineage = Lineage(after=paid.after)
         return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
 
@@ -121,6 +123,17 @@ class Masters:
             master = await self.get(content_key)
             return None if master is None else master.header
         return await self._store.look(Name("masters", content_key))
+
+    async def _in_size(self, picture: bytes, resolved: Resolved) -> tuple[bytes, Decoded | None]:
+        """The picture, and what decoding it shows. Where the upstream could be asked for a shape only, a picture of
+        about that shape is brought to the size that was asked of us."""
+        decoded = await self._in_thread(lambda: pictures.decoded(picture))
+        if decoded is None or decoded.size == resolved.size or not registry.limits(resolved).by_shape:
+            return picture, decoded
+        if not validation.near(resolved.size, decoded):
+            return picture, decoded
+        fitted = await self._in_thread(lambda: pictures.fitted(picture, resolved.size))
+        return fitted, Decoded("image/png", *resolved.size)
 
     async def _validated_before(self, paid: Paid) -> Record | None:
         if paid.made.filtered:

@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from promptcdn import __version__
-from promptcdn.cli import doctor, info, purge, serve, sign, stats, store, url, warm
+from promptcdn.cli import doctor, engines, info, purge, serve, sign, stats, store, url, warm
 
 app = typer.Typer(no_args_is_help=True, help="One URL is one picture: a reproducible-image CDN proxy for Markdown.")
 app.command()(serve.serve)
 app.command()(url.url)
 app.command()(sign.sign)
 app.command()(info.info)
+app.command()(engines.engines)
 app.command()(doctor.doctor)
 app.command()(stats.stats)
 app.command()(warm.warm)

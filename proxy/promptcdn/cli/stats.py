@@ -138,7 +138,7 @@ async def _of_files(chosen: "Settings") -> dict[str, Any]:
 def _lines(known: Mapping[str, Any], address: str) -> Iterator[str]:
     for period, title in (("day", "paid today"), ("month", "paid this month")):
         for cost in known["spent"][period] or ({"engine": "-", "pictures": 0, "credits": 0},):
-            yield f"{title:16} {cost['engine']:32} {cost['pictures']:6} pictures {cost['credits']:10.2f} credits"
+            yield f"{title:16} {cost['engine']:44} {cost['pictures']:6} pictures {cost['credits']:10.2f} credits"
     for each in known["budget"]:
         yield f"{'budget':16} {each['left']:g} of {each['limit']} left"
     if not known["budget"]:

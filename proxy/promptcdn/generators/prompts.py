@@ -6,7 +6,8 @@ load a file, or draw for hours. `sent` takes the meaning from such signs and lea
 Sources, read in November 2026:
 - AUTOMATIC1111, `modules/prompt_parser.py` and `modules/extra_networks.py`: `(word:1.3)`, `[word]`, `[a:b:0.5]`,
   `[a|b]`, `BREAK`, `AND`, a weight at the end (`:1.2`), `<lora:name:1>`; `\(` is a plain bracket.
-- Its extensions, and SD.Next: `{a|b}` and `__name__` (wildcards), `ADDCOL`, `ADDROW`, `ADDBASE`, `ADDCOMM`.
+- Its extensions, and SD.Next: `{a|b}` and `__name__` (wildcards), `##` (as BREAK), `ADDCOL`, `ADDROW`, `ADDBASE`,
+  `ADDCOMM`.
 - stable-diffusion.cpp, `examples/server/routes_openai.cpp`, `routes_sdapi.cpp`, `src/core/util.cpp`:
   `<sd_cpp_extra_args>{…}</sd_cpp_extra_args>`, brackets and BREAK as AUTOMATIC1111 has them. Measured: that tag in a
   reader's prompt changed the seed and the size.
@@ -40,6 +41,7 @@ _EMBEDDING: Rule = (re.compile(r"(embedding):", re.IGNORECASE), r"\1 :")
 _BAR: Rule = (re.compile(r"\s*\|\s*"), ", ")
 _BRACES = ((re.compile(r"\{"), "("), (re.compile(r"\}"), ")"))
 _WILDCARD: Rule = (re.compile(r"__+"), "_")
+_HASHES: Rule = (re.compile(r"##+"), "#")
 _WEIGHT_AT_THE_END: Rule = (re.compile(r":\s*[-+]?(\d+\.?\d*|\.\d+)\s*$"), r"\g<0>,")
 
 
@@ -54,6 +56,7 @@ A1111 = Syntax(
     (
         *_BRACES,
         _WILDCARD,
+        _HASHES,
         _BACKSLASH,
         _BRACKET,
         _FILE,

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 
-from promptcdn.generators import sketch, stability
+from promptcdn.generators import huggingface, openai, sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
+from promptcdn.url.engines import Engine, engine
+from promptcdn.url.request import Resolved
 
 # Where the operator names none, the first that declares `auto` and has its settings is in use; else the last.
 GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
+    openai.DECLARATION,
+    huggingface.DECLARATION,
     sketch.DECLARATION,
 )
 BY_NAME = {each.name: each for each in GENERATORS}
@@ -17,6 +21,12 @@ BY_NAME = {each.name: each for each in GENERATORS}
 def source_type(generator: str) -> SourceType:
     """The mark of that generator's pictures; of a generator that only a newer version has, that of a trained model."""
     return BY_NAME[generator].source_type if generator in BY_NAME else "trainedAlgorithmicMedia"
+
+
+def limits(resolved: Resolved) -> Engine:
+    """The engine of that order with its limits; of a generator that only a newer version has, with none."""
+    known = BY_NAME.get(resolved.generator)
+    return engine(resolved.engine, known.engines if known else ())
 
 
 def bindings_folder(generator: str) -> Folder:

@@ -21,7 +21,7 @@ from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
 from promptcdn.making.cooldowns import Cooldowns
-from promptcdn.money.budget import Budget, NoBudget, Reservation
+from promptcdn.money.budget import FREE, Budget, Reservation
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
@@ -40,8 +40,6 @@ class Timings:
 
 
 TIMINGS = Timings()
-# Of generators that cost nothing: the operator's budget is for what is paid.
-_FREE = NoBudget()
 
 
 class Making:
@@ -147,7 +145,7 @@ class Making:
         sources = await self._sources.read(order.resolved)
         await self._spool.secure()
         with self._observer.step("budget"):
-            purse: Budget = self._budget if generator.paid else _FREE
+            purse = self._budget if generator.paid else FREE
             reservation = await purse.reserve(order.resolved, self._clock.utc())
         try:
             before = await self._removals.prepare(key, order.as_asked_key, lost=bound)

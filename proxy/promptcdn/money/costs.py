@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from promptcdn.url.engines import Size
 from promptcdn.url.request import Resolved
 
 # Prices are for so many steps. Fewer steps are not cheaper on every price list; more cost in proportion.
@@ -19,7 +20,8 @@ _AREA = 512 * 512
 
 @dataclass(frozen=True)
 class Cost:
-    """What was or will be paid for pictures of one engine."""
+    """What was or will be paid for pictures of one engine: `generator/engine`, or what older versions counted, which
+    have the engine alone or nothing."""
 
     engine: str
     pictures: int
@@ -63,19 +65,24 @@ class Prices:
         return cls(by_engine, published or {})
 
     def cost(self, resolved: Resolved) -> Cost:
-        """What this picture costs. An engine without a price costs as much as its generator's most expensive one."""
-        published = self.published.get(resolved.generator, ())
-        listed = next((price for price in published if re.fullmatch(price.pattern, resolved.engine)), None)
-        own = self.by_engine.get(f"{resolved.generator}/{resolved.engine}", self.by_engine.get(resolved.engine))
-        pixels = resolved.width * resolved.height
+        """What this picture costs."""
+        price = self.price(resolved.generator, resolved.engine, resolved.size, resolved.steps)
+        return Cost(f"{resolved.generator}/{resolved.engine}", 1, price)
+
+    def price(self, generator: str, engine: str, size: Size, steps: int) -> int:
+        """In thousandths of a credit. An engine without a price costs as much as its generator's most expensive one."""
+        published = self.published.get(generator, ())
+        listed = next((price for price in published if re.fullmatch(price.pattern, engine)), None)
+        own = self.by_engine.get(f"{generator}/{engine}", self.by_engine.get(engine))
+        pixels = size[0] * size[1]
         if own is not None:
             price = own
         elif listed is not None:
             price = listed.of(pixels)
         else:
             price = max((each.of(pixels) for each in published), default=0)
-        steps = STEPS if listed is not None and listed.any_steps else max(resolved.steps, STEPS)
-        return Cost(resolved.engine, 1, _divided_up(price * steps, STEPS))
+        steps = STEPS if listed is not None and listed.any_steps else max(steps, STEPS)
+        return _divided_up(price * steps, STEPS)
 
 
 def millicredits(text: str) -> int:

@@ -20,12 +20,12 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
 from promptcdn.guard.authorisation import Misses
-from promptcdn.money.budget.limits import BudgetLimits
+from promptcdn.money.budget.limits import UNLIMITED, BudgetLimits
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import environment, forms
-from promptcdn.settings.generators import PREFIX, GeneratorSettings
+from promptcdn.settings.generators import PREFIX, GeneratorSettings, require_generators
 from promptcdn.url.signing import SigningKeys
 
 # The defaults where pictures cost money. Elsewhere both are unlimited.
@@ -33,7 +33,6 @@ PAID_BUDGET = "100/day"
 PAID_CLIENT_RATE = "60/minute"
 # What is kept as text, and read by the part that it is for; each raises `ValueError` with what is allowed.
 _READERS: Mapping[str, Callable[[str], object]] = {
-    "budget": BudgetLimits.parse,
     "client_rate": Rate.parse,
     "trusted_proxies": TrustedProxies.parse,
     "store": forms.require_store,
@@ -104,7 +103,8 @@ class Settings(GeneratorSettings):
     )
     budget: str = Field(
         "",
-        description=f"How much may be paid for. Empty: {PAID_BUDGET} where pictures cost money, else unlimited.",
+        description="How much may be paid for, by all generators together; NAME=20/day limits one of them beside that."
+        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. What costs nothing is not counted.",
     )
     client_rate: str = Field(
         "",
@@ -162,6 +162,13 @@ class Settings(GeneratorSettings):
     def _can_be_read(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text:
             _READERS[str(info.field_name)](text)
+        return text
+
+    @field_validator("budget")
+    @classmethod
+    def _limits_generators(cls, text: str) -> str:
+        if text:
+            require_generators(BudgetLimits.parse(text).generators)
         return text
 
     @field_validator("redis_url")
@@ -244,7 +251,8 @@ class Settings(GeneratorSettings):
     @property
     def budget_limits(self) -> BudgetLimits:
         """The budget. Where pictures cost money it is unlimited only if the setting says so."""
-        return BudgetLimits.parse(self.budget or (PAID_BUDGET if self.paid else "unlimited"))
+        otherwise = PAID_BUDGET if self.paid else UNLIMITED
+        return BudgetLimits.parse(self.budget or otherwise, otherwise)
 
     @property
     def rate(self) -> Rate | None:

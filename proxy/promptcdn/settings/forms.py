@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from promptcdn import misconfiguration
+from promptcdn.generators import openai
+from promptcdn.generators.http import locations
 from promptcdn.generators.registry import BY_NAME
 from promptcdn.settings.by_generator import Numbers
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
@@ -27,7 +29,12 @@ BY_GENERATOR: Mapping[str, Numbers[Any]] = {
 FORMS: Mapping[str, str] = {
     "generator": f"{', '.join(sorted(BY_NAME))}, several with commas between them; or auto",
     **{name: numbers.allowed for name, numbers in BY_GENERATOR.items()},
-    "stability_host": "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)",
+    "openai_base_url": "http:// or https://, a host, and perhaps a port and a path (without one: /v1)",
+    "openai_server": misconfiguration.one_of(sorted(openai.servers.BY_NAME)),
+    "openai_fields": 'a JSON object like {"quality": "low"}',
+    "hf_inference_endpoint": "http:// or https://, a host, and perhaps a port and a path",
+    "fetch_hosts": locations.FORM,
+    "stability_host": "https://HOST or http://HOST (REST); grpcs://HOST:PORT, grpc://HOST:PORT or HOST:PORT (gRPC)",
     "engine": "the name of an engine, or generator/engine",
     "engines": "names of engines, or generator/engine, with commas between them",
     "size": f"WIDTHxHEIGHT like 1024x1024, each side a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX}",
@@ -38,8 +45,9 @@ FORMS: Mapping[str, str] = {
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
-    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited",
-    "prices": "engine=credits like my-engine=1.5, several with commas between them",
+    "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited;"
+    " for one generator like NAME=20/day",
+    "prices": "engine=credits like my-engine=1.5, or generator/engine=credits, several with commas between them",
     "client_rate": "pictures a second, minute, hour or day, like 60/minute; or unlimited",
     "trusted_proxies": "addresses and networks with commas between them, like 127.0.0.1, 10.0.0.0/8, ::1",
     "host": "an address like 127.0.0.1, 0.0.0.0 or ::",

@@ -1,14 +1,17 @@
 """The settings of generators and engines, and what they come to: which generators are in use, and what they offer."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from promptcdn import misconfiguration
+from promptcdn.generators import huggingface, openai
 from promptcdn.generators.declaration import Declaration
+from promptcdn.generators.http import Hosts
 from promptcdn.generators.registry import BY_NAME, GENERATORS
 from promptcdn.money.costs import Prices
 from promptcdn.settings import forms
@@ -17,6 +20,14 @@ from promptcdn.url.engines import ANY, STEPS_MAX, STEPS_MIN, Family, Size
 from promptcdn.url.resolving import Defaults, Offered
 
 PREFIX = "PROMPTCDN_"
+# What is kept as text, and read by the generator that it is for; each raises `ValueError` with what is allowed.
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "openai_base_url": openai.base_url,
+    "openai_server": openai.server_named,
+    "openai_fields": openai.own_fields,
+    "hf_inference_endpoint": huggingface.endpoint,
+    "fetch_hosts": Hosts.parse,
+}
 AUTO = "auto"
 
 
@@ -36,7 +47,49 @@ class GeneratorSettings(BaseSettings):
     stability_host: str | None = Field(
         None,
         validation_alias=AliasChoices("STABILITY_HOST"),
-        description="The address of the upstream. Empty: the hosted service.",
+        description="The address of Stability's upstream; its scheme says which protocol is spoken there."
+        " Empty: the REST API of the hosted service.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_API_KEY"),
+        description="The API key of OpenAI, or of another server with its images API. Empty: none is sent.",
+    )
+    openai_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("OPENAI_BASE_URL"),
+        description="The address of a server with OpenAI's images API. Empty: OpenAI itself.",
+    )
+    openai_server: str = Field(
+        "",
+        description="What kind of server that is: it decides how sizes, seeds and prompts are sent, and whether a"
+        " picture costs money. Empty: the kind that the address is known for, else other.",
+    )
+    openai_fields: str = Field(
+        "",
+        description='Further fields of each request to that server, a JSON object like {"quality": "low"}.'
+        " Empty: none.",
+    )
+    hf_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_TOKEN"),
+        description="The token of Hugging Face. Empty: none is sent.",
+    )
+    hf_inference_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices("HF_INFERENCE_ENDPOINT"),
+        description="The address of Hugging Face's inference API, of an Inference Endpoint, or of a server with that"
+        " protocol. Empty: Hugging Face's router.",
+    )
+    fetch_hosts: str = Field(
+        "",
+        description="The hosts from which a picture may be fetched, where an upstream answers with a URL."
+        " Empty: the upstream itself alone.",
+    )
+    prompt_syntax: Literal["plain", "allowed"] = Field(
+        "plain",
+        description="Whether readers may use in prompts what the server reads out of them, like (word:1.3) or"
+        " <lora:name:1>: plain (the words are sent, without that meaning) or allowed.",
     )
     engine: str | None = Field(None, description="The default engine. Empty: that of the first generator.")
     engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
@@ -79,16 +132,24 @@ class GeneratorSettings(BaseSettings):
     @field_validator("upstream_timeout", "concurrency")
     @classmethod
     def _name_generators(cls, numbers: ByGenerator[float]) -> ByGenerator[float]:
-        for name, _ in numbers.exceptions:
-            if name not in BY_NAME:
-                known = misconfiguration.one_of(sorted(BY_NAME))
-                raise ValueError(f"there is no generator {name}; allowed: {known}")
+        require_generators(name for name, _ in numbers.exceptions)
         return numbers
 
     @field_validator("prices")
     @classmethod
     def _are_prices(cls, text: str) -> str:
         Prices.parse(text)
+        return text
+
+    @field_validator(*_READERS)
+    @classmethod
+    def _are_read_by_generators(cls, text: str | None, info: ValidationInfo) -> str | None:
+        if text:
+            try:
+                _READERS[str(info.field_name)](text)
+            except ValueError as wrong:
+                # Who shows this says first which setting it is.
+                raise ValueError(re.sub(r'^[A-Z_]+(="[^"]*")?: ', "", str(wrong))) from None
         return text
 
     @field_validator("stability_host")
@@ -104,12 +165,27 @@ class GeneratorSettings(BaseSettings):
             if lacking := each.lacks(self.values(each)):
                 needed = (" and " if each.needs else " or ").join(map(type(self).shown_name, lacking))
                 raise ValueError(f"{PREFIX}GENERATOR={','.join(self.generator)}: {each.name} needs {needed}")
+        self._require_engines()
         default = self.defaults.default
         drawer = self.defaults.limits(default)
         if self.size and not drawer.allows(self.size):
             nearest = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(self.size))
             raise ValueError(f"{PREFIX}SIZE: {drawer.name} draws no such size; the nearest are {nearest}")
         return self
+
+    def _require_engines(self) -> None:
+        """An engine that a generator in use would have under other settings of its own is surely a mistake."""
+        named = {"ENGINE": (self.engine,) if self.engine else (), "ENGINES": self.engines}
+        for setting, name in ((setting, name) for setting, names in named.items() for name in names):
+            engine = name.rpartition("/")[2]
+            for own, each in zip(self._named, self.generators, strict=True):
+                if self._meant(name) is None and any(family.claims(engine) for family in _named_families(own)):
+                    settings = " and ".join(map(type(self).shown_name, own.settings))
+                    known = misconfiguration.one_of(each.known or (each.engine,))
+                    raise ValueError(
+                        f"{PREFIX}{setting}={name}: {each.name} has no such engine: its engines depend on {settings};"
+                        f" allowed: {known}"
+                    )
 
     @classmethod
     def shown_name(cls, name: str) -> str:
@@ -176,6 +252,13 @@ class GeneratorSettings(BaseSettings):
     def _plain(self, name: str) -> str:
         value = getattr(self, name)
         return str(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
+
+
+def require_generators(names: Iterable[str]) -> None:
+    """Raises `ValueError` where there is no generator of one of these names."""
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"there is no generator {name}; allowed: {misconfiguration.one_of(sorted(BY_NAME))}")
 
 
 def _named_families(generator: Declaration) -> Iterator[Family]:

@@ -114,9 +114,9 @@ class DiskStore:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, record)
 
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
-        shards = f"{leaf[:2]}/{leaf[2:4]}" if len(leaf) >= _SHARDED else "??/??"
+        outer, inner = (leaf[:2], leaf[2:4]) if len(leaf) >= _SHARDED else ("??", "??")
         self._require_store()
-        for path in sorted(self._root.glob(f"{folder or '*'}/{shards}/{leaf}*")):
+        for path in _in_order(self._root, f"{folder or '*'}/{outer}", inner, f"{leaf}*"):
             name = Name.parse(path.relative_to(self._root).as_posix())
             # Gone since it was listed: somebody deleted it, or set it aside.
             with contextlib.suppress(FileNotFoundError):
@@ -368,3 +368,13 @@ def _sweep(folder: Path) -> None:
                 left.unlink()
         except FileNotFoundError:
             continue
+
+
+def _in_order(folder: Path, *patterns: str) -> Iterator[Path]:
+    """What matches, level by level and sorted: whoever wants a few paths of a large store gets them at once."""
+    first, *rest = patterns
+    for path in sorted(folder.glob(first)):
+        if rest:
+            yield from _in_order(path, *rest)
+        else:
+            yield path

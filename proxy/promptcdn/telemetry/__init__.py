@@ -106,9 +106,9 @@ class Telemetry:
         self._paid.labels(cost.engine).inc(cost.pictures)
         self._credits.labels(cost.engine).inc(cost.millicredits / 1000)
 
-    def generated(self, result: str, seconds: float) -> None:
-        self._generated.labels(result).inc()
-        self._generator_durations.observe(seconds)
+    def generated(self, generator: str, result: str, seconds: float) -> None:
+        self._generated.labels(generator, result).inc()
+        self._generator_durations.labels(generator).observe(seconds)
 
     def stored(self, operation: Operation, result: Result, seconds: float) -> None:
         self._stored.labels(operation, result).inc()

@@ -112,13 +112,14 @@ IN_COOLDOWN = Metric(
 GENERATED = Metric(
     "promptcdn_generator_calls_total",
     "counter",
-    "Generator calls, by result: picture, filtered (by the upstream), or the code of a problem.",
-    ("result",),
+    "Generator calls, by generator and result: picture, filtered (by the upstream), or the code of a problem.",
+    ("generator", "result"),
 )
 GENERATOR_DURATION = Metric(
     "promptcdn_generator_duration_seconds",
     "histogram",
-    "Seconds from a generator call to its answer, with all retries.",
+    "Seconds from a generator call to its answer, with all retries, by generator.",
+    ("generator",),
     buckets=_GENERATORS,
 )
 STORED = Metric(

@@ -120,7 +120,7 @@ class ObservedGenerator:
         else:
             return made
         finally:
-            self._observer.generated(result, time.perf_counter() - began)
+            self._observer.generated(self.name, result, time.perf_counter() - began)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         return await self._generator.checks(engines)

@@ -13,6 +13,7 @@ Size = tuple[int, int]
 SIDE_STEP = 64
 SIDE_MIN, SIDE_MAX = 256, 1536
 STEPS_MIN, STEPS_MAX = 1, 150
+CFG_SCALES = (0.0, 35.0)
 
 # Generation parameters that some engines understand and others do not. All other parameters every engine understands.
 OPTIONAL_PARAMETERS = (
@@ -51,12 +52,20 @@ class Engine:
     steps: tuple[int, int] = (STEPS_MIN, STEPS_MAX)
     understands: frozenset[str] = EVERY_PARAMETER
     seeded: bool = True
+    by_shape: bool = False
+    cfg_scale: float | None = None
+    cfg_scales: tuple[float, float] = CFG_SCALES
     only_upscales: bool = False
 
     def nearest_steps(self, steps: int) -> int:
         """The allowed number of steps that is closest to `steps`."""
         least, most = self.steps
         return min(max(steps, least), most)
+
+    def nearest_cfg_scale(self, cfg_scale: float) -> float:
+        """The allowed cfg_scale that is closest to `cfg_scale`."""
+        least, most = self.cfg_scales
+        return min(max(cfg_scale, least), most)
 
     def allows(self, size: Size) -> bool:
         return size in self.sizes
@@ -91,6 +100,10 @@ class Family:
     steps        the least and the most steps
     understands  which of `OPTIONAL_PARAMETERS` change the picture, and which of `SOURCE_PARAMETERS` are allowed
     seeded       whether a seed is sent and decides the picture. Where it does not, a lost picture cannot be made again
+    by_shape     whether the upstream is asked for a shape and answers a size of its own: a picture of about that shape
+                 is brought to the size that was asked for
+    cfg_scale    the one of a picture whose URL says none; `None`: the usual one
+    cfg_scales   the least and the most cfg_scale
     only_upscales  whether they enlarge pictures and do nothing else
     """
 
@@ -101,6 +114,9 @@ class Family:
     steps: tuple[int, int] = (STEPS_MIN, STEPS_MAX)
     understands: frozenset[str] = EVERY_PARAMETER
     seeded: bool = True
+    by_shape: bool = False
+    cfg_scale: float | None = None
+    cfg_scales: tuple[float, float] = CFG_SCALES
     only_upscales: bool = False
 
     def __post_init__(self) -> None:

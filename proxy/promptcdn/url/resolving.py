@@ -35,10 +35,11 @@ class Offered(NamedTuple):
 class Defaults:
     """What the operator offers, and the values for what a URL leaves out.
 
-    offered   the engines that URLs may name, in the operator's order; the first is the default
-    families  by generator, the limits of its engines
-    size      of a picture whose URL says none; an engine that does not draw it uses its own default
-    steps     likewise; an engine that does not take so many uses its own nearest
+    offered    the engines that URLs may name, in the operator's order; the first is the default
+    families   by generator, the limits of its engines
+    size       of a picture whose URL says none; an engine that does not draw it uses its own default
+    steps      likewise; an engine that does not take so many uses its own nearest
+    cfg_scale  likewise; an engine that has a usual one of its own uses that
     """
 
     offered: tuple[Offered, ...]
@@ -80,8 +81,9 @@ def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False, init_siz
     """`asked` with every blank filled in; with `nearest`, what is not offered is replaced by the nearest that is.
 
     Its seed must be an integer by now. `init_size` is the size of the picture `init`; where it is not known, that of
-    the default is taken. Raises `Problem` (400) where the operator allows no such engine, or the engine
-    no such size or steps: callers resolve only where no binding exists, so a URL answered once never gets here again.
+    the default is taken. Raises `Problem` (400) where the operator allows no such engine, or the engine no such size,
+    steps or cfg_scale: callers resolve only where no binding exists, so that a URL that was answered once never gets
+    here again.
     """
     assert isinstance(asked.seed, int), "draw the seed first"
     chosen = chosen_engine(asked, defaults, nearest=nearest)
@@ -97,7 +99,7 @@ def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False, init_siz
         width=width,
         height=height,
         steps=_steps(asked, drawer, defaults, nearest=nearest),
-        cfg_scale=_or(asked.cfg_scale, defaults.cfg_scale),
+        cfg_scale=_cfg_scale(asked, drawer, defaults, nearest=nearest),
         rev=_or(asked.rev, 0),
         negative_prompt=asked.negative_prompt,
         sampler=asked.sampler,
@@ -141,32 +143,39 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
     notes = []
     if not _is_named(asked.engine, resolved):
         notes.append(f"the engine {asked.engine} is not offered: {resolved.engine} is used in its place")
-    for name in ("width", "height", "steps"):
+    for name in ("width", "height", "steps", "cfg_scale"):
         wanted, drawn = getattr(asked, name), getattr(resolved, name)
-        if wanted not in (None, drawn) and (name == "steps" or asked.aspect_ratio is None):
+        if wanted not in (None, drawn) and (name in ("steps", "cfg_scale") or asked.aspect_ratio is None):
             notes.append(f"the {_WORDS.get(name, name)} {wanted} is not offered: {drawn} is used in its place")
     return tuple(notes)
 
 
 def losses(asked: Asked, resolved: Resolved, defaults: Defaults) -> Iterator[str]:
-    """A sentence for each parameter of `asked` that the engine does not understand, and one where it takes no seed."""
+    """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
+    not be made again: the engine takes no seed, or its generator is not set up."""
+    if resolved.generator not in defaults.families:
+        yield f"the generator {resolved.generator} is not set up here: {_LOST}"
+        return
     drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
     for name in OPTIONAL_PARAMETERS:
         if getattr(asked, name) is not None and name not in drawer.understands:
             yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
     if not drawer.seeded:
-        yield f"the engine {drawer.name} takes no seed: if the store loses this picture, it cannot be made again"
+        yield f"the engine {drawer.name} takes no seed: {_LOST}"
 
 
 def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     """`asked` without what is not offered: the same picture for a URL where nothing is replaced by the nearest."""
     engine = asked.engine if _is_named(asked.engine, resolved) else None
     steps = None if asked.steps is None else resolved.steps
+    cfg_scale = None if asked.cfg_scale is None else resolved.cfg_scale
+    drawn = replace(asked, engine=engine, steps=steps, cfg_scale=cfg_scale)
     if asked.width is None and asked.height is None:
-        return replace(asked, engine=engine, steps=steps)
-    return replace(asked, engine=engine, steps=steps, width=resolved.width, height=resolved.height)
+        return drawn
+    return replace(drawn, width=resolved.width, height=resolved.height)
 
 
+_LOST = "if the store loses this picture, it cannot be made again"
 _WORDS = {"steps": "number of steps"}
 
 
@@ -230,6 +239,16 @@ def _steps(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -
     least, most = drawer.steps
     choice = f"{least} to {most}" if least < most else str(least)
     raise problems.bad_parameter("steps", str(asked.steps), choice, f"{drawer.name} does not take so many steps")
+
+
+def _cfg_scale(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -> float:
+    usual = _or(drawer.cfg_scale, defaults.cfg_scale)
+    allowed = drawer.nearest_cfg_scale(_or(asked.cfg_scale, usual))
+    if asked.cfg_scale is None or nearest or asked.cfg_scale == allowed:
+        return allowed
+    least, most = drawer.cfg_scales
+    what = f"{drawer.name} does not take such a cfg_scale"
+    raise problems.bad_parameter("cfg_scale", f"{asked.cfg_scale:g}", f"{least:g} to {most:g}", what)
 
 
 def _or(value: _T | None, default: _T) -> _T:

@@ -18,7 +18,13 @@ from promptcdn.generators.care import retries
 from promptcdn.generators.care.breaker import Breaker, BreakerState, Phase
 from promptcdn.generators.care.breakers import LocalBreaker
 from promptcdn.generators.care.retries import TIMINGS, Timings
-from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UPSTREAM_UNPAID, ProblemType, UpstreamFailed
+from promptcdn.problems import (
+    GENERATOR_MISSING,
+    UPSTREAM_UNAUTHORIZED,
+    UPSTREAM_UNPAID,
+    ProblemType,
+    UpstreamFailed,
+)
 from promptcdn.url.request import Resolved
 
 log = logging.getLogger(__name__)
@@ -90,11 +96,11 @@ class Guarded:
         probe = not before.closed
         try:
             made = await self._tries(resolved, content_key, sources)
-        except UpstreamFailed as failure:
-            await self._learn(failure.kind, probe=probe)
-            raise
-        except BaseException:  # cancelled, or a fault of this service: it says nothing of the upstream
-            if probe:
+        except BaseException as error:
+            if isinstance(error, UpstreamFailed) and error.kind is not GENERATOR_MISSING:
+                await self._learn(error.kind, probe=probe)
+            # Cancelled, a fault of this service, or an order for another upstream: it says nothing of this one.
+            elif probe:
                 await self._breaker.change(BreakerState.without_probe, self._clock())
             raise
         await self._learn(None, probe=probe)

@@ -12,10 +12,10 @@
 Importing this module is cheap: httpx2 comes in with the first call.
 """
 
-from promptcdn.generators.http.address import Address, address
+from promptcdn.generators.http.address import Address, address, require_sendable
 from promptcdn.generators.http.client import Http
 from promptcdn.generators.http.exchange import Reply
 from promptcdn.generators.http.locations import Hosts
 from promptcdn.generators.http.timings import TIMINGS, Timings
 
-__all__ = ["TIMINGS", "Address", "Hosts", "Http", "Reply", "Timings", "address"]
+__all__ = ["TIMINGS", "Address", "Hosts", "Http", "Reply", "Timings", "address", "require_sendable"]

@@ -76,3 +76,9 @@ def _is_ipv6(text: str) -> bool:
         return ip_address(text).version == 6
     except ValueError:
         return False
+
+
+def require_sendable(secret: str, setting: str) -> None:
+    """Raises `ValueError`, which quotes no secret, where the value of `setting` cannot stand in a header field."""
+    if not (secret.isascii() and secret.isprintable() and " " not in secret):
+        raise ValueError(f"{setting} holds white space or characters that no header carries (is there a line break?)")

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from promptcdn import __version__
 from promptcdn.generators.http.address import Address
 from promptcdn.generators.http.exchange import Bounds, Reply, exchange
-from promptcdn.generators.http.fetching import fetch, unlocated
+from promptcdn.generators.http.fetching import USER_AGENT, fetch, unlocated
 from promptcdn.generators.http.locations import Hosts
 from promptcdn.generators.http.timings import TIMINGS, Timings
 from promptcdn.problems import UPSTREAM_UNREACHABLE, UpstreamFailed
@@ -88,7 +87,7 @@ class Http:
             method,
             f"{self.where}{path}",
             headers={
-                "User-Agent": f"promptcdn/{__version__}",
+                "User-Agent": USER_AGENT,
                 "Accept": "*/*",
                 "Accept-Encoding": "identity",
                 "Connection": "close",

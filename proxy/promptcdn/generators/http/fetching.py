@@ -5,6 +5,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+from promptcdn import __version__
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators.http import locations
 from promptcdn.generators.http.exchange import Bounds, Reply, exchange
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import httpx2
 
 TRIES = 3
+USER_AGENT = f"promptcdn/{__version__}"
 log = logging.getLogger(__name__)
 
 
@@ -86,7 +88,13 @@ def _request(location: Location, address: str) -> "httpx2.Request":
     return httpx2.Request(
         "GET",
         f"{where.scheme}://{host}:{where.port}{location.target}",
-        headers={"Host": where.netloc, "Accept": "image/*", "Accept-Encoding": "identity", "Connection": "close"},
+        headers={
+            "Host": where.netloc,
+            "User-Agent": USER_AGENT,  # some give nothing to a client without one
+            "Accept": "image/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        },
         extensions={"sni_hostname": where.host},
     )
 

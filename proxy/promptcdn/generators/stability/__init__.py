@@ -1,39 +1,46 @@
-"""The `stability` generator: pictures from Stability AI, or from any server that speaks its gRPC protocol.
+"""The `stability` generator: pictures from Stability AI, or from any server that speaks one of its protocols.
 
-    grpc/      the protocol: one call, and what `doctor` asks without spending
+    rest/      the REST API (v2beta), which the hosted service speaks
+    grpc/      the gRPC protocol, which self-hosted servers speak
     timings    how long the upstream is waited for
 
-Importing this module is cheap: grpc and the SDK come in when a `Stability` is made.
+The scheme of STABILITY_HOST says which protocol is spoken. Importing this module is cheap: the libraries of a protocol
+come in when a `Stability` is made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.stability.grpc import engines
-from promptcdn.generators.stability.grpc.address import DEFAULT_HOST, address
-from promptcdn.generators.stability.grpc.prices import PRICES
+from promptcdn.generators.stability.grpc import engines as grpc_engines
+from promptcdn.generators.stability.grpc import prices as grpc_prices
+from promptcdn.generators.stability.rest import engines as rest_engines
+from promptcdn.generators.stability.rest import prices as rest_prices
 from promptcdn.generators.stability.timings import TIMINGS, Timings
 from promptcdn.url.request import Resolved
 
+if TYPE_CHECKING:  # late: grpc takes 0.2 s and 30 MB of those who pay
+    from promptcdn.generators.stability.grpc.client import Client as GrpcClient
+    from promptcdn.generators.stability.rest.client import Client as RestClient
+
+DEFAULT_HOST = "https://api.stability.ai"
+
 
 class Stability:
-    """Makes pictures over gRPC, with the SDK's messages and never with its client (docs/stability.md says why).
+    """Makes pictures over REST, or over gRPC with the SDK's messages and never with its client (docs/stability.md).
 
-    `host` is text as in STABILITY_HOST.
-    Raises `ValueError` where host or key cannot be right, `SdkMissing` where stability-sdk is not installed.
+    `host` is text as in STABILITY_HOST. Raises `ValueError` where host or key cannot be right, `SdkMissing` where gRPC
+    is spoken and stability-sdk is not installed.
     """
 
     refuses = ""
 
     def __init__(self, host: str = DEFAULT_HOST, key: str | None = None, timings: Timings = TIMINGS) -> None:
-        where = address(host)
         _check(key)
-        from promptcdn.generators.stability.grpc.client import Client  # late: 0.2 s and 30 MB, for those who pay
-
-        self._where = where
-        self._client = Client(where, key, timings)
+        self._client, self._where = _connected(host, key, timings)
         self._timings = timings
 
     @property
@@ -45,7 +52,7 @@ class Stability:
         return DECLARATION.paid
 
     def __repr__(self) -> str:
-        return f"Stability({self._where.target!r}, tls={self._where.tls})"
+        return f"Stability({self._where})"
 
     async def generate(
         self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
@@ -66,6 +73,26 @@ class Stability:
         await self._client.close()
 
 
+def speaks_rest(host: str) -> bool:
+    """Whether the value of STABILITY_HOST means the REST API: no value does, too, and a host without a scheme not."""
+    return not host.strip() or host.strip().lower().startswith(("https://", "http://"))
+
+
+def _connected(host: str, key: str | None, timings: Timings) -> "tuple[RestClient | GrpcClient, str]":
+    """The client for the protocol that `host` names, and where it leads."""
+    if speaks_rest(host):
+        from promptcdn.generators.http import address as base_url
+        from promptcdn.generators.stability.rest.client import Client
+
+        where = base_url(host, "STABILITY_HOST")
+        return Client(where, key, timings), str(where)
+    from promptcdn.generators.stability.grpc.address import address
+    from promptcdn.generators.stability.grpc.client import Client as GrpcClient
+
+    target = address(host)
+    return GrpcClient(target, key, timings), f"{target.target!r}, tls={target.tls}"
+
+
 def _check(key: str | None) -> None:
     # grpc refuses such a header itself, with an error that quotes it: the key would be in the log.
     if key and not (key.isascii() and key.isprintable() and " " not in key):
@@ -75,20 +102,34 @@ def _check(key: str | None) -> None:
 
 
 def _opened(given: Given) -> InspectedGenerator:
-    from promptcdn.generators.care.guarded import Guarded  # late, like the client
+    from promptcdn.generators.care.guarded import Guarded  # late, like the clients
 
     key, host = (given.settings[name] for name in DECLARATION.settings)
     upstream = Stability(host or DEFAULT_HOST, key or None)
     return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="STABILITY_KEY")
 
 
+def _declared(settings: Mapping[str, str]) -> Declaration:
+    """The engines of the protocol that STABILITY_HOST names."""
+    rest = speaks_rest(settings["stability_host"])
+    return replace(
+        DECLARATION,
+        engine=rest_engines.DEFAULT if rest else grpc_engines.DEFAULT,
+        known=rest_engines.KNOWN if rest else grpc_engines.KNOWN,
+        engines=rest_engines.FAMILIES if rest else grpc_engines.FAMILIES,
+        prices=rest_prices.PRICES if rest else grpc_prices.PRICES,
+    )
+
+
+# Orders of before STABILITY_HOST was changed are of an engine of the other protocol: here are the engines of both.
 DECLARATION = Declaration(
     name="stability",
     opened=_opened,
-    engine=engines.DEFAULT,
-    known=engines.KNOWN,
-    engines=engines.FAMILIES,
-    prices=PRICES,
+    engine=rest_engines.DEFAULT,
+    known=(*rest_engines.KNOWN, *grpc_engines.KNOWN),
+    engines=(*rest_engines.FAMILIES, *grpc_engines.FAMILIES),
+    prices=(*rest_prices.PRICES, *grpc_prices.PRICES),
     settings=("stability_key", "stability_host"),
     auto=True,
+    by_settings=_declared,
 )

@@ -74,7 +74,7 @@ class NoBudget:
         """There is nothing to begin."""
 
     async def reserve(self, resolved: Resolved, now: datetime) -> Reservation:
-        return Reservation(now, Cost(resolved.engine, 1, 0))
+        return Reservation(now, Cost(f"{resolved.generator}/{resolved.engine}", 1, 0))
 
     async def give_back(self, reservation: Reservation) -> None:
         """Nothing was counted."""
@@ -89,3 +89,7 @@ class NoBudget:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+# Of generators that cost nothing: the operator's budget is for what is paid.
+FREE: Budget = NoBudget()

@@ -12,33 +12,39 @@ from promptcdn.url.periods import Period
 
 Currency = Literal["pictures", "credits"]
 
-_LIMIT = r"([0-9]{1,9})(?:(\.[0-9]{1,3})? (credits?))?/(hour|day|week|month)"
+UNLIMITED = "unlimited"
+
+_LIMIT = r"(?:([a-z][a-z0-9-]*) ?= ?)?([0-9]{1,9})(?:(\.[0-9]{1,3})? (credits?))?/(hour|day|week|month)"
 _ALLOWED = (
-    "a budget is so many pictures or credits in a period, like 100/day or 100/day, 500 credits/month; or unlimited"
+    "a budget is so many pictures or credits in a period, like 100/day or 100/day, 500 credits/month; or unlimited;"
+    " a limit for one generator is like NAME=20/day"
 )
 
 
 @dataclass(frozen=True)
 class BudgetLimit:
-    """So many pictures, or thousandths of a credit, in each UTC hour, day, week (ISO) or month."""
+    """So many pictures, or thousandths of a credit, in each UTC hour, day, week (ISO) or month: of all generators
+    together, or of one alone."""
 
     amount: int
     unit: Period
     currency: Currency = "pictures"
+    generator: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`100/day` or `12.5 credits/month`. Raises `ValueError` for anything else."""
+        """`100/day`, `12.5 credits/month` or `a1111=20/day`. Raises `ValueError` for anything else."""
         match = re.fullmatch(_LIMIT, text)
         if match is None:
             raise ValueError(_ALLOWED)
-        whole, decimals, credits_, unit = match.groups()
+        generator, whole, decimals, credits_, unit = match.groups(default="")
         if credits_:
-            return cls(millicredits(whole + (decimals or "")), cast("Period", unit), "credits")
-        return cls(int(whole), cast("Period", unit))
+            return cls(millicredits(whole + decimals), cast("Period", unit), "credits", generator)
+        return cls(int(whole), cast("Period", unit), generator=generator)
 
     def __str__(self) -> str:
-        return f"{self.shown(self.amount)}{' credits' * (self.currency == 'credits')}/{self.unit}"
+        whose = f"{self.generator}=" if self.generator else ""
+        return f"{whose}{self.shown(self.amount)}{' credits' * (self.currency == 'credits')}/{self.unit}"
 
     def shown(self, amount: int) -> str:
         """An amount in this limit's currency, as text for people."""
@@ -48,29 +54,47 @@ class BudgetLimit:
         """An amount in this limit's currency, as a number for programs."""
         return amount / 1000 if self.currency == "credits" else amount
 
-    def of(self, cost: Cost) -> int:
-        """How much of this limit `cost` takes."""
-        return cost.millicredits if self.currency == "credits" else cost.pictures
+    @property
+    def prefix(self) -> str:
+        """What the engines begin with that it counts; empty where it counts all."""
+        return f"{self.generator}/" if self.generator else ""
+
+    def of(self, *costs: Cost) -> int:
+        """How much of this limit `costs` take together."""
+        counted = [cost for cost in costs if cost.engine.startswith(self.prefix)]
+        return sum(cost.millicredits if self.currency == "credits" else cost.pictures for cost in counted)
 
 
 @dataclass(frozen=True)
 class BudgetLimits:
-    """Limits that all hold at once; no limit at all is unlimited."""
+    """Limits that all hold at once, those of one generator beside those of all; no limit at all is unlimited."""
 
     each: tuple[BudgetLimit, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """`100/day, 500 credits/month`, or `unlimited`. Raises `ValueError` for anything else."""
-        if text == "unlimited":
-            return cls()
-        each = tuple(BudgetLimit.parse(item) for item in re.split(", *", text))
-        if len({(limit.unit, limit.currency) for limit in each}) < len(each):
+    def parse(cls, text: str, otherwise: str = UNLIMITED) -> Self:
+        """`100/day, 500 credits/month`, or `unlimited`, and limits of single generators like `a1111=20/day`.
+
+        `otherwise` holds for all generators where the text has such limits only. Raises `ValueError` for anything else.
+        """
+        items = re.split(", *", text)
+        if all("=" in item for item in items):
+            items = [otherwise, *items]
+        each = tuple(BudgetLimit.parse(item) for item in items if item != UNLIMITED)
+        for_all = [limit for limit in each if not limit.generator]
+        if items.count(UNLIMITED) > (not for_all):
+            raise ValueError(f"unlimited stands beside a limit for all: say one of them; {_ALLOWED}")
+        if len({(limit.unit, limit.currency, limit.generator) for limit in each}) < len(each):
             raise ValueError("there are two limits for one period and currency: keep the smaller one")
         return cls(each)
 
+    @property
+    def generators(self) -> tuple[str, ...]:
+        """Those that have limits of their own."""
+        return tuple(dict.fromkeys(limit.generator for limit in self.each if limit.generator))
+
     def __str__(self) -> str:
-        return ", ".join(map(str, self.each)) or "unlimited"
+        return ", ".join(map(str, self.each)) or UNLIMITED
 
 
 @dataclass(frozen=True)

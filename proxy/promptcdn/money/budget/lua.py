@@ -76,8 +76,8 @@ return {epoch, hashes}
 )
 
 # KEYS: as above, and the hashes of hour, day, week and month. ARGV: as above, then the epoch that this replica has sent
-# its numbers to, the beginning of its fields, kind → cost, [period, kind, amount] of each limit, for how many seconds
-# each hash is kept, and the channel.
+# its numbers to, the beginning of its fields, kind → cost, of each limit [period, kind, amount, the beginning of the
+# engines that it counts, what this cost takes of it], for how many seconds each hash is kept, and the channel.
 # Gives the outcome (granted, spent or refilling), what is used of each limit, and the numbers that changed.
 RESERVE = (
     _EPOCH
@@ -86,22 +86,24 @@ RESERVE = (
 if epoch ~= ARGV[3] or redis.call('EXISTS', KEYS[2]) == 1 then
     return {'refilling', {}, '[]'}
 end
-local function used(key, kind)
+local function used(key, kind, prefix)
     local sum, fields = 0, redis.call('HGETALL', key)
     for at = 1, #fields, 2 do
-        local of = string.match(fields[at], '|(%a+)$')
-        if of == kind then
-            sum = sum + fields[at + 1]
-        elseif of == 'r' .. kind then
-            sum = sum - fields[at + 1]
+        local engine, of = string.match(fields[at], '^[^|]*|(.*)|(%a+)$')
+        if engine and string.sub(engine, 1, #prefix) == prefix then
+            if of == kind then
+                sum = sum + fields[at + 1]
+            elseif of == 'r' .. kind then
+                sum = sum - fields[at + 1]
+            end
         end
     end
     return sum
 end
 local costs, outcome, sums = cjson.decode(ARGV[5]), 'granted', {}
 for index, limit in ipairs(cjson.decode(ARGV[6])) do
-    local cost = costs[limit[2]]
-    sums[index] = used(KEYS[2 + limit[1]], limit[2])
+    local cost = limit[5]
+    sums[index] = used(KEYS[2 + limit[1]], limit[2], limit[4])
     if cost > 0 and sums[index] + cost > limit[3] then
         outcome = 'spent'
     end

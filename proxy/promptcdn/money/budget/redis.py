@@ -131,7 +131,10 @@ class RedisBudget:
 
     async def _reserve(self, cost: Cost, now: datetime) -> None:
         kinds = {"pictures": "p", "credits": "m"}
-        limits = [(merge.UNITS.index(limit.unit) + 1, kinds[limit.currency], limit.amount) for limit in self._limits]
+        limits = [
+            (merge.UNITS.index(limit.unit) + 1, kinds[limit.currency], limit.amount, limit.prefix, limit.of(cost))
+            for limit in self._limits
+        ]
         periods = merge.periods(now)
         keys = [lua.EPOCH, lua.REFILLING, *_hashes(periods)]
         costs = {"p": cost.pictures, "m": cost.millicredits}
@@ -152,9 +155,7 @@ class RedisBudget:
             raise refusal([usage for usage in usages if not usage.allows(cost)], cost, now)
 
     async def _usage(self, limit: BudgetLimit, now: datetime) -> Usage:
-        each = await self.by_engine(limit.unit, now)
-        total = Cost("", sum(cost.pictures for cost in each), sum(cost.millicredits for cost in each))
-        return Usage(limit, limit.of(total), period_end(limit.unit, now))
+        return Usage(limit, limit.of(*await self.by_engine(limit.unit, now)), period_end(limit.unit, now))
 
     async def _look_again_and_again(self) -> None:
         while True:

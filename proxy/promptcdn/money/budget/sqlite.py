@@ -123,10 +123,7 @@ def _by_engine(database: sqlite3.Connection, unit: Period, at: datetime) -> tupl
 
 
 def _usage(database: sqlite3.Connection, limit: BudgetLimit, now: datetime) -> Usage:
-    until = period_end(limit.unit, now)
-    query = "SELECT coalesce(sum(pictures), 0), coalesce(sum(millicredits), 0) FROM spent WHERE hour >= ? AND hour < ?"
-    pictures, amount = database.execute(query, (_hour(period_start(limit.unit, now)), _hour(until))).fetchone()
-    return Usage(limit, limit.of(Cost("", pictures, amount)), until)
+    return Usage(limit, limit.of(*_by_engine(database, limit.unit, now)), period_end(limit.unit, now))
 
 
 def _bring_up_to_date(database: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""What STABILITY_HOST means: where to connect, and whether with TLS."""
+"""What STABILITY_HOST means where gRPC is spoken: where to connect, and whether with TLS."""
 
 import re
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from ipaddress import ip_address
 
 from promptcdn.misconfiguration import shown
 
-DEFAULT_HOST = "grpc.stability.ai:443"
 TLS_PORT, PLAIN_PORT = 443, 50051
 
-_ALLOWED = "HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)"
+_ALLOWED = "https://HOST (REST), HOST, HOST:PORT, grpc://HOST:PORT (plain) or grpcs://HOST:PORT (TLS)"
+# The hosted service speaks REST at this name and nothing else.
+_REST_ONLY = "api.stability.ai"
 _SCHEMES = {"grpc": False, "grpcs": True}
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
@@ -33,8 +34,10 @@ def address(host: str) -> Address:
     """
     scheme, separator, rest = host.strip().lower().rpartition("://")
     if separator and scheme not in _SCHEMES:
-        raise _bad(host, f'the scheme "{scheme}" is not one of gRPC')
+        raise _bad(host, f'the scheme "{scheme}" is none of https, http, grpcs and grpc')
     name, port = _split(host, rest.removesuffix("/") if separator else rest)
+    if name == _REST_ONLY:
+        raise _bad(host, f"no gRPC is spoken there, write https://{name}")
     loopback = _is_loopback(name)
     tls = _SCHEMES[scheme] if separator else not loopback
     if port is None:

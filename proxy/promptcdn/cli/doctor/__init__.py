@@ -4,25 +4,44 @@ import asyncio
 import json
 import re
 import sys
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptcdn.checks import Check
-from promptcdn.cli.ending import FINDINGS
+from promptcdn.cli.ending import FINDINGS, fail
 from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
+    from promptcdn.generators.declaration import Declaration
     from promptcdn.settings import Settings
     from promptcdn.wiring import Service
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False) -> None:
-    """Check every part of the service, and print what works, what does not and what to do. Spends no money."""
+_Try = Annotated[
+    bool, typer.Option("--try", help="Make one picture with each generator, too; says what that costs, and asks.")
+]
+_Yes = Annotated[bool, typer.Option("--yes", help="With --try: spend it without asking.")]
+
+
+def doctor(
+    try_out: _Try = False,
+    yes: _Yes = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Check every part of the service, and print what works, what does not and what to do. Spends no money, but with
+    --try."""
+    if yes and not try_out:
+        fail("--yes goes with --try")
+    trials = _agreed(yes=yes) if try_out else None
     found = list(asyncio.run(_checks()))
+    if trials:
+        found += asyncio.run(trials())
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
     else:
@@ -32,6 +51,18 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print what was 
                 typer.echo(f"      → {finding.advice}")
     if not all(finding.good for finding in found):
         raise typer.Exit(FINDINGS)
+
+
+def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] | None":
+    """The trials that the operator agrees to pay for; none where the settings are wrong, which is a check's to say."""
+    from promptcdn import settings
+    from promptcdn.cli.doctor.trials import agreed, tried
+
+    try:
+        chosen = settings.load()
+    except BadSettings:
+        return None
+    return partial(tried, agreed(chosen, yes=yes), chosen)
 
 
 async def _checks() -> list[Check]:
@@ -66,6 +97,7 @@ async def _of_service(service: "Service") -> list[Check]:
     chosen = service.settings
     redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
     found = [*await service.store.checks(), *await _of_generators(service), *redis]
+    found += await _bound(service)
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
     await service.spool.refresh()
     # A data folder that is not there yet has no spool to check.
@@ -81,7 +113,37 @@ async def _of_generators(service: "Service") -> list[Check]:
         checks = await service.generators[declared.name].checks(service.settings.offered_by(declared))
         alone = len(service.generators) == 1
         found += checks if alone else (replace(each, part=f"{declared.name}: {each.part}") for each in checks)
+        found += _without_seeds(declared, service.settings)
     return found
+
+
+def _without_seeds(declared: "Declaration", chosen: "Settings") -> Iterator[Check]:
+    """Engines whose pictures are as permanent as the store."""
+    from promptcdn.url.resolving import Offered
+
+    for name in chosen.offered_by(declared):
+        if not chosen.defaults.limits(Offered(declared.name, name)).seeded:
+            lost = "it takes no seed, so a picture of it that the store loses cannot be made again"
+            yield Check(f"seeds of {name}", True, lost, "keep a copy of the store: promptcdn store copy")
+
+
+async def _bound(service: "Service") -> list[Check]:
+    """Generators that URLs are bound to and that are not set up, as far as a sample of the store's URLs tells."""
+    from promptcdn.catalog.bound_generators import bound_generators
+    from promptcdn.generators.registry import bindings_folders
+    from promptcdn.problems import StoreUnavailable
+
+    try:
+        found = await bound_generators(service.store, bindings_folders(service.generators))
+    except StoreUnavailable:
+        return []  # the store's own check says so
+    missing = sorted(set(found) - set(service.generators))
+    if not missing:
+        return []
+    each = ", ".join(f"{name} ({found[name]})" for name in missing)
+    detail = f"of {found.total()} URLs looked at, some show pictures of generators that are not set up: {each}"
+    advice = "stored pictures are shown; to make a lost one again, name its generator in PROMPTCDN_GENERATOR"
+    return [Check("bound generators", True, detail, advice)]
 
 
 def _rate(service: "Service") -> Check:

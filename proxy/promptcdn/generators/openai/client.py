@@ -1,0 +1,90 @@
+"""One call for a picture, and what `doctor` asks."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from promptcdn.checks import Check
+from promptcdn.generators import Made
+from promptcdn.generators.http import Http
+from promptcdn.generators.openai import answers, wire
+from promptcdn.generators.openai.servers import Server
+from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
+from promptcdn.url.request import Resolved
+
+# 2336x992 pixels of noise are 7 MB as a PNG; in base64 a picture is a third larger.
+PICTURE_BYTES = 32 << 20
+ANSWER_BYTES = 44 << 20
+_LIST_BYTES = 4 << 20
+
+
+class Client:
+    """Asks one server for pictures; `extra` are the operator's own fields of requests."""
+
+    def __init__(self, http: Http, server: Server, extra: Mapping[str, Any], *, syntax_allowed: bool) -> None:
+        self._http = http
+        self._server = server
+        self._extra = extra
+        self._syntax_allowed = syntax_allowed
+
+    async def generate(self, resolved: Resolved, seconds: float) -> Made:
+        """One picture, or that it was filtered, within `seconds`, connecting and fetching included.
+
+        Raises `UpstreamFailed`.
+        """
+        ends = time.monotonic() + seconds
+        server = self._server
+        body = wire.body(resolved, server, syntax_allowed=self._syntax_allowed, extra=self._extra)
+        seed = wire.seed_sent(resolved, server)
+        reply = await self._http.post(wire.PATH, json=body, seconds=seconds, most=ANSWER_BYTES)
+        # In a thread: tens of megabytes of text take a while to read.
+        found = await asyncio.to_thread(
+            answers.read, reply, seed=seed, engine=resolved.engine, silent_filter=server.silent_filter
+        )
+        if isinstance(found, Made):
+            return found
+        left = max(1.0, ends - time.monotonic())
+        picture = await self._http.fetch(found.url, reply.peer, seconds=left, most=PICTURE_BYTES)
+        return Made(picture.body, seed_sent=seed, seed_echo=found.seed_echo)
+
+    async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
+        """Whether the server answers, takes the key, and has `engines` where it lists them."""
+        where = f"{self._server.name} at {self._http.where}"
+        try:
+            reply = await self._http.get("/models", seconds=self._http.timings.account, most=_LIST_BYTES)
+        except UpstreamFailed as failure:
+            advice = "check OPENAI_BASE_URL, and whether the server runs"
+            return (Check("generator", False, f"{where}: {failure.detail}", advice),)
+        if reply.status in (401, 403):
+            detail = f"{where}: {UPSTREAM_UNAUTHORIZED.title}"
+            return (Check("generator", False, detail, "check OPENAI_API_KEY"),)
+        reached = Check("generator", True, where)
+        listed = _listed(reply.body) if reply.status == 200 else set()
+        # Software that one runs oneself has one model, and calls it what it likes.
+        if not listed or self._server.self_hosted:
+            return (reached,)
+        return (reached, *(_engine(name, listed) for name in engines))
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+def _listed(body: bytes) -> set[str]:
+    """The ids in a list of models: `{"data": [{"id": …}]}`, or the list alone (Together's)."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return set()
+    items = document.get("data") if isinstance(document, dict) else document
+    ids = (item.get("id") for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+    return {each for each in ids if isinstance(each, str)}
+
+
+def _engine(name: str, listed: set[str]) -> Check:
+    if name in listed or name == "default":
+        return Check(f"engine {name}", True, "listed")
+    like = sorted(each for each in listed if any(part in each.lower() for part in ("image", "imagine", "flux", "diff")))
+    advice = f"its names with image, flux or diffusion in them: {', '.join(like[:20])}" if like else ""
+    return Check(f"engine {name}", False, "the server lists no such model", advice)

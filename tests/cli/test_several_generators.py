@@ -1,0 +1,130 @@
+"""The commands where there are several generators: `engines`, `doctor` and its trials."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.upstream import Upstream
+
+SDXL = "stable-diffusion-xl-1024-v1-0"
+BOTH = {"PROMPTCDN_GENERATOR": "stability, sketch"}
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as upstream:
+        yield upstream
+
+
+def promptcdn(folder: Path, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    variables = environment(PROMPTCDN_DATA_DIR=folder / "data", **settings)
+    return subprocess.run(
+        [PROMPTCDN, *words], cwd=folder, capture_output=True, text=True, env=variables, stdin=subprocess.DEVNULL
+    )
+
+
+def checks(ended: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    return {each["part"]: each for each in json.loads(ended.stdout)}
+
+
+def test_engines_lists_what_is_offered_and_what_could_be(tmp_path: Path) -> None:
+    settings = {"STABILITY_HOST": "h", "PROMPTCDN_ENGINES": "own", "PROMPTCDN_PRICES": "own=1.5", **BOTH}
+    rows = json.loads(promptcdn(tmp_path, "engines", "--json", **settings).stdout)
+    by_name = {row["name"]: row for row in rows}
+
+    assert [row["name"] for row in rows] == [SDXL, "own", "stability/stable-diffusion-v1-6", "sketch"]
+    assert [row["offered"] for row in rows] == [True, True, False, True]
+    assert [row["default"] for row in rows] == [True, False, False, False]
+    assert [(row["credits"], row["paid"]) for row in rows] == [(0.9, True), (1.5, True), (1.0, True), (0.0, False)]
+    assert [row["steps"] for row in rows] == [[10, 50], [1, 150], [10, 50], [1, 150]]
+    assert by_name[SDXL]["does_not_understand"] == ["scheduler"]
+    assert (by_name[SDXL]["sizes"][0], len(by_name["sketch"]["sizes"])) == ("1024x1024", 441)
+    assert all(row["seeded"] and row["in_use"] for row in rows)
+
+
+def test_engines_says_what_a_generator_needs_that_is_not_in_use(tmp_path: Path) -> None:
+    ended = promptcdn(tmp_path, "engines")
+
+    lines = ended.stdout.splitlines()
+    assert lines[1].split()[:3] == ["default", "sketch", "1024x1024"]
+    assert (
+        "not in use: stability, which needs its name in PROMPTCDN_GENERATOR, and STABILITY_KEY or STABILITY_HOST"
+        in (lines)
+    )
+
+
+def test_engines_refuses_settings_that_are_wrong(tmp_path: Path) -> None:
+    ended = promptcdn(tmp_path, "engines", PROMPTCDN_GENERATOR="magic")
+
+    assert (ended.returncode, "there is no generator magic" in ended.stderr) == (2, True)
+
+
+def test_doctor_looks_at_each_generator(tmp_path: Path, upstream: Upstream) -> None:
+    found = checks(promptcdn(tmp_path, "doctor", "--json", STABILITY_HOST=upstream.url, **BOTH))
+
+    assert found["settings"]["detail"] == "stability, sketch, misses open"
+    assert found[f"stability: engine {SDXL}"]["good"]
+    assert found["sketch: generator"]["good"]
+    assert upstream.ledger.calls() == []
+
+
+def test_a_trial_says_what_it_costs_and_pays_for_one_picture(tmp_path: Path, upstream: Upstream) -> None:
+    settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_BUDGET": "1/day", **BOTH}
+    first = promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", **settings)
+    assert f"--try makes one picture with stability/{SDXL}: 0.9 credits" in first.stderr.splitlines()
+    assert "--try makes one picture with sketch/sketch: free" in first.stderr.splitlines()
+    made = checks(first)
+    assert made["try stability"]["detail"].startswith(f"{SDXL}: a picture of 1024x1024 in ")
+    assert made["try stability"]["detail"].endswith(" s, 0.9 credits")
+    assert made["try sketch"]["good"]
+    assert len(upstream.ledger.calls()) == 1
+    assert not (tmp_path / "data" / "store" / "masters").exists()
+
+    again = checks(promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", **settings))
+    assert not again["try stability"]["good"]
+    assert "budget_spent" in again["try stability"]["detail"]
+    assert again["try sketch"]["good"]
+    assert len(upstream.ledger.calls()) == 1
+
+
+@pytest.mark.parametrize(("fault", "code"), [("wrong_size", "upstream_garbled"), ("filter", "filtered")])
+def test_a_trial_that_gives_no_picture_is_a_finding(tmp_path: Path, upstream: Upstream, fault: str, code: str) -> None:
+    upstream.always(fault)
+
+    ended = promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", STABILITY_HOST=upstream.url)
+
+    assert ended.returncode == 1
+    assert f"{SDXL}: {code}: " in checks(ended)["try stability"]["detail"]
+
+
+def test_a_trial_spends_nothing_where_nobody_can_agree(tmp_path: Path, upstream: Upstream) -> None:
+    ended = promptcdn(tmp_path, "doctor", "--try", STABILITY_HOST=upstream.url)
+
+    assert (ended.returncode, "add --yes" in ended.stderr) == (2, True)
+    assert upstream.ledger.calls() == []
+
+
+def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:
+    ended = promptcdn(tmp_path, "doctor", "--try", "--json")
+
+    assert checks(ended)["try sketch"]["detail"].endswith(" s, free")
+
+
+def test_doctor_names_generators_that_urls_are_bound_to_and_that_are_gone(tmp_path: Path, upstream: Upstream) -> None:
+    with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
+        assert service.get("/?prompt=a&seed=1").status_code == 200
+        assert service.get("/?prompt=a&seed=1&engine=sketch").status_code == 200
+
+    found = checks(promptcdn(tmp_path, "doctor", "--json"))["bound generators"]
+    assert found["good"]
+    assert found["detail"] == (
+        "of 2 URLs looked at, some show pictures of generators that are not set up: stability (1)"
+    )
+    assert "bound generators" not in checks(
+        promptcdn(tmp_path, "doctor", "--json", STABILITY_HOST=upstream.url, **BOTH)
+    )

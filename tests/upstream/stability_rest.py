@@ -1,0 +1,377 @@
+"""Stability's REST API (v2beta) on loopback, as its OpenAPI document describes it: real HTTP, scripted faults, and a
+ledger of every call that would be paid for.
+
+    with StabilityRest(key="right") as upstream:
+        upstream.url                      # http://127.0.0.1:PORT, for STABILITY_HOST
+
+All else is as with the gRPC server (tests/upstream/__init__.py). Source: the service's OpenAPI document in copies of
+2025 and 2026, read in November 2026. Sizes as they were seen (sd3.5-large 1:1, core 1:1 and 21:9); the others are made
+up in their likeness, and none of core's is what the service asks of it.
+"""
+
+import hashlib
+import io
+import json
+import re
+import secrets
+import select
+import socket
+import struct
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+from PIL import Image
+
+from tests.upstream import pictures
+from tests.upstream.control import Control
+from tests.upstream.faults import Faults
+from tests.upstream.ledger import Call
+
+RATIOS: Mapping[str, tuple[int, int]] = {
+    "1:1": (1024, 1024),
+    "16:9": (1344, 768),
+    "21:9": (1536, 640),
+    "2:3": (832, 1216),
+    "3:2": (1216, 832),
+    "4:5": (896, 1088),
+    "5:4": (1088, 896),
+    "9:16": (768, 1344),
+    "9:21": (640, 1536),
+}
+LARGER = {"1:1": (1536, 1536), "21:9": (2336, 992)}
+MODELS = ("sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash")
+FIELDS = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format", "style_preset", "none"}
+ULTRA_FIELDS = FIELDS | {"image", "strength"}
+SD3_FIELDS = ULTRA_FIELDS | {"model", "mode", "cfg_scale"}
+STYLES = (
+    *("3d-model", "analog-film", "anime", "cinematic", "comic-book", "digital-art", "enhance", "fantasy-art"),
+    *("isometric", "line-art", "low-poly", "modeling-compound", "neon-punk", "origami", "photographic", "pixel-art"),
+    "tile-texture",
+)
+CREDITS = 1250.5
+
+# Refused before any work: status, name of the error, and the words, with what must never be shown in them.
+REFUSALS: Mapping[str, tuple[int, str, str]] = {
+    "unauthenticated": (401, "unauthorized", "Incorrect API key provided: sk-canary"),
+    "permission_denied": (403, "permission_denied", "sk-canary has no permission to access this resource"),
+    "invalid_prompt": (403, "content_moderation", "Your request was flagged by our content moderation system: canary"),
+    "public_figure": (422, "public_figure", "Our system detected the likeness of a public figure in your image."),
+    "invalid_argument": (400, "bad_request", "some-field: is required"),
+    "language": (422, "invalid_language", "English is the only supported language for this service."),
+    "too_large": (413, "payload_too_large", "body: payloads cannot be larger than 10MiB in size"),
+    "not_found": (404, "not_found", "The specified engine was not found."),
+    "teapot": (418, "teapot", "canary"),
+    "out_of_credits": (402, "payment_required", "You lack sufficient credits: canary left"),
+    "unpaid_name": (403, "payment_required", "You lack sufficient credits: canary left"),
+    "rate_limited": (429, "rate_limit_exceeded", "You have exceeded the rate limit of 150 requests within 10 seconds"),
+    "redirect": (302, "", ""),
+    "no_name": (403, "", ""),
+}
+# After the work began: charged.
+BREAKS: Mapping[str, tuple[int, str, str]] = {
+    "internal": (500, "internal_error", "An unexpected server error has occurred, sk-canary"),
+    "bad_gateway": (502, "", ""),
+    "gateway_timeout": (504, "", ""),
+    "unavailable": (503, "", ""),
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A request as it came: the fields and files of its multipart body."""
+
+    service: str
+    fields: Mapping[str, str]
+    accept: str
+    authorization: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> str:
+        return self.fields.get("model", "sd3.5-large") if self.service == "sd3" else self.service
+
+    @property
+    def ratio(self) -> str:
+        return self.fields.get("aspect_ratio", "1:1")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the picture that the service answers; in the mode image-to-image it has the shape of the one that came."""
+        if "mode" in self.fields and "image" in self.files:
+            with Image.open(io.BytesIO(self.files["image"])) as init:
+                return init.size
+        width, height = RATIOS[self.ratio]
+        return LARGER.get(self.ratio, (width * 3 // 2, height * 3 // 2)) if self.service == "core" else (width, height)
+
+    def wrong(self) -> str:
+        """What the service would refuse, in its words; empty where the form is right."""
+        known = {"sd3": SD3_FIELDS, "ultra": ULTRA_FIELDS}.get(self.service, FIELDS)
+        allowed: Mapping[str, tuple[str, ...]] = {
+            "aspect_ratio": tuple(RATIOS),
+            "output_format": ("jpeg", "png", "webp"),
+            "style_preset": STYLES,
+            "model": MODELS,
+            "mode": ("text-to-image", "image-to-image"),
+        }
+        if strange := sorted((self.fields.keys() | self.files.keys()) - known):
+            return f"{strange[0]}: is not a field of this service"
+        for name, values in allowed.items():
+            if name in self.fields and self.fields[name] not in values:
+                return f"{name}: must be one of {', '.join(values)}"
+        if not 1 <= len(self.fields.get("prompt", "")) <= 10_000:
+            return "prompt: must have 1 to 10000 characters"
+        if not re.fullmatch(r"[0-9]+", self.fields.get("seed", "0")) or int(self.fields.get("seed", "0")) > 4294967294:
+            return "seed: must be from 0 to 4294967294"
+        if not 1 <= float(self.fields.get("cfg_scale", "4")) <= 10:
+            return "cfg_scale: must be from 1 to 10"
+        return self._wrong_start()
+
+    def _wrong_start(self) -> str:
+        """What is wrong about the picture to start from."""
+        if ("image" in self.files) != ("strength" in self.fields):
+            return "strength: is required beside image, and allowed there only"
+        if not 0 <= float(self.fields.get("strength", "0")) <= 1:
+            return "strength: must be from 0 to 1"
+        if self.service == "sd3" and ("image" in self.files) != (self.fields.get("mode") == "image-to-image"):
+            return "mode: must be image-to-image beside image"
+        if self.fields.get("mode") == "image-to-image" and "aspect_ratio" in self.fields:
+            return "aspect_ratio: is for the mode text-to-image only"
+        return ""
+
+    def call(self, known_key: str | None, seed: int) -> Call:
+        """What the ledger says of it; the key itself is never written down. The API has no id for a request, so that
+        the prompt stands for it."""
+        prompts = [(self.fields["prompt"], 1.0)]
+        if "negative_prompt" in self.fields:
+            prompts.append((self.fields["negative_prompt"], -1.0))
+        return Call(
+            at=time.time(),
+            deadline=None,
+            authorization={"": "none", f"Bearer {known_key}": "right"}.get(self.authorization, "wrong"),
+            request_id=f"{self.fields['prompt']} {seed}",
+            engine=self.engine,
+            prompts=tuple(prompts),
+            seeds=(seed,),
+            samples=1,
+            width=self.size[0],
+            height=self.size[1],
+            steps=0,
+            cfg_scale=float(self.fields.get("cfg_scale", "0")),
+            sampler=None,
+            guidance=None,
+            style=self.fields.get("style_preset"),
+            extras=tuple(name for name in ("model", "mode", "none") if name in self.fields),
+            init=hashlib.sha256(self.files["image"]).hexdigest() if "image" in self.files else None,
+            start=float(self.fields["strength"]) if "strength" in self.fields else None,
+        )
+
+
+class StabilityRest(Control):
+    """A server on 127.0.0.1 in threads of this process, at a port that was free."""
+
+    def __init__(
+        self, ledger: Path | None = None, port: int = 0, key: str | None = None, *, repeats: bool = False
+    ) -> None:
+        super().__init__(ledger, repeats=repeats)
+        self.key = key
+        self.forms: list[Form] = []
+        self.heads: list[Mapping[str, str]] = []
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.upstream = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+        self._server.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._folder.cleanup()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 512
+    upstream: StabilityRest
+
+    def __init__(self, *arguments: Any) -> None:
+        self.stopping = threading.Event()
+        super().__init__(*arguments)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        """Says nothing."""
+
+    @property
+    def _upstream(self) -> StabilityRest:
+        return cast("_Server", self.server).upstream
+
+    def do_GET(self) -> None:
+        self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
+        faults = self._upstream.faults("")
+        if refusal := faults.one_of(REFUSALS) or faults.one_of(BREAKS) or self._unauthorized():
+            self._refuse(refusal, faults)
+        elif self.path == "/v1/user/balance":
+            self._send(200, {"Content-Type": "application/json"}, json.dumps({"credits": CREDITS}).encode())
+        else:
+            self._refuse(REFUSALS["not_found"], faults)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
+        service = self.path.removeprefix("/v2beta/stable-image/generate/")
+        fields, files = _fields(self.headers["Content-Type"], body)
+        head = self.headers.get("Accept", "*/*"), self.headers.get("Authorization", "")
+        form = Form(service, fields, *head, files)
+        self._upstream.forms.append(form)
+        faults = self._upstream.faults(fields.get("prompt", ""))
+        refusal = faults.one_of(REFUSALS) or self._unauthorized()
+        if service not in ("core", "ultra", "sd3"):
+            refusal = refusal or REFUSALS["not_found"]
+        elif wrong := self._wrong(form):
+            refusal = refusal or (400, "bad_request", wrong)
+        if refusal:
+            self._refuse(refusal, faults)
+        else:
+            seed = int(fields.get("seed", "0")) or secrets.randbelow(4294967294)
+            with self._upstream.accepted(form.call(self._upstream.key, seed)):
+                self._answer(form, seed, faults)
+
+    def _unauthorized(self) -> tuple[int, str, str] | None:
+        key = self._upstream.key
+        right = key is None or self.headers.get("Authorization") == f"Bearer {key}"
+        return None if right else REFUSALS["unauthenticated"]
+
+    def _wrong(self, form: Form) -> str:
+        if not self.headers["Content-Type"].startswith("multipart/form-data"):
+            return "content-type: must be multipart/form-data"
+        if form.accept not in ("image/*", "application/json"):
+            return "accept: must be image/* or application/json"
+        return form.wrong()
+
+    def _answer(self, form: Form, seed: int, faults: Faults) -> None:
+        if "hang" in faults:
+            return self._wait_until_gone()
+        if "slow" in faults:
+            cast("_Server", self.server).stopping.wait(faults["slow"])
+        if "reset" in faults:
+            return self._break_off()
+        if broken := faults.one_of(BREAKS):
+            return self._refuse(broken, faults)
+        picture = _file(form, seed, faults, self._upstream.call_name())
+        if "hang_mid" in faults:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(picture)))
+            self.end_headers()
+            self.wfile.write(picture[:100])
+            return self._wait_until_gone()
+        if form.accept == "application/json":
+            return self._send(
+                200, {"Content-Type": "application/json; type=image/png"}, _document(picture, seed, faults)
+            )
+        return self._send(200, _head(seed, faults), picture)
+
+    def _refuse(self, refusal: tuple[int, str, str], faults: Faults) -> None:
+        status, name, words = refusal
+        head = {"Content-Type": "application/json"}
+        if "retry_after" in faults:
+            head["Retry-After"] = str(int(faults["retry_after"]))
+        if status == 302:
+            head["Location"] = f"http://{self.headers['Host']}/v1/user/balance"
+        document = {"id": secrets.token_hex(16), "name": name, "errors": [words]}
+        self._send(status, head, json.dumps(document).encode() if name else b"<html>canary</html>")
+
+    def _send(self, status: int, head: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in head.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True  # the client has left
+
+    def _break_off(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def _wait_until_gone(self) -> None:
+        self.close_connection = True
+        while not cast("_Server", self.server).stopping.is_set():
+            if select.select([self.connection], [], [], 0.05)[0]:
+                return
+
+
+def _fields(content_type: str, body: bytes) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """The fields of a multipart body, and its files."""
+    message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    if not message.is_multipart():
+        return {}, {}
+    fields: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    for part in message.walk():
+        if part.is_multipart():
+            continue
+        name = str(part.get_param("name", "", "content-disposition"))
+        content = cast("bytes", part.get_payload(decode=True))
+        if part.get_filename() is None:
+            fields[name] = content.decode()
+        else:
+            files[name] = content
+    return fields, files
+
+
+def _head(seed: int, faults: Faults) -> Mapping[str, str]:
+    if "no_headers" in faults:
+        return {"Content-Type": "image/png"}
+    reason = "CONTENT_FILTERED" if "filter" in faults else "ERROR" if "reason_error" in faults else "SUCCESS"
+    echo = 0 if "seed_zero_echo" in faults else seed + ("wrong_seed" in faults)
+    kind = "text/html" if "html" in faults else "image/png"
+    if "json" in faults:
+        kind = "application/json; type=image/png"
+    return {"Content-Type": kind, "finish-reason": reason, "seed": str(echo), "x-request-id": secrets.token_hex(8)}
+
+
+def _file(form: Form, seed: int, faults: Faults, call: str) -> bytes:
+    if "empty" in faults:
+        return b""
+    if "html" in faults:
+        return b"<!doctype html><title>502</title>" + b"x" * 2000
+    if "json" in faults:
+        return json.dumps({"image": "", "seed": seed, "finish_reason": "SUCCESS"}).encode()
+    if "bomb" in faults:
+        return pictures.bomb()
+    what = f"{form.engine} {form.fields['prompt']} {seed}"
+    size = (64, 64) if "wrong_size" in faults else form.size
+    png = pictures.drawn(what, call, size, what, noise="noise" in faults)
+    if "truncated" in faults:
+        return png[: len(png) // 2]
+    if "big" in faults:
+        return pictures.padded(png, int(faults["big"] * 1_000_000))
+    return png
+
+
+def _document(png: bytes, seed: int, faults: Faults) -> bytes:
+    reason = "CONTENT_FILTERED" if "filter" in faults else "SUCCESS"
+    return json.dumps({"image": b64encode(png).decode(), "seed": seed, "finish_reason": reason}).encode()
