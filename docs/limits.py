@@ -123,6 +123,26 @@ WAITS = (
         "Maximum time for one call over HTTP to the upstream where the caller says none; the service always says one",
         "generators.http.timings:Timings.picture",
     ),
+    Row(
+        "Maximum time for ComfyUI to make one picture, where the caller names no deadline",
+        "generators.comfyui.timings:Timings.picture",
+    ),
+    Row("Interval until the first look whether ComfyUI is done", "generators.comfyui.timings:Timings.first_look"),
+    Row(
+        "Maximum interval between two looks whether ComfyUI is done", "generators.comfyui.timings:Timings.longest_look"
+    ),
+    Row(
+        "Interval between looks whether a picture is still in ComfyUI's queue",
+        "generators.comfyui.timings:Timings.queue_looks",
+    ),
+    Row(
+        "Maximum time for each call that takes a picture out of ComfyUI's queue",
+        "generators.comfyui.timings:Timings.cancel",
+    ),
+    Row(
+        "Maximum time for ComfyUI to answer a question of `promptcdn doctor`, or one look",
+        "generators.comfyui.timings:Timings.account",
+    ),
     Row("Maximum time to connect to the upstream over HTTP", "generators.http.timings:Timings.connect"),
     Row(
         "Maximum wait of `promptcdn doctor` for each answer of the upstream over HTTP",
@@ -416,6 +436,25 @@ BOUNDS = (
     Row(
         "Largest message that is taken from the upstream over gRPC",
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
+        unit="bytes",
+    ),
+    Row("Largest file of a workflow of ComfyUI", "generators.comfyui:FILE_MAX", unit="bytes"),
+    Row("Largest picture that ComfyUI may answer with", "generators.comfyui.client:PICTURE_MAX", unit="bytes"),
+    Row("Largest history or queue of ComfyUI that is read", "generators.comfyui.client:DOCUMENT_MAX", unit="bytes"),
+    Row(
+        "Most looks at ComfyUI's history that may fail one after the other; then the picture is given up",
+        "generators.comfyui.client:LOST_LOOKS_MAX",
+        unit="looks",
+    ),
+    Row(
+        "Largest description of a kind of node that `promptcdn doctor` reads from ComfyUI",
+        "generators.comfyui.inventory:KIND_MAX",
+        unit="bytes",
+    ),
+    Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
+    Row(
+        "Largest list of checkpoints or options that `promptcdn doctor` reads from a server with AUTOMATIC1111's API",
+        "generators.a1111.inventory:LIST_MAX",
         unit="bytes",
     ),
     Row(

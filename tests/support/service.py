@@ -20,7 +20,7 @@ PROMPTCDN = str(Path(sys.executable).with_name("promptcdn"))
 
 def environment(**settings: object) -> dict[str, str]:
     """This process's environment without anything that sets a service up, and with `settings`."""
-    ours = ("PROMPTCDN_", "STABILITY_", "OPENAI_", "HF_", "AWS_")
+    ours = ("PROMPTCDN_", "STABILITY_", "A1111_", "COMFYUI_", "OPENAI_", "HF_", "AWS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "PORT"}
     return kept | {name: str(value) for name, value in settings.items()}
 

@@ -48,6 +48,12 @@ OTHERS = (
 HTTP_ONLY = (
     *("language", "public_figure", "too_large", "redirect", "bad_gateway", "gateway_timeout", "teapot", "huge"),
     *("unpaid_name", "no_name", "reason_error", "no_headers", "json"),
+    # AUTOMATIC1111's API
+    *("no_api", "no_route", "no_sampler", "no_sampler_forge", "busy", "no_images", "not_an_object", "data_url"),
+    *("not_base64", "no_info", "empty_info", "odd_info", "info_object"),
+    # ComfyUI's
+    *("no_id", "stuck", "interrupted", "forgotten", "no_file", "looks_fail", "view_html", "no_status", "no_route"),
+    *("view_huge", "view_down", "missing_node"),
 )
 # Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
 PAUSES = ("pushback", "retry_after", "retry_info")

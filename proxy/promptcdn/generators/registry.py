@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from promptcdn.generators import huggingface, openai, sketch, stability
+from promptcdn.generators import a1111, comfyui, huggingface, openai, sketch, stability
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 from promptcdn.url.engines import Engine, engine
@@ -11,6 +11,8 @@ from promptcdn.url.request import Resolved
 # Where the operator names none, the first that declares `auto` and has its settings is in use; else the last.
 GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
+    a1111.DECLARATION,
+    comfyui.DECLARATION,
     openai.DECLARATION,
     huggingface.DECLARATION,
     sketch.DECLARATION,

@@ -29,6 +29,9 @@ BY_GENERATOR: Mapping[str, Numbers[Any]] = {
 FORMS: Mapping[str, str] = {
     "generator": f"{', '.join(sorted(BY_NAME))}, several with commas between them; or auto",
     **{name: numbers.allowed for name, numbers in BY_GENERATOR.items()},
+    "a1111_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:7860",
+    "comfyui_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:8188",
+    "comfyui_workflow": "the path of a file",
     "openai_base_url": "http:// or https://, a host, and perhaps a port and a path (without one: /v1)",
     "openai_server": misconfiguration.one_of(sorted(openai.servers.BY_NAME)),
     "openai_fields": 'a JSON object like {"quality": "low"}',

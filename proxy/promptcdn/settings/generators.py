@@ -37,7 +37,7 @@ class GeneratorSettings(BaseSettings):
     generator: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
-        " auto: stability where a key or a host is set, else sketch.",
+        " auto: the first of stability, a1111 and comfyui that is set up, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -49,6 +49,32 @@ class GeneratorSettings(BaseSettings):
         validation_alias=AliasChoices("STABILITY_HOST"),
         description="The address of Stability's upstream; its scheme says which protocol is spoken there."
         " Empty: the REST API of the hosted service.",
+    )
+    a1111_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_URL"),
+        description="The address of a server with AUTOMATIC1111's image API, like http://127.0.0.1:7860. Empty: none.",
+    )
+    a1111_user: str | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_USER"),
+        description="The user that this server was started with by --api-auth. Empty: none.",
+    )
+    a1111_password: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("A1111_PASSWORD"),
+        description="The password of that user. Empty: none.",
+    )
+    comfyui_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("COMFYUI_URL"),
+        description="The address of ComfyUI, like http://127.0.0.1:8188. Empty: none.",
+    )
+    comfyui_workflow: str | None = Field(
+        None,
+        validation_alias=AliasChoices("COMFYUI_WORKFLOW"),
+        description="The file of the workflow by which ComfyUI makes pictures, as Export (API) writes it, with titles"
+        " that say where prompt, seed and size go. Empty: none.",
     )
     openai_api_key: SecretStr | None = Field(
         None,

@@ -1,0 +1,53 @@
+"""What `doctor` asks the server, without drawing: whether it is there, and which checkpoints it has."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from promptcdn.checks import Check
+from promptcdn.generators.a1111 import answers
+from promptcdn.generators.a1111.engines import LOADED, names_checkpoint
+from promptcdn.generators.http import Http
+from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
+
+# The options of a server with many extensions, and the titles of a thousand checkpoints.
+LIST_MAX = 8_000_000
+
+
+async def checks(http: Http, engines: Sequence[str], patience: float) -> tuple[Check, ...]:
+    """Whether the server answers and has `engines`; `patience` in seconds for each question."""
+    try:
+        listed = await _asked(http, "/sdapi/v1/sd-models", patience)
+        options = await _asked(http, "/sdapi/v1/options", patience) if LOADED in engines else None
+    except UpstreamFailed as failure:
+        return (Check("generator", False, f"a1111 at {http.where}: {failure.detail}", _advice(failure)),)
+    checkpoints = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    loaded = options.get("sd_model_checkpoint") if isinstance(options, dict) else None
+    found = Check("generator", True, f"a1111 at {http.where}")
+    return (found, *(_engine(name, checkpoints, loaded) for name in engines))
+
+
+async def _asked(http: Http, path: str, patience: float) -> Any:
+    reply = await http.get(path, seconds=patience, most=LIST_MAX)
+    if reply.status != 200:
+        raise answers.refusal(reply, path)
+    return answers.value(reply.body)
+
+
+def _advice(failure: UpstreamFailed) -> str:
+    if failure.kind is UPSTREAM_UNAUTHORIZED:
+        return "check A1111_USER and A1111_PASSWORD: they are what the server was given by --api-auth"
+    return "check A1111_URL, and whether the server runs and was started with --api"
+
+
+def _engine(name: str, checkpoints: Sequence[dict[str, Any]], loaded: object) -> Check:
+    if name == LOADED:
+        return Check(f"engine {name}", True, f"the server has loaded {loaded}" if loaded else "the server does not say")
+    if any(names_checkpoint(name, *_names(each)) for each in checkpoints):
+        return Check(f"engine {name}", True, "the server has this checkpoint")
+    has = ", ".join(sorted(str(each.get("model_name")) for each in checkpoints)) or "none"
+    return Check(f"engine {name}", False, "the server has no such checkpoint", f"it has: {has}")
+
+
+def _names(checkpoint: dict[str, Any]) -> Iterator[str]:
+    for field in ("title", "model_name", "filename", "hash", "sha256"):
+        yield str(checkpoint.get(field) or "")
