@@ -92,11 +92,15 @@ class Slow(DiskStore):
 
 
 class Watched(Flights[None]):
-    """Flights that count how often each was looked for."""
+    """Flights that count how often each was looked for; `elsewhere` are those of other replicas."""
 
     def __init__(self) -> None:
         super().__init__(8, 64)
         self.looks: Counter[str] = Counter()
+        self.elsewhere: set[str] = set()
+
+    async def under_way_elsewhere(self, key: str) -> bool:
+        return key in self.elsewhere
 
     def under_way(self, key: str) -> Flight[None] | None:
         self.looks[key] += 1

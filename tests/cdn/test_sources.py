@@ -193,6 +193,16 @@ async def test_whoever_cannot_wait_for_a_source_is_told_to_come_again(tmp_path: 
         await source
 
 
+async def test_a_source_that_another_replica_makes_is_not_awaited(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        home.flights.elsewhere.add("0" * 64)
+
+        refusal = await refused(home, f"prompt=b&seed=1&init={'0' * 64}")
+
+        assert refusal.kind is problems.TOO_SLOW
+        assert "init" in refusal.detail
+
+
 async def test_a_source_that_the_filter_refused_is_a_missing_one(tmp_path: Path) -> None:
     async with house(tmp_path) as home:
         key = (await home.look("prompt=forbidden&seed=7")).content_key
