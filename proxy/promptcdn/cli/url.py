@@ -57,7 +57,7 @@ def url(
     mask: Annotated[
         str | None, typer.Option(help="The content key of a picture: init may change where it is white.")
     ] = None,
-    upscale: Annotated[str | None, typer.Option(help="2 enlarges init to twice its width and height.")] = None,
+    upscale: Annotated[str | None, typer.Option(help="The factor by which init is enlarged: 2.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="A file format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width of the file, in pixels.")] = None,
     h: Annotated[str | None, typer.Option("--h", help="The height of the file, in pixels.")] = None,
