@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import uvloop
-from benchmarks import in_process, over_a_socket
+from benchmarks import cold_start, in_process, over_a_socket
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 SIZES = {"30 kB": 30_000, "150 kB": 150_000, "1.5 MB": 1_500_000}
@@ -31,6 +31,16 @@ def over_socket(size: int, rounds: int) -> str:
     return "\n".join((*_HEADS, *rows))
 
 
+def of_starts(rounds: int) -> str:
+    table = cold_start.rows(cold_start.measured(rounds))
+    rows = (
+        f"| {name} | {took:.0f} | {ratio:.2f} | ± {spread:.2f} | {wall:.2f} | {bar(ratio)} |"
+        for name, (took, ratio, spread, wall) in table.items()
+    )
+    heads = "| until | CPU, ms | ratio | spread | ratio of the clock | |", "| --- " * 6 + "|"
+    return "\n".join((*heads, *rows))
+
+
 def bar(ratio: float) -> str:
     return _BLOCK * max(1, min(40, round(10 * ratio)))
 
@@ -43,6 +53,7 @@ def written(page: str, name: str, table: str) -> str:
 def main() -> None:
     rounds = int(os.environ.get("ROUNDS", "9"))
     page = written(PAGE.read_text(), "in Python", in_python(2 * rounds))
+    page = written(page, "starts", of_starts(2 * rounds))
     for name, size in SIZES.items():
         page = written(page, name, over_socket(size, rounds))
         PAGE.write_text(page)

@@ -12,7 +12,7 @@ import typer
 import tables
 from limits import BOUNDS, FIRST_VIEW, WAITS
 from promptcdn import problems
-from promptcdn.cli import app, store
+from promptcdn.cli import application, store
 from promptcdn.url.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +60,7 @@ def test_every_parameter_and_every_code_is_in_the_docs() -> None:
 
 def test_every_command_is_in_the_docs() -> None:
     commands = (ROOT / "docs" / "commands.md").read_text()
-    names = {name for name in typer.main.get_command(app).commands if name != "store"}  # type: ignore[attr-defined]
+    names = {name for name in typer.main.get_command(application()).commands if name != "store"}  # type: ignore[attr-defined]
     below = {f"store {name}" for name in typer.main.get_command(store.app).commands}  # type: ignore[attr-defined]
 
     assert [name for name in sorted(names | below) if f"`promptcdn {name}" not in commands] == []
@@ -172,4 +172,4 @@ def test_the_page_of_figures_has_figures() -> None:
     page = (ROOT / "docs" / "performance.md").read_text()
 
     assert re.findall(r"<!-- figures (.*?) -->\n<!-- end -->", page) == []
-    assert page.count("<!-- figures ") == 4
+    assert page.count("<!-- figures ") == 5

@@ -102,6 +102,8 @@ def test_the_addressing_style_alone_is_read_and_checked_too(only: pytest.MonkeyP
     assert settings.s3_addressing_style() == "auto"
     (tmp_path / ".env").write_text("PROMPTCDN_S3_ADDRESSING_STYLE=path\n")
     assert settings.s3_addressing_style() == "path"
+    only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "")
+    assert settings.s3_addressing_style() == "path"
     only.setenv("PROMPTCDN_S3_ADDRESSING_STYLE", "host")
     with pytest.raises(BadSettings, match='PROMPTCDN_S3_ADDRESSING_STYLE="host": allowed: auto, path or virtual'):
         settings.s3_addressing_style()
@@ -116,3 +118,28 @@ def test_an_empty_variable_gives_way_to_the_file(only: pytest.MonkeyPatch, tmp_p
 
     assert os.environ.pop("AWS_DEFAULT_REGION") == "eu-somewhere-1"
     assert "AWS_PROFILE" not in os.environ
+
+
+def test_an_empty_setting_gives_way_to_the_file_too(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROMPTCDN_VARIANTS=3\nPORT=4000\n")
+    only.setenv("PROMPTCDN_VARIANTS", "")
+
+    chosen = settings.load()
+
+    assert (chosen.variants, chosen.port) == (3, 4000)
+
+
+def test_the_environment_goes_before_the_file_in_any_case(only: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PROMPTCDN_VARIANTS=3\n")
+    only.setenv("promptcdn_variants", "5")
+
+    assert settings.load().variants == 5
+
+
+def test_options_go_before_the_environment(only: pytest.MonkeyPatch) -> None:
+    only.setenv("PORT", "4000")
+    only.setenv("PROMPTCDN_HOST", "127.0.0.2")
+
+    chosen = settings.load(host="127.0.0.3", port=0)
+
+    assert (chosen.host, chosen.port) == ("127.0.0.3", 0)

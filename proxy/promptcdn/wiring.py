@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptcdn import __version__, misconfiguration
 from promptcdn.catalog.bindings import Bindings
@@ -20,20 +21,14 @@ from promptcdn.flights import DetachedTasks, Flights
 from promptcdn.generators import InspectedGenerator
 from promptcdn.generators.care.breakers import LocalBreaker, RedisBreaker
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.guard.authorisation import Authorisation, Denies
-from promptcdn.guard.deny_file import DenyFile
-from promptcdn.guard.denylist import DenyList
+from promptcdn.guard.authorisation import Authorisation, Denies, NoDenyList
 from promptcdn.making import Making
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget, NoBudget
 from promptcdn.money.budget.limits import BudgetLimits
-from promptcdn.money.budget.redis import RedisBudget
-from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.costs import Prices
 from promptcdn.money.rates import NoRates, Rates
-from promptcdn.money.rates.redis import RedisRates
-from promptcdn.money.rates.sqlite import SqliteRates
 from promptcdn.pictures.placeholders import Placeholders
 from promptcdn.problems import BadSettings, StoreUnavailable
 from promptcdn.readers.clients import TrustedProxies
@@ -46,10 +41,6 @@ from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, vol
 from promptcdn.stores.disk import DiskStore, missing
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
-from promptcdn.stores.s3 import S3Store
-from promptcdn.stores.s3.answers import Unusable
-from promptcdn.stores.s3.buckets import Bucket
-from promptcdn.stores.s3.connection import AddressingStyle
 from promptcdn.stores.store_ids import StoreIds
 from promptcdn.stores.verified import Timings, VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
@@ -57,8 +48,11 @@ from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
 from promptcdn.telemetry.readiness import Readiness
 from promptcdn.telemetry.tracing import Tracing
 
-log = logging.getLogger("promptcdn")
+if TYPE_CHECKING:
+    from promptcdn.guard.deny_file import DenyFile
+    from promptcdn.stores.s3.connection import AddressingStyle
 
+log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
@@ -88,7 +82,7 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
-    deny: DenyFile | None
+    deny: "DenyFile | None"
     spool: Spool
     reconciler: Reconciler
     telemetry: Telemetry
@@ -148,7 +142,7 @@ def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = Fals
 
 
 def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
-    deny, connection = DenyFile(settings.deny) if settings.deny else None, redis_connection(settings)
+    deny, connection = _deny_file(settings), redis_connection(settings)
     generators = _generators(settings, connection, telemetry)
     kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
@@ -161,7 +155,7 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
     flights = _flights(settings, leases, telemetry)
     paying = generators, budget, spool, bindings, renditions, removals, clock, telemetry
     making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
-    rules, chance = _rules(settings, deny or DenyList()), random.SystemRandom()
+    rules, chance = _rules(settings, deny or NoDenyList()), random.SystemRandom()
     seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
@@ -223,6 +217,14 @@ def _where(settings: Settings, scratch: Path | None, *names: str) -> Path:
     return folder if scratch is None or all((folder / name).exists() for name in names) else scratch
 
 
+def _deny_file(settings: Settings) -> "DenyFile | None":
+    if settings.deny is None:
+        return None
+    from promptcdn.guard.deny_file import DenyFile  # late: re2, for those who have a list
+
+    return DenyFile(settings.deny)
+
+
 def _rules(settings: Settings, deny: Denies) -> Rules:
     return Rules(settings.defaults, settings.variants, Authorisation(settings.misses, settings.signing_keys, deny))
 
@@ -271,6 +273,9 @@ def _verified_store(
     prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
     url, setting, style = settings.store_url, settings.store_setting, settings.s3_addressing_style
     if any_bucket and folder is None:
+        from promptcdn.stores.s3 import S3Store  # late, as in `_opened_bucket`
+        from promptcdn.stores.s3.buckets import Bucket
+
         store: IdentifiableStore = S3Store(Bucket.parse(url, style))
     else:
         store = opened_store(url, setting, style, prepare=prepare, unbegun=not writes)
@@ -293,7 +298,7 @@ def _folder(store_url: str) -> Path | None:
 
 
 def opened_store(
-    url: str, setting: str, style: AddressingStyle = "auto", *, prepare: bool = True, unbegun: bool = False
+    url: str, setting: str, style: "AddressingStyle" = "auto", *, prepare: bool = True, unbegun: bool = False
 ) -> IdentifiableStore:
     """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
 
@@ -312,6 +317,14 @@ def opened_store(
             return DiskStore(folder, prepare=prepare, unbegun=unbegun)
         except OSError as error:
             raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
+    return _opened_bucket(url, setting, style)
+
+
+def _opened_bucket(url: str, setting: str, style: "AddressingStyle") -> IdentifiableStore:
+    from promptcdn.stores.s3 import S3Store  # late: for those who have a bucket
+    from promptcdn.stores.s3.answers import Unusable
+    from promptcdn.stores.s3.buckets import Bucket
+
     bucket = Bucket.parse(url, style)
     try:
         with suppress(StoreUnavailable):  # whoever uses the store says so: `VerifiedStore`, or the command
@@ -346,11 +359,15 @@ def _budget(settings: Settings, clock: Clock, connection: RedisConnection | None
     prices = Prices.parse(settings.prices, {each.name: each.prices for each in settings.generators})
     if not chosen.each and not settings.paid:
         return NoBudget()
+    from promptcdn.money.budget.sqlite import SqliteBudget  # late: for those who count
+
     counted = ("budget.sqlite3", "replica") if connection else ("budget.sqlite3",)
     with _made(_where(settings, scratch, *counted)) as folder:
         file = folder / "budget.sqlite3"
         if connection is None:
             return SqliteBudget(file, chosen, prices)
+        from promptcdn.money.budget.redis import RedisBudget  # late: for those who have a Redis
+
         local = SqliteBudget(file, BudgetLimits(), prices)
         return RedisBudget(connection, local, chosen, prices, volumes.replica_id(folder), clock.utc)
 
@@ -359,9 +376,15 @@ def _rates(settings: Settings, connection: RedisConnection | None) -> Rates:
     rate = settings.rate
     if rate is None:
         return NoRates()
+    from promptcdn.money.rates.sqlite import SqliteRates  # late: for those who count
+
     with _made(settings.data_dir) as folder:
         local = SqliteRates(folder / "rates.sqlite3", rate)
-        return local if connection is None else RedisRates(connection, rate, local)
+        if connection is None:
+            return local
+        from promptcdn.money.rates.redis import RedisRates  # late: for those who have a Redis
+
+        return RedisRates(connection, rate, local)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from promptcdn import wiring as service
-from promptcdn.cli import app
+from promptcdn.cli import main
 from promptcdn.clock import SYSTEM, Clock
 
 NOW = datetime(2026, 3, 1, 0, 0, 30, tzinfo=UTC)
@@ -18,4 +18,4 @@ PROGRAM = (sys.executable, "-m", __name__)
 if __name__ == "__main__":
     still = Clock(lambda: NOW, SYSTEM.monotonic)
     service.opened = partial(service.opened, clock=still)
-    app()
+    main()

@@ -202,3 +202,19 @@ def test_the_readme_shows_what_a_command_really_prints(command: str, printed: st
 
 def test_the_readme_has_examples() -> None:
     assert console_examples()
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("promptcdn s", "serve sign stats store"), ("promptcdn sign --e", "--expires")]
+)
+def test_a_shell_completes_commands_and_options(typed: str, completed: str) -> None:
+    asked = {"_PROMPTCDN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": len(typed.split()) - 1}
+
+    assert promptcdn(**asked).stdout.split() == completed.split()
+
+
+def test_a_misspelt_command_is_told_the_nearest_one() -> None:
+    ended = promptcdn("serv")
+
+    assert ended.returncode == 2
+    assert "No such command 'serv'. Did you mean 'serve'?" in ended.stderr

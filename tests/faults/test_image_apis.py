@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from promptcdn.pictures import decoded
 from tests.faults.stage import SMALL, counted
 from tests.support.crowd import PROGRAM
 from tests.support.service import Promptcdn
@@ -139,6 +140,19 @@ def test_a_picture_of_an_image_api_is_the_same_after_a_restart(tmp_path: Path, k
         assert first[0].content != first[1].content
         assert b"parameters" not in first[0].content
         assert len(upstream.ledger.calls()) == 2
+
+
+def test_a_server_that_is_asked_by_shape_gives_the_size_asked(tmp_path: Path) -> None:
+    """It draws 1408x768."""
+    with OpenAiImages("xai") as upstream:
+        settings = {"PROMPTCDN_GENERATOR": "openai", "OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k"}
+        with Promptcdn(tmp_path, **settings, PROMPTCDN_OPENAI_SERVER="xai") as service:
+            reply = service.get("/i.png?prompt=a&seed=1&aspect_ratio=16:9", **PROGRAM)
+
+        found = decoded(reply.content)
+        assert found is not None
+        assert found.size == (1344, 768)
+        assert upstream.bodies[0]["aspect_ratio"] == "16:9"
 
 
 def test_pictures_of_hosted_servers_are_counted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from promptcdn import problems
 from promptcdn.generators import Made
-from promptcdn.generators.http.exchange import Reply
+from promptcdn.generators.http.reply import Reply
 from promptcdn.generators.stability.rest import account, answers, statuses
 from promptcdn.problems import ProblemType, UpstreamFailed
 

@@ -14,9 +14,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from promptcdn.server import bound_socket
 from promptcdn.server.descriptors import Abortable, BoundedConnections
 from promptcdn.server.request_limits import LimitedRequests
+from promptcdn.server.sockets import bound_socket
 from promptcdn.server.timings import TIMINGS, Timings
 from tests.support.service import Promptcdn
 from tests.support.waiting import eventually

@@ -2,12 +2,15 @@
 
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from promptcdn import __version__
+from tests.support.ports import held_port, is_open
 from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.support.waiting import until
 
 WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_VARIANT": 4}, ["PROMPTCDN_VARIANT: no such setting, did you mean PROMPTCDN_VARIANTS?"]),
@@ -286,3 +289,18 @@ def test_a_service_says_what_it_is_and_a_url_to_click(tmp_path: Path) -> None:
     with Promptcdn(tmp_path) as service:
         assert service.said[0].startswith(f"promptcdn {__version__}: sketch, engine sketch, budget ")
         assert service.get(service.example).headers["content-type"] == "image/webp"
+
+
+def test_whoever_connects_during_a_start_is_answered(tmp_path: Path) -> None:
+    """The port is bound long before the service is ready: connections wait there, and none is refused."""
+    with held_port() as port, ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(Promptcdn(tmp_path, PORT=port).__enter__)
+        until(lambda: is_open(port))
+        with socket.create_connection(("127.0.0.1", port), 30) as early:
+            early.sendall(b"GET /healthz HTTP/1.1\r\nHost: pictures.example\r\n\r\n")
+            answer = early.recv(65536)
+        service = starting.result()
+        service.client.close()
+        service.stop()
+
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from promptcdn.cdn.targets import Target, Targets
-from promptcdn.cli import app
+from promptcdn.cli import application
 from promptcdn.cli.warm import Line, _outcomes
 from promptcdn.problems import BadSettings
 from promptcdn.url.request import Asked, Request
@@ -210,7 +210,7 @@ def test_a_service_that_does_not_start_is_closed(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("a cat")
 
-    assert CliRunner().invoke(app, ["warm", "list.txt"]).exit_code == 2
+    assert CliRunner().invoke(application(), ["warm", "list.txt"]).exit_code == 2
     assert len(closed) == 1
 
 
@@ -243,7 +243,7 @@ def test_what_breaks_at_one_line_does_not_stop_the_others(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("a cat\nbreaks\na dog\na cow")
 
-    ended = CliRunner().invoke(app, ["warm", "list.txt", "--json", "--seed", "1"])
+    ended = CliRunner().invoke(application(), ["warm", "list.txt", "--json", "--seed", "1"])
 
     assert (ended.exit_code, json.loads(ended.stdout)) == (1, {"pictures": 4, "made": 3, "internal": 1})
 

@@ -1,7 +1,9 @@
 """`promptcdn serve`."""
 
+import gc
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +15,7 @@ from promptcdn.cli.signatures import signed_url
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
+    from promptcdn.settings import Settings
     from promptcdn.wiring import Service
 
 log = logging.getLogger("promptcdn")
@@ -29,23 +32,33 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port, before PORT; 0: any free port.")] = None,
 ) -> None:
     """Run the service. Without any settings it draws sketches, which cost nothing."""
-    from promptcdn import misconfiguration, server, settings
+    from promptcdn import settings
+    from promptcdn.server.sockets import bound_socket
+
+    try:
+        chosen = settings.load(host=host, port=port)
+        _run(chosen, bound_socket(chosen.host, chosen.port))
+    except BadSettings as wrong:
+        fail(str(wrong))
+
+
+def _run(chosen: "Settings", bound: socket.socket) -> None:
+    """The service on a socket that listens already. Raises `BadSettings` where a part cannot be used."""
+    # Nothing of what a start makes is garbage.
+    gc.disable()
+    # Late: these take most of the time of a start, and whoever connects meanwhile waits and is not refused.
+    from promptcdn import misconfiguration
     from promptcdn.faces.app import create_app
     from promptcdn.readers.connections import Bounds
-    from promptcdn.server import descriptors
+    from promptcdn.server import descriptors, running
     from promptcdn.server.fastpath import fast_path
     from promptcdn.telemetry import logs, metrics
     from promptcdn.telemetry.tracing import Tracing
     from promptcdn.wiring import opened
 
-    try:
-        chosen = settings.load(host=host, port=port)
-        logs.set_up(chosen.log, chosen.secrets)
-        files = descriptors.raised_limit()
-        bound = server.bound_socket(chosen.host, chosen.port)
-        service = opened(chosen, tracing=Tracing.of(os.environ))
-    except BadSettings as wrong:
-        fail(str(wrong))
+    logs.set_up(chosen.log, chosen.secrets)
+    files = descriptors.raised_limit()
+    service = opened(chosen, tracing=Tracing.of(os.environ))
     for doubt in misconfiguration.doubts(chosen.chosen):
         log.warning("%s: %s", doubt.detail, doubt.advice)
     telemetry = service.telemetry
@@ -55,6 +68,9 @@ def serve(
     here = chosen.address(bound.getsockname()[1])
 
     def announce() -> None:
+        # What a start made is there to stay: no collection looks at it again.
+        gc.freeze()
+        gc.enable()
         for line in _greeting(service, here):
             typer.echo(line)
         log.info("open files: %s; connections: %d at most, %d from one address", files, bounds.most, bounds.each)
@@ -63,7 +79,7 @@ def serve(
     on_hangup = service.read_again if chosen.deny else None
     app = create_app(service, chosen.public_url or here)
     fast = fast_path(app, service)
-    server.run(fast or app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections, fast)
+    running.run(fast or app, bound, chosen.grace, announce, service.stop, on_hangup, telemetry, connections, fast)
 
 
 def _greeting(service: "Service", here: str) -> Iterator[str]:

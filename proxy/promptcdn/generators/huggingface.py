@@ -16,7 +16,7 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources, prompts
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.http import TIMINGS, Address, Http, Reply, Timings, address, require_sendable, statuses
+from promptcdn.generators.http import TIMINGS, Address, Reply, Timings, address, require_sendable, statuses
 from promptcdn.money.costs import Price
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_GARBLED, UPSTREAM_REFUSED, UpstreamFailed
 from promptcdn.url.engines import ANY
@@ -48,6 +48,8 @@ class HuggingFace:
     def __init__(
         self, where: Address, token: str | None = None, *, paid: bool = True, timings: Timings = TIMINGS
     ) -> None:
+        from promptcdn.generators.http.client import Http  # late, as httpx2 is: for those who call
+
         if token:
             require_sendable(token, "HF_TOKEN")
         self.paid = paid

@@ -4,7 +4,6 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from promptcdn.guard.denylist import DenyList
 from promptcdn.problems import DENIED, MISSES_CLOSED, Problem
 from promptcdn.readers import fields
 from promptcdn.url import signing
@@ -21,13 +20,20 @@ class Denies(Protocol):
         """The rule that one of the texts breaks; `None` where all are allowed."""
 
 
+class NoDenyList:
+    """Every prompt is allowed."""
+
+    def denied(self, *_texts: str) -> str | None:
+        return None
+
+
 @dataclass(frozen=True)
 class Authorisation:
     """What the operator set: who may have new pictures made, which keys sign URLs, and which prompts are refused."""
 
     misses: Misses = "open"
     signing_keys: SigningKeys = SigningKeys()
-    deny: Denies = field(default_factory=DenyList)
+    deny: Denies = field(default_factory=NoDenyList)
 
     def require_allowed(self, asked: Asked, control: Control, prompt: str, now: float) -> str | None:
         """The id of the key that signed the URL, `None` where none did. Raises `Problem` (403) where no picture may be

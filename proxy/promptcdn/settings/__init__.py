@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from pydantic import (
     AliasChoices,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -16,7 +17,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import NoDecode, SettingsConfigDict
 
 from promptcdn import misconfiguration
 from promptcdn.guard.authorisation import Misses
@@ -47,11 +47,8 @@ _SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS")
 class Settings(GeneratorSettings):
     """Every setting, what it is and what it means when empty. Those of generators come first."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
+        validate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
         # A secret that comes from a file often has the file's last line break.
@@ -86,7 +83,7 @@ class Settings(GeneratorSettings):
     misses: Misses = Field(
         "open", description="Who may cause new pictures: open (everybody), signed (signed URLs) or closed (nobody)."
     )
-    signing_keys: Annotated[SigningKeys, NoDecode, BeforeValidator(forms.signing_keys)] = Field(
+    signing_keys: Annotated[SigningKeys, BeforeValidator(forms.signing_keys)] = Field(
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
@@ -262,11 +259,13 @@ class Settings(GeneratorSettings):
 
 def load(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
-    wrong = list(_strange_names(environment.variables()))
-    # By its alias: under its own name it would stand beside what the environment says, not before it.
-    options: dict[str, Any] = {"host": host, "PORT": port}
+    variables = environment.variables()
+    wrong = list(_strange_names(variables))
+    given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
+    found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
+    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:

@@ -5,8 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from promptcdn import misconfiguration
 from promptcdn.generators import huggingface, openai
@@ -31,10 +40,13 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 AUTO = "auto"
 
 
-class GeneratorSettings(BaseSettings):
+class GeneratorSettings(BaseModel):
     """Which generators make pictures, with which engines and defaults, and how each is called."""
 
-    generator: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
+    # Or pydantic builds a validator of this class beside that of all settings, and nobody uses it.
+    model_config = ConfigDict(defer_build=True)
+
+    generator: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
         " auto: the first of stability, a1111 and comfyui that is set up, else sketch.",
@@ -118,12 +130,12 @@ class GeneratorSettings(BaseSettings):
         " <lora:name:1>: plain (the words are sent, without that meaning) or allowed.",
     )
     engine: str | None = Field(None, description="The default engine. Empty: that of the first generator.")
-    engines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(forms.listed)] = Field(
+    engines: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (),
         description="The engines that URLs may name, beside the default one; generator/engine where two generators have"
         " one of that name. A generator of whose engines none is here offers its default engine.",
     )
-    size: Annotated[Size | None, NoDecode, BeforeValidator(forms.size)] = Field(
+    size: Annotated[Size | None, BeforeValidator(forms.size)] = Field(
         None, description="The size of a picture whose URL says none. Empty, or not drawn: the engine's own."
     )
     steps: int = Field(
@@ -134,15 +146,13 @@ class GeneratorSettings(BaseSettings):
         " the nearest.",
     )
     prices: str = Field("", description="What a picture costs by engine, in credits. Empty: the published prices.")
-    upstream_timeout: Annotated[
-        ByGenerator[float], NoDecode, BeforeValidator(forms.BY_GENERATOR["upstream_timeout"].parse)
-    ] = Field(ByGenerator(120.0), description="How many seconds an upstream has for one picture.")
-    concurrency: Annotated[ByGenerator[int], NoDecode, BeforeValidator(forms.BY_GENERATOR["concurrency"].parse)] = (
-        Field(
-            ByGenerator(8),
-            description="How many pictures each generator makes at once. One that declares fewer for itself makes no"
-            " more unless it is named here.",
-        )
+    upstream_timeout: Annotated[ByGenerator[float], BeforeValidator(forms.BY_GENERATOR["upstream_timeout"].parse)] = (
+        Field(ByGenerator(120.0), description="How many seconds an upstream has for one picture.")
+    )
+    concurrency: Annotated[ByGenerator[int], BeforeValidator(forms.BY_GENERATOR["concurrency"].parse)] = Field(
+        ByGenerator(8),
+        description="How many pictures each generator makes at once. One that declares fewer for itself makes no"
+        " more unless it is named here.",
     )
 
     @field_validator("generator")

@@ -17,7 +17,8 @@ from promptcdn.generators.openai import answers, wire
 from promptcdn.generators.openai.answers import Elsewhere
 from promptcdn.generators.openai.engines import RATIOS, families, ratio
 from promptcdn.generators.openai.prices import PRICES
-from promptcdn.generators.openai.servers import BY_NAME, SERVERS, server
+from promptcdn.generators.openai.servers import BY_NAME, SERVERS, Server, server
+from promptcdn.generators.registry import limits
 from promptcdn.money.costs import Prices
 from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.engines import engine
@@ -199,6 +200,17 @@ def test_sizes_that_an_engine_cannot_draw_are_refused(kind: str, name: str, size
 def test_an_engine_of_few_steps_takes_few() -> None:
     assert engine("FLUX.1-schnell", families(BY_NAME["together"])).steps == (1, 4)
     assert engine("FLUX.1-schnell", families(BY_NAME["deepinfra"])).steps == (1, 150)
+
+
+@pytest.mark.parametrize("kind", SERVERS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "name", ["grok-imagine-image", "a/FLUX.1-schnell", "a/FLUX.1-kontext-pro", "a/FLUX.2", "default"]
+)
+def test_who_is_asked_by_shape_is_known_without_the_settings(kind: Server, name: str) -> None:
+    """A picture in the spool may be stored by a process that has other ones."""
+    if kind.by_shape(name) and (kind.name != "xai" or name.startswith("grok")):
+        assert engine(name, families(kind)).by_shape
+        assert limits(replace(ORDER, engine=name)).by_shape
 
 
 def test_each_size_that_is_asked_by_shape_has_its_ratio() -> None:

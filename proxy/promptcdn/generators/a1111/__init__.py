@@ -17,7 +17,7 @@ from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.a1111 import answers, engines, inventory, wire
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.http import TIMINGS, Http, Timings, address
+from promptcdn.generators.http import TIMINGS, Timings, address
 from promptcdn.url.request import Resolved
 
 # A picture of 1536x1536 pixels has 7 MB as a PNG that does not compress, and a third more as Base64.
@@ -44,6 +44,8 @@ class A1111:
         syntax: bool = False,
         timings: Timings = TIMINGS,
     ) -> None:
+        from promptcdn.generators.http.client import Http  # late: asyncio and more, for those who call
+
         self._where = address(url, "A1111_URL")
         self._http = Http(self._where, _authorization(user, password), timings)
         self._restores = restores

@@ -1,19 +1,21 @@
 """What `doctor` asks the server, without drawing: whether it is there, and which checkpoints it has."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptcdn.checks import Check
 from promptcdn.generators.a1111 import answers
 from promptcdn.generators.a1111.engines import LOADED, names_checkpoint
-from promptcdn.generators.http import Http
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
+
+if TYPE_CHECKING:
+    from promptcdn.generators.http.client import Http
 
 # The options of a server with many extensions, and the titles of a thousand checkpoints.
 LIST_MAX = 8_000_000
 
 
-async def checks(http: Http, engines: Sequence[str], patience: float) -> tuple[Check, ...]:
+async def checks(http: "Http", engines: Sequence[str], patience: float) -> tuple[Check, ...]:
     """Whether the server answers and has `engines`; `patience` in seconds for each question."""
     try:
         listed = await _asked(http, "/sdapi/v1/sd-models", patience)
@@ -26,7 +28,7 @@ async def checks(http: Http, engines: Sequence[str], patience: float) -> tuple[C
     return (found, *(_engine(name, checkpoints, loaded) for name in engines))
 
 
-async def _asked(http: Http, path: str, patience: float) -> Any:
+async def _asked(http: "Http", path: str, patience: float) -> Any:
     reply = await http.get(path, seconds=patience, most=LIST_MAX)
     if reply.status != 200:
         raise answers.refusal(reply, path)

@@ -17,11 +17,10 @@ from pathlib import Path
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.comfyui import inventory, workflow
-from promptcdn.generators.comfyui.client import Client
 from promptcdn.generators.comfyui.timings import TIMINGS, Timings
 from promptcdn.generators.comfyui.workflow import Workflow
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.http import Http, address
+from promptcdn.generators.http import address
 from promptcdn.misconfiguration import shown
 from promptcdn.url.engines import ANY, Family
 from promptcdn.url.request import Resolved
@@ -41,6 +40,9 @@ class ComfyUi:
     refuses = ""
 
     def __init__(self, url: str, workflow: Workflow, *, syntax: bool = False, timings: Timings = TIMINGS) -> None:
+        from promptcdn.generators.comfyui.client import Client  # late, as httpx2 is: for those who call
+        from promptcdn.generators.http.client import Http
+
         self._where = address(url, "COMFYUI_URL")
         self._http = Http(self._where)
         self._workflow = workflow

@@ -1,19 +1,21 @@
 """What `doctor` asks ComfyUI, without drawing: whether it is there, and has every kind of node of the workflow."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from promptcdn.checks import Check
 from promptcdn.generators.comfyui import answers
 from promptcdn.generators.comfyui.workflow import Workflow
-from promptcdn.generators.http import Http
 from promptcdn.problems import UpstreamFailed
+
+if TYPE_CHECKING:
+    from promptcdn.generators.http.client import Http
 
 # A kind of node is described with all files that may be chosen in it.
 KIND_MAX = 8_000_000
 
 
-async def checks(http: Http, workflow: Workflow, patience: float) -> tuple[Check, ...]:
+async def checks(http: "Http", workflow: Workflow, patience: float) -> tuple[Check, ...]:
     """Whether ComfyUI answers and knows the workflow's nodes; `patience` in seconds for each question."""
     try:
         stats = await _asked(http, "/system_stats", patience)
@@ -34,13 +36,13 @@ def _workflow(missing: list[str]) -> Check:
     return Check("workflow", True, "ComfyUI has all its nodes")
 
 
-async def _known(http: Http, kind: str, patience: float) -> bool:
+async def _known(http: "Http", kind: str, patience: float) -> bool:
     # An object with the kind as its only name, and an empty one where there is none.
     found = await _asked(http, f"/object_info/{quote(kind, safe='')}", patience)
     return isinstance(found, dict) and kind in found
 
 
-async def _asked(http: Http, path: str, patience: float) -> Any:
+async def _asked(http: "Http", path: str, patience: float) -> Any:
     reply = await http.get(path, seconds=patience, most=KIND_MAX)
     if reply.status != 200:
         raise answers.refusal(reply, path)

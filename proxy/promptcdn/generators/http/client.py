@@ -5,9 +5,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from promptcdn.generators.http.address import Address
-from promptcdn.generators.http.exchange import Bounds, Reply, exchange
+from promptcdn.generators.http.exchange import Bounds, exchange
 from promptcdn.generators.http.fetching import USER_AGENT, fetch, unlocated
 from promptcdn.generators.http.locations import Hosts
+from promptcdn.generators.http.reply import Reply
 from promptcdn.generators.http.timings import TIMINGS, Timings
 from promptcdn.problems import UPSTREAM_UNREACHABLE, UpstreamFailed
 

@@ -3,10 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from promptcdn.event_loop import AnswerTimeout
+from promptcdn.generators.http.reply import Reply
 from promptcdn.problems import UPSTREAM_GARBLED, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UpstreamFailed
 
 if TYPE_CHECKING:
@@ -14,17 +15,6 @@ if TYPE_CHECKING:
 
 # What bodies may be in: an encoded one could be a thousand times as large as it says.
 _PLAIN = ("", "identity")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer. Names of headers are in lower case; `peer` is the address that answered, a proxy's where there is
-    one."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    peer: str = ""
 
 
 @dataclass(frozen=True)

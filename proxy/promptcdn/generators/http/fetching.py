@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from promptcdn import __version__
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators.http import locations
-from promptcdn.generators.http.exchange import Bounds, Reply, exchange
+from promptcdn.generators.http.exchange import Bounds, exchange
 from promptcdn.generators.http.locations import Location
+from promptcdn.generators.http.reply import Reply
 from promptcdn.problems import UPSTREAM_GARBLED, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UpstreamFailed
 
 if TYPE_CHECKING:

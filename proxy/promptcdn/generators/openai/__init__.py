@@ -18,9 +18,8 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.http import TIMINGS, Address, Hosts, Http, Timings, address, require_sendable
-from promptcdn.generators.openai.client import Client
-from promptcdn.generators.openai.engines import families
+from promptcdn.generators.http import TIMINGS, Address, Hosts, Timings, address, require_sendable
+from promptcdn.generators.openai.engines import families, of_any_server
 from promptcdn.generators.openai.prices import PRICES
 from promptcdn.generators.openai.servers import BY_NAME, Server, server
 from promptcdn.misconfiguration import one_of
@@ -51,6 +50,9 @@ class OpenAi:
         syntax_allowed: bool = False,
         timings: Timings = TIMINGS,
     ) -> None:
+        from promptcdn.generators.http.client import Http  # late, as httpx2 is: for those who call
+        from promptcdn.generators.openai.client import Client
+
         if key:
             require_sendable(key, "OPENAI_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -143,7 +145,7 @@ DECLARATION = Declaration(
     name="openai",
     opened=_opened,
     engine=BY_NAME["openai"].engine,
-    engines=families(BY_NAME["openai"]),
+    engines=of_any_server(),
     prices=PRICES,
     settings=("openai_api_key", "openai_base_url", "openai_server", "openai_fields", "fetch_hosts", "prompt_syntax"),
     by_settings=_under,

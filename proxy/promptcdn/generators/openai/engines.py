@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import log
 
-from promptcdn.generators.openai.servers import Server
+from promptcdn.generators.openai.servers import BY_NAME, SERVERS, Server
 from promptcdn.url.engines import ANY, EVERY_SIZE, Family, Size
 
 # What is asked for by shape, and about the size that is answered. Of 1 megapixel, in multiples of 64.
@@ -42,7 +42,7 @@ def families(server: Server) -> tuple[Family, ...]:
     """The families of engines that a server has."""
     understands = frozenset(server.fields)
     any_engine = replace(ANY, understands=understands, seeded=server.seeded)
-    by_shape = replace(any_engine, sizes=tuple(RATIOS))
+    by_shape = replace(any_engine, sizes=tuple(RATIOS), by_shape=True)
     gpt = replace(any_engine, understands=_NOTHING, seeded=False)
     found = [
         replace(gpt, pattern=r"(.*/)?(gpt-image-1(\.5|-mini)?(-20.*)?|chatgpt-image-.*)", sizes=_FIRST_SIZES),
@@ -53,6 +53,15 @@ def families(server: Server) -> tuple[Family, ...]:
     elif server.size == "aspect_ratio":
         found.append(by_shape)
     return (*found, *_few_steps(any_engine, understands))
+
+
+def of_any_server() -> tuple[Family, ...]:
+    """What is true of an engine whatever server has it: whether one is asked by shape. A picture that was paid for
+    before the settings changed is stored by these."""
+    by_shape = replace(ANY, sizes=tuple(RATIOS), by_shape=True)
+    asked = [replace(by_shape, pattern=r"(.*/)?grok-.*", understands=_NOTHING, seeded=False)]
+    asked += [replace(by_shape, pattern=each.shapes) for each in SERVERS if each.shapes]
+    return (*asked, *families(BY_NAME["openai"]))
 
 
 def _few_steps(family: Family, understands: frozenset[str]) -> list[Family]:

@@ -129,7 +129,7 @@ SERVERS = (
         fields={"negative_prompt": "negative_prompt", "steps": "sample_steps", "cfg_scale": "txt_cfg"},
         extra={"output_format": "png"},
         syntax=SD_CPP,
-        known_from="the real server",
+        known_from="tried on the real server",
     ),
     Server(
         name="hf-serve",
@@ -138,7 +138,7 @@ SERVERS = (
         size="size-height-first",
         seed="none",
         seeded=False,
-        known_from="the real server",
+        known_from="tried on the real server",
     ),
     Server(name="vllm-omni", self_hosted=True, fields=_DIFFUSERS),
     Server(name="sglang", self_hosted=True, fields=_DIFFUSERS),

@@ -4,7 +4,6 @@ What makes them the same: choices come from one stream (`stream`), shapes are co
 `terrain`), and of Pillow only operations are used that are integer inside or exact.
 """
 
-import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -39,6 +38,8 @@ class Sketch:
 
     async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
         """The drawing as PNG. A cancelled call still ends its drawing, in its thread."""
+        import asyncio  # late: commands that make no pictures read the list of generators, too
+
         loop = asyncio.get_running_loop()
         picture = await loop.run_in_executor(self._threads, _png, resolved, content_key, sources)
         return Made(picture=picture, seed_sent=resolved.seed, seed_echo=resolved.seed)

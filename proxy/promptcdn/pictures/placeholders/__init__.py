@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import cachetools
 
 from promptcdn.flights import Flights
-from promptcdn.pictures.placeholders import drawing
 from promptcdn.problems import Problem
 from promptcdn.url.engines import Size
 
@@ -36,17 +35,17 @@ class Placeholders:
 
     async def placeholder(self, size: Size) -> bytes:
         """What is shown in place of a picture of that size while the picture is being made."""
-        return await self._needed.drawn(f"placeholder {size}", lambda: drawing.placeholder(size))
+        return await self._needed.drawn(f"placeholder {size}", lambda: _placeholder(size))
 
     async def error(self, problem: Problem) -> bytes:
         """The picture that says what the problem document says. Raises `Problem` where too many are being drawn."""
         title, detail, footer = problem.kind.title, problem.detail, _footer(problem)
-        return await self._optional.drawn(f"{footer} {detail}", lambda: drawing.error(title, detail, footer))
+        return await self._optional.drawn(f"{footer} {detail}", lambda: _error(title, detail, footer))
 
     async def brief(self, problem: Problem) -> bytes:
         """The same without its detail, for those who must have a picture."""
         title, footer = problem.kind.title, _footer(problem)
-        return await self._needed.drawn(footer, lambda: drawing.error(title, "", footer))
+        return await self._needed.drawn(footer, lambda: _error(title, "", footer))
 
     async def close(self) -> None:
         await self._needed.close()
@@ -76,6 +75,18 @@ class _Queue:
     async def close(self) -> None:
         await self._drawings.drain(self._patience)
         self._thread.shutdown()
+
+
+def _placeholder(size: Size) -> bytes:
+    from promptcdn.pictures.placeholders import drawing  # late: Pillow, in the thread that draws
+
+    return drawing.placeholder(size)
+
+
+def _error(title: str, detail: str, footer: str) -> bytes:
+    from promptcdn.pictures.placeholders import drawing
+
+    return drawing.error(title, detail, footer)
 
 
 def _footer(problem: Problem) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from promptcdn.checks import Check
-from promptcdn.generators.http.exchange import Reply
+from promptcdn.generators.http.reply import Reply
 from promptcdn.generators.stability.rest.engines import ENDPOINTS
 
 BALANCE = "/v1/user/balance"

@@ -3,7 +3,7 @@
 import re
 
 from promptcdn.generators import Made
-from promptcdn.generators.http.exchange import Reply
+from promptcdn.generators.http.reply import Reply
 from promptcdn.generators.stability.rest import statuses
 from promptcdn.problems import UPSTREAM_GARBLED, UpstreamFailed
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from promptcdn.generators.http import pauses, statuses
-from promptcdn.generators.http.exchange import Reply
+from promptcdn.generators.http.reply import Reply
 from promptcdn.problems import UPSTREAM_REFUSED, UpstreamFailed
 
 # Names of errors by which the service refuses what is asked for, whatever their status: `content_moderation` with 403,
