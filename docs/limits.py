@@ -410,6 +410,11 @@ BOUNDS = (
         "PROMPTCDN_VARIANTS",
         "pictures",
     ),
+    Row(
+        "Most URLs of one folder that promptcdn doctor looks at, for generators that are not set up",
+        "catalog.bound_generators:SAMPLE_MAX",
+        unit="URLs",
+    ),
     Row("Budget where pictures cost money", "settings:PAID_BUDGET", "PROMPTCDN_BUDGET"),
     Row(
         "New pictures that one client may start, where pictures cost money",

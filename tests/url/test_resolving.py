@@ -180,9 +180,7 @@ def test_a_full_name_is_that_of_one_generators_engine(engine: str) -> None:
         ("", offers("stability", DEFAULT, families=FAMILIES, steps=99), 50),
     ],
 )
-def test_steps_are_the_urls_or_what_the_engine_takes_of_the_operators(
-    query: str, defaults: Defaults, steps: int
-) -> None:
+def test_steps_are_the_urls_or_the_operators_within_the_engines(query: str, defaults: Defaults, steps: int) -> None:
     assert resolve(parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults).steps == steps
 
 
@@ -243,7 +241,7 @@ def test_a_url_that_asks_for_nothing_special_loses_nothing() -> None:
     assert list(losses(asked, resolve(asked, TWO), TWO)) == []
 
 
-def test_a_picture_of_a_generator_that_is_gone_is_said_to_be_the_last_of_it() -> None:
+def test_a_picture_of_a_generator_that_is_gone_is_the_last_one() -> None:
     asked = parse(b"prompt=a&seed=1&scheduler=karras").asked
 
     assert list(losses(asked, resolve(asked, SDXL), SKETCH)) == [

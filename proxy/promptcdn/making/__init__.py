@@ -20,7 +20,7 @@ from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
 from promptcdn.making.cooldowns import Cooldowns
-from promptcdn.money.budget import FREE, Budget, Reservation
+from promptcdn.money.budget import Budget, Reservation, purse
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
@@ -61,6 +61,7 @@ class Making:
         """`generators` has those that are set up, by name. `doubt` drops what is cached as absent under a key, before
         anything is paid for."""
         self._generators = generators
+        self._any_paid = any(generator.paid for generator in generators.values())
         self._budget = budget
         self._spool = spool
         self._bindings = bindings
@@ -144,12 +145,12 @@ class Making:
         await self._require_no_cooldown(key)
         await self._spool.secure()
         with self._observer.step("budget"):
-            purse = self._budget if generator.paid else FREE
-            reservation = await purse.reserve(order.resolved, self._clock.utc())
+            budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
+            reservation = await budget.reserve(order.resolved, self._clock.utc())
         try:
             before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
         except StoreUnavailable:
-            await _give_back(purse, reservation)
+            await _give_back(budget, reservation)
             raise
         free_at = self._clock.monotonic() + before.wait
         charged = generator.paid
@@ -163,7 +164,7 @@ class Making:
             if failure.charged:
                 await self._cool_down(key, failure)
             else:
-                await _give_back(purse, reservation)
+                await _give_back(budget, reservation)
             log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
             raise
         except Exception:

@@ -101,7 +101,8 @@ class Settings(GeneratorSettings):
     budget: str = Field(
         "",
         description="How much may be paid for, by all generators together; NAME=20/day limits one of them beside that."
-        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. What costs nothing is not counted.",
+        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. Beside generators that cost, those that cost"
+        " nothing are not counted.",
     )
     client_rate: str = Field(
         "",
@@ -191,6 +192,9 @@ class Settings(GeneratorSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        for name in self.budget_limits.generators:
+            if self.paid and any(each.name == name and not each.paid for each in self.generators):
+                raise ValueError(f"{PREFIX}BUDGET: {name} costs nothing, so it has no limit of its own: take that out")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
         return self

@@ -111,8 +111,6 @@ def _server(settings: Mapping[str, str]) -> Server:
 
 def _under(settings: Mapping[str, str]) -> Declaration:
     """The declaration for the server that the settings name."""
-    if not (settings["openai_api_key"] or settings["openai_base_url"]):
-        raise ValueError(f"the generator {DECLARATION.name} needs OPENAI_API_KEY or OPENAI_BASE_URL")
     chosen = _server(settings)
     return replace(
         DECLARATION,
@@ -146,5 +144,6 @@ DECLARATION = Declaration(
     engines=of_any_server(),
     prices=PRICES,
     settings=("openai_api_key", "openai_base_url", "openai_server", "openai_fields", "fetch_hosts", "prompt_syntax"),
+    needs_one=("openai_api_key", "openai_base_url"),
     by_settings=_under,
 )
