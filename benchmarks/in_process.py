@@ -182,7 +182,8 @@ def with_body(service: Service, size: int) -> None:
     memory = service.renditions.memory
     for key, variant in list(memory._entries):
         picture = memory._entries[key, variant].rendition
-        memory.put(variant, replace(picture, body=(picture.body * (size // len(picture.body) + 1))[:size]))
+        body = (picture.body * (size // len(picture.body) + 1))[:size]
+        memory.put(variant, replace(picture, body=body, digest=None))
 
 
 async def variants(service: Service, size: int) -> list[Variant]:

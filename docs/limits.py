@@ -165,6 +165,10 @@ WAITS = (
         "generators.stability.grpc.pauses:LONGEST",
     ),
     Row(
+        "Least pause before the next try after a 429 of Stability's REST API that names none",
+        "generators.stability.rest.statuses:RATE_LIMITED_FOR",
+    ),
+    Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
         "generators.care.breaker:FIRST_PAUSE",
     ),
@@ -439,6 +443,11 @@ BOUNDS = (
         unit="failures",
     ),
     Row(
+        "Largest picture that is taken from Stability's REST API",
+        "generators.stability.rest.client:PICTURE_BYTES",
+        unit="bytes",
+    ),
+    Row(
         "Largest message that is taken from the upstream over gRPC",
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
         unit="bytes",
@@ -474,6 +483,11 @@ BOUNDS = (
     ),
     Row("Most bytes of remembered URLs (the fast path)", "server.remembered:ALIASES_MAX", unit="bytes"),
     Row("Most bytes of a URL that is remembered", "server.remembered:TARGET_MAX", unit="bytes"),
+    Row(
+        "Most bytes of pixels of new pictures, until a rendition is made of them",
+        "catalog.masters:_PIXELS_BYTES",
+        unit="bytes",
+    ),
     Row("Most bytes of paid pictures in the spool", "spool.folder:Limits.size", unit="bytes"),
     Row("Most paid pictures in the spool", "spool.folder:Limits.entries", unit="pictures"),
     Row("Least free space that the spool leaves on its disk", "spool.folder:Limits.free_disk", unit="bytes"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from PIL import Image
 
 from promptcdn import pictures
 from promptcdn.catalog.memory_cache import Memory
-from promptcdn.catalog.renditions import Found, Renditions
+from promptcdn.catalog.renditions import Found, Renditions, Timings
 from promptcdn.observer import NO_OBSERVER, NoObserver, Observer
+from promptcdn.pictures.files import Seen
 from promptcdn.problems import StoreUnavailable
 from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Paid, Spool
@@ -21,6 +23,7 @@ from promptcdn.url.formats import BY_NAME
 from promptcdn.url.request import Delivery
 from tests.catalog.shelf import opened as on_a_shelf
 from tests.support.fakes import KEY, MARK, FakeStore, name, paid, picture
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -366,6 +369,45 @@ async def test_what_is_in_no_spool_stays_unknown() -> None:
     async with with_waiting() as (renditions, _, __):
         with pytest.raises(StoreUnavailable):
             await renditions.find(KEY, Delivery())
+
+
+# What was made a moment ago
+
+
+async def test_pixels_that_nobody_wants_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a picture that was made behind a view of another one, say."""
+    held: list[weakref.ref[Image.Image]] = []
+    seen = pictures.seen
+
+    def noting(data: bytes) -> Seen | None:
+        found = seen(data)
+        assert found is not None
+        held.append(weakref.ref(found.pixels.image))
+        return found
+
+    monkeypatch.setattr(pictures, "seen", noting)
+    spool = Spool(Path("spool"))
+    renditions = Renditions(FakeStore(), Memory(10**6), spool, timings=Timings(just_stored=0.01))
+    await renditions.keep(WAITING_KEY, await renditions.validated(WAITING))
+    await eventually(lambda: [image() for image in held] == [None])
+    await renditions.close()
+    await spool.close()
+
+
+async def test_a_new_master_that_memory_has_lost_is_read() -> None:
+    async with opened() as (renditions, shelf):
+        shelf.objects[name()] = MASTER
+        there = await renditions.find(KEY, Delivery(), made=True)
+        assert there is not None
+        assert (there.place, shelf.got) == ("store", [WEBP, name(), name()])
+
+
+async def test_a_purge_drops_what_was_made_a_moment_ago() -> None:
+    async with opened() as (renditions, shelf):
+        await renditions.keep(KEY, MASTER)
+        shelf.objects.clear()
+        renditions.forget(KEY)
+        assert await renditions.find(KEY, Delivery(), made=True) is None
 
 
 # Once

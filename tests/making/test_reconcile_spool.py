@@ -235,8 +235,8 @@ async def test_an_entry_that_breaks_the_service_is_set_aside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A leftover that breaks this service is set aside and holds up no other."""
-    decoded = pictures.decoded
-    monkeypatch.setattr(pictures, "decoded", lambda data: 1 // 0 if data == b"breaks" else decoded(data))
+    seen = pictures.seen
+    monkeypatch.setattr(pictures, "seen", lambda data: 1 // 0 if data == b"breaks" else seen(data))
     async with Parts() as shop:
         await shop.spool.put(paid(b"breaks"))
         await shop.spool.put(paid(seed=8))

@@ -320,6 +320,38 @@ def test_masters_of_every_mode_can_be_encoded(mode: str, format_: str) -> None:
     assert opened(data).size == (32, 24)
 
 
+def told_in_jpeg() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = WRITTEN
+    return file_of(scene(), "JPEG", exif=exif, comment=WRITTEN, xmp=WRITTEN.encode(), icc_profile=b"a profile" * 20)
+
+
+ANSWERS = {
+    "plain": file_of(scene()),
+    "grey of 16 bits": file_of(scene("I").convert("I;16")),
+    "palette": file_of(scene("P"), transparency=3, icc_profile=b"a profile" * 20, dpi=(72, 72), gamma=0.5),
+    "transparent": file_of(scene("LA")),
+    "text": told_in_png("iTXt"),
+    "exif": told_in_png("eXIf"),
+    "jpeg": told_in_jpeg(),
+    "webp": file_of(scene("RGBA"), "WEBP", lossless=True, xmp=WRITTEN.encode()),
+}
+
+
+@pytest.mark.parametrize("variant", [*map(Variant, BY_NAME), Variant("webp", (16, 12))], ids=lambda made: made.label)
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_pixels_at_hand_give_the_bytes_that_the_master_gives(answer: bytes, variant: Variant) -> None:
+    """A rendition is the same whether a picture's first decoding or its stored master is encoded."""
+    seen = pictures.seen(answer)
+    assert seen is not None
+    master = pictures.master(answer, MARK, seen.pixels)
+
+    assert master == pictures.master(answer, MARK)
+    made = pictures.encoded(b"", variant, MARK, seen.pixels)
+    assert made == pictures.encoded(master, variant, MARK)
+    assert WRITTEN.encode() not in made
+
+
 def test_transparent_is_white_in_a_format_without_transparency() -> None:
     master = pictures.master(file_of(Image.new("RGBA", (32, 24), (255, 0, 0, 0))), MARK)
 

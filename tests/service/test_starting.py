@@ -160,6 +160,14 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         ["PROMPTCDN_SIZE: stable-diffusion-xl-1024-v1-0 draws no such size; the nearest are"],
     ),
     (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "sd3.5-large", "PROMPTCDN_SIZE": "512x512"},
+        ["PROMPTCDN_SIZE: sd3.5-large draws no such size; the nearest are"],
+    ),
+    (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0"},
+        ["PROMPTCDN_ENGINE=stable-diffusion-xl-1024-v1-0: stability has no such engine: its engines depend on"],
+    ),
+    (
         {"PROMPTCDN_STEPS": "x", "PROMPTCDN_VARIANT": 4, "PROMPTCDN_QUEUE": -1},
         ["PROMPTCDN_VARIANT: no such", 'PROMPTCDN_STEPS="x"', 'PROMPTCDN_QUEUE="-1"'],
     ),

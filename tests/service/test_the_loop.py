@@ -116,7 +116,7 @@ async def test_nothing_that_blocks_runs_on_the_loops_thread(tmp_path: Path, monk
 
     assert watch.on_the_loop == set()
     # The watch does see these functions where they belong.
-    assert {"_read", "_write", "encoded", "decoded", "master", "placeholder", "error", "_spend"} <= watch.elsewhere
+    assert {"_read", "_write", "encoded", "seen", "master", "placeholder", "error", "_spend"} <= watch.elsewhere
 
 
 @pytest.mark.parametrize(("place", "names"), OURS.items(), ids=OURS)

@@ -12,7 +12,7 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from multiprocessing.context import SpawnProcess
@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores import Lineage, Name, Record, disk, encoded
+from promptcdn.stores import Lineage, Name, Record, StoreMissing, disk, encoded, identity
 from promptcdn.stores.disk import THREADS, DiskStore
 from tests.support.fakes import KEY, name, record, within
 from tests.support.waiting import eventually
@@ -115,6 +115,31 @@ async def test_two_stores_on_one_folder_see_each_others_objects(tmp_path: Path) 
         assert await other.get(NAMES[0]) == record(b"one's")
         assert await one.get(NAMES[1]) == record(b"other's")
         await other.close()
+
+
+# The right store
+
+_CALLS: dict[str, Callable[[DiskStore], Awaitable[object]]] = {
+    "get": lambda store: store.get(NAMES[1]),
+    "look": lambda store: store.look(NAMES[1]),
+    "names": lambda store: store.names("masters", NAMES[1].leaf),
+    "put": lambda store: store.put(NAMES[1], record()),
+    "lost race": lambda store: store.put(name(), record(b"second")),
+}
+
+
+@pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS)
+async def test_a_store_with_another_id_than_expected_says_nothing(
+    tmp_path: Path, call: Callable[[DiskStore], Awaitable[object]]
+) -> None:
+    """It neither lacks an object nor has taken one, and the call that asked for it is the one that says so."""
+    async with opened(tmp_path) as store:
+        await store.put(name(), record())
+        assert store.expect(store.identify())
+        await call(store)
+        (tmp_path / "identity").write_bytes(identity.written("2" * 32, 0))
+        with pytest.raises(StoreMissing, match="another store"):
+            await call(store)
 
 
 # Races

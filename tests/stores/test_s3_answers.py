@@ -215,6 +215,24 @@ async def test_what_was_made_anew_while_it_was_set_aside_stays(
         assert await store.get(NAME) == PICTURE
 
 
+async def test_the_md5_of_an_object_is_computed_once(way: Ingress, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the header field of the write, and to see by the answer's ETag that it is stored."""
+    hashed: list[bytes] = []
+    md5 = answers.md5
+
+    def noting(data: bytes) -> Any:
+        hashed.append(data)
+        return md5(data)
+
+    async with opened(url) as store:
+        store._bucket.open()
+        monkeypatch.setattr(answers, "md5", noting)
+        del way.asked[:]
+        await store.put(NAME, PICTURE)
+    assert hashed == [encoded(PICTURE)]
+    assert [method for method, _ in way.asked] == ["PUT"]
+
+
 async def test_an_object_stored_right_behind_a_delete_is_no_failure(way: Ingress, url: str) -> None:
     """As where a reader encodes a rendition while it is purged."""
     async with opened(url) as store:

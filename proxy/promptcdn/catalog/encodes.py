@@ -1,9 +1,10 @@
 """One encode: a variant of a master, stored where it is worth keeping, and tied to that very master."""
 
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from promptcdn import pictures
 from promptcdn.catalog.forgetting import Forgotten
+from promptcdn.catalog.masters import InThread
 from promptcdn.generators.registry import source_type
 from promptcdn.observer import Observer
 from promptcdn.pictures.sizing import Variant
@@ -12,6 +13,9 @@ from promptcdn.readers.rendition import Rendition
 from promptcdn.spool import Spool
 from promptcdn.stores import Lineage, Name, Record, Store
 from promptcdn.url import formats
+
+if TYPE_CHECKING:
+    from promptcdn.pictures import Pixels
 
 _TRIES = 2
 
@@ -24,7 +28,7 @@ class Encoder:
         store: Store,
         spool: Spool,
         forgotten: Forgotten,
-        in_thread: Callable[[Callable[[], bytes]], Awaitable[bytes]],
+        in_thread: InThread,
         observer: Observer,
     ) -> None:
         self._store = store
@@ -33,15 +37,15 @@ class Encoder:
         self._in_thread = in_thread
         self._observer = observer
 
-    async def encoded(self, content_key: str, variant: Variant, master: Record, since: int) -> Rendition | None:
-        """A variant of `master`; if it is kept, what another encoder stored before is what is served.
+    async def encoded(
+        self, content_key: str, variant: Variant, master: Record, since: int, pixels: "Pixels | None" = None
+    ) -> Rendition | None:
+        """A variant of `master`; if it is kept, what another encoder stored before is what is served. `pixels` are the
+        master's, where they are at hand.
 
         `None` where the picture was purged after `since`, when `master` was read: then nothing of it stays stored.
         """
-        mark = source_type(str(master.resolved["generator"]))
-        body = await self._in_thread(lambda: pictures.encoded(master.body, variant, mark))
-        lineage = Lineage(master.picture, after=master.lineage.after)
-        record = Record(body, formats.BY_NAME[variant.format].media_type, master.made_at, master.resolved, lineage)
+        record = await self._in_thread(lambda: _made(variant, master, pixels))
         self._observer.encoded(record.media_type)
         if self._forgotten.since(since, content_key):
             return None
@@ -72,10 +76,18 @@ class Encoder:
         return record
 
 
+def _made(variant: Variant, master: Record, pixels: "Pixels | None") -> Record:
+    """The variant as an object. It takes time."""
+    body = pictures.encoded(master.body, variant, source_type(str(master.resolved["generator"])), pixels)
+    lineage = Lineage(master.picture, after=master.lineage.after)
+    media_type = formats.BY_NAME[variant.format].media_type
+    return Record(body, media_type, master.made_at, master.resolved, lineage).hashed()
+
+
 def as_sent(content_key: str, record: Record, *, stored: bool = True) -> Rendition:
     """A record as the rendition that is answered."""
-    picture, after = record.picture, record.lineage.after
-    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, after)
+    picture, after, digest = record.picture, record.lineage.after, bytes.fromhex(record.sha256)
+    return Rendition(content_key, record.body, record.media_type, record.made_at, stored, picture, after, digest)
 
 
 def rendition_name(content_key: str, variant: Variant) -> Name:

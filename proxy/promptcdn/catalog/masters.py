@@ -1,7 +1,8 @@
 """Masters: the pictures as they are kept, in the store or still in the spool."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import cachetools
 
@@ -9,15 +10,19 @@ from promptcdn import pictures, problems
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.generators import registry
 from promptcdn.pictures import validation
-from promptcdn.pictures.validation import Decoded
 from promptcdn.problems import StoreUnavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Header, Lineage, Name, Record, Store
 from promptcdn.url.request import Resolved
 
+if TYPE_CHECKING:
+    from promptcdn.pictures import Pixels, Seen
+
 _HEADERS_CACHED = 20_000
 _CACHED_BYTES = 64 * 1024 * 1024
+_PIXELS_BYTES = 32 * 1024 * 1024
 _WEIGHT: Callable[[Record], int] = lambda record: len(record.body)  # noqa: E731 - a value of the caches
+_SIZE: "Callable[[Pixels], int]" = lambda pixels: pixels.size  # noqa: E731
 
 _T = TypeVar("_T")
 
@@ -43,6 +48,10 @@ class Masters:
         self._waiting: cachetools.LRUCache[str, Record] = cachetools.LRUCache(_CACHED_BYTES, _WEIGHT)
         self._just_stored: cachetools.TTLCache[str, Record] = cachetools.TTLCache(
             _CACHED_BYTES, just_stored, getsizeof=_WEIGHT
+        )
+        # By the digest of a new master: its pixels, until the rendition is made that somebody waits for.
+        self._pixels: cachetools.TTLCache[str, Pixels] = cachetools.TTLCache(
+            _PIXELS_BYTES, just_stored, getsizeof=_SIZE
         )
         # Masters are large to read for their size or their digest.
         self._headers: cachetools.LRUCache[str, Header] = cachetools.LRUCache(_HEADERS_CACHED)
@@ -73,13 +82,17 @@ class Masters:
 
     async def validated(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
-        answer, resolved = paid.made, paid.order.resolved
-        picture, decoded = await self._in_size(answer.picture, resolved)
-        if defect := validation.defect(resolved, decoded, answer.seed_sent, answer.seed_echo):
-            raise UpstreamFailed(problems.UPSTREAM_GARBLED, defect, charged=True)
-        clean = await self._in_thread(lambda: pictures.master(picture, registry.source_type(resolved.generator)))
-        lineage = Lineage(after=paid.after)
-        return Record(clean, "image/png", paid.made_at, resolved.parameters(), lineage)
+        master, pixels = await self._in_thread(lambda: _validated(paid))
+        if pixels.size <= self._pixels.maxsize:
+            self._pixels[master.sha256] = pixels
+            # Nobody may want a rendition, and a cache forgets what is over only when it is used.
+            asyncio.get_running_loop().call_later(self._pixels.ttl, self._pixels.expire)
+        return master
+
+    def take_pixels(self, master: Record) -> "Pixels | None":
+        """The master's pixels, if it was validated here a moment ago; once, so that memory is free again."""
+        pixels: Pixels | None = self._pixels.pop(master.sha256, None)
+        return pixels
 
     async def keep(self, content_key: str, master: Record) -> None:
         """Stores a master for ever. Raises `StoreUnavailable`."""
@@ -124,17 +137,6 @@ class Masters:
             return None if master is None else master.header
         return await self._store.look(Name("masters", content_key))
 
-    async def _in_size(self, picture: bytes, resolved: Resolved) -> tuple[bytes, Decoded | None]:
-        """The picture, and what decoding it shows. Where the upstream could be asked for a shape only, a picture of
-        about that shape is brought to the size that was asked of us."""
-        decoded = await self._in_thread(lambda: pictures.decoded(picture))
-        if decoded is None or decoded.size == resolved.size or not registry.limits(resolved).by_shape:
-            return picture, decoded
-        if not validation.near(resolved.size, decoded):
-            return picture, decoded
-        fitted = await self._in_thread(lambda: pictures.fitted(picture, resolved.size))
-        return fitted, Decoded("image/png", *resolved.size)
-
     async def _validated_before(self, paid: Paid) -> Record | None:
         if paid.made.filtered:
             return None
@@ -148,3 +150,28 @@ class Masters:
     def _remember(self, content_key: str, master: Record) -> None:
         if len(master.body) <= self._waiting.maxsize:
             self._waiting[content_key] = master
+
+
+def _validated(paid: Paid) -> "tuple[Record, Pixels]":
+    """The master and its pixels. It takes time, since the picture is decoded and hashed."""
+    answer, resolved = paid.made, paid.order.resolved
+    picture, seen = _in_size(answer.picture, resolved)
+    decoded = None if seen is None else seen.decoded
+    defect = validation.defect(resolved, decoded, answer.seed_sent, answer.seed_echo)
+    if seen is None or defect:
+        raise UpstreamFailed(problems.UPSTREAM_GARBLED, str(defect), charged=True)
+    clean = pictures.master(picture, registry.source_type(resolved.generator), seen.pixels)
+    master = Record(clean, "image/png", paid.made_at, resolved.parameters(), Lineage(after=paid.after))
+    return master.hashed(), seen.pixels
+
+
+def _in_size(picture: bytes, resolved: Resolved) -> "tuple[bytes, Seen | None]":
+    """The picture, and what decoding it shows. Where the upstream could be asked for a shape only, a picture of about
+    that shape is brought to the size that was asked of us."""
+    seen = pictures.seen(picture)
+    if seen is None or seen.decoded.size == resolved.size or not registry.limits(resolved).by_shape:
+        return picture, seen
+    if not validation.near(resolved.size, seen.decoded):
+        return picture, seen
+    fitted = pictures.fitted(picture, resolved.size)
+    return fitted, pictures.seen(fitted)

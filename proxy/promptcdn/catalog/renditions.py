@@ -133,12 +133,14 @@ class Renditions:
         encode: bool = True,
         patience: float | None = None,
         new: bool = False,
+        made: bool = False,
     ) -> Found | None:
         """The picture as delivered, if it was ever made; without `encode` only where it is ready to be sent.
 
         `size` is the master's, where the caller knows it. An encode is awaited for `patience` seconds, or as long as a
         read. `new`: the URL is bound to nothing, so that there is nothing where there is no master, which is one look
-        instead of two. Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
+        instead of two. `made`: it was made a moment ago, so that no rendition is looked for while memory has the
+        master. Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
         """
         if size is None and sizing.needs_size(delivery) and (size := await self._size(content_key)) is None:
             return None
@@ -151,7 +153,8 @@ class Renditions:
             return Found(cached, variant.label, "memory")
         if new and await self.header(content_key) is None:
             return None
-        rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience)
+        source = self._just_stored(content_key, variant) if made else None
+        rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience, source=source)
         return None if rendition is None else Found(rendition, variant.label, "store")
 
     async def has(self, content_key: str) -> bool:
@@ -202,12 +205,22 @@ class Renditions:
         await asyncio.gather(*(each.drain(self._timings.read) for each in flights))
         self._threads.shutdown()
 
+    def _just_stored(self, content_key: str, variant: Variant) -> _Source | None:
+        """The master that was stored here a moment ago, as the source of a variant."""
+        return _source(self._masters.just_stored(content_key), ready=variant == _MASTER)
+
     async def _looked_up(
-        self, content_key: str, variant: Variant, *, encode: bool = True, patience: float | None = None
+        self,
+        content_key: str,
+        variant: Variant,
+        *,
+        encode: bool = True,
+        patience: float | None = None,
+        source: _Source | None = None,
     ) -> Rendition | None:
-        """From the store or the spool, made if need be; remembered."""
+        """Made of `source`, or of what the store or the spool has; remembered."""
         since = self._forgotten.now
-        source = await self._read_together(content_key, variant, encode=encode)
+        source = source or await self._read_together(content_key, variant, encode=encode)
         if source is None:
             return None
         rendition = await self._rendition(
@@ -272,8 +285,8 @@ class Renditions:
         try:
             return await self._read_once(content_key, variant, encode=encode)
         except StoreUnavailable:
-            if (stored := self._masters.just_stored(content_key)) is not None:
-                return _Source(stored, ready=variant == _MASTER)
+            if (stored := self._just_stored(content_key, variant)) is not None:
+                return stored
             await self._spool.refresh()
             if not self._spool.holds(content_key):
                 raise
@@ -333,7 +346,7 @@ class Renditions:
         master = master or await self._masters.get(content_key)
         if master is None:
             return None
-        return await self._encoder.encoded(content_key, variant, master, since)
+        return await self._encoder.encoded(content_key, variant, master, since, self._masters.take_pixels(master))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -53,7 +53,7 @@ class StoredPictures:
         `collapsed`: by a flight that another request began (RFC 9211 section 2.6).
         """
         await self._require_not_removed(content_key)  # while it was made
-        found = await self._renditions.find(content_key, delivery, size, patience=patience)
+        found = await self._renditions.find(content_key, delivery, size, patience=patience, made=True)
         await self._require_not_removed(content_key)  # while it was encoded
         if found is None:
             return None

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from promptcdn.pictures.encoding import ENCODERS, encoded, fitted, restored
-    from promptcdn.pictures.files import decoded, master
+    from promptcdn.pictures.files import Pixels, Seen, decoded, master, seen
 
-__all__ = ["ENCODERS", "decoded", "encoded", "fitted", "master", "restored"]
+__all__ = ["ENCODERS", "Pixels", "Seen", "decoded", "encoded", "fitted", "master", "restored", "seen"]
 
 
 def __getattr__(name: str) -> Any:

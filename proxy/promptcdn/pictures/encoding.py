@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from promptcdn.pictures import sizing
-from promptcdn.pictures.files import READ_FORMATS, master, plain, saved, xmp
+from promptcdn.pictures.files import READ_FORMATS, Pixels, master, plain, saved, xmp
 from promptcdn.pictures.sizing import Variant
 from promptcdn.url import formats
 from promptcdn.url.engines import Size
@@ -35,18 +35,23 @@ ENCODERS = {
 _REDUCING_GAP = 3.0
 
 
-def encoded(master_png: bytes, made: Variant, source_type: str) -> bytes:
-    """A rendition of a master."""
-    encoder = ENCODERS[made.format]
+def encoded(master_png: bytes, made: Variant, source_type: str, pixels: Pixels | None = None) -> bytes:
+    """A rendition of a master. `pixels` are the master's, where the caller has them: then nothing is decoded."""
+    if pixels is not None:
+        return _encoded(pixels.image, made, source_type)
     with Image.open(io.BytesIO(master_png), formats=("PNG",)) as image:
-        pixels = plain(image)
-        if made.size is not None:
-            pixels = pixels.resize(made.size, Image.Resampling.LANCZOS, sizing.cut(made, image.size), _REDUCING_GAP)
-        if made.format == "png":
-            return master(saved(pixels, encoder.name, **encoder.options), source_type)
-        quality = made.quality or formats.BY_NAME[made.format].quality
-        picture = _opaque(pixels) if encoder.opaque else pixels
-        return saved(picture, encoder.name, **encoder.options, quality=quality, xmp=xmp(source_type))
+        return _encoded(plain(image), made, source_type)
+
+
+def _encoded(image: Image.Image, made: Variant, source_type: str) -> bytes:
+    encoder = ENCODERS[made.format]
+    if made.size is not None:
+        image = image.resize(made.size, Image.Resampling.LANCZOS, sizing.cut(made, image.size), _REDUCING_GAP)
+    if made.format == "png":
+        return master(saved(image, encoder.name, **encoder.options), source_type)
+    quality = made.quality or formats.BY_NAME[made.format].quality
+    picture = _opaque(image) if encoder.opaque else image
+    return saved(picture, encoder.name, **encoder.options, quality=quality, xmp=xmp(source_type))
 
 
 def restored(rendition: bytes, size: Size, source_type: str) -> bytes:

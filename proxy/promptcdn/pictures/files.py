@@ -4,6 +4,8 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 from PIL import Image
 
@@ -18,8 +20,43 @@ _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"c
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype"
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """A decoded picture, ready to be encoded: nothing that a server wrote into its file goes along.
+
+    `size` is in bytes: Pillow holds a pixel of any colours in four.
+    """
+
+    image: Image.Image
+    size: int
+
+    @classmethod
+    def of(cls, image: Image.Image) -> Self:
+        """Of a picture whose file is open."""
+        image.load()
+        whole = plain(image)
+        # The profile of its colours is the one thing beside the pixels that Pillow's writers take over and that stays
+        # in a master; they would take over comments too.
+        whole.info = {name: value for name, value in whole.info.items() if name == "icc_profile"}
+        return cls(whole, 4 * whole.width * whole.height)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What decoding a file gave: its type and size, and its pixels."""
+
+    decoded: Decoded
+    pixels: Pixels
+
+
 def decoded(data: bytes) -> Decoded | None:
     """What decoding `data` shows, or `None` where it is no whole picture of a sane size."""
+    found = seen(data)
+    return None if found is None else found.decoded
+
+
+def seen(data: bytes) -> Seen | None:
+    """As `decoded`, with the pixels: whoever goes on to encode them need not decode the file again."""
     try:
         with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
             # The declared size is read first: a bomb is refused before it is unpacked.
@@ -28,19 +65,27 @@ def decoded(data: bytes) -> Decoded | None:
             image.load()
             if image.format == "PNG":
                 _require_whole_png(data)
-            return Decoded(f"image/{str(image.format).lower()}", image.width, image.height)
+            found = Decoded(f"image/{str(image.format).lower()}", image.width, image.height)
+            return Seen(found, Pixels.of(image))
     except (OSError, ValueError, SyntaxError, EOFError, zlib.error, struct.error, _BOMB, _BOMB_WARNING):
         return None
 
 
-def master(data: bytes, source_type: str) -> bytes:
-    """A picture that `decoded` knows as the PNG that is stored: same pixels, no text in it but where it comes from."""
+def master(data: bytes, source_type: str, pixels: Pixels | None = None) -> bytes:
+    """A picture that `decoded` knows as the PNG that is stored: same pixels, no text in it but where it comes from.
+
+    `pixels` are those of `data`, where the caller has decoded it.
+    """
     if not data.startswith(_PNG_SIGNATURE):
-        with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
-            data = saved(plain(image), "PNG", compress_level=6)
+        data = saved((pixels or _pixels(data)).image, "PNG", compress_level=6)
     chunks = [chunk for kind, chunk in _png_chunks(data) if kind in _PNG_KEPT]
     text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(source_type)
     return b"".join([_PNG_SIGNATURE, chunks[0], _png_chunk(b"iTXt", text), *chunks[1:]])
+
+
+def _pixels(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
+        return Pixels.of(image)
 
 
 def plain(image: Image.Image) -> Image.Image:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Self
 
@@ -18,6 +18,7 @@ class Rendition:
 
     `picture` is the SHA-256 (hex) of the master that it was first made of; empty where nobody recorded it. Another
     picture was shown under this key before, whose purge had the moment `after` (nanoseconds); 0 where there was none.
+    `digest` is the SHA-256 of the body, where somebody has computed it: a store, or the thread that encoded it.
     """
 
     content_key: str
@@ -27,11 +28,12 @@ class Rendition:
     stored: bool = True
     picture: str = ""
     after: int = 0
+    digest: bytes | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def sha256(self) -> bytes:
         """The digest of the body."""
-        return hashlib.sha256(self.body).digest()
+        return self.digest or hashlib.sha256(self.body).digest()
 
     @property
     def etag(self) -> str:

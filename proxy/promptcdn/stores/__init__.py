@@ -149,6 +149,11 @@ class Record:
         """The body's digest in hex."""
         return hashlib.sha256(self.body).hexdigest()
 
+    def hashed(self) -> Self:
+        """Itself, its digest computed: for threads, so that the event loop hashes no picture."""
+        assert self.sha256
+        return self
+
     @property
     def header(self) -> Header:
         """What the object says of itself."""
@@ -231,6 +236,11 @@ class IdentifiableStore(InspectedStore, Protocol):
         store where there is none. Blocking; raises `StoreUnavailable`."""
         ...
 
+    def expect(self, store_id: str) -> bool:
+        """From now on each call that finds nothing, or writes something, looks at the id afterwards, and raises
+        `StoreMissing` where it is another one. False where the store cannot do so: then its user has to look."""
+        ...
+
 
 def corrupt_check(where: str, sizes: Iterable[int]) -> Check:
     """Whether corrupt objects, of `sizes` bytes, were set aside in `where`."""
@@ -247,7 +257,12 @@ def corrupt_check(where: str, sizes: Iterable[int]) -> Check:
 
 def encoded(record: Record) -> bytes:
     """The file of a record."""
-    return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n" + record.body
+    return b"".join(pieces(record))
+
+
+def pieces(record: Record) -> tuple[bytes, bytes]:
+    """The file of a record: its header line, and its body, which is not copied."""
+    return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n", record.body
 
 
 def decoded(data: bytes) -> Record:

@@ -30,9 +30,9 @@ from promptcdn.stores import (
     StoreMissing,
     corrupt_check,
     decoded,
-    encoded,
     identity,
     permissions,
+    pieces,
 )
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,7 @@ class DiskStore:
         self._temporary = root / "tmp"
         self.corrupt = 0
         self._unbegun = unbegun
+        self._expected: str | None = None
         self._timings = timings or Timings()
         self._last_write = _LastWrite()
         self._trying = threading.Lock()
@@ -133,7 +134,9 @@ class DiskStore:
         _sweep(self._temporary)
 
     def identity(self) -> str | None:
-        found = self._looked_up(identity.PATH, Path.read_bytes)
+        found = self._found(identity.PATH, Path.read_bytes)
+        if found is None:
+            self._require_store()
         try:
             return None if found is None else identity.read(found)
         except Corrupt:
@@ -151,6 +154,10 @@ class DiskStore:
         if (winner := self.identity()) is None:
             raise StoreUnavailable("the disk store's identity went away")
         return winner
+
+    def expect(self, store_id: str) -> bool:
+        self._expected = store_id
+        return True
 
     async def checks(self) -> tuple[Check, ...]:
         try:
@@ -189,18 +196,33 @@ class DiskStore:
 
     def _names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
         try:
-            return tuple(name for name, _ in self.listed(folder, leaf))
+            names = tuple(name for name, _ in self.listed(folder, leaf))
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+        if not names:
+            self._require_right_store()
+        return names
 
     def _looked_up(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
+        found = self._found(path, look_up)
+        if found is None:
+            self._require_right_store()
+        return found
+
+    def _found(self, path: str, look_up: Callable[[Path], _T | None]) -> _T | None:
         try:
             return look_up(self._root / path)
         except FileNotFoundError:
-            self._require_store()
             return None
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be read: {error.strerror}") from error
+
+    def _require_right_store(self) -> None:
+        """What a call found, or did, counts only if the store was still the one that is expected after it."""
+        if self._expected is None:
+            self._require_store()
+        elif self.identity() != self._expected:
+            raise StoreMissing("another store is in the place of the right one")
 
     def _require_store(self) -> None:
         """A folder that was unmounted or moved away has no pictures either, and says nothing about them."""
@@ -225,10 +247,12 @@ class DiskStore:
         path = self._root / name.path
         try:
             for _ in range(_TRIES):
-                if self._linked(path, encoded(record)):
+                if self._linked(path, *pieces(record)):
+                    self._require_right_store()
                     self._last_write = _LastWrite(time.monotonic())
                     return record
                 if (winner := self._read(name)) is not None:
+                    self._require_right_store()
                     return winner
                 # What was there was corrupt and has been set aside: the name is free again.
         except OSError as error:
@@ -262,11 +286,11 @@ class DiskStore:
         except OSError as error:
             raise StoreUnavailable(f"the disk store cannot be written: {error.strerror}") from error
 
-    def _linked(self, path: Path, data: bytes) -> bool:
-        """Whether `data` is now at `path`; false where something was there first."""
+    def _linked(self, path: Path, *data: bytes) -> bool:
+        """Whether `data`, in pieces, is now at `path`; false where something was there first."""
         temporary = self._temporary / secrets.token_hex(16)
         try:
-            _write_whole(temporary, data)
+            _write_whole(temporary, *data)
             _make_folder(path.parent)
             try:
                 path.hardlink_to(temporary)
@@ -327,13 +351,13 @@ def _read_anew(path: Path) -> bytes:
         return file.read()
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, *data: bytes) -> None:
     with open(path, "xb", opener=permissions.opener) as file:
-        file.write(data)
+        file.writelines(data)
         file.flush()
         os.fsync(file.fileno())
     # On a full disk a short write can pass without an error: never publish less than everything.
-    if path.stat().st_size != len(data):
+    if path.stat().st_size != sum(map(len, data)):
         raise OSError(0, "the file came out short")
 
 
@@ -363,18 +387,13 @@ def _require_links(folder: Path) -> None:
 def _sweep(folder: Path) -> None:
     """Takes away what a crash left half-written; a younger file may be another process's work."""
     for left in folder.iterdir():
-        try:
+        with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS:
                 left.unlink()
-        except FileNotFoundError:
-            continue
 
 
 def _in_order(folder: Path, *patterns: str) -> Iterator[Path]:
     """What matches, level by level and sorted: whoever wants a few paths of a large store gets them at once."""
     first, *rest = patterns
     for path in sorted(folder.glob(first)):
-        if rest:
-            yield from _in_order(path, *rest)
-        else:
-            yield path
+        yield from _in_order(path, *rest) if rest else (path,)

@@ -109,6 +109,8 @@ class VerifiedStore:
         self._timings = timings
         self._id: str | None = None
         self._right = False
+        # Whether the store looks at its id by itself.
+        self._looks = False
         self._objection: Objection | None = None
         self._outages = _Outages(timings.between_looks)
         self._keeps = False
@@ -159,7 +161,7 @@ class VerifiedStore:
         self._keeps = True
         await self._require(time.monotonic() - max(self._timings.trust, self._timings.between_looks))
         winner = await self._answered(lambda: self._store.put(name, record), _Calls.WRITES)
-        await self._require(time.monotonic())
+        await self._require_looked_at(0.0)
         return winner
 
     async def require_writable(self) -> None:
@@ -220,8 +222,14 @@ class VerifiedStore:
             await self._require(time.monotonic() - self._timings.between_looks)
         found = await self._answered(look_up)
         if not found:
-            await self._require(time.monotonic() - (0 if folder == "masters" else self._timings.trust))
+            await self._require_looked_at(0.0 if folder == "masters" else self._timings.trust)
         return found
+
+    async def _require_looked_at(self, trust: float) -> None:
+        """Raises `StoreUnavailable` unless this was the right store after the call that has just ended, or at most so
+        many seconds before that."""
+        if not self._looks or self._unshared:
+            await self._require(time.monotonic() - trust)
 
     async def _answered(self, ask: Callable[[], Awaitable[_T]], calls: _Calls = _Calls.READS) -> _T:
         """What the store answers. Raises `StoreUnavailable`, which tells strangers nothing of what is wrong."""
@@ -266,6 +274,7 @@ class VerifiedStore:
         elif missing:
             raise StoreUnavailable(_UNAVAILABLE, f"{missing}. Is its disk mounted? promptcdn serve makes a new store")
         self._id, self._right = found, True
+        self._looks = found is not None and self._store.expect(found)
 
     def _object(self, to_it: Objection | None) -> None:
         """Says once what is wrong, and once that it is right again. Raises `StoreUnavailable`."""

@@ -59,19 +59,19 @@ def md5(data: bytes) -> "hashlib._Hash":
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def content_md5(data: bytes) -> str:
+def content_md5(digest: "hashlib._Hash") -> str:
     """The header field `Content-MD5` of a write (RFC 1864): a bucket with Object Lock takes no write without it, and
     every service checks it."""
-    return base64.b64encode(md5(data).digest()).decode()
+    return base64.b64encode(digest.digest()).decode()
 
 
-def is_etag_of(data: bytes, answer: Mapping[str, Any]) -> bool:
-    """Whether the answer to a write says that just these bytes are stored.
+def is_etag_of(digest: "hashlib._Hash", answer: Mapping[str, Any]) -> bool:
+    """Whether the answer to a write says that just the bytes of that digest are stored.
 
     An ETag is the MD5 of the bytes where an object was written at once and is not encrypted with keys of KMS or of a
     customer. Where it is not, only a look tells.
     """
-    return str(answer.get("ETag", "")).strip('"') == md5(data).hexdigest()
+    return str(answer.get("ETag", "")).strip('"') == digest.hexdigest()
 
 
 def is_deletion(answer: Mapping[str, Any] | None) -> bool:

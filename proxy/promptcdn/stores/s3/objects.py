@@ -4,6 +4,7 @@ Blocking. A call raises botocore's own errors, and `StoreUnavailable` where an a
 """
 
 import contextlib
+import hashlib
 import random
 import secrets
 import time
@@ -76,13 +77,14 @@ class Objects:
 
         if way is WriteOnce.LOOK_FIRST and self.get(key, 1) is not None:
             return 412
+        digest = answers.md5(data)
         try:
-            answer = self._sent(key, data, way)
+            answer = self._sent(key, data, way, digest)
         except ClientError as error:
             if answers.is_unmet(error):
                 return answers.status(error)
             raise
-        if answers.is_etag_of(data, answer) or self._is_stored(key, data):
+        if answers.is_etag_of(digest, answer) or self._is_stored(key, data):
             return 200
         if way is WriteOnce.LOOK_FIRST:  # another wrote at the same moment
             return 412
@@ -107,12 +109,13 @@ class Objects:
             for version in filter(None, (*self._versions.pop(key, ()), marker)):
                 self._client.delete_object(**self._place(key), VersionId=version)
 
-    def _sent(self, key: str, data: bytes, way: WriteOnce) -> Any:
+    def _sent(self, key: str, data: bytes, way: WriteOnce, digest: "hashlib._Hash | None" = None) -> Any:
+        """The answer to a write of `data`, whose MD5 is `digest` where the caller has it."""
         answer = self._client.put_object(
             **self._place(key),
             Body=data,
             ContentType="application/octet-stream",
-            ContentMD5=answers.content_md5(data),
+            ContentMD5=answers.content_md5(digest or answers.md5(data)),
             **_CONDITIONS[way],
         )
         if key.startswith(PROBES) and (version := answer.get("VersionId")):

@@ -58,8 +58,9 @@ class Reading:
         elif artifact.finish_reason == messages.ERROR:
             self.broken = True
         # Any other reason is good: STOP where Stability hosts it, NULL where others do.
-        elif artifact.type == messages.ARTIFACT_IMAGE and artifact.binary and not self.picture:
-            self.picture = artifact.binary
+        # The picture is read once: each look at the field copies all of it.
+        elif artifact.type == messages.ARTIFACT_IMAGE and not self.picture and (picture := artifact.binary):
+            self.picture = picture
             self.seed_echo = artifact.seed
 
 
