@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from promptcdn import problems
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply
@@ -35,8 +35,8 @@ class NeverTwice(Painter):
         super().__init__()
         self._shades = itertools.count(drawn)
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
-        await super().generate(resolved, content_key)
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
+        await super().generate(resolved, content_key, sources=sources)
         file = io.BytesIO()
         shade = next(self._shades) * 80
         Image.new("RGB", (resolved.width, resolved.height), (shade, 255 - shade, 128)).save(file, "PNG")

@@ -93,14 +93,6 @@ def test_an_engine_that_is_not_offered_names_those_that_are(engine: str, what: s
     assert caught.value.allowed == "stable-diffusion-xl-1024-v1-0 or stable-diffusion-v1-6"
 
 
-@pytest.mark.parametrize("query", [f"init={'a' * 64}", "strength=0.5", f"mask={'b' * 64}", "upscale=2"])
-def test_a_picture_from_pictures_is_refused_until_it_is_made(query: str) -> None:
-    with pytest.raises(problems.Problem) as caught:
-        size(query, SDXL)
-
-    assert caught.value.kind is problems.NOT_AVAILABLE
-
-
 @pytest.mark.parametrize("name", ["stable-diffusion-512-v2-1", "stable-diffusion-768-v2-1", "stable-diffusion-v1-5"])
 def test_older_families_have_their_own_sizes(name: str) -> None:
     engine = engines.engine(name, FAMILIES)

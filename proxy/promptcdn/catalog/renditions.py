@@ -204,6 +204,12 @@ class Renditions:
         """What the master says of itself, its bytes unread; cached. Raises `StoreUnavailable`."""
         return await self._masters.header(content_key)
 
+    async def worked(self, content_key: str, work: Callable[[bytes], _T]) -> _T | None:
+        """What `work`, in a thread, makes of the master's file; `None` where there is no master. Raises
+        `StoreUnavailable`."""
+        master = await self._masters.get(content_key)
+        return None if master is None else await self._in_thread(lambda: work(master.body))
+
     async def validated(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
         return await self._masters.validated(paid)
