@@ -66,7 +66,7 @@ def test_a_crowd_asks_the_bucket_once_for_a_picture_that_is_new(tmp_path: Path, 
         assert objects_asked(bucket) == ["bindings", "masters", "renditions", "sketch-bindings"]
 
 
-def test_after_a_restart_the_disk_answers_while_the_bucket_is_away(tmp_path: Path, bucket: FakeS3) -> None:
+def test_after_a_restart_the_disk_answers_without_the_bucket(tmp_path: Path, bucket: FakeS3) -> None:
     with behind_a_disk(bucket, tmp_path) as service:
         until_the_disk_is_used(service)
         shown = service.get(URL).content

@@ -133,7 +133,7 @@ async def test_what_was_read_is_read_from_the_disk(tmp_path: Path) -> None:
         assert one.cache.reads == {"hit": len(ALL), "miss": len(ALL), "corrupt": 0}
 
 
-async def test_it_is_there_after_a_restart_while_the_bucket_is_asked_nothing(tmp_path: Path) -> None:
+async def test_after_a_restart_the_bucket_is_asked_nothing(tmp_path: Path) -> None:
     async with replica(tmp_path, *ALL) as one:
         await one.read(*ALL)
         held, used = one.held, one.files.bytes
@@ -228,7 +228,7 @@ async def test_a_list_that_cannot_be_read_for_long_empties_the_disk(tmp_path: Pa
         assert one.held == []
 
 
-def test_notes_of_purges_are_kept_longer_than_their_lists_may_be_missed() -> None:
+def test_notes_of_purges_outlive_the_longest_silence() -> None:
     assert 2 * Timings().unheard <= removals.TIMINGS.keep_notes
 
 
@@ -283,7 +283,7 @@ async def test_what_was_being_read_when_it_was_removed_is_not_kept(tmp_path: Pat
         assert one.held == []
 
 
-async def test_what_was_read_from_the_disk_when_it_was_removed_is_not_shown(
+async def test_what_is_removed_while_the_disk_is_read_is_not_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with replica(tmp_path, BINDING) as one:
@@ -301,7 +301,7 @@ async def test_what_was_read_from_the_disk_when_it_was_removed_is_not_shown(
         assert await one.cache.get(BINDING) is None
 
 
-async def test_a_master_that_is_gone_from_the_bucket_is_not_said_to_be_there(tmp_path: Path) -> None:
+async def test_a_master_gone_from_the_bucket_is_not_said_to_be_there(tmp_path: Path) -> None:
     """What was deleted by hand is found out where somebody wants its bytes."""
     async with replica(tmp_path, MASTER) as one:
         assert await one.cache.look(MASTER) is not None
@@ -459,7 +459,7 @@ def _write_and_be_killed(folder: Path) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-async def test_after_a_kill_while_it_writes_everything_that_is_shown_is_whole(tmp_path: Path) -> None:
+async def test_after_a_kill_while_it_writes_what_is_shown_is_whole(tmp_path: Path) -> None:
     """A kill -9 leaves neither a lock nor a torn picture nor a file that nobody counts."""
     await asyncio.to_thread(_write_and_be_killed, tmp_path)
     (tmp_path / "disk" / "new.left").write_bytes(b"half")

@@ -105,7 +105,7 @@ async def test_after_a_failure_boto3_alone_reads_for_a_while(service: FakeS3) ->
     await store.close()
 
 
-async def test_a_service_without_ranges_is_read_by_obstore_all_the_same(service: FakeS3) -> None:
+async def test_a_service_without_ranges_is_read_by_obstore_too(service: FakeS3) -> None:
     service.personality = Personality(ranges=False)
     store = opened()
     service.asked.clear()
@@ -143,7 +143,7 @@ class Failing:
         raise RuntimeError(key)
 
 
-async def test_a_corrupt_object_is_read_twice_more_before_it_is_set_aside(service: FakeS3) -> None:
+async def test_a_corrupt_object_is_read_twice_more_by_boto3(service: FakeS3) -> None:
     store = opened()
     service.objects[KEY] = b"not what was written"
     service.objects[f"{BUCKET}/identity"] = b""

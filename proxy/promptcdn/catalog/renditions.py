@@ -19,6 +19,7 @@ from promptcdn.catalog.encodes import Encoder, as_sent, rendition_name
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.masters import Masters
 from promptcdn.catalog.memory_cache import Memory
+from promptcdn.catalog.read_ahead import Ahead, Source
 from promptcdn.catalog.survivors import Survivors
 from promptcdn.flights import Flight, Flights
 from promptcdn.observer import NO_OBSERVER, Observer, step
@@ -77,33 +78,6 @@ class Found:
     place: Literal["memory", "store"]
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What a read gave: the rendition itself, or if it is not `ready` the master that it is made of."""
-
-    record: Record
-    ready: bool
-
-
-@dataclass(frozen=True)
-class Ahead:
-    """A read of a picture that began before it was known to be the one that is wanted.
-
-    `since` is the moment of `Forgotten` at which it began; `joined`: another's read, which began earlier.
-    """
-
-    content_key: str
-    variant: Variant
-    encode: bool
-    since: int
-    flight: "Flight[_Source | None]"
-    joined: bool
-
-    def is_of(self, content_key: str, variant: Variant, *, encode: bool) -> bool:
-        """Whether it reads just this."""
-        return (self.content_key, self.variant, self.encode) == (content_key, variant, encode)
-
-
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
@@ -132,7 +106,7 @@ class Renditions:
         self._odd_encodes: Flights[Rendition | None] = Flights(
             1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING, late=_ENCODING_LATE
         )
-        self._reads: Flights[_Source | None] = Flights(
+        self._reads: Flights[Source | None] = Flights(
             _READS, _READS_QUEUED, observer=observer, work=_READING, late=problems.READING
         )
         self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING, late=problems.READING)
@@ -246,7 +220,7 @@ class Renditions:
         await asyncio.gather(*(each.drain(self._timings.read) for each in flights))
         self._threads.shutdown()
 
-    def _just_stored(self, content_key: str, variant: Variant) -> _Source | None:
+    def _just_stored(self, content_key: str, variant: Variant) -> Source | None:
         """The master that was stored here a moment ago, as the source of a variant."""
         return _source(self._masters.just_stored(content_key), ready=variant == _MASTER)
 
@@ -258,7 +232,7 @@ class Renditions:
         *,
         encode: bool = True,
         patience: float | None = None,
-        source: _Source | None = None,
+        source: Source | None = None,
     ) -> Rendition | None:
         """Made of `source`, or of what the store or the spool has; remembered."""
         since = self._forgotten.now if ahead is None else ahead.since
@@ -310,7 +284,7 @@ class Renditions:
 
     async def _read_together(
         self, content_key: str, variant: Variant, ahead: Ahead | None, *, encode: bool
-    ) -> _Source | None:
+    ) -> Source | None:
         """What the one read gives that all share who look for one picture at once."""
         if ahead is not None:
             flight, joined = ahead.flight, ahead.joined
@@ -323,12 +297,12 @@ class Renditions:
             source = await flight.outcome(self._timings.read)
         return source
 
-    def _join(self, content_key: str, variant: Variant, *, encode: bool) -> "tuple[Flight[_Source | None], bool]":
+    def _join(self, content_key: str, variant: Variant, *, encode: bool) -> tuple[Flight[Source | None], bool]:
         """The read of a picture that is under way, or a new one; and whether it was under way."""
         key = f"{content_key}.{variant.label}" + ("" if encode else " ready")
         return self._reads.join(key, lambda: self._read(content_key, variant, encode=encode))
 
-    async def _read(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+    async def _read(self, content_key: str, variant: Variant, *, encode: bool) -> Source | None:
         """What is stored as that variant, else the master. Unknown is not absent: then the spool may have it."""
         try:
             return await self._read_once(content_key, variant, encode=encode)
@@ -340,7 +314,7 @@ class Renditions:
                 raise
             return await self._read_once(content_key, variant, encode=encode)
 
-    async def _read_once(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+    async def _read_once(self, content_key: str, variant: Variant, *, encode: bool) -> Source | None:
         if variant == _MASTER:
             return _source(await self._masters.get(content_key), ready=True)
         # A store that did not take the master need not be asked for what was made of it.
@@ -350,7 +324,7 @@ class Renditions:
                 self._store.get(rendition_name(content_key, variant)), self.header(content_key)
             )
             if record is not None and await self._is_shown(content_key, variant, record, master):
-                return _Source(record, ready=True)
+                return Source(record, ready=True)
             if master is None:
                 return None
         return _source(await self._masters.get(content_key), ready=False) if encode else None
@@ -370,7 +344,7 @@ class Renditions:
 
     @step("rendition")
     async def _rendition(
-        self, content_key: str, source: _Source, variant: Variant, patience: float, since: int
+        self, content_key: str, source: Source, variant: Variant, patience: float, since: int
     ) -> Rendition | None:
         """`source` as that variant; `None` where the picture was purged after `since`, when `source` was read.
 
@@ -400,5 +374,5 @@ class Renditions:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _source(record: Record | None, *, ready: bool) -> _Source | None:
-    return None if record is None else _Source(record, ready)
+def _source(record: Record | None, *, ready: bool) -> Source | None:
+    return None if record is None else Source(record, ready)

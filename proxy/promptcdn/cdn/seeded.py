@@ -9,8 +9,9 @@ from functools import partial
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.read_ahead import Ahead
 from promptcdn.catalog.removals import Removals
-from promptcdn.catalog.renditions import Ahead, Renditions
+from promptcdn.catalog.renditions import Renditions
 from promptcdn.catalog.sources import SourcePictures
 from promptcdn.cdn.stored import StoredPictures
 from promptcdn.cdn.targets import Target, Targets

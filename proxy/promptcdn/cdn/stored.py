@@ -4,8 +4,9 @@ tombstone → memory → store → tombstone
 """
 
 from promptcdn import problems
+from promptcdn.catalog.read_ahead import Ahead
 from promptcdn.catalog.removals import Removals
-from promptcdn.catalog.renditions import Ahead, Found, Renditions
+from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.readers.answers import Answer, Reply, Unchanged
 from promptcdn.readers.cache_policies import POLICIES, Outcome
 from promptcdn.readers.conditions import NOTHING, Condition
