@@ -424,7 +424,7 @@ BOUNDS = (
         "pictures.placeholders:_OPTIONAL_QUEUED",
         unit="pictures",
     ),
-    Row("Most objects that are read from a bucket at once", "stores.s3.reads:READS", unit="objects"),
+    Row("Most calls to a bucket at once", "stores.s3.connection:CONNECTIONS", unit="calls"),
     Row(
         "Bytes of the disk before a bucket for each file that it may hold: 10 GB are 610,000 files at most",
         "stores.disk_cache.files:Limits.each",

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -118,14 +120,14 @@ async def test_a_service_without_ranges_is_read_by_obstore_too(service: FakeS3) 
     await store.close()
 
 
-async def test_the_rest_after_failures_grows_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rest_after_failures_grows_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     made, tries = Reads(Failing(), "", Timings(rest=1.0, longest_rest=4.0)), list[float]()  # type: ignore[arg-type]
     for _ in range(40):
         calls = Failing.calls
         with pytest.raises(Undecided):
-            await made.get("key")
+            made.get("key")
         if Failing.calls > calls:
             tries.append(now[0])
         now[0] += 0.5
@@ -138,7 +140,7 @@ class Failing:
 
     calls = 0
 
-    async def get_async(self, key: str, **_: Any) -> None:
+    def get(self, key: str) -> None:
         Failing.calls += 1
         raise RuntimeError(key)
 
@@ -175,22 +177,46 @@ async def test_a_large_picture_is_read_whole_over_tls(tmp_path: Path) -> None:
         large = Record(bytes(8_000_000), "image/png", 1, {})
         await store.put(NAME, large)
         assert store._bucket.reads is not None
-        data = await store._bucket.reads.get(NAME.path)
+        data = store._bucket.reads.get(NAME.path)
         assert bytes(data or b"") == encoded(large)
         assert await store.get(NAME) == large
         await store.close()
 
 
-async def test_reads_need_no_thread_each(service: FakeS3) -> None:
-    """Of two hundred at once all are answered, also where boto3's threads are taken."""
+async def test_two_hundred_reads_at_once_are_all_answered(service: FakeS3) -> None:
     store = opened()
     service.asked.clear()
     found = await asyncio.gather(*(store.get(NAME) for _ in range(200)))
 
     assert found == [RECORD] * 200
     assert set(by(service.asked)) == {OBSTORE}
-    assert not store._threads._threads
     await store.close()
+
+
+PROGRAM = """
+import asyncio, sys
+from promptcdn.stores import Name
+from promptcdn.stores.s3 import S3Store
+from promptcdn.stores.s3.buckets import Bucket
+
+async def main():
+    store = S3Store(bucket := Bucket.parse("s3://pictures"))
+    bucket.open()
+    await asyncio.gather(*(store.get(Name("masters", "ab" * 32)) for _ in range(20)))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_read_ends_as_it_should(service: FakeS3) -> None:
+    """Threads of obstore that were about to say something must not abort it."""
+    variables = {**os.environ, **service.environment}
+
+    async def ended() -> int:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, env=variables)
+        return await process.wait()
+
+    assert [await ended() for _ in range(12)] == [0] * 12
 
 
 @pytest.mark.parametrize("style", ["path", "virtual"])
@@ -212,7 +238,7 @@ async def test_keys_that_boto3_renews_are_the_ones_that_are_sent(service: FakeS3
     client = connection.connected("path")
     renewed = Renewed()
     made = reads.opened(replace(client, credentials=renewed), BUCKET, "")
-    await made.get(NAME.path)
+    made.get(NAME.path)
 
     headers = service.asked[-1].headers
     assert "Credential=a-role/" in headers["authorization"]

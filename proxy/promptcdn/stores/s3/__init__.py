@@ -28,8 +28,6 @@ _SHARDED = 4
 _HEADER_MOST = 64 * 1024
 # Of nearly every header. The rest of a longer one is read by boto3.
 _HEADER_USUAL = 8 * 1024
-# To check 256 kB takes a quarter of a millisecond, and to hand them to a thread not much less.
-_CHECKED_AT_ONCE = 256 * 1024
 # After it another process that looked before this one wrote has written too.
 _OTHERS_SECONDS = 1.0
 
@@ -46,16 +44,9 @@ class S3Store:
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
 
     async def get(self, name: Name) -> Record | None:
-        if (reads := self._bucket.reads) is not None:
-            # What is undecided, or no object, boto3 reads anew.
-            with contextlib.suppress(Undecided, Corrupt):
-                return await self._decoded(await reads.get(name.path))
         return await self._run(lambda: self._read(name))
 
     async def look(self, name: Name) -> Header | None:
-        if (reads := self._bucket.reads) is not None:
-            with contextlib.suppress(Undecided, Corrupt):
-                return _header(await reads.get(name.path, _HEADER_USUAL))
         return await self._run(lambda: self._look(name))
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
@@ -115,16 +106,18 @@ class S3Store:
         found = Check("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice)
         return (found, corrupt_check(f"{self._bucket}corrupt/", aside))
 
-    async def _decoded(self, data: memoryview | None) -> Record | None:
-        """The object in what was read: a large one is checked beside the event loop. Raises `Corrupt`."""
-        if data is None:
-            return None
-        return decoded(data) if len(data) <= _CHECKED_AT_ONCE else await self._run(lambda: decoded(data))
-
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _read(self, name: Name) -> Record | None:
+        """By obstore; what is undecided, or no object, boto3 reads anew."""
+        if (reads := self._bucket.reads) is not None:
+            with contextlib.suppress(Undecided, Corrupt):
+                data = reads.get(name.path)
+                return None if data is None else decoded(data)
+        return self._read_by_boto3(name)
+
+    def _read_by_boto3(self, name: Name) -> Record | None:
         """Twice, where it is corrupt: one flipped bit on the way takes no picture away."""
         first = self._bucket.read(name.path)
         try:
@@ -151,6 +144,9 @@ class S3Store:
             raise StoreUnavailable("the bucket still has an object that is corrupt") from None
 
     def _look(self, name: Name) -> Header | None:
+        if (reads := self._bucket.reads) is not None:
+            with contextlib.suppress(Undecided, Corrupt):
+                return _header(reads.get(name.path, _HEADER_USUAL))
         beginning = self._bucket.read(name.path, _HEADER_MOST)
         try:
             return None if beginning is None else _header(beginning.data)

@@ -81,7 +81,7 @@ class Bucket:
 
     @property
     def reads(self) -> Reads | None:
-        """Reads without threads, once the bucket is open; `None` where boto3 alone can read it."""
+        """Reads by obstore, once the bucket is open; `None` where boto3 alone can read it."""
         return self._reads
 
     def require_writable(self) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 AddressingStyle = Literal["auto", "path", "virtual"]
 
-CONNECTIONS = 16
+# And threads: more of them cost nothing before they are needed.
+CONNECTIONS = 64
 CONNECT_SECONDS, READ_SECONDS = 1, 5
 _LOOK_AT = "look at AWS_ENDPOINT_URL_S3, and whether the service runs there"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

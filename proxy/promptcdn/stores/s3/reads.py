@@ -1,11 +1,14 @@
-"""Reads of a bucket by obstore: about a tenth of boto3's processor time, and no thread for each.
+"""Reads of a bucket by obstore, in a fraction of boto3's processor time.
 
 boto3 remains the authority. What obstore gives is used where it is an object, or S3's own word that there is none. For
 all else nothing is believed: the caller asks boto3, which tries once more and whose errors have one table (`advice`).
 Keys, endpoint, region and how the bucket is addressed are those that boto3 found.
+
+Blocking. obstore's asynchronous calls take no less, and end processes with SIGABRT: 1: a thread of obstore wakes the
+event loop, and waits for the interpreter's lock. 2: the loop ends, and so does the interpreter. 3: the thread is ended
+within code that cannot be unwound.
 """
 
-import asyncio
 import os
 import re
 import time
@@ -24,8 +27,6 @@ from promptcdn.stores.s3.connection import Connection
 if TYPE_CHECKING:
     from obstore.store import S3Credential, S3Store
 
-# Reads at once; more wait for their turn.
-READS = 64
 # What is in a key besides folders and digits is the prefix, and obstore has an idea of its own of odd ones.
 _PLAIN_PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
 # boto3 renews a role's keys by itself, a quarter of an hour before they end: it is asked for them so often.
@@ -74,11 +75,10 @@ class Reads:
         """`prefix` goes before all keys, and ends in a slash where there is one."""
         self._store = store
         self._prefix = prefix
-        self._turn = asyncio.Semaphore(READS)
         # Of whole objects and of beginnings: there are services that know no ranges.
         self._rests = {True: _Rest(timings), False: _Rest(timings)}
 
-    async def get(self, key: str, most: int | None = None) -> memoryview | None:
+    def get(self, key: str, most: int | None = None) -> memoryview | None:
         """The object, or its first `most` bytes; `None` where the service says that there is none.
 
         Raises `Undecided`.
@@ -86,23 +86,21 @@ class Reads:
         rest = self._rests[most is None]
         if time.monotonic() < rest.until:
             raise Undecided
-        async with self._turn:
-            try:
-                data = await self._got(self._prefix + key, most)
-            except FileNotFoundError as absent:
-                if _code(absent) != ABSENT:
-                    raise rest.begun() from None
-                data = None
-            except Exception:  # noqa: BLE001 - whatever it is, boto3 says it in words that are known
+        try:
+            data = self._got(self._prefix + key, most)
+        except FileNotFoundError as absent:
+            if _code(absent) != ABSENT:
                 raise rest.begun() from None
+            data = None
+        except Exception:  # noqa: BLE001 - whatever it is, boto3 says it in words that are known
+            raise rest.begun() from None
         rest.over()
         return data
 
-    async def _got(self, key: str, most: int | None) -> memoryview:
+    def _got(self, key: str, most: int | None) -> memoryview:
         if most is not None:
-            return memoryview(await self._store.get_range_async(key, start=0, end=most))
-        answer = await self._store.get_async(key)
-        return memoryview(await answer.bytes_async())
+            return memoryview(self._store.get_range(key, start=0, end=most))
+        return memoryview(self._store.get(key).bytes())
 
 
 def _code(error: Exception) -> str:
