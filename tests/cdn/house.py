@@ -4,6 +4,7 @@ import asyncio
 import io
 import random
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -66,16 +67,23 @@ class Painter:
         """Nothing is open."""
 
 
+async def _open(name: Name) -> None:
+    del name
+
+
 class Slow(DiskStore):
     """A store that takes its time, and says how many look-ups are under way."""
 
     delay = 0.0
     reading = 0
     down = False
+    # What each look-up waits for first.
+    gate: Callable[[Name], Awaitable[None]] = staticmethod(_open)
 
     async def get(self, name: Name) -> Record | None:
         self.reading += 1
         try:
+            await self.gate(name)
             await asyncio.sleep(self.delay)
             self._require_up()
             return await super().get(name)
@@ -83,6 +91,7 @@ class Slow(DiskStore):
             self.reading -= 1
 
     async def look(self, name: Name) -> Header | None:
+        await self.gate(name)
         self._require_up()
         return await super().look(name)
 
@@ -127,11 +136,11 @@ class House:
         clock = Clock(lambda: self.now, self.seconds)
         self._spool = Spool(folder / "spool")
         self.bindings = bindings = Bindings(store, self._spool)
-        self._renditions = Renditions(store, Memory(10**8), self._spool)
+        self.renditions = Renditions(store, Memory(10**8), self._spool)
         self.flights = Watched()
-        making = Making({name: self.painter}, NoBudget(), self._spool, bindings, self._renditions, self, clock)
+        making = Making({name: self.painter}, NoBudget(), self._spool, bindings, self.renditions, self, clock)
         rules = Rules(defaults or offers(name, "e", size=(256, 256)), 8, Authorisation(misses))
-        way = Seeded(rules, bindings, self._renditions, self.flights, self, making, NoRates(), clock)
+        way = Seeded(rules, bindings, self.renditions, self.flights, self, making, NoRates(), clock)
         self.cdn = Cdn(way, rules, clock, random.Random(1))
 
     async def removed(self, content_key: str) -> bool:
@@ -188,6 +197,6 @@ class House:
     async def close(self) -> None:
         self.painter.open.set()
         await self.flights.drain(20)
-        await self._renditions.close()
+        await self.renditions.close()
         await self._spool.close()
         await self.store.close()

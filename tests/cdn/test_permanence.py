@@ -193,10 +193,10 @@ async def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
     async with House(tmp_path) as house:
         key = (await house.get(URL)).content_key
         asked = asyncio.ensure_future(house.ask(f"{URL}&format=jpeg"))
-        while not house._renditions._encodes.count:  # noqa: ASYNC110 - it tells nobody
+        while not house.renditions._encodes.count:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         house.taken_down.add(key)
-        house._renditions.forget(key)
+        house.renditions.forget(key)
         with pytest.raises(Problem) as gone:
             await asked
         assert gone.value.kind is problems.REMOVED

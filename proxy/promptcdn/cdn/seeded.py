@@ -9,6 +9,7 @@ from functools import partial
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.read_ahead import Ahead
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.catalog.sources import SourcePictures
@@ -72,17 +73,24 @@ class Seeded:
 
     async def answer(self, request: Request, asker: Asker) -> Reply:
         """The picture, or that the asker has it, or that it is not made. Raises `Problem`."""
+        ahead: Ahead | None = None
+
+        def read_ahead(guess: Order) -> None:
+            nonlocal ahead
+            size = guess.resolved.size
+            ahead = self._stored.read_ahead(guess.content_key, request.delivery, size, asker.condition)
+
         try:
-            target = await self._targets.of(request)
+            target = await self._targets.of(request, read_ahead)
         except SourceMissing as missing:
             if not asker.making:
                 return Unmade()
             await self._wait_for_source(missing, asker)
             target = await self._targets.of(request)
-        return await self._answer(target, request, asker)
+        return await self._answer(target, request, asker, ahead)
 
-    async def _answer(self, target: Target, request: Request, asker: Asker) -> Reply:
-        reply: Reply | None = await self._find(target, request, asker)
+    async def _answer(self, target: Target, request: Request, asker: Asker, ahead: Ahead | None = None) -> Reply:
+        reply: Reply | None = await self._find(target, request, asker, ahead)
         if reply is None and not asker.making:
             return Unmade()
         if reply is None and (winner := await self._targets.bound_by_now(target, request)):
@@ -148,13 +156,15 @@ class Seeded:
             if problem.kind not in (problems.FILTERED, problems.REMOVED):  # those are about the other picture
                 raise
 
-    async def _find(self, target: Target, request: Request, asker: Asker) -> Answer | Unchanged | None:
+    async def _find(
+        self, target: Target, request: Request, asker: Asker, ahead: Ahead | None = None
+    ) -> Answer | Unchanged | None:
         """What can be answered with what is stored: tombstone → memory → store → what is left of a picture → verdict.
 
         Raises `Problem`.
         """
-        key, resolved, delivery = target.content_key, target.order.resolved, request.delivery
-        reply = await self._stored.find(key, delivery, resolved.size, asker.condition, new=not target.bound)
+        key, resolved, delivery, new = target.content_key, target.order.resolved, request.delivery, not target.bound
+        reply = await self._stored.find(key, delivery, resolved.size, asker.condition, new=new, ahead=ahead)
         # A URL that is bound had a picture: what is left of it comes before another one.
         if reply is None and target.bound and await self._renditions.restore(key, resolved.parameters()):
             reply = await self._stored.find(key, delivery, resolved.size, asker.condition)

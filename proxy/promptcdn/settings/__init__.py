@@ -37,6 +37,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "trusted_proxies": TrustedProxies.parse,
     "store": forms.require_store,
     "store_id": forms.require_store_id,
+    "disk_cache": forms.disk_cache,
 }
 # Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "_host", "_url")
@@ -76,6 +77,11 @@ class Settings(GeneratorSettings):
         description="The data folder: counters, paid pictures that are not stored yet, and the store by default.",
     )
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are kept in memory.")
+    disk_cache: str = Field(
+        "",
+        description="How much of the disk of the data folder may hold copies of what was read from a bucket, so that it"
+        " need not be read from there again. Only for a store that is a bucket. Empty: nothing.",
+    )
     redis_url: SecretStr | None = Field(
         None,
         description="The Redis that all replicas share. Empty: none, each replica is on its own.",
@@ -197,6 +203,8 @@ class Settings(GeneratorSettings):
                 raise ValueError(f"{PREFIX}BUDGET: {name} costs nothing, so it has no limit of its own: take that out")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
+        if self.disk_cache and not self.store.startswith("s3:"):
+            raise ValueError(f"{PREFIX}DISK_CACHE is for a bucket: it needs {PREFIX}STORE=s3://bucket/prefix")
         return self
 
     def address(self, port: int) -> str:
