@@ -165,6 +165,10 @@ WAITS = (
         "generators.stability.grpc.pauses:LONGEST",
     ),
     Row(
+        "Least pause before the next try after a 429 of Stability's REST API that names none",
+        "generators.stability.rest.statuses:RATE_LIMITED_FOR",
+    ),
+    Row(
         "First pause without calls to an upstream that fails; it doubles each time the upstream fails again",
         "generators.care.breaker:FIRST_PAUSE",
     ),
@@ -246,6 +250,35 @@ WAITS = (
     ),
     Row("Lifetime of the note in memory that the store lacks an object", "stores.negative:Timings.remembered"),
     _LOOK_UP,
+    Row("Maximum time for the disk before a bucket to answer a read", "stores.disk_cache:Timings.patience"),
+    Row(
+        "Interval in which a disk before a bucket is not read, after it was silent for too long",
+        "stores.disk_cache:Timings.rest",
+    ),
+    Row(
+        "Maximum time without a list of removals after which the disk before a bucket is still believed",
+        "stores.disk_cache:Timings.unheard",
+    ),
+    Row(
+        "Interval in which the disk before a bucket notes that removals were read, and looks for room",
+        "stores.disk_cache:Timings.stamp",
+    ),
+    Row(
+        "Interval in which the disk before a bucket notes at most once that a file was used",
+        "stores.disk_cache.files:Timings.note_use",
+    ),
+    Row(
+        "Interval in which nothing is written to the disk before a bucket, after a write failed",
+        "stores.disk_cache.files:Timings.after_failure",
+    ),
+    Row(
+        "Least interval in which boto3 alone reads a bucket, after obstore failed; it doubles at each failure",
+        "stores.s3.reads:Timings.rest",
+    ),
+    Row(
+        "Maximum interval in which boto3 alone reads a bucket, after obstore failed",
+        "stores.s3.reads:Timings.longest_rest",
+    ),
     Row(
         "Least age of an unfinished file in a folder store before it is deleted at a start",
         "stores.disk:_LEFT_OVER_SECONDS",
@@ -277,7 +310,7 @@ WAITS = (
     ),
     Row(
         "Lifetime in memory of a bucket's id; before a payment the id is always read again",
-        "wiring:_BUCKET_TRUST",
+        "wiring.stores:_BUCKET_TRUST",
     ),
     Row("Maximum time for a command of Redis, its second try included", "replicas.connection:Timings.command"),
     Row(
@@ -391,6 +424,22 @@ BOUNDS = (
         "pictures.placeholders:_OPTIONAL_QUEUED",
         unit="pictures",
     ),
+    Row("Most objects that are read from a bucket at once", "stores.s3.reads:READS", unit="objects"),
+    Row(
+        "Bytes of the disk before a bucket for each file that it may hold: 10 GB are 610,000 files at most",
+        "stores.disk_cache.files:Limits.each",
+        unit="bytes",
+    ),
+    Row(
+        "Bytes of the disk that the disk before a bucket leaves to others",
+        "stores.disk_cache.files:Limits.leave_free",
+        unit="bytes",
+    ),
+    Row(
+        "Most files that wait to be written to the disk before a bucket; others are not kept there",
+        "stores.disk_cache:_WRITES_QUEUED",
+        unit="files",
+    ),
     Row("Most bytes of pictures in memory", "settings:Settings.memory", "PROMPTCDN_MEMORY", "bytes"),
     Row(
         "Most new pictures that one generator makes at once",
@@ -409,6 +458,11 @@ BOUNDS = (
         "settings:Settings.variants",
         "PROMPTCDN_VARIANTS",
         "pictures",
+    ),
+    Row(
+        "Most URLs of one folder that promptcdn doctor looks at, for generators that are not set up",
+        "catalog.bound_generators:SAMPLE_MAX",
+        unit="URLs",
     ),
     Row("Budget where pictures cost money", "settings:PAID_BUDGET", "PROMPTCDN_BUDGET"),
     Row(
@@ -432,6 +486,11 @@ BOUNDS = (
         "Failures of the upstream in a row after which it is not called for a while",
         "generators.care.breaker:FAILURES_TO_OPEN",
         unit="failures",
+    ),
+    Row(
+        "Largest picture that is taken from Stability's REST API",
+        "generators.stability.rest.client:PICTURE_BYTES",
+        unit="bytes",
     ),
     Row(
         "Largest message that is taken from the upstream over gRPC",

@@ -42,7 +42,7 @@ def parameters(group: Group) -> str:
         ("parameter", "what it is", "allowed"),
         (
             (
-                " or ".join(f"`{name}`" for name in (row.name, *row.aliases)) + ("" if row.built else " (later)"),
+                " or ".join(f"`{name}`" for name in (row.name, *row.aliases)),
                 row.meaning,
                 row.allowed,
             )

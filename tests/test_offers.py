@@ -56,7 +56,7 @@ def wrong(only: pytest.MonkeyPatch, **values: str) -> str:
 
 
 def test_the_first_of_several_generators_is_the_default(only: pytest.MonkeyPatch) -> None:
-    found = chosen(only, PROMPTCDN_GENERATOR="sketch, stability", STABILITY_KEY="k")
+    found = chosen(only, PROMPTCDN_GENERATOR="sketch, stability", STABILITY_HOST="h")
 
     assert [each.name for each in found.generators] == ["sketch", "stability"]
     assert found.defaults.default == ("sketch", "sketch")
@@ -113,6 +113,24 @@ def test_each_generator_offers_an_engine(
     assert [each.full_name for each in found.defaults.offered] == offered.split()
 
 
+@pytest.mark.parametrize(
+    ("needs", "needs_one", "given", "lacks"),
+    [
+        ((), (), "", (("stability_host", "stability_key"),)),
+        ((), (), "stability_key", ()),
+        (("stability_key", "stability_host"), (), "stability_key", (("stability_host",),)),
+        ((), ("stability_key",), "stability_host", (("stability_key",),)),
+        (("stability_host",), ("stability_key",), "", (("stability_host",), ("stability_key",))),
+    ],
+)
+def test_a_generator_says_which_settings_it_needs(
+    needs: tuple[str, ...], needs_one: tuple[str, ...], given: str, lacks: tuple[tuple[str, ...], ...]
+) -> None:
+    declared = replace(PAINTER, needs=needs, needs_one=needs_one)
+
+    assert declared.lacks({given: "set"}) == lacks
+
+
 def test_a_generator_may_depend_on_its_settings(only: pytest.MonkeyPatch) -> None:
     """What is spoken, and what it costs, may lie in an address."""
     local = replace(PAINTER, paid=False, engine="water")
@@ -157,7 +175,7 @@ def test_numbers_by_generator_are_read_as_they_are_shown(for_all: int, own: dict
     assert NUMBERS.parse(str(numbers)) == numbers
 
 
-def test_a_number_for_a_generator_that_there_is_not_ends_the_start(only: pytest.MonkeyPatch) -> None:
+def test_a_number_for_no_generator_ends_the_start(only: pytest.MonkeyPatch) -> None:
     assert wrong(only, PROMPTCDN_CONCURRENCY="8, nobody=1").startswith(
         'PROMPTCDN_CONCURRENCY="8, nobody=1": there is no generator nobody; allowed: '
     )
@@ -169,6 +187,27 @@ def test_a_generator_makes_no_more_at_once_than_it_declares(only: pytest.MonkeyP
     found = chosen(only, PROMPTCDN_GENERATOR="painter", STABILITY_HOST="h", PROMPTCDN_CONCURRENCY=text)
 
     assert found.at_once(found.generators[0]) == at_once
+
+
+@pytest.mark.parametrize(
+    ("budget", "limits"),
+    [("", "100/day"), ("9/day", "9/day"), ("stability=9/day", "100/day, stability=9/day"), ("unlimited", "unlimited")],
+)
+def test_there_is_a_budget_where_any_generator_is_paid(only: pytest.MonkeyPatch, budget: str, limits: str) -> None:
+    both = {"PROMPTCDN_GENERATOR": "sketch, stability", "STABILITY_KEY": "k"}
+
+    assert str(chosen(only, PROMPTCDN_BUDGET=budget, **both).budget_limits) == limits
+
+
+def test_a_limit_that_nothing_would_count_ends_the_start(only: pytest.MonkeyPatch) -> None:
+    both = {"PROMPTCDN_GENERATOR": "sketch, stability", "STABILITY_KEY": "k"}
+
+    assert "sketch costs nothing" in wrong(only, PROMPTCDN_BUDGET="sketch=5/day", **both)
+    assert "there is no generator magic" in wrong(only, PROMPTCDN_BUDGET="magic=5/day")
+    only.delenv("STABILITY_KEY")
+    assert str(chosen(only, PROMPTCDN_GENERATOR="sketch", PROMPTCDN_BUDGET="sketch=5/day").budget_limits) == (
+        "sketch=5/day"
+    )
 
 
 def test_the_operators_steps_go_to_the_nearest_of_an_engine(only: pytest.MonkeyPatch) -> None:

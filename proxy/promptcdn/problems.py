@@ -2,6 +2,7 @@
 
     Problem             an answer that is no picture
     ├── MethodNotAllowed, RateLimited  with the values that their headers are built of
+    ├── SourceMissing   a picture that another one is to be made from is not stored; says which
     ├── UpstreamFailed  the generator gave none; says whether it may have been charged
     └── Unavailable     what is stored or counted can be neither read nor written: it is not known whether it is there
         ├── StoreUnavailable      the store
@@ -43,7 +44,6 @@ class ProblemType:
 
 BAD_REQUEST = ProblemType("bad_request", 400, "Malformed request")
 BAD_PARAMETER = ProblemType("bad_parameter", 400, "Invalid parameter")
-NOT_AVAILABLE = ProblemType("not_available", 400, "Not supported yet")
 MISSES_CLOSED = ProblemType("misses_closed", 403, "This service makes no new pictures")
 SIGNATURE_REQUIRED = ProblemType("signature_required", 403, "Signature required")
 BAD_SIGNATURE = ProblemType("bad_signature", 403, "Invalid signature")
@@ -159,6 +159,17 @@ class RateLimited(Problem):
         self.window = window
 
 
+class SourceMissing(Problem):
+    """The 404 for a picture that is to be made from another one, where that one (`content_key`) is not stored."""
+
+    def __init__(self, parameter: str, content_key: str) -> None:
+        what = "no picture of this content key is stored here: open the URL that makes it, and then this one"
+        allowed = "the content key of a stored picture"
+        detail = f'{parameter}="{content_key}": {what}'
+        super().__init__(NOT_FOUND, detail, parameter=parameter, value=content_key, allowed=allowed)
+        self.content_key = content_key
+
+
 class UpstreamFailed(Problem):
     """The generator gave no picture. `charged` is false only where it surely charged nothing.
 
@@ -237,6 +248,12 @@ def removed() -> Problem:
     return Problem(REMOVED, "the operator of this service took this picture down")
 
 
+def source_removed(parameter: str, content_key: str) -> Problem:
+    """The 410 for a picture that is to be made from one that the operator took down."""
+    detail = f'{parameter}="{content_key}": the operator of this service took this picture down'
+    return Problem(REMOVED, detail, parameter=parameter, value=content_key)
+
+
 def unauthorized() -> Problem:
     """The 401 for a request without the operator's token (RFC 6750 section 3)."""
     detail = "this is for the operator of the service: send the header Authorization: Bearer TOKEN"
@@ -246,9 +263,3 @@ def unauthorized() -> Problem:
 def filtered() -> Problem:
     """The 403 for a picture that the image generator's content filter refused, now or before."""
     return Problem(FILTERED, "the image generator's content filter refused this prompt with this seed")
-
-
-def not_available(parameter: str, value: str, allowed: str = "leaving the parameter out") -> Problem:
-    """The 400 for a parameter that is part of the URL grammar, and that this service does not support yet."""
-    detail = f'{parameter}="{value}": this service does not support it yet; allowed: {allowed}'
-    return Problem(NOT_AVAILABLE, detail, parameter=parameter, value=value, allowed=allowed)

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -15,14 +17,14 @@ from promptcdn.catalog.removals import Preparation
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.clock import Clock
-from promptcdn.flights import Flights
-from promptcdn.generators import Made
+from promptcdn.flights import Flight, Flights
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.guard.authorisation import Authorisation, Misses
 from promptcdn.making import Making
 from promptcdn.money.budget import NoBudget
 from promptcdn.money.rates import NoRates
 from promptcdn.problems import StoreUnavailable
-from promptcdn.readers.answers import Answer, Asker, Reply
+from promptcdn.readers.answers import Answer, Asker, Look, Reply
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.spool import Spool
@@ -44,13 +46,15 @@ class Painter:
     def __init__(self, name: str = "painter") -> None:
         self.name = name
         self.calls: list[Resolved] = []
+        self.sources: list[Sources] = []
         self.refused: set[int] = set()
         self.called = asyncio.Event()
         self.open = asyncio.Event()
         self.open.set()
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
         self.calls.append(resolved)
+        self.sources.append(sources)
         self.called.set()
         await self.open.wait()
         if resolved.seed in self.refused or "forbidden" in resolved.prompt:
@@ -63,16 +67,23 @@ class Painter:
         """Nothing is open."""
 
 
+async def _open(name: Name) -> None:
+    del name
+
+
 class Slow(DiskStore):
     """A store that takes its time, and says how many look-ups are under way."""
 
     delay = 0.0
     reading = 0
     down = False
+    # What each look-up waits for first.
+    gate: Callable[[Name], Awaitable[None]] = staticmethod(_open)
 
     async def get(self, name: Name) -> Record | None:
         self.reading += 1
         try:
+            await self.gate(name)
             await asyncio.sleep(self.delay)
             self._require_up()
             return await super().get(name)
@@ -80,12 +91,29 @@ class Slow(DiskStore):
             self.reading -= 1
 
     async def look(self, name: Name) -> Header | None:
+        await self.gate(name)
         self._require_up()
         return await super().look(name)
 
     def _require_up(self) -> None:
         if self.down:
             raise StoreUnavailable("the store is down")
+
+
+class Watched(Flights[None]):
+    """Flights that count how often each was looked for; `elsewhere` are those of other replicas."""
+
+    def __init__(self) -> None:
+        super().__init__(8, 64)
+        self.looks: Counter[str] = Counter()
+        self.elsewhere: set[str] = set()
+
+    async def under_way_elsewhere(self, key: str) -> bool:
+        return key in self.elsewhere
+
+    def under_way(self, key: str) -> Flight[None] | None:
+        self.looks[key] += 1
+        return super().under_way(key)
 
 
 class House:
@@ -108,11 +136,11 @@ class House:
         clock = Clock(lambda: self.now, self.seconds)
         self._spool = Spool(folder / "spool")
         self.bindings = bindings = Bindings(store, self._spool)
-        self._renditions = Renditions(store, Memory(10**8), self._spool)
-        self._flights: Flights[None] = Flights(8, 64)
-        making = Making({name: self.painter}, NoBudget(), self._spool, bindings, self._renditions, self, clock)
+        self.renditions = Renditions(store, Memory(10**8), self._spool)
+        self.flights = Watched()
+        making = Making({name: self.painter}, NoBudget(), self._spool, bindings, self.renditions, self, clock)
         rules = Rules(defaults or offers(name, "e", size=(256, 256)), 8, Authorisation(misses))
-        way = Seeded(rules, bindings, self._renditions, self._flights, self, making, NoRates(), clock)
+        way = Seeded(rules, bindings, self.renditions, self.flights, self, making, NoRates(), clock)
         self.cdn = Cdn(way, rules, clock, random.Random(1))
 
     async def removed(self, content_key: str) -> bool:
@@ -144,6 +172,10 @@ class House:
         assert isinstance(answer, Answer)
         return answer
 
+    async def look(self, query: str) -> Look:
+        """What there is of a request's picture."""
+        return await self.cdn.look(parse(query.encode()))
+
     @property
     def looking(self) -> bool:
         """Whether anybody reads the store."""
@@ -164,7 +196,7 @@ class House:
 
     async def close(self) -> None:
         self.painter.open.set()
-        await self._flights.drain(20)
-        await self._renditions.close()
+        await self.flights.drain(20)
+        await self.renditions.close()
         await self._spool.close()
         await self.store.close()

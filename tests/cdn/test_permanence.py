@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from promptcdn import problems
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.problems import Problem
 from promptcdn.readers.answers import Answer, Asker, Reply
@@ -35,8 +35,8 @@ class NeverTwice(Painter):
         super().__init__()
         self._shades = itertools.count(drawn)
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
-        await super().generate(resolved, content_key)
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
+        await super().generate(resolved, content_key, sources=sources)
         file = io.BytesIO()
         shade = next(self._shades) * 80
         Image.new("RGB", (resolved.width, resolved.height), (shade, 255 - shade, 128)).save(file, "PNG")
@@ -193,10 +193,10 @@ async def test_a_takedown_during_an_encode_is_obeyed(tmp_path: Path) -> None:
     async with House(tmp_path) as house:
         key = (await house.get(URL)).content_key
         asked = asyncio.ensure_future(house.ask(f"{URL}&format=jpeg"))
-        while not house._renditions._encodes.count:  # noqa: ASYNC110 - it tells nobody
+        while not house.renditions._encodes.count:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         house.taken_down.add(key)
-        house._renditions.forget(key)
+        house.renditions.forget(key)
         with pytest.raises(Problem) as gone:
             await asked
         assert gone.value.kind is problems.REMOVED

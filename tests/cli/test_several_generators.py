@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from promptcdn.generators.registry import BY_NAME
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
@@ -35,8 +36,11 @@ def checks(ended: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]
 def test_engines_lists_what_is_offered_and_what_could_be(tmp_path: Path) -> None:
     settings = {"STABILITY_HOST": "h", "PROMPTCDN_ENGINES": "own", "PROMPTCDN_PRICES": "own=1.5", **BOTH}
     rows = json.loads(promptcdn(tmp_path, "engines", "--json", **settings).stdout)
+    others, rows = [row for row in rows if not row["in_use"]], [row for row in rows if row["in_use"]]
     by_name = {row["name"]: row for row in rows}
 
+    assert {row["generator"] for row in others} == {*BY_NAME} - {"stability", "sketch"}
+    assert not any(row["offered"] for row in others)
     assert [row["name"] for row in rows] == [SDXL, "own", "stability/stable-diffusion-v1-6", "sketch"]
     assert [row["offered"] for row in rows] == [True, True, False, True]
     assert [row["default"] for row in rows] == [True, False, False, False]
@@ -44,7 +48,7 @@ def test_engines_lists_what_is_offered_and_what_could_be(tmp_path: Path) -> None
     assert [row["steps"] for row in rows] == [[10, 50], [1, 150], [10, 50], [1, 150]]
     assert by_name[SDXL]["does_not_understand"] == ["scheduler"]
     assert (by_name[SDXL]["sizes"][0], len(by_name["sketch"]["sizes"])) == ("1024x1024", 441)
-    assert all(row["seeded"] and row["in_use"] for row in rows)
+    assert all(row["seeded"] for row in rows)
 
 
 def test_engines_says_what_a_generator_needs_that_is_not_in_use(tmp_path: Path) -> None:
@@ -115,7 +119,7 @@ def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:
     assert checks(ended)["try sketch"]["detail"].endswith(" s, free")
 
 
-def test_doctor_names_generators_that_urls_are_bound_to_and_that_are_gone(tmp_path: Path, upstream: Upstream) -> None:
+def test_doctor_names_generators_of_urls_that_are_not_set_up(tmp_path: Path, upstream: Upstream) -> None:
     with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
         assert service.get("/?prompt=a&seed=1").status_code == 200
         assert service.get("/?prompt=a&seed=1&engine=sketch").status_code == 200

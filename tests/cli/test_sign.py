@@ -99,7 +99,7 @@ WRONG = [
         ("sign", "/?prompt=a", "/i/KEY"),
         "/i/KEY: this is neither a permalink (/i/ and 64 hex digits) nor a URL with prompt=",
     ),
-    (("sign", "/?prompt=a&upscale=2"), '/?prompt=a&upscale=2: upscale="2": this service does not support it yet'),
+    (("sign", "/?prompt=a&upscale=2"), '/?prompt=a&upscale=2: upscale="2": there is no picture to start from'),
     (("sign", "/?v=" + "x" * 8150 + "&prompt=a"), "/?v=" + "x" * 8150 + "&prompt=a: signed, the URL would be longer"),
     (("sign", "/?prompt=a", "--key", "k3"), '--key="k3": there is k1 or k2'),
     (

@@ -23,7 +23,7 @@ def said(folder: Path, *words: str, **settings: object) -> dict[str, Any]:
 
 def test_a_service_and_then_its_files_say_what_was_paid_for(tmp_path: Path) -> None:
     settings = {"PROMPTCDN_ENGINE": "any", "PROMPTCDN_PRICES": "any=0.5", "PROMPTCDN_BUDGET": "5/day"}
-    spent = [{"engine": "any", "pictures": 2, "credits": 1.0}]
+    spent = [{"engine": "stability/any", "pictures": 2, "credits": 1.0}]
     with Upstream() as upstream:
         settings |= {"STABILITY_HOST": upstream.url, "PROMPTCDN_ADMIN_TOKEN": TOKEN}
         with Promptcdn(tmp_path, **settings) as service:

@@ -9,7 +9,7 @@ from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.making import Making
 from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits
 from promptcdn.money.budget.sqlite import SqliteBudget
@@ -283,10 +283,10 @@ async def test_what_may_have_been_charged_stays_spent_and_cools_down() -> None:
 
 async def test_what_was_given_up_in_mid_air_stays_spent() -> None:
     class Slow(FakeGenerator):
-        async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
             begun.set()
             await asyncio.Event().wait()
-            return await super().generate(resolved, content_key)
+            return await super().generate(resolved, content_key, sources=sources)
 
     begun = asyncio.Event()
     async with Parts(generator=Slow([GOOD])) as shop:

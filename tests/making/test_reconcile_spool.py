@@ -12,7 +12,7 @@ import pytest
 
 from promptcdn import pictures, problems
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.making import Making
 from promptcdn.making.reconcile_spool import TIMINGS, Reconciler, Timings
 from promptcdn.pictures import master
@@ -137,10 +137,10 @@ async def test_what_another_machine_stored_first_is_shown() -> None:
     """What another machine was faster to store is shown also before the url is bound."""
 
     class Overtaken(FakeGenerator):
-        async def generate(self, resolved: Resolved, content_key: str) -> Made:
+        async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
             shelf.objects[MASTER] = theirs
             shelf.fails_at = shelf.calls + 2  # the binding
-            return await super().generate(resolved, content_key)
+            return await super().generate(resolved, content_key, sources=sources)
 
     shelf, theirs = (
         FakeStore(),

@@ -220,6 +220,19 @@ async def test_what_was_spent_is_told_by_engine_over_all_replicas(redis: Server,
         assert await three.usage(NOON) == ()
 
 
+async def test_a_generator_may_have_a_limit_of_its_own(redis: Server, tmp_path: Path) -> None:
+    other = order(generator="a1111", engine="dear").resolved
+    async with replicas(redis, tmp_path, "4/day, a1111=2/day, a1111=9 credits/day") as (one, two, three):
+        await one.reserve(other, NOON)
+        await two.reserve(other, NOON)
+        with pytest.raises(Problem, match="a1111=2/day"):
+            await three.reserve(other, NOON)
+        assert await spend(three) == 2
+        with pytest.raises(Problem, match=r": 4/day .*, a1111=2/day "):
+            await one.reserve(other, NOON)
+        assert [usage.used for usage in await two.usage(NOON)] == [4, 2, 3000]
+
+
 async def test_who_comes_later_need_not_wait(redis: Server, tmp_path: Path) -> None:
     async with replicas(redis, tmp_path, "9/day") as each, replica(redis.url, tmp_path / "later", "9/day") as later:
         assert await spend(*each, tries=2) == 6

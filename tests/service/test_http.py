@@ -159,7 +159,8 @@ def test_a_client_that_has_the_picture_is_told_so(service: Promptcdn) -> None:
         ("/?prompt=a&seed=1&width=1000", 400, "bad_parameter", "width"),
         ("/?prompt=a&seed=1&engine=other", 400, "bad_parameter", "engine"),
         ("/?prompt=a&w=5000", 400, "bad_parameter", "w"),
-        ("/?prompt=a&upscale=2", 400, "not_available", "upscale"),
+        ("/?prompt=a&seed=1&upscale=2", 400, "bad_parameter", "upscale"),
+        (f"/?prompt=a&seed=1&init={'0' * 64}", 404, "not_found", "init"),
         ("/?prompt=" + "a" * 8200, 414, "uri_too_long", None),
         ("/nothing", 404, "not_found", None),
         ("/info", 400, "bad_parameter", "prompt"),
@@ -185,7 +186,8 @@ def test_info_says_everything_and_makes_nothing(service: Promptcdn) -> None:
     known = service.get("/info" + query).json()
 
     assert set(known) == {
-        *("content_key", "state", "permalink", "url", "as_asked", "resolved", "pool", "snippets", "notes"),
+        *("content_key", "state", "permalink", "url", "as_asked", "resolved", "sources", "pool"),
+        *("snippets", "notes"),
     }
     assert known["state"] == "absent"
     assert known["as_asked"] == {"prompt": "a [new] thing", "seed": 181842428, "style_preset": "line-art"}

@@ -51,7 +51,7 @@ def test_a_change_of_the_default_generator_moves_no_url(tmp_path: Path, upstream
     assert len(upstream.ledger.calls()) == 1
 
 
-def test_a_demos_urls_become_real_and_those_that_ask_for_a_sketch_stay(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_demos_urls_become_real_but_for_those_of_a_sketch(tmp_path: Path, upstream: Upstream) -> None:
     with Promptcdn(tmp_path) as service:
         demo = {url: service.get(url) for url in (REAL, DRAWN)}
     with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
@@ -62,7 +62,7 @@ def test_a_demos_urls_become_real_and_those_that_ask_for_a_sketch_stay(tmp_path:
         assert service.get(DRAWN).content == demo[DRAWN].content
 
 
-def test_a_picture_of_a_generator_that_is_gone_is_shown_and_not_made(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_generator_that_is_gone_leaves_its_stored_pictures(tmp_path: Path, upstream: Upstream) -> None:
     """A URL keeps its generator for ever: what is lost is not drawn by another one."""
     with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
         pictures = {url: service.get(url) for url in (REAL, "/?prompt=b&seed=1")}

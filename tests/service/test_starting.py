@@ -128,7 +128,7 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
-        ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: sketch, stability, several with'],
+        ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: a1111, comfyui,'],
     ),
     (
         {"PROMPTCDN_GENERATOR": "stability"},
@@ -156,8 +156,16 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_PUBLIC_URL": "h.example"}, ['PROMPTCDN_PUBLIC_URL="h.example": allowed: an address like https://']),
     ({"PORT": "web"}, ['PORT="web": allowed: a whole number from 0 to 65535']),
     (
-        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0", "PROMPTCDN_SIZE": "512x512"},
+        {"STABILITY_HOST": "h", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0", "PROMPTCDN_SIZE": "512x512"},
         ["PROMPTCDN_SIZE: stable-diffusion-xl-1024-v1-0 draws no such size; the nearest are"],
+    ),
+    (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "sd3.5-large", "PROMPTCDN_SIZE": "512x512"},
+        ["PROMPTCDN_SIZE: sd3.5-large draws no such size; the nearest are"],
+    ),
+    (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0"},
+        ["PROMPTCDN_ENGINE=stable-diffusion-xl-1024-v1-0: stability has no such engine: its engines depend on"],
     ),
     (
         {"PROMPTCDN_STEPS": "x", "PROMPTCDN_VARIANT": 4, "PROMPTCDN_QUEUE": -1},

@@ -92,6 +92,7 @@ Condition = Literal["if-none-match", "x-goog-if-generation-match", ""]
 class Personality:
     """`refuse` gives the error of a request, `None` where it is answered. `condition` is the header field that keeps
     an object from being overwritten; `unmet` is how it is answered; `conflicts`: with 409 at the first try.
+    `ranges`: a part of an object can be had.
     `keeps` is the error of a delete or an overwrite of what exists; `absent` of a read of what does not."""
 
     refuse: Refuse = lambda _: None
@@ -101,6 +102,7 @@ class Personality:
     keeps: Error | None = None
     absent: Error = NO_SUCH_KEY
     endpoint_path: str = ""
+    ranges: bool = True
 
 
 def always(error: Error) -> Refuse:
@@ -252,7 +254,17 @@ class _Answer(BaseHTTPRequestHandler):
             absent = self.server.personality.absent
             self._send(absent.status, absent.body)
             return
-        self._send(200, data, etag=_etag(data))
+        self._send_found(asked, data)
+
+    def _send_found(self, asked: Asked, data: bytes) -> None:
+        """The object, or the part that a range like `bytes=0-99` asks for."""
+        begin, _, end = asked.headers.get("range", "").removeprefix("bytes=").partition("-")
+        if not end or not self.server.personality.ranges:
+            self._send(200, data, etag=_etag(data))
+            return
+        part = data[int(begin) : int(end) + 1]
+        place = f"bytes {begin}-{int(begin) + len(part) - 1}/{len(data)}"
+        self._send(206, part, etag=_etag(data), content_range=place)
 
     def _list(self, prefix: str) -> bytes:
         keys = sorted(name.partition("/")[2] for name in self.server.objects)
@@ -280,9 +292,11 @@ class _Answer(BaseHTTPRequestHandler):
         self.server.objects.pop(name, None)
         self._send(204)
 
-    def _send(self, status: int, body: bytes = b"", etag: str = "") -> None:
+    def _send(self, status: int, body: bytes = b"", etag: str = "", content_range: str = "") -> None:
         self.send_response(status)
         self.send_header("x-amz-request-id", "1")
+        if content_range:
+            self.send_header("content-range", content_range)
         if etag:
             self.send_header("etag", f'"{etag}"')
         if status not in (204, 304):

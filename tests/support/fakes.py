@@ -13,7 +13,7 @@ from PIL import Image
 
 from promptcdn.catalog.removals import Preparation
 from promptcdn.clock import Clock
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.money.budget import NoBudget, Reservation
 from promptcdn.money.costs import Cost
 from promptcdn.problems import CounterUnavailable, StoreUnavailable
@@ -165,10 +165,12 @@ class FakeGenerator:
     def __init__(self, answers: Sequence[Made | Exception]) -> None:
         self._answers = list(answers)
         self.calls = 0
+        self.sources: list[Sources] = []
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
         del resolved, content_key
         self.calls += 1
+        self.sources.append(sources)
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -11,7 +11,7 @@ from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.making import Making, Timings
 from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget
@@ -113,8 +113,8 @@ class Toppler(FakeGenerator):
         super().__init__([answer])
         self._shelf = shelf
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
-        made = await super().generate(resolved, content_key)
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
+        made = await super().generate(resolved, content_key, sources=sources)
         self._shelf.down = True
         return made
 

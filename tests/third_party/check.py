@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from promptcdn.checks import Check
+from promptcdn.generators import NO_SOURCES, Sources
 from promptcdn.generators.a1111 import A1111
 from promptcdn.generators.openai import OpenAi, base_url
 from promptcdn.generators.openai.servers import BY_NAME
@@ -43,13 +44,13 @@ def opened(server: SdServer, name: str, *, syntax: bool = False) -> A1111 | Open
     return OpenAi(base_url(server.url), BY_NAME["sd-cpp"], paid=False, syntax_allowed=syntax)
 
 
-def drawn(server: SdServer, order: Resolved, *, syntax: bool = False) -> Drawn:
+def drawn(server: SdServer, order: Resolved, *, syntax: bool = False, sources: Sources = NO_SOURCES) -> Drawn:
     """The size and the pixels of one picture."""
 
     async def made() -> bytes:
         generator = opened(server, order.generator, syntax=syntax)
         try:
-            return (await generator.generate(order, "", 120)).picture
+            return (await generator.generate(order, "", 120, sources=sources)).picture
         finally:
             await generator.close()
 
@@ -126,6 +127,31 @@ def test_weights_in_a_prompt_count_only_where_they_are_allowed(server: SdServer,
     order = replace(order, prompt="a (lighthouse:1.9)")
 
     assert drawn(server, order) != drawn(server, order, syntax=True)
+
+
+def test_a_picture_may_start_from_another(server: SdServer) -> None:
+    """The less strength, the more of the picture to start from is left; a mask keeps what is black."""
+    order = replace(ORDERS["a1111"], steps=8, init="0" * 64)
+
+    def distance(strength: float, init: bytes, mask: bytes | None = None, right: int = 64) -> float:
+        """From the picture to start from, in its left `right` pixels; 0 to 255."""
+        size, found = drawn(server, replace(order, strength=strength), sources=Sources(init, mask))
+        image = Image.frombytes("RGB", size, found).crop((0, 0, right, 64))
+        start = Image.open(io.BytesIO(init)).convert("RGB").crop((0, 0, right, 64))
+        return sum(ImageStat.Stat(ImageChops.difference(image, start)).mean) / 3
+
+    init = _file(Image.linear_gradient("L").resize((64, 64)).convert("RGB"))
+    mask = Image.new("L", (64, 64), 0)
+    mask.paste(255, (32, 0, 64, 64))
+
+    assert distance(0.2, init) < distance(1.0, init)
+    assert distance(1.0, init, _file(mask), right=24) < distance(1.0, init, right=24)
+
+
+def _file(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
 def test_doctor_finds_the_model(server: SdServer) -> None:

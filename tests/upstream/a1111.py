@@ -9,6 +9,7 @@ Sources, read in November 2026: `modules/api` of AUTOMATIC1111 and Forge, `kobol
 sd-server were measured on the real one (stable-diffusion.cpp, sources of 2026; `./scripts/generators-test`).
 """
 
+import hashlib
 import json
 import re
 import time
@@ -83,7 +84,9 @@ class A1111Upstream(HttpUpstream):
         refusal = faults.one_of(REFUSALS) or self._unauthorized(request)
         if refusal:
             client.send_json(refusal[1], refusal[0], **_retry_after(faults))
-        elif request.path == "/sdapi/v1/txt2img":
+        elif request.path == "/sdapi/v1/img2img" and not body.get("init_images"):
+            client.send_json({"detail": "Init image not found"}, 404)
+        elif request.path in ("/sdapi/v1/txt2img", "/sdapi/v1/img2img"):
             self._draw(request, body, faults, client)
         elif "html" in faults or "hang" in faults:
             client.meet(faults)
@@ -225,4 +228,11 @@ def _call(asked: dict[str, Any], request: Request, basic: str) -> Call:
         guidance=None,
         style=None,
         extras=tuple(name for name in ("scheduler", "styles", "alwayson_scripts") if name in asked),
+        init=_digest(asked.get("init_images", [None])[0]),
+        mask=_digest(asked.get("mask")),
+        start=asked.get("denoising_strength"),
     )
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(b64decode(text, validate=True)).hexdigest()

@@ -1,5 +1,6 @@
 """The ledger: one line for each call that a real service would charge, written before the picture is sent."""
 
+import hashlib
 import json
 import os
 import time
@@ -12,7 +13,10 @@ from tests.upstream.sdk import generation as g
 
 @dataclass(frozen=True)
 class Call:
-    """What was asked for, when (Unix seconds), and with how many seconds to the deadline (`None`: without one)."""
+    """What was asked for, when (Unix seconds), and with how many seconds to the deadline (`None`: without one).
+
+    `init` and `mask` are the SHA-256 of the pictures that came along, and `start` is where the schedule begins.
+    """
 
     at: float
     deadline: float | None
@@ -30,6 +34,9 @@ class Call:
     guidance: str | None
     style: str | None
     extras: tuple[str, ...] = ()
+    init: str | None = None
+    mask: str | None = None
+    start: float | None = None
 
     @classmethod
     def of(cls, request: Any, context: Any, known_key: str | None) -> Self:
@@ -48,7 +55,7 @@ class Call:
             authorization=right,
             request_id=request.request_id,
             engine=request.engine_id,
-            prompts=tuple((prompt.text, _weight(prompt)) for prompt in request.prompt),
+            prompts=tuple((each.text, _weight(each)) for each in request.prompt if each.WhichOneof("prompt") == "text"),
             seeds=tuple(image.seed),
             samples=image.samples,
             width=image.width,
@@ -63,7 +70,17 @@ class Call:
                 for name, there in (("adapter", image.HasField("adapter")), ("schedule", step.HasField("schedule")))
                 if there
             ),
+            init=_digest(request, g.ARTIFACT_IMAGE),
+            mask=_digest(request, g.ARTIFACT_MASK),
+            start=round(step.schedule.start, 4) if step.HasField("schedule") else None,
         )
+
+
+def _digest(request: Any, kind: int) -> str | None:
+    """SHA-256 of the one picture of that kind that the request has; `None` where there is none."""
+    files = [prompt.artifact.binary for prompt in request.prompt if prompt.artifact.type == kind]
+    assert len(files) < 2
+    return hashlib.sha256(files[0]).hexdigest() if files else None
 
 
 def _weight(prompt: Any) -> float:

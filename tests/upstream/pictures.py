@@ -20,8 +20,16 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def picture(request: Any, call: str, size: tuple[int, int] | None = None, *, noise: bool = False) -> bytes:
     """A picture of a gRPC request, with the text that a self-hosted server writes into its files."""
     what = f"{request.engine_id} {[prompt.text for prompt in request.prompt]} {list(request.image.seed)}"
-    of_request = (request.image.width, request.image.height)
-    return drawn(what, call, size or of_request, f"{what} {request.request_id}", noise=noise)
+    return drawn(what, call, size or _size(request), f"{what} {request.request_id}", noise=noise)
+
+
+def _size(request: Any) -> tuple[int, int]:
+    """As asked for. Of an upscaler one side is asked for, and the picture that came along has the shape."""
+    width, height = request.image.width, request.image.height
+    if not height:
+        with Image.open(io.BytesIO(request.prompt[0].artifact.binary)) as init:
+            height = width * init.height // init.width
+    return width, height
 
 
 def drawn(what: str, call: str, size: tuple[int, int], text: str, *, noise: bool = False) -> bytes:

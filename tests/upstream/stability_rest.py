@@ -9,6 +9,8 @@ All else is as with the gRPC server (tests/upstream/__init__.py). Source: the se
 up in their likeness, and none of core's is what the service asks of it.
 """
 
+import hashlib
+import io
 import json
 import re
 import secrets
@@ -19,12 +21,14 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
+
+from PIL import Image
 
 from tests.upstream import pictures
 from tests.upstream.control import Control
@@ -45,7 +49,8 @@ RATIOS: Mapping[str, tuple[int, int]] = {
 LARGER = {"1:1": (1536, 1536), "21:9": (2336, 992)}
 MODELS = ("sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash")
 FIELDS = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format", "style_preset", "none"}
-SD3_FIELDS = FIELDS | {"model", "mode", "cfg_scale"}
+ULTRA_FIELDS = FIELDS | {"image", "strength"}
+SD3_FIELDS = ULTRA_FIELDS | {"model", "mode", "cfg_scale"}
 STYLES = (
     *("3d-model", "analog-film", "anime", "cinematic", "comic-book", "digital-art", "enhance", "fantasy-art"),
     *("isometric", "line-art", "low-poly", "modeling-compound", "neon-punk", "origami", "photographic", "pixel-art"),
@@ -81,12 +86,13 @@ BREAKS: Mapping[str, tuple[int, str, str]] = {
 
 @dataclass(frozen=True)
 class Form:
-    """A request as it came: the fields of its multipart body."""
+    """A request as it came: the fields and files of its multipart body."""
 
     service: str
     fields: Mapping[str, str]
     accept: str
     authorization: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def engine(self) -> str:
@@ -98,21 +104,24 @@ class Form:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the picture that the service answers."""
+        """Of the picture that the service answers; in the mode image-to-image it has the shape of the one that came."""
+        if "mode" in self.fields and "image" in self.files:
+            with Image.open(io.BytesIO(self.files["image"])) as init:
+                return init.size
         width, height = RATIOS[self.ratio]
         return LARGER.get(self.ratio, (width * 3 // 2, height * 3 // 2)) if self.service == "core" else (width, height)
 
     def wrong(self) -> str:
         """What the service would refuse, in its words; empty where the form is right."""
-        known = SD3_FIELDS if self.service == "sd3" else FIELDS
+        known = {"sd3": SD3_FIELDS, "ultra": ULTRA_FIELDS}.get(self.service, FIELDS)
         allowed: Mapping[str, tuple[str, ...]] = {
             "aspect_ratio": tuple(RATIOS),
             "output_format": ("jpeg", "png", "webp"),
             "style_preset": STYLES,
             "model": MODELS,
-            "mode": ("text-to-image",),
+            "mode": ("text-to-image", "image-to-image"),
         }
-        if strange := sorted(self.fields.keys() - known):
+        if strange := sorted((self.fields.keys() | self.files.keys()) - known):
             return f"{strange[0]}: is not a field of this service"
         for name, values in allowed.items():
             if name in self.fields and self.fields[name] not in values:
@@ -123,6 +132,18 @@ class Form:
             return "seed: must be from 0 to 4294967294"
         if not 1 <= float(self.fields.get("cfg_scale", "4")) <= 10:
             return "cfg_scale: must be from 1 to 10"
+        return self._wrong_start()
+
+    def _wrong_start(self) -> str:
+        """What is wrong about the picture to start from."""
+        if ("image" in self.files) != ("strength" in self.fields):
+            return "strength: is required beside image, and allowed there only"
+        if not 0 <= float(self.fields.get("strength", "0")) <= 1:
+            return "strength: must be from 0 to 1"
+        if self.service == "sd3" and ("image" in self.files) != (self.fields.get("mode") == "image-to-image"):
+            return "mode: must be image-to-image beside image"
+        if self.fields.get("mode") == "image-to-image" and "aspect_ratio" in self.fields:
+            return "aspect_ratio: is for the mode text-to-image only"
         return ""
 
     def call(self, known_key: str | None, seed: int) -> Call:
@@ -148,6 +169,8 @@ class Form:
             guidance=None,
             style=self.fields.get("style_preset"),
             extras=tuple(name for name in ("model", "mode", "none") if name in self.fields),
+            init=hashlib.sha256(self.files["image"]).hexdigest() if "image" in self.files else None,
+            start=float(self.fields["strength"]) if "strength" in self.fields else None,
         )
 
 
@@ -216,8 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
         service = self.path.removeprefix("/v2beta/stable-image/generate/")
-        fields = _fields(self.headers["Content-Type"], body)
-        form = Form(service, fields, self.headers.get("Accept", "*/*"), self.headers.get("Authorization", ""))
+        fields, files = _fields(self.headers["Content-Type"], body)
+        head = self.headers.get("Accept", "*/*"), self.headers.get("Authorization", "")
+        form = Form(service, fields, *head, files)
         self._upstream.forms.append(form)
         faults = self._upstream.faults(fields.get("prompt", ""))
         refusal = faults.one_of(REFUSALS) or self._unauthorized()
@@ -299,13 +323,23 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
 
-def _fields(content_type: str, body: bytes) -> Mapping[str, str]:
+def _fields(content_type: str, body: bytes) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+    """The fields of a multipart body, and its files."""
     message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
     if not message.is_multipart():
-        return {}
-    parts = [part for part in message.walk() if not part.is_multipart()]
-    named = ((str(part.get_param("name", "", "content-disposition")), part.get_payload(decode=True)) for part in parts)
-    return {name: cast("bytes", content).decode() for name, content in named}
+        return {}, {}
+    fields: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    for part in message.walk():
+        if part.is_multipart():
+            continue
+        name = str(part.get_param("name", "", "content-disposition"))
+        content = cast("bytes", part.get_payload(decode=True))
+        if part.get_filename() is None:
+            fields[name] = content.decode()
+        else:
+            files[name] = content
+    return fields, files
 
 
 def _head(seed: int, faults: Faults) -> Mapping[str, str]:

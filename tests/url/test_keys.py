@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from promptcdn.generators.sketch import DECLARATION as SKETCH
 from promptcdn.generators.stability.grpc.engines import FAMILIES
 from promptcdn.url import keys, seeds
 from promptcdn.url.parse import parse, parse_path
@@ -27,6 +28,8 @@ DEFAULTS = {
         families=FAMILIES,
     ),
     "sketch": offers("sketch", "sketch"),
+    "drawn": offers("sketch", "sketch", families=SKETCH.engines),
+    "upscaler": offers("stability", "esrgan-v1-x2plus", families=FAMILIES),
     "small": offers("stability", "stable-diffusion-v1-6", size=(640, 384), steps=42, families=FAMILIES),
 }
 
@@ -44,8 +47,9 @@ def test_a_published_url_keeps_its_keys_for_ever(vector: dict[str, Any]) -> None
 
     assert keys.as_asked_form(asked).decode() == vector["as_asked"]
     assert keys.as_asked_key(asked) == vector["as_asked_key"]
+    init_size = tuple(vector["init_size"]) if "init_size" in vector else None
     for name, content in vector.get("content", {}).items():
-        resolved = resolve(asked, DEFAULTS[name])
+        resolved = resolve(asked, DEFAULTS[name], init_size=init_size)
         assert keys.content_form(resolved).decode() == content["form"]
         assert keys.content_key(resolved) == content["key"]
     if "pool" in vector:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from promptcdn import problems
 from promptcdn.url import keys
 from promptcdn.url.parameters import BY_NAME, PARAMETERS
-from promptcdn.url.parse import canonical_url, extra_slashes, parse, parse_delivery, require_built
+from promptcdn.url.parse import canonical_url, extra_slashes, parse, parse_delivery
 from promptcdn.url.request import Asked, Control, Delivery
 from promptcdn.url.resolving import resolve
 from promptcdn.url.text import normalised, number
@@ -243,14 +243,12 @@ def test_a_permalink_takes_delivery_parameters_only(name: str) -> None:
     assert caught.value.parameter == name
 
 
-@pytest.mark.parametrize("query", ["upscale=2", "strength=0.5", f"init={'0' * 64}", f"mask={'0' * 64}"])
-def test_what_is_not_built_is_read_and_refused_by_name(query: str) -> None:
-    request = parse(f"prompt=a&{query}".encode())
-
+@pytest.mark.parametrize("query", ["upscale=3", "strength=1.01", "strength=0.555", "init=abc", f"mask={'A' * 64}"])
+def test_what_is_no_source_of_a_picture_is_refused_by_name(query: str) -> None:
     with pytest.raises(problems.Problem) as caught:
-        require_built(request.asked, request.control)
+        parse(f"prompt=a&{query}".encode())
 
-    assert caught.value.kind is problems.NOT_AVAILABLE
+    assert caught.value.kind is problems.BAD_PARAMETER
     assert caught.value.parameter == query.partition("=")[0]
 
 

@@ -93,14 +93,6 @@ def test_an_engine_that_is_not_offered_names_those_that_are(engine: str, what: s
     assert caught.value.allowed == "stable-diffusion-xl-1024-v1-0 or stable-diffusion-v1-6"
 
 
-@pytest.mark.parametrize("query", [f"init={'a' * 64}", "strength=0.5", f"mask={'b' * 64}", "upscale=2"])
-def test_a_picture_from_pictures_is_refused_until_it_is_made(query: str) -> None:
-    with pytest.raises(problems.Problem) as caught:
-        size(query, SDXL)
-
-    assert caught.value.kind is problems.NOT_AVAILABLE
-
-
 @pytest.mark.parametrize("name", ["stable-diffusion-512-v2-1", "stable-diffusion-768-v2-1", "stable-diffusion-v1-5"])
 def test_older_families_have_their_own_sizes(name: str) -> None:
     engine = engines.engine(name, FAMILIES)
@@ -180,9 +172,7 @@ def test_a_full_name_is_that_of_one_generators_engine(engine: str) -> None:
         ("", offers("stability", DEFAULT, families=FAMILIES, steps=99), 50),
     ],
 )
-def test_steps_are_the_urls_or_what_the_engine_takes_of_the_operators(
-    query: str, defaults: Defaults, steps: int
-) -> None:
+def test_steps_are_the_urls_or_the_operators_within_the_engines(query: str, defaults: Defaults, steps: int) -> None:
     assert resolve(parse(f"prompt=a&seed=1&{query}".encode()).asked, defaults).steps == steps
 
 
@@ -243,7 +233,7 @@ def test_a_url_that_asks_for_nothing_special_loses_nothing() -> None:
     assert list(losses(asked, resolve(asked, TWO), TWO)) == []
 
 
-def test_a_picture_of_a_generator_that_is_gone_is_said_to_be_the_last_of_it() -> None:
+def test_a_picture_of_a_generator_that_is_gone_is_the_last_one() -> None:
     asked = parse(b"prompt=a&seed=1&scheduler=karras").asked
 
     assert list(losses(asked, resolve(asked, SDXL), SKETCH)) == [

@@ -1,9 +1,11 @@
 """Bindings and verdicts over a store: what a URL was found to mean, and what the upstream refused to draw."""
 
+import asyncio
 import json
 
 import cachetools
 
+from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.generators.registry import bindings_folder, bindings_folders
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import Unavailable, UnreadableObject
@@ -30,6 +32,7 @@ class Bindings:
         self._spool = spool
         self._observer = observer
         self._cached: cachetools.LRUCache[str, Order] = cachetools.LRUCache(_CACHED_BYTES, _weight)
+        self._forgotten = Forgotten()
         self._verdicts: cachetools.LRUCache[str, bool] = cachetools.LRUCache(100_000)
 
     @step("binding")
@@ -51,6 +54,10 @@ class Bindings:
             if (waiting := self._waiting(as_asked_key, folders)) is None:
                 raise
             return waiting
+
+    def known(self, as_asked_key: str) -> bool:
+        """Whether memory has what the URL is bound to."""
+        return as_asked_key in self._cached
 
     @step("binding")
     async def bind(self, order: Order, made_at: int) -> Order:
@@ -75,10 +82,17 @@ class Bindings:
         await self._store.put(Name("verdicts", refused.content_key), _written(refused, made_at))
 
     async def _stored(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
-        for folder in folders:
-            record = await self._store.get(name := Name(folder, as_asked_key))
+        since = self._forgotten.now
+        names = [Name(folder, as_asked_key) for folder in folders]
+        # All at once: each is a round trip to a bucket. One that is not known counts where none before it is there.
+        found = await asyncio.gather(*map(self._store.get, names), return_exceptions=True)
+        for name, record in zip(names, found, strict=True):
+            if isinstance(record, BaseException):
+                raise record
             if record is not None:
-                return self._remember(_read(name, record))
+                order = _read(name, record)
+                # 1: the binding is read. 2: it is deleted, so that the URL is bound anew. 3: memory must not have it.
+                return order if self._forgotten.since(since, as_asked_key) else self._remember(order)
         return None
 
     def _waiting(self, as_asked_key: str, folders: tuple[Folder, ...]) -> Order | None:
@@ -94,6 +108,7 @@ class Bindings:
 
     def forget(self, key: str) -> None:
         """Drops what memory has of a binding or a verdict: its object was deleted."""
+        self._forgotten.mark(key)
         self._cached.pop(key, None)
         self._verdicts.pop(key, None)
 

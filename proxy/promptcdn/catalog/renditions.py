@@ -19,8 +19,9 @@ from promptcdn.catalog.encodes import Encoder, as_sent, rendition_name
 from promptcdn.catalog.forgetting import Forgotten
 from promptcdn.catalog.masters import Masters
 from promptcdn.catalog.memory_cache import Memory
+from promptcdn.catalog.read_ahead import Ahead, Source
 from promptcdn.catalog.survivors import Survivors
-from promptcdn.flights import Flights
+from promptcdn.flights import Flight, Flights
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.pictures import sizing
 from promptcdn.pictures.sizing import Variant
@@ -77,14 +78,6 @@ class Found:
     place: Literal["memory", "store"]
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What a read gave: the rendition itself, or if it is not `ready` the master that it is made of."""
-
-    record: Record
-    ready: bool
-
-
 class Renditions:
     """Masters and what is made of them: read, encoded once for all who wait, remembered."""
 
@@ -113,7 +106,7 @@ class Renditions:
         self._odd_encodes: Flights[Rendition | None] = Flights(
             1, _ODD_ENCODES_QUEUED, observer=observer, work=_ENCODING, late=_ENCODING_LATE
         )
-        self._reads: Flights[_Source | None] = Flights(
+        self._reads: Flights[Source | None] = Flights(
             _READS, _READS_QUEUED, observer=observer, work=_READING, late=problems.READING
         )
         self._looks: Flights[None] = Flights(1, _READS_QUEUED, work=_READING, late=problems.READING)
@@ -133,14 +126,16 @@ class Renditions:
         encode: bool = True,
         patience: float | None = None,
         new: bool = False,
+        ahead: Ahead | None = None,
         made: bool = False,
     ) -> Found | None:
         """The picture as delivered, if it was ever made; without `encode` only where it is ready to be sent.
 
         `size` is the master's, where the caller knows it. An encode is awaited for `patience` seconds, or as long as a
         read. `new`: the URL is bound to nothing, so that there is nothing where there is no master, which is one look
-        instead of two. `made`: it was made a moment ago, so that no rendition is looked for while memory has the
-        master. Raises `StoreUnavailable`, and `Problem` for an encode that takes longer.
+        instead of two. `ahead` is used if it reads just this picture. `made`: it was made a moment ago, so that no
+        rendition is looked for while memory has the master. Raises `StoreUnavailable`, and `Problem` for an encode
+        that takes longer.
         """
         if size is None and sizing.needs_size(delivery) and (size := await self._size(content_key)) is None:
             return None
@@ -151,11 +146,25 @@ class Renditions:
             if not cached.stored:
                 self._look_again(content_key, variant)
             return Found(cached, variant.label, "memory")
-        if new and await self.header(content_key) is None:
+        if ahead is not None and not ahead.is_of(content_key, variant, encode=encode):
+            ahead = None
+        if new and ahead is None and await self.header(content_key) is None:
             return None
         source = self._just_stored(content_key, variant) if made else None
-        rendition = await self._looked_up(content_key, variant, encode=encode, patience=patience, source=source)
+        rendition = await self._looked_up(content_key, variant, ahead, encode=encode, patience=patience, source=source)
         return None if rendition is None else Found(rendition, variant.label, "store")
+
+    def read_ahead(self, content_key: str, delivery: Delivery, size: Size, *, encode: bool) -> Ahead | None:
+        """Begins to read what `find` may be asked for next; `None` where memory has it, or reads are queued.
+
+        Nothing is remembered of it before `find` is given it.
+        """
+        variant = sizing.variant(delivery, size)
+        if self.memory.get(content_key, variant.label) is not None or self._reads.busy:
+            return None
+        since = self._forgotten.now
+        flight, joined = self._join(content_key, variant, encode=encode)
+        return Ahead(content_key, variant, encode, since, flight, joined)
 
     async def has(self, content_key: str) -> bool:
         """Whether the picture's master is there now, or waits in the spool. Raises `StoreUnavailable`."""
@@ -168,6 +177,12 @@ class Renditions:
     async def header(self, content_key: str) -> Header | None:
         """What the master says of itself, its bytes unread; cached. Raises `StoreUnavailable`."""
         return await self._masters.header(content_key)
+
+    async def worked(self, content_key: str, work: Callable[[bytes], _T]) -> _T | None:
+        """What `work`, in a thread, makes of the master's file; `None` where there is no master. Raises
+        `StoreUnavailable`."""
+        master = await self._masters.get(content_key)
+        return None if master is None else await self._in_thread(lambda: work(master.body))
 
     async def validated(self, paid: Paid) -> Record:
         """The master that a generator's answer comes to. Raises `UpstreamFailed` where it may not be kept."""
@@ -205,7 +220,7 @@ class Renditions:
         await asyncio.gather(*(each.drain(self._timings.read) for each in flights))
         self._threads.shutdown()
 
-    def _just_stored(self, content_key: str, variant: Variant) -> _Source | None:
+    def _just_stored(self, content_key: str, variant: Variant) -> Source | None:
         """The master that was stored here a moment ago, as the source of a variant."""
         return _source(self._masters.just_stored(content_key), ready=variant == _MASTER)
 
@@ -213,14 +228,15 @@ class Renditions:
         self,
         content_key: str,
         variant: Variant,
+        ahead: Ahead | None = None,
         *,
         encode: bool = True,
         patience: float | None = None,
-        source: _Source | None = None,
+        source: Source | None = None,
     ) -> Rendition | None:
         """Made of `source`, or of what the store or the spool has; remembered."""
-        since = self._forgotten.now
-        source = source or await self._read_together(content_key, variant, encode=encode)
+        since = self._forgotten.now if ahead is None else ahead.since
+        source = source or await self._read_together(content_key, variant, ahead, encode=encode)
         if source is None:
             return None
         rendition = await self._rendition(
@@ -266,21 +282,27 @@ class Renditions:
             await self._store.delete(Name("masters", content_key))
         return False
 
-    async def _read_together(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+    async def _read_together(
+        self, content_key: str, variant: Variant, ahead: Ahead | None, *, encode: bool
+    ) -> Source | None:
         """What the one read gives that all share who look for one picture at once."""
-
-        async def read() -> tuple[_Source | None, bool]:
-            key = f"{content_key}.{variant.label}" + ("" if encode else " ready")
-            flight, joined = self._reads.join(key, lambda: self._read(content_key, variant, encode=encode))
-            return await flight.outcome(self._timings.read), joined
-
-        source, joined = await read()
+        if ahead is not None:
+            flight, joined = ahead.flight, ahead.joined
+        else:
+            flight, joined = self._join(content_key, variant, encode=encode)
+        source = await flight.outcome(self._timings.read)
         if source is None and joined:
             # 1: another's read finds nothing. 2: the picture is stored. 3: this one joins that read, so it looks again.
-            source, _ = await read()
+            flight, _ = self._join(content_key, variant, encode=encode)
+            source = await flight.outcome(self._timings.read)
         return source
 
-    async def _read(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+    def _join(self, content_key: str, variant: Variant, *, encode: bool) -> tuple[Flight[Source | None], bool]:
+        """The read of a picture that is under way, or a new one; and whether it was under way."""
+        key = f"{content_key}.{variant.label}" + ("" if encode else " ready")
+        return self._reads.join(key, lambda: self._read(content_key, variant, encode=encode))
+
+    async def _read(self, content_key: str, variant: Variant, *, encode: bool) -> Source | None:
         """What is stored as that variant, else the master. Unknown is not absent: then the spool may have it."""
         try:
             return await self._read_once(content_key, variant, encode=encode)
@@ -292,7 +314,7 @@ class Renditions:
                 raise
             return await self._read_once(content_key, variant, encode=encode)
 
-    async def _read_once(self, content_key: str, variant: Variant, *, encode: bool) -> _Source | None:
+    async def _read_once(self, content_key: str, variant: Variant, *, encode: bool) -> Source | None:
         if variant == _MASTER:
             return _source(await self._masters.get(content_key), ready=True)
         # A store that did not take the master need not be asked for what was made of it.
@@ -302,7 +324,7 @@ class Renditions:
                 self._store.get(rendition_name(content_key, variant)), self.header(content_key)
             )
             if record is not None and await self._is_shown(content_key, variant, record, master):
-                return _Source(record, ready=True)
+                return Source(record, ready=True)
             if master is None:
                 return None
         return _source(await self._masters.get(content_key), ready=False) if encode else None
@@ -322,7 +344,7 @@ class Renditions:
 
     @step("rendition")
     async def _rendition(
-        self, content_key: str, source: _Source, variant: Variant, patience: float, since: int
+        self, content_key: str, source: Source, variant: Variant, patience: float, since: int
     ) -> Rendition | None:
         """`source` as that variant; `None` where the picture was purged after `since`, when `source` was read.
 
@@ -352,5 +374,5 @@ class Renditions:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _source(record: Record | None, *, ready: bool) -> _Source | None:
-    return None if record is None else _Source(record, ready)
+def _source(record: Record | None, *, ready: bool) -> Source | None:
+    return None if record is None else Source(record, ready)

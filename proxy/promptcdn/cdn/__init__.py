@@ -18,7 +18,7 @@ from promptcdn.cdn.stored import conditional
 from promptcdn.clock import Clock
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Asker, Look, Reply
+from promptcdn.readers.answers import Asker, Look, Reply, State
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Asked, Delivery, Request, Resolved
@@ -67,6 +67,10 @@ class Cdn:
     async def look(self, request: Request) -> Look:
         """What there is of a request's picture, or of a calendar one's in the present period. Never makes or writes."""
         return await self._seeded.look(self._present(request))
+
+    async def state(self, content_key: str) -> State:
+        """What there is of the picture of a content key. Never makes or writes. Raises `Problem`."""
+        return await self._seeded.state(content_key)
 
     def notes(self, asked: Asked, resolved: Resolved) -> Iterator[str]:
         """A sentence for each parameter of `asked` that the picture is not drawn by, and for what its engine lacks."""

@@ -9,8 +9,10 @@ from functools import partial
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
+from promptcdn.catalog.read_ahead import Ahead
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
+from promptcdn.catalog.sources import SourcePictures
 from promptcdn.cdn.stored import StoredPictures
 from promptcdn.cdn.targets import Target, Targets
 from promptcdn.clock import Clock
@@ -19,7 +21,7 @@ from promptcdn.guard.authorisation import Authorisation
 from promptcdn.making import Making
 from promptcdn.money.rates import Rates
 from promptcdn.observer import NO_OBSERVER, Observer
-from promptcdn.problems import StoreUnavailable, Unavailable
+from promptcdn.problems import Problem, SourceMissing, StoreUnavailable, Unavailable
 from promptcdn.readers.answers import Answer, Asker, Look, Reply, State, Unchanged, Unmade
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.clients import Client
@@ -65,16 +67,30 @@ class Seeded:
         self._rates = rates
         self._clock = clock
         self._observer = observer
-        self._targets = Targets(bindings, making, rules.defaults)
+        self._targets = Targets(bindings, making, rules.defaults, SourcePictures(renditions, removals))
         self._stored = StoredPictures(renditions, removals)
         self._beginning = KeyedLocks()
 
     async def answer(self, request: Request, asker: Asker) -> Reply:
         """The picture, or that the asker has it, or that it is not made. Raises `Problem`."""
-        return await self._answer(await self._targets.of(request), request, asker)
+        ahead: Ahead | None = None
 
-    async def _answer(self, target: Target, request: Request, asker: Asker) -> Reply:
-        reply: Reply | None = await self._find(target, request, asker)
+        def read_ahead(guess: Order) -> None:
+            nonlocal ahead
+            size = guess.resolved.size
+            ahead = self._stored.read_ahead(guess.content_key, request.delivery, size, asker.condition)
+
+        try:
+            target = await self._targets.of(request, read_ahead)
+        except SourceMissing as missing:
+            if not asker.making:
+                return Unmade()
+            await self._wait_for_source(missing, asker)
+            target = await self._targets.of(request)
+        return await self._answer(target, request, asker, ahead)
+
+    async def _answer(self, target: Target, request: Request, asker: Asker, ahead: Ahead | None = None) -> Reply:
+        reply: Reply | None = await self._find(target, request, asker, ahead)
         if reply is None and not asker.making:
             return Unmade()
         if reply is None and (winner := await self._targets.bound_by_now(target, request)):
@@ -103,9 +119,13 @@ class Seeded:
         """What there is of a request's picture. Never makes, never writes."""
         target = await self._targets.of(request)
         resolved, key = target.order.resolved, target.content_key
-        state = await self._state(target)
+        state = await self._state(key, bound=target.bound)
         header = await self._renditions.header(key) if state == "stored" else None
         return Look(resolved.seed, resolved, key, state, header.lineage.stand_in if header else None)
+
+    async def state(self, content_key: str) -> State:
+        """What there is of the picture of a content key, whatever URLs show it. Raises `Problem`."""
+        return await self._state(content_key, bound=True)
 
     async def location(self, view: Request) -> str:
         """The seeded URL of a view, in words that every face understands."""
@@ -122,13 +142,29 @@ class Seeded:
         flight, _ = await self._fly(target, asker, kid)
         return flight
 
-    async def _find(self, target: Target, request: Request, asker: Asker) -> Answer | Unchanged | None:
+    async def _wait_for_source(self, missing: SourceMissing, asker: Asker) -> None:
+        """Waits, as long as the asker does, while the picture that another one is made from is being made: a page that
+        shows both may be loaded for the first time. Raises `Problem` where that fails, or another replica does it."""
+        flight = self._flights.under_way(missing.content_key)
+        if flight is None:
+            if await self._flights.under_way_elsewhere(missing.content_key):
+                raise problems.too_slow(f"the picture that {missing.parameter} names is being made")
+            return
+        try:
+            await flight.outcome(max(0.0, asker.until - self._clock.monotonic()))
+        except Problem as problem:
+            if problem.kind not in (problems.FILTERED, problems.REMOVED):  # those are about the other picture
+                raise
+
+    async def _find(
+        self, target: Target, request: Request, asker: Asker, ahead: Ahead | None = None
+    ) -> Answer | Unchanged | None:
         """What can be answered with what is stored: tombstone → memory → store → what is left of a picture → verdict.
 
         Raises `Problem`.
         """
-        key, resolved, delivery = target.content_key, target.order.resolved, request.delivery
-        reply = await self._stored.find(key, delivery, resolved.size, asker.condition, new=not target.bound)
+        key, resolved, delivery, new = target.content_key, target.order.resolved, request.delivery, not target.bound
+        reply = await self._stored.find(key, delivery, resolved.size, asker.condition, new=new, ahead=ahead)
         # A URL that is bound had a picture: what is left of it comes before another one.
         if reply is None and target.bound and await self._renditions.restore(key, resolved.parameters()):
             reply = await self._stored.find(key, delivery, resolved.size, asker.condition)
@@ -212,16 +248,15 @@ class Seeded:
         rightful = replace(target, order=winner, bound=True)
         return await self._answer(rightful, request, replace(asker, condition=NOTHING))
 
-    async def _state(self, target: Target) -> State:
-        key = target.content_key
-        if await self._stored.removed(key):
+    async def _state(self, content_key: str, *, bound: bool) -> State:
+        if await self._stored.removed(content_key):
             return "removed"
-        if self._flights.under_way(key):
+        if self._flights.under_way(content_key):
             return "generating"
         # Only a URL that is bound had a picture that can be lost.
-        if await (self._renditions.survives if target.bound else self._renditions.has)(key):
+        if await (self._renditions.survives if bound else self._renditions.has)(content_key):
             return "stored"
-        return "blocked" if await self._bindings.filtered(key) else "absent"
+        return "blocked" if await self._bindings.filtered(content_key) else "absent"
 
 
 # For looks at what is stored: nothing is awaited.

@@ -4,6 +4,7 @@ tombstone → memory → store → tombstone
 """
 
 from promptcdn import problems
+from promptcdn.catalog.read_ahead import Ahead
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Found, Renditions
 from promptcdn.readers.answers import Answer, Reply, Unchanged
@@ -29,14 +30,15 @@ class StoredPictures:
         condition: Condition = NOTHING,
         *,
         new: bool = False,
+        ahead: Ahead | None = None,
     ) -> Answer | Unchanged | None:
-        """The picture, or that the asker has it. `size` and `new` as in `Renditions.find`. Raises `Problem`.
+        """The picture, or that the asker has it. `size`, `new` and `ahead` as in `Renditions.find`. Raises `Problem`.
 
         No rendition is made for an asker whose `condition` names the picture.
         """
         await self._require_not_removed(content_key)
         tag = condition.tag_of(content_key)
-        found = await self._renditions.find(content_key, delivery, size, encode=tag is None, new=new)
+        found = await self._renditions.find(content_key, delivery, size, encode=tag is None, new=new, ahead=ahead)
         if found is None and tag is not None and await self._was_remade(content_key):
             tag, found = None, await self._renditions.find(content_key, delivery, size)
         if found is None or found.place != "memory":
@@ -44,6 +46,11 @@ class StoredPictures:
         if found is not None:
             return _answer(found, CacheStatus(found.place, stored=found.rendition.stored))
         return None if tag is None else Unchanged(content_key, tag)
+
+    def read_ahead(self, content_key: str, delivery: Delivery, size: Size, condition: Condition) -> Ahead | None:
+        """Begins to read a picture that `find` is most likely asked for; `None` where memory has it."""
+        encode = condition.tag_of(content_key) is None
+        return self._renditions.read_ahead(content_key, delivery, size, encode=encode)
 
     async def find_made(
         self, content_key: str, delivery: Delivery, size: Size, patience: float, *, collapsed: bool

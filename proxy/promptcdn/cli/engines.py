@@ -58,7 +58,6 @@ def _row(generator: "Declaration", engine: str, chosen: "Settings") -> dict[str,
     offered = one in defaults.offered
     prices = Prices.parse(chosen.prices, {generator.name: generator.prices})
     steps = limits.nearest_steps(chosen.steps)
-    needs = [type(chosen).shown_name(name) for name in generator.lacks(chosen.values(generator))]
     return {
         "generator": generator.name,
         "engine": engine,
@@ -66,12 +65,13 @@ def _row(generator: "Declaration", engine: str, chosen: "Settings") -> dict[str,
         "offered": offered,
         "default": one == defaults.default,
         "in_use": any(each.name == generator.name for each in chosen.generators),
-        "needs": needs if generator.needs else [" or ".join(needs)] * bool(needs),
+        "needs": chosen.needed(generator),
         "default_size": "{}x{}".format(*limits.default_size),
         "sizes": ["{}x{}".format(*size) for size in limits.sizes],
         "steps": list(limits.steps),
         "seeded": limits.seeded,
         "does_not_understand": sorted(engines.EVERY_PARAMETER - limits.understands),
+        "from_pictures": [name for name in engines.SOURCE_PARAMETERS if name in limits.understands],
         "credits": prices.price(generator.name, engine, limits.default_size, steps) / 1000,
         "paid": generator.paid,
         "at_once": chosen.at_once(generator),
@@ -89,7 +89,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         row["name"],
         row["default_size"],
         str(len(row["sizes"])),
-        f"{least}-{most}",
+        f"{least}-{most}" if "steps" not in row["does_not_understand"] else "-",
         "yes" if row["seeded"] else "no",
         f"{row['credits']:g}" if row["paid"] else "free",
         ", ".join(row["does_not_understand"]) or "-",
@@ -100,5 +100,5 @@ def _not_set_up(rows: list[dict[str, Any]]) -> Iterator[str]:
     """What each generator that is not in use needs."""
     for generator in dict.fromkeys(row["generator"] for row in rows if not row["in_use"]):
         (needs, *_) = (row["needs"] for row in rows if row["generator"] == generator)
-        also = f", and {' and '.join(needs)}" if needs else ""
+        also = f", and {needs}" if needs else ""
         yield f"{generator}, which needs its name in PROMPTCDN_GENERATOR{also}"

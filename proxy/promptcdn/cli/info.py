@@ -45,6 +45,8 @@ def info(
     for title in ("as_asked", "resolved"):
         values = ", ".join(f"{name}={value}" for name, value in (found[title] or {}).items())
         typer.echo(f"{title:12} {values or '-'}")
+    for name, source in (found["sources"] or {}).items():
+        typer.echo(f"{name:12} {source['state']:10} {source['permalink']}")
     for variant in found["pool"] or ():
         typer.echo(f"{'pool':12} {variant['state']:10} {variant['url']}")
     for note in found["notes"]:
@@ -79,9 +81,21 @@ async def _of_permalink(content_key: str, service: "Service", public_url: str) -
         "url": None,
         "as_asked": None,
         "resolved": resolved,
+        "sources": await _sources(resolved or {}, service),
         "pool": None,
         "snippets": snippets(public_url + permalink, str((resolved or {}).get("prompt", ""))),
         "notes": ["a permalink names a picture, and does not say which URLs show it"],
+    }
+
+
+async def _sources(resolved: dict[str, Any], service: "Service") -> dict[str, Any]:
+    """By parameter: the pictures that this one was made from."""
+    from promptcdn.url.parse import permalink
+
+    keys = {name: str(resolved[name]) for name in ("init", "mask") if name in resolved}
+    return {
+        name: {"content_key": key, "state": await service.cdn.state(key), "permalink": permalink(key)}
+        for name, key in keys.items()
     }
 
 

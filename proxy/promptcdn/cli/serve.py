@@ -32,6 +32,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port, before PORT; 0: any free port.")] = None,
 ) -> None:
     """Run the service. Without any settings it draws sketches, which cost nothing."""
+    # Nothing of what a start makes is garbage.
+    gc.disable()
     from promptcdn import settings
     from promptcdn.server.sockets import bound_socket
 
@@ -44,8 +46,6 @@ def serve(
 
 def _run(chosen: "Settings", bound: socket.socket) -> None:
     """The service on a socket that listens already. Raises `BadSettings` where a part cannot be used."""
-    # Nothing of what a start makes is garbage.
-    gc.disable()
     # Late: these take most of the time of a start, and whoever connects meanwhile waits and is not refused.
     from promptcdn import misconfiguration
     from promptcdn.faces.app import create_app

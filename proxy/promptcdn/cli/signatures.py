@@ -60,14 +60,15 @@ def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> li
 def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str | None = None) -> str:
     """`url` as it is spelled, its signature new. Raises `Problem` or `ValueError` with what is wrong."""
     from promptcdn.url import signing
-    from promptcdn.url.parse import URL_MAX, require_built
+    from promptcdn.url.parse import URL_MAX
+    from promptcdn.url.resolving import require_consistent
 
     bare = given.parts(url)
     if given.content_key(bare):
         raise ValueError("a permalink needs no signature: it shows what is stored, and makes nothing")
     bare = bare._replace(query=_without_signature(bare.query))
     request = given.request(bare)
-    require_built(request.asked, request.control)
+    require_consistent(request.asked)
     control = signing.signed(request.asked, keys, exp, kid)
     signature = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
     separator = "&amp;" if "&amp;" in bare.query else "&"

@@ -95,7 +95,8 @@ def adopt(
 
 async def _adopted(chosen: "Settings", *, new: bool) -> "Adopted":
     from promptcdn.stores.store_ids import StoreIds, adopt
-    from promptcdn.wiring import opened_store, redis_connection
+    from promptcdn.wiring import redis_connection
+    from promptcdn.wiring.stores import opened_store
 
     connection = redis_connection(chosen)
     ids = StoreIds(chosen.store_id, chosen.data_dir, connection)
@@ -194,7 +195,7 @@ def _report(outcomes: Counter[str], *, as_json: bool) -> None:
 def _opened(url: str | None, option: str = "--store", *, make: bool = False) -> "Iterator[InspectedStore]":
     """The store that was named, or the settings'; closed behind. Only what may be made is made where it is missing."""
     from promptcdn import settings
-    from promptcdn.wiring import opened_store
+    from promptcdn.wiring.stores import opened_store
 
     try:
         if url is None:

@@ -52,6 +52,12 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="The guidance, like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One of the engines that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number: another makes another picture.")] = None,
+    init: Annotated[str | None, typer.Option(help="The content key of a stored picture to start from.")] = None,
+    strength: Annotated[str | None, typer.Option(help="How far the picture may differ from init, 0 to 1.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="The content key of a picture: init may change where it is white.")
+    ] = None,
+    upscale: Annotated[str | None, typer.Option(help="The factor by which init is enlarged: 2.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="A file format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width of the file, in pixels.")] = None,
     h: Annotated[str | None, typer.Option("--h", help="The height of the file, in pixels.")] = None,
@@ -122,11 +128,12 @@ def _request(options: dict[str, str | None]) -> "Request":
     from promptcdn import problems
     from promptcdn.url.dialects import mistakes
     from promptcdn.url.parameters import PARAMETERS
-    from promptcdn.url.parse import parse, require_built
+    from promptcdn.url.parse import parse
+    from promptcdn.url.resolving import require_consistent
 
     try:
         request = parse(_query({row.name: options.get(row.name) for row in PARAMETERS}))
-        require_built(request.asked)
+        require_consistent(request.asked)
     except problems.Problem as problem:
         fail(given.told(problem))
     for warning in mistakes.warnings(request):
@@ -151,7 +158,7 @@ def _path(request: "Request", face: "Face") -> str:
 def _size(request: "Request", base: str | None) -> "Size | None":
     """How large the picture is on a page: by the sizes in the URL, else by the settings, which are this service's.
 
-    `None` where the URL is another service's (`base`) and does not say.
+    `None` where the URL does not say and is another service's (`base`), or has the size of the picture `init`.
     """
     from promptcdn import problems, settings
     from promptcdn.pictures import sizing
@@ -160,7 +167,7 @@ def _size(request: "Request", base: str | None) -> "Size | None":
     asked = request.asked
     if asked.width and asked.height:
         return sizing.laid_out(request.delivery, (asked.width, asked.height))
-    if base is not None:
+    if base is not None or (asked.init and not asked.aspect_ratio):
         return None
     try:
         return sizing.laid_out(request.delivery, resolve(asked.seeded(0), settings.load().defaults).size)

@@ -140,7 +140,7 @@ def _asked(lines: Sequence[Line]) -> "tuple[list[tuple[Line, Request]], list[str
 
 def _request(line: Line) -> "Request":
     from promptcdn import problems
-    from promptcdn.url.parse import require_built
+    from promptcdn.url.resolving import require_consistent
 
     if line.url is None:
         looks = "this looks like a URL with something around it, or without its http://"
@@ -151,7 +151,7 @@ def _request(line: Line) -> "Request":
         detail = "a permalink makes no picture: list the URL that it was made by"
         raise problems.Problem(problems.BAD_REQUEST, detail)
     request = given.request(url)
-    require_built(request.asked, request.control)
+    require_consistent(request.asked)
     return request
 
 
@@ -177,9 +177,23 @@ async def _made(asked: "Sequence[tuple[Line, Request]]", chosen: "Settings") -> 
             async def make(line: Line, request: "Request") -> str:
                 return await _outcome(line, request, service)
 
-            return await _outcomes(asked, make, _at_once(chosen), stopped, lambda: progress.advance(bar))
+            outcomes: list[str] = []
+            for lines, at_once in _rounds(asked, _at_once(chosen)):
+                outcomes += await _outcomes(lines, make, at_once, stopped, lambda: progress.advance(bar))
+            return outcomes
     finally:
         await service.close()
+
+
+def _rounds(
+    asked: "Sequence[tuple[Line, Request]]", at_once: int
+) -> "Iterator[tuple[list[tuple[Line, Request]], int]]":
+    """The lines in the order in which they are made, with how many are made at once.
+
+    Pictures from pictures come last and one by one: each may need the one before it.
+    """
+    yield [each for each in asked if not each[1].asked.sources], at_once
+    yield [each for each in asked if each[1].asked.sources], 1
 
 
 def _at_once(chosen: "Settings") -> int:

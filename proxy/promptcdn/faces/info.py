@@ -14,7 +14,7 @@ from promptcdn.readers import response_headers
 from promptcdn.readers.answers import Look, State
 from promptcdn.url.dialects import mistakes
 from promptcdn.url.parse import canonical_url, permalink
-from promptcdn.url.request import Asked, Delivery, Request
+from promptcdn.url.request import Asked, Delivery, Request, Resolved
 from promptcdn.url.resolving import as_drawn
 from promptcdn.url.snippets import snippets
 
@@ -52,9 +52,18 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
         "url": url,
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
+        "sources": await _sources(cdn, looks[0].resolved),
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "snippets": snippets(public_url + url, asked.prompt, sizing.laid_out(delivery, looks[0].resolved.size)),
         "notes": [*request.notes, *mistakes.notes(request), *cdn.notes(asked, looks[0].resolved), *_stand_ins(looks)],
+    }
+
+
+async def _sources(cdn: Cdn, resolved: Resolved) -> dict[str, object]:
+    """By parameter: the pictures that this one is made from."""
+    return {
+        name: {"content_key": key, "state": await cdn.state(key), "permalink": permalink(key)}
+        for name, key in resolved.sources.items()
     }
 
 

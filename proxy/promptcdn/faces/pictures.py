@@ -14,7 +14,7 @@ from promptcdn.readers import audience, filenames, response_headers
 from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
 from promptcdn.readers.audience import Audience
 from promptcdn.url import formats
-from promptcdn.url.parse import parse_delivery, require_built
+from promptcdn.url.parse import parse_delivery
 from promptcdn.url.request import Asked, Delivery
 
 _CONTENT_KEY = re.compile(r"[0-9a-f]{64}")
@@ -24,7 +24,6 @@ async def picture(http: HttpRequest) -> Response:
     """The picture that a URL asks for."""
     service = requests.service_of(http)
     as_written = requests.parsed(http)
-    require_built(as_written.asked, as_written.control)
     request = replace(as_written, delivery=requests.negotiated(http, as_written.delivery))
     wait = requests.wait(http, request.control.wait)
     asker = _asker(http, wait, as_written.delivery)

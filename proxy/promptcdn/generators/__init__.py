@@ -25,6 +25,21 @@ class Made:
     filtered: bool = False
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The files of the pictures that a new one is made from, as PNG without transparency; none for one from text alone.
+
+    init  the picture to start from, in the size of the new one; with `upscale` in its own size
+    mask  in the size of the new one and in shades of grey: white where init may change, black where it stays
+    """
+
+    init: bytes | None = None
+    mask: bytes | None = None
+
+
+NO_SOURCES = Sources()
+
+
 class Generator(Protocol):
     """Makes pictures. `paid` says whether each call costs money; `name` is in every content key."""
 
@@ -34,8 +49,11 @@ class Generator(Protocol):
     @property
     def paid(self) -> bool: ...
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
-        """One picture, within the generator's own deadline. Raises `UpstreamFailed`."""
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
+        """One picture, within the generator's own deadline. Raises `UpstreamFailed`.
+
+        `sources` has the files of `resolved.sources`: those that the engine declares to understand, else none.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -57,6 +75,8 @@ class InspectedGenerator(Generator, Protocol):
 class Upstream(InspectedGenerator, Protocol):
     """A generator that is somebody else's service. `care.guarded` retries its calls, and stops while it fails."""
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+    async def generate(
+        self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
+    ) -> Made:
         """One picture within `seconds`. Raises `UpstreamFailed`."""
         ...

@@ -47,7 +47,8 @@ class Declaration:
     prices       what its engines cost; of two that name one engine the first holds
     paid         whether a call costs money: then there is a budget unless the operator says otherwise
     settings     names of its settings; none where it needs nothing
-    needs        the settings that must all be set; where it names none, any one of `settings`
+    needs        the settings that must all be set
+    needs_one    the settings of which one must be set; where `needs` names none either, any one of `settings`
     auto         whether it is in use where the operator names no generator and its settings are set
     concurrency  how many calls at once it takes at most, unless the operator says otherwise; `None`: any number
     by_settings  the declaration as it is under these values of `settings`, where they change it: which protocol is
@@ -65,6 +66,7 @@ class Declaration:
     paid: bool = True
     settings: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    needs_one: tuple[str, ...] = ()
     auto: bool = False
     concurrency: int | None = None
     by_settings: "Callable[[Mapping[str, str]], Declaration] | None" = None
@@ -73,18 +75,18 @@ class Declaration:
 
     def __post_init__(self) -> None:
         assert self.prices or not self.paid, "a credits budget would count nothing"
-        assert set(self.needs) <= set(self.settings), "what is needed must be among the settings"
+        assert {*self.needs, *self.needs_one} <= set(self.settings), "what is needed must be among the settings"
         assert self.has(self.engine), "the default engine must be of a family"
 
     def has(self, engine: str) -> bool:
         """Whether an engine of that id can be one of this generator's."""
         return any(family.claims(engine) for family in self.engines)
 
-    def lacks(self, values: Mapping[str, str]) -> tuple[str, ...]:
-        """The settings that it still needs, all of `needs` or any one of `settings`; none where it can be used."""
-        if self.needs:
-            return tuple(name for name in self.needs if not values.get(name))
-        return () if any(values.get(name) for name in self.settings) else self.settings
+    def lacks(self, values: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+        """The settings that it still needs, one of each group; none where it can be used."""
+        any_of = self.needs_one or (() if self.needs else self.settings)
+        groups = (*((name,) for name in self.needs), *filter(None, (any_of,)))
+        return tuple(group for group in groups if not any(values.get(name) for name in group))
 
     def under(self, values: Mapping[str, str]) -> "Declaration":
         """The declaration under these values of its settings. Raises `ValueError` where one cannot be right."""

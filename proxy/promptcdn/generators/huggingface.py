@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made, prompts
+from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources, prompts
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.http import TIMINGS, Address, Reply, Timings, address, require_sendable, statuses
 from promptcdn.money.costs import Price
@@ -64,9 +64,11 @@ class HuggingFace:
     def __repr__(self) -> str:
         return f"HuggingFace({str(self._where)!r})"
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+    async def generate(
+        self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
+    ) -> Made:
         """One picture, within `seconds`. Raises `UpstreamFailed`."""
-        del content_key  # the API has no place for an id of ours
+        del content_key, sources  # the API has no place for an id of ours, and no engine starts from pictures
         reply = await self._http.post(
             self.path(resolved.engine),
             json=body(resolved),

@@ -1,6 +1,6 @@
 """One paid picture: what happens inside a flight, once, whoever waits for it.
 
-look again → cooldown → budget → generator → spool → settle (validation → store → binding)
+look again → cooldown → sources → budget → generator → spool → settle (validation → store → binding)
 
     cooldown     how long a picture that failed waits before it may cost again
     cooldowns    which pictures wait so, here and at the other replicas
@@ -16,11 +16,12 @@ from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
+from promptcdn.catalog.sources import SourcePictures
 from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
 from promptcdn.making.cooldowns import Cooldowns
-from promptcdn.money.budget import FREE, Budget, Reservation
+from promptcdn.money.budget import Budget, Reservation, purse
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
 from promptcdn.spool import Paid, Spool
@@ -61,6 +62,7 @@ class Making:
         """`generators` has those that are set up, by name. `doubt` drops what is cached as absent under a key, before
         anything is paid for."""
         self._generators = generators
+        self._any_paid = any(generator.paid for generator in generators.values())
         self._budget = budget
         self._spool = spool
         self._bindings = bindings
@@ -71,6 +73,7 @@ class Making:
         self._cooldowns = cooldowns or Cooldowns()
         self._doubt = doubt
         self._timings = timings
+        self._sources = SourcePictures(renditions, removals)
 
     @property
     def on_cooldown(self) -> int:
@@ -137,24 +140,23 @@ class Making:
     async def _pay(self, order: Order, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, a cooldown follows."""
         key = order.content_key
-        if await self._removals.surely_removed(key):  # while it waited for its turn, or a moment ago elsewhere
-            raise problems.removed()
-        await self._require_unfiltered(key)
+        await self._require_wanted(key)
         generator = self._require_generator(order.resolved.generator)
         await self._require_no_cooldown(key)
+        sources = await self._sources.read(order.resolved)
         await self._spool.secure()
         with self._observer.step("budget"):
-            purse = self._budget if generator.paid else FREE
-            reservation = await purse.reserve(order.resolved, self._clock.utc())
+            budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
+            reservation = await budget.reserve(order.resolved, self._clock.utc())
         try:
             before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
         except StoreUnavailable:
-            await _give_back(purse, reservation)
+            await _give_back(budget, reservation)
             raise
         free_at = self._clock.monotonic() + before.wait
         charged = generator.paid
         try:
-            made = await generator.generate(order.resolved, key)
+            made = await generator.generate(order.resolved, key, sources=sources)
             paid = await self._spool.put(Paid(order, made, self._now(), before.after))
             # Nobody shows the picture of before any more, when this one is shown.
             await asyncio.sleep(max(0.0, free_at - self._clock.monotonic()))
@@ -163,7 +165,7 @@ class Making:
             if failure.charged:
                 await self._cool_down(key, failure)
             else:
-                await _give_back(purse, reservation)
+                await _give_back(budget, reservation)
             log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
             raise
         except Exception:
@@ -224,7 +226,10 @@ class Making:
             raise Problem(problems.GENERATOR_MISSING, detail)
         return self._generators[needed]
 
-    async def _require_unfiltered(self, content_key: str) -> None:
+    async def _require_wanted(self, content_key: str) -> None:
+        """Raises `Problem` for a picture that was taken down or refused by the filter."""
+        if await self._removals.surely_removed(content_key):  # while it waited for its turn, or a moment ago elsewhere
+            raise problems.removed()
         if await self._bindings.filtered(content_key):
             raise problems.filtered()
 

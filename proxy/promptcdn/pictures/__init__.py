@@ -5,15 +5,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptcdn.pictures.encoding import ENCODERS, encoded, fitted, restored
     from promptcdn.pictures.files import Pixels, Seen, decoded, master, seen
+    from promptcdn.pictures.sources import as_init, as_mask, negative
 
-__all__ = ["ENCODERS", "Pixels", "Seen", "decoded", "encoded", "fitted", "master", "restored", "seen"]
+__all__ = [
+    "ENCODERS",
+    "Pixels",
+    "Seen",
+    "as_init",
+    "as_mask",
+    "decoded",
+    "encoded",
+    "fitted",
+    "master",
+    "negative",
+    "restored",
+    "seen",
+]
 
 
 def __getattr__(name: str) -> Any:
     """A name of `__all__`, at its first use: Pillow is imported with it, and a start can do without."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from promptcdn.pictures import encoding, files
+    from promptcdn.pictures import encoding, files, sources
 
-    found = globals()[name] = getattr(encoding if hasattr(encoding, name) else files, name)
+    module = next(module for module in (encoding, files, sources) if hasattr(module, name))
+    found = globals()[name] = getattr(module, name)
     return found

@@ -54,7 +54,7 @@ def _encoded(image: Image.Image, made: Variant, source_type: str) -> bytes:
     if made.format == "png":
         return master(saved(image, encoder.name, **encoder.options), source_type)
     quality = made.quality or formats.BY_NAME[made.format].quality
-    picture = _opaque(image) if encoder.opaque else image
+    picture = opaque(image) if encoder.opaque else image
     file = saved(picture, encoder.name, **encoder.options, quality=quality, xmp=xmp(source_type))
     if encoder.slows:
         _recover()
@@ -84,12 +84,18 @@ def fitted(picture: bytes, size: Size) -> bytes:
     """A picture that `files.decoded` knows, brought to `size` as a PNG: scaled until it covers that, and cut equally at
     both ends where its shape is another one."""
     with Image.open(io.BytesIO(picture), formats=READ_FORMATS) as image:
-        pixels = plain(image)
-        box = sizing.cut(Variant("png", size, cropped=True), pixels.size)
-        return saved(pixels.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP), "PNG", compress_level=6)
+        return saved(covering(plain(image), size), "PNG", compress_level=6)
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def covering(image: Image.Image, size: Size) -> Image.Image:
+    """The picture in another size: scaled until it covers that, and cut equally at both ends."""
+    if image.size == size:
+        return image
+    box = sizing.cut(Variant("png", size, cropped=True), image.size)
+    return image.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)
+
+
+def opaque(image: Image.Image) -> Image.Image:
     """On white, for formats that know no transparency."""
     if image.mode == "RGB":
         return image

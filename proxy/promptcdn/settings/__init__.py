@@ -37,6 +37,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "trusted_proxies": TrustedProxies.parse,
     "store": forms.require_store,
     "store_id": forms.require_store_id,
+    "disk_cache": forms.disk_cache,
 }
 # Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "_host", "_url")
@@ -76,6 +77,11 @@ class Settings(GeneratorSettings):
         description="The data folder: counters, paid pictures that are not stored yet, and the store by default.",
     )
     memory: int = Field(268435456, ge=0, description="How many bytes of pictures are kept in memory.")
+    disk_cache: str = Field(
+        "",
+        description="How much of the disk of the data folder may hold copies of what was read from a bucket, so that it"
+        " need not be read from there again. Only for a store that is a bucket. Empty: nothing.",
+    )
     redis_url: SecretStr | None = Field(
         None,
         description="The Redis that all replicas share. Empty: none, each replica is on its own.",
@@ -101,7 +107,8 @@ class Settings(GeneratorSettings):
     budget: str = Field(
         "",
         description="How much may be paid for, by all generators together; NAME=20/day limits one of them beside that."
-        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. What costs nothing is not counted.",
+        f" Empty: {PAID_BUDGET} where pictures cost money, else unlimited. Beside generators that cost, those that cost"
+        " nothing are not counted.",
     )
     client_rate: str = Field(
         "",
@@ -191,8 +198,13 @@ class Settings(GeneratorSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        for name in self.budget_limits.generators:
+            if self.paid and any(each.name == name and not each.paid for each in self.generators):
+                raise ValueError(f"{PREFIX}BUDGET: {name} costs nothing, so it has no limit of its own: take that out")
         if self.misses == "signed" and not self.signing_keys.ids:
             raise ValueError(f"{PREFIX}MISSES=signed needs {PREFIX}SIGNING_KEYS, like id:secret")
+        if self.disk_cache and not self.store.startswith("s3:"):
+            raise ValueError(f"{PREFIX}DISK_CACHE is for a bucket: it needs {PREFIX}STORE=s3://bucket/prefix")
         return self
 
     def address(self, port: int) -> str:

@@ -19,6 +19,10 @@ _STORE_ID = r"[0-9a-f]{32}"
 _STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]{1,255}(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
 
+# Less holds a few pictures, and is most likely a mistake in the unit.
+DISK_CACHE_MIN = 10_000_000
+_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
 # The settings that single generators may have a number of their own for.
 BY_GENERATOR: Mapping[str, Numbers[Any]] = {
     "upstream_timeout": Numbers(120.0, 1.0, 600.0),
@@ -48,6 +52,7 @@ FORMS: Mapping[str, str] = {
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
+    "disk_cache": f"bytes with a unit (MB, GB, TB, MiB, GiB or TiB) like 10GB, {DISK_CACHE_MIN // 10**6}MB at least",
     "budget": "pictures or credits an hour, day, week or month, like 100/day, 500 credits/month; or unlimited;"
     " for one generator like NAME=20/day",
     "prices": "engine=credits like my-engine=1.5, or generator/engine=credits, several with commas between them",
@@ -67,6 +72,15 @@ def size(text: object) -> object:
     if any(side % SIDE_STEP or not SIDE_MIN <= side <= SIDE_MAX for side in sides):
         raise ValueError(f"allowed: {FORMS['size']}")
     return sides
+
+
+def disk_cache(text: str) -> int:
+    """`10GB` in bytes. Raises `ValueError`."""
+    found = re.fullmatch(rf"([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?) ?({'|'.join(_UNITS)})", text)
+    count = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if count < DISK_CACHE_MIN:
+        raise ValueError(f"allowed: {FORMS['disk_cache']}")
+    return count
 
 
 def listed(text: object) -> object:

@@ -198,8 +198,7 @@ class GeneratorSettings(BaseModel):
     @model_validator(mode="after")
     def _offers_what_it_says(self) -> Self:
         for each in self._named:
-            if lacking := each.lacks(self.values(each)):
-                needed = (" and " if each.needs else " or ").join(map(type(self).shown_name, lacking))
+            if needed := self.needed(each):
                 raise ValueError(f"{PREFIX}GENERATOR={','.join(self.generator)}: {each.name} needs {needed}")
         self._require_engines()
         default = self.defaults.default
@@ -228,6 +227,11 @@ class GeneratorSettings(BaseModel):
         """The name of a field as people set it."""
         field = cls.model_fields.get(name)
         return PREFIX + name.upper() if field and field.validation_alias is None else name.upper()
+
+    def needed(self, generator: Declaration) -> str:
+        """The settings that a generator still needs, as text; empty where it can be used."""
+        groups = generator.lacks(self.values(generator))
+        return " and ".join(" or ".join(map(type(self).shown_name, group)) for group in groups)
 
     @property
     def _named(self) -> tuple[Declaration, ...]:

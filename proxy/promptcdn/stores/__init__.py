@@ -18,6 +18,8 @@ from promptcdn.problems import StoreUnavailable
 Folder = Literal["masters", "renditions", "bindings", "sketch-bindings", "verdicts", "tombstones", "purges", "paid"]
 
 FORMAT_VERSION = 1
+# Nearly every header line is shorter.
+_LINE_USUAL = 8 * 1024
 _LEAF = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]+)*")
 
 
@@ -265,12 +267,16 @@ def pieces(record: Record) -> tuple[bytes, bytes]:
     return json.dumps(record.header.members(), ensure_ascii=False).encode() + b"\n", record.body
 
 
-def decoded(data: bytes) -> Record:
+def decoded(data: bytes | memoryview) -> Record:
     """The record in a file. Raises `Corrupt` where anything differs from what was written."""
-    line, newline, body = data.partition(b"\n")
+    line = bytes(data[:_LINE_USUAL]).partition(b"\n")[0]
+    if len(line) == _LINE_USUAL:
+        line = bytes(data).partition(b"\n")[0]
     header = Header.parse(line)
+    # The one copy of a body that may be large.
+    body = bytes(data[len(line) + 1 :])
     record = Record(body, header.media_type, header.made_at, header.resolved, header.lineage)
-    if not (newline and header.length == len(body) and header.sha256 == record.sha256):
+    if not (len(line) < len(data) and header.length == len(body) and header.sha256 == record.sha256):
         raise Corrupt("the bytes are not the ones written")
     return record
 

@@ -143,6 +143,11 @@ class VerifiedStore:
         await self._require(time.monotonic())
 
     @property
+    def id(self) -> str | None:
+        """The id of the store; `None` while it is not known to be the right one."""
+        return self._id if self._right else None
+
+    @property
     def corrupt(self) -> int:
         return self._store.corrupt
 

@@ -142,6 +142,22 @@ MEMORY = Metric("promptcdn_memory_bytes", "gauge", "Bytes of pictures held in me
 EVICTIONS = Metric(
     "promptcdn_memory_evictions_total", "counter", "Pictures dropped from memory to make room for others."
 )
+DISK_CACHE_READS = Metric(
+    "promptcdn_disk_cache_reads_total",
+    "counter",
+    "Reads of the disk before the bucket (PROMPTCDN_DISK_CACHE), by result: hit, miss, or corrupt (thrown away, and"
+    " read from the bucket).",
+    ("result",),
+)
+DISK_CACHE = Metric(
+    "promptcdn_disk_cache_bytes", "gauge", "Bytes on the disk before the bucket, in whole blocks of the disk."
+)
+DISK_CACHE_FILES = Metric("promptcdn_disk_cache_files", "gauge", "Files on the disk before the bucket.")
+DISK_CACHE_EVICTIONS = Metric(
+    "promptcdn_disk_cache_evictions_total",
+    "counter",
+    "Files dropped from the disk before the bucket to make room for others.",
+)
 ENCODES = Metric(
     "promptcdn_encodes_total",
     "counter",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.observer import Observer, Operation, Result
 from promptcdn.problems import INTERNAL, UpstreamFailed
 from promptcdn.stores import Folder, Header, InspectedStore, Name, Record
@@ -108,11 +108,11 @@ class ObservedGenerator:
     def refuses(self) -> str:
         return self._generator.refuses
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
         began, result = time.perf_counter(), INTERNAL.code
         try:
             with self._observer.step("generator"):
-                made = await self._generator.generate(resolved, content_key)
+                made = await self._generator.generate(resolved, content_key, sources=sources)
             result = "filtered" if made.filtered else "picture"
         except UpstreamFailed as failure:
             result = failure.kind.code

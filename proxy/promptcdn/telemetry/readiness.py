@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from promptcdn.catalog.removals import Removals
 from promptcdn.checks import Check
@@ -17,6 +18,9 @@ from promptcdn.replicas.connection import RedisConnection, RedisDown
 from promptcdn.settings import Settings
 from promptcdn.spool import Spool
 from promptcdn.stores import InspectedStore, Name, durability
+
+if TYPE_CHECKING:
+    from promptcdn.stores.disk_cache import DiskCache
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Readiness:
     budget: Budget
     spool: Spool
     connection: RedisConnection | None
+    disk_cache: "DiskCache | None" = None
     patience: float = 2.0
     _looking: asyncio.Task[tuple[Check, ...]] | None = field(default=None, init=False)
 
@@ -70,6 +75,7 @@ class Readiness:
             Check("service", not stopping, "shutting down" if stopping else "answers"),
             *self._each_generator(),
             self.spooled(),
+            *(() if self.disk_cache is None else (self.disk_cache.check,)),
             *await asyncio.gather(*(self._within_patience(part, look) for part, look in looks.items())),
         )
 

@@ -26,6 +26,11 @@ OPTIONAL_PARAMETERS = (
     "guidance_preset",
 )
 EVERY_PARAMETER = frozenset(OPTIONAL_PARAMETERS)
+# Parameters about the pictures that a new one is made from. An engine that does not understand one of these refuses it:
+# the picture would be another one. No engine has them unless its family says so.
+SOURCE_PARAMETERS = ("init", "mask", "upscale")
+IMAGE_TO_IMAGE = frozenset(("init", "mask"))
+UPSCALING = frozenset(("init", "upscale"))
 
 _SIDES = range(SIDE_MIN, SIDE_MAX + 1, SIDE_STEP)
 EVERY_SIZE = tuple((width, height) for width in _SIDES for height in _SIDES)
@@ -50,6 +55,7 @@ class Engine:
     by_shape: bool = False
     cfg_scale: float | None = None
     cfg_scales: tuple[float, float] = CFG_SCALES
+    only_upscales: bool = False
 
     def nearest_steps(self, steps: int) -> int:
         """The allowed number of steps that is closest to `steps`."""
@@ -88,15 +94,17 @@ class Engine:
 class Family:
     """Engines that allow the same: those whose whole id the pattern matches. A generator declares its families.
 
-    sizes        the sizes that they draw; `default_size` is the one that they draw best
+    sizes        the sizes that they draw; `default_size` is the one that they draw best. A picture of such a size can
+                 be enlarged with `upscale`, where they understand that
     retired      whether the service that had them has them no more
     steps        the least and the most steps
-    understands  which of `OPTIONAL_PARAMETERS` change the picture
+    understands  which of `OPTIONAL_PARAMETERS` change the picture, and which of `SOURCE_PARAMETERS` are allowed
     seeded       whether a seed is sent and decides the picture. Where it does not, a lost picture cannot be made again
     by_shape     whether the upstream is asked for a shape and answers a size of its own: a picture of about that shape
                  is brought to the size that was asked for
     cfg_scale    the one of a picture whose URL says none; `None`: the usual one
     cfg_scales   the least and the most cfg_scale
+    only_upscales  whether they enlarge pictures and do nothing else
     """
 
     pattern: str
@@ -109,9 +117,12 @@ class Family:
     by_shape: bool = False
     cfg_scale: float | None = None
     cfg_scales: tuple[float, float] = CFG_SCALES
+    only_upscales: bool = False
 
     def __post_init__(self) -> None:
-        assert self.understands <= EVERY_PARAMETER, "it names a parameter that is not in OPTIONAL_PARAMETERS"
+        known = EVERY_PARAMETER | frozenset(SOURCE_PARAMETERS)
+        assert self.understands <= known, "it names a parameter that is in neither list"
+        assert "init" in self.understands or not self.understands & frozenset(SOURCE_PARAMETERS), "the others need init"
 
     def claims(self, name: str) -> bool:
         """Whether the engine of that id is one of the family."""

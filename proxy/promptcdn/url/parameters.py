@@ -77,7 +77,7 @@ DELIVERED_SIDE_MAX = 2048
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row. `built` is false for a parameter that is read and that the service does not support yet."""
+    """One row."""
 
     name: str
     group: Group
@@ -85,7 +85,6 @@ class Parameter:
     allowed: str
     meaning: str
     aliases: tuple[str, ...] = ()
-    built: bool = True
 
 
 def _prose(value: str) -> str:
@@ -187,6 +186,7 @@ def _format(row: formats.Format) -> str:
 
 
 _KEY = r"[0-9a-f]{64}"
+_STORED = "the content key of a picture that is stored here: 64 hex digits, which its permalink has after /i/"
 _SIDES = f"a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX} that the engine draws"
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -259,27 +259,30 @@ PARAMETERS: tuple[Parameter, ...] = (
         "init",
         "generation",
         _matching(_KEY),
-        "the content key of a stored picture",
+        _STORED,
         "picture to start from",
-        built=False,
     ),
     Parameter(
         "strength",
         "generation",
         _hundredths(0, 1),
-        "0 to 1, two decimals at most",
-        "how far the picture may differ from init",
-        built=False,
+        "0 to 1, two decimals at most, and init beside it",
+        "how far the picture may differ from init: with 0 it is init, with 1 hardly anything of init is left",
     ),
     Parameter(
         "mask",
         "generation",
         _matching(_KEY),
-        "the content key of a stored picture",
-        "picture that marks where init may change",
-        built=False,
+        f"{_STORED}, and init beside it",
+        "picture that marks where init may change: white where it may, black where it stays",
     ),
-    Parameter("upscale", "generation", _whole(2, 2), "2", "factor by which the picture is enlarged", built=False),
+    Parameter(
+        "upscale",
+        "generation",
+        _whole(2, 2),
+        "2, and init beside it",
+        "factor by which init is enlarged; what it shows stays",
+    ),
     Parameter(
         "format",
         "delivery",

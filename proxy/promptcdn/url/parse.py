@@ -91,13 +91,6 @@ def parse_delivery(raw_query: bytes, format_: str | None = None) -> Delivery:
     return Delivery(**values["delivery"])
 
 
-def require_built(*groups: Asked | Control) -> None:
-    """Raises `Problem` (400) for parameters that are read and that this service does not support yet."""
-    for name, value in ((name, value) for group in groups for name, value in vars(group).items()):
-        if value is not None and not BY_NAME[name].built:
-            raise problems.not_available(name, str(value))
-
-
 def canonical_url(asked: Asked, delivery: Delivery = Delivery()) -> str:
     """The one spelling of a request as a path-absolute URL that survives Markdown, HTML and every renderer."""
     return f"/?{_query({**asked.parameters(), **delivery.parameters()})}"
@@ -184,7 +177,7 @@ def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:
     row = BY_NAME.get(name)
     if row is not None and row.group in groups:
         return row
-    names = [each for each, row in BY_NAME.items() if row.group in groups and row.built]
+    names = [each for each, row in BY_NAME.items() if row.group in groups]
     close = _closest(name[:50].lower(), names)
     hint = f"unknown parameter (did you mean {close}?)" if close else "unknown parameter"
     raise problems.bad_parameter(_printable(name), _shown(raw_value), ", ".join(names), hint)

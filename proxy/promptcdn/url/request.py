@@ -46,6 +46,11 @@ class Asked:
         """The same request with another seed; with `None`, the request that a pool of seeds is drawn for."""
         return replace(self, seed=seed)
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """The content keys of the pictures that it is made from, by parameter."""
+        return _sources(self.init, self.mask)
+
     def parameters(self) -> dict[str, Value]:
         """The parameters that the URL has, by name."""
         return _set_fields(self)
@@ -133,6 +138,15 @@ class Resolved:
     scheduler: str | None = None
     style_preset: str | None = None
     guidance_preset: str | None = None
+    init: str | None = None
+    strength: float | None = None
+    mask: str | None = None
+    upscale: int | None = None
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The content keys of the pictures that it is made from, by parameter."""
+        return _sources(self.init, self.mask)
 
     @property
     def size(self) -> Size:
@@ -147,6 +161,10 @@ class Resolved:
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
         """The inverse of `parameters`. Raises `TypeError` where a name is missing or unknown."""
         return cls(**parameters)
+
+
+def _sources(init: str | None, mask: str | None) -> dict[str, str]:
+    return {name: key for name, key in (("init", init), ("mask", mask)) if key is not None}
 
 
 def _set_fields(value: Asked | Delivery | Resolved) -> dict[str, Value]:

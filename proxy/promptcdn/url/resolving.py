@@ -9,10 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from promptcdn import problems
-from promptcdn.url.engines import OPTIONAL_PARAMETERS, Engine, Family, Size, engine
+from promptcdn.url.engines import OPTIONAL_PARAMETERS, SOURCE_PARAMETERS, Engine, Family, Size, engine
 from promptcdn.url.request import Asked, Resolved
 
 _T = TypeVar("_T")
+
+# Of a picture that is made from another one: as AUTOMATIC1111 (denoising_strength) and the img2img script of Stable
+# Diffusion have it.
+STRENGTH = 0.75
 
 
 class Offered(NamedTuple):
@@ -58,6 +62,11 @@ class Defaults:
         """An engine with its limits, also where it is not offered."""
         return engine(of.engine, self.families.get(of.generator, ()))
 
+    def understanding(self, parameters: frozenset[str]) -> tuple[str, ...]:
+        """What URLs may call the engines that understand all these parameters."""
+        pairs = zip(self.names, self.offered, strict=True)
+        return tuple(name for name, each in pairs if parameters <= self.limits(each).understands)
+
     def retired(self, name: str) -> bool:
         """Whether a service that is in use here once had an engine of that id."""
         return any(self.limits(Offered(generator, name)).retired for generator in self.families)
@@ -68,18 +77,20 @@ class Defaults:
         return tuple(each.engine if self.find(each.engine) == each else each.full_name for each in self.offered)
 
 
-def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resolved:
+def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False, init_size: Size | None = None) -> Resolved:
     """`asked` with every blank filled in; with `nearest`, what is not offered is replaced by the nearest that is.
 
-    Its seed must be an integer by now. Raises `Problem` (400) where the operator allows no such engine, or the engine
-    no such size, steps or cfg_scale: callers resolve only where no binding exists, so that a URL that was answered once
-    never gets here again.
+    Its seed must be an integer by now. `init_size` is the size of the picture `init`; where it is not known, that of
+    the default is taken. Raises `Problem` (400) where the operator allows no such engine, or the engine no such size,
+    steps or cfg_scale: callers resolve only where no binding exists, so that a URL that was answered once never gets
+    here again.
     """
     assert isinstance(asked.seed, int), "draw the seed first"
-    _require_text_to_image(asked)
     chosen = chosen_engine(asked, defaults, nearest=nearest)
     drawer = defaults.limits(chosen)
-    width, height = _size(asked, drawer, defaults, nearest=nearest)
+    require_consistent(asked)
+    _require_understood(asked, drawer, defaults)
+    width, height = _size(asked, drawer, defaults, nearest=nearest, init_size=init_size)
     return Resolved(
         generator=chosen.generator,
         engine=drawer.name,
@@ -95,7 +106,23 @@ def resolve(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Resol
         scheduler=asked.scheduler,
         style_preset=asked.style_preset,
         guidance_preset=asked.guidance_preset,
+        init=asked.init,
+        strength=_strength(asked),
+        mask=asked.mask,
+        upscale=asked.upscale,
     )
+
+
+def require_consistent(asked: Asked) -> None:
+    """Raises `Problem` (400) for a parameter without the one that it is about, or beside one that it contradicts."""
+    for name in ("strength", "mask", "upscale"):
+        if (value := getattr(asked, name)) is not None and asked.init is None:
+            what = "there is no picture to start from"
+            raise problems.bad_parameter(name, str(value), "init=KEY beside it, with the key of a stored picture", what)
+    for name in ("strength", "mask", "width", "height", "aspect_ratio"):
+        if asked.upscale is not None and (value := getattr(asked, name)) is not None:
+            what = "with upscale the whole picture is enlarged, to twice its width and height"
+            raise problems.bad_parameter(name, str(value), f"either {name} or upscale", what)
 
 
 def chosen_engine(asked: Asked, defaults: Defaults, *, nearest: bool = False) -> Offered:
@@ -157,13 +184,29 @@ def _is_named(name: str | None, resolved: Resolved) -> bool:
     return name in (None, resolved.engine, Offered(resolved.generator, resolved.engine).full_name)
 
 
-def _require_text_to_image(asked: Asked) -> None:
-    for name in ("init", "strength", "mask", "upscale"):
-        if (value := getattr(asked, name)) is not None:
-            raise problems.not_available(name, str(value))
+def _require_understood(asked: Asked, drawer: Engine, defaults: Defaults) -> None:
+    """Raises `Problem` (400) where the engine cannot make a picture from pictures as `asked` wants it to."""
+    needed = {name: value for name in SOURCE_PARAMETERS if (value := getattr(asked, name)) is not None}
+    if drawer.only_upscales and asked.upscale is None:
+        what = f"the engine {drawer.name} only enlarges pictures"
+        raise problems.bad_parameter("engine", drawer.name, "upscale=2 and init=KEY beside it, or another engine", what)
+    for name, value in needed.items():
+        if name not in drawer.understands:
+            able = " or ".join(f"engine={each}" for each in defaults.understanding(frozenset(needed)))
+            allowed = able or f"leaving {name} out: no engine of this service understands it"
+            what = f"the engine {drawer.name} does not understand it"
+            raise problems.bad_parameter(name, str(value), allowed, what)
 
 
-def _size(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -> Size:
+def _strength(asked: Asked) -> float | None:
+    return None if asked.init is None or asked.upscale is not None else _or(asked.strength, STRENGTH)
+
+
+def _size(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool, init_size: Size | None) -> Size:
+    if asked.upscale is not None:
+        return _enlarged(asked.upscale, drawer, init_size or drawer.default_size)
+    if init_size is not None and asked.aspect_ratio is None and asked.width is None and asked.height is None:
+        return init_size if drawer.allows(init_size) else drawer.size_for(init_size)
     if asked.aspect_ratio is not None:
         across, down = asked.aspect_ratio.split(":")
         return drawer.size_for((int(across), int(down)))
@@ -179,6 +222,14 @@ def _size(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) ->
     raise problems.bad_parameter(
         name, str(value), f"for example {allowed}", f"{drawer.name} draws no {size[0]}x{size[1]}"
     )
+
+
+def _enlarged(factor: int, drawer: Engine, size: Size) -> Size:
+    if drawer.allows(size):
+        return size[0] * factor, size[1] * factor
+    allowed = ", ".join(f"{width}x{height}" for width, height in drawer.nearest(size))
+    what = f"the picture init is {size[0]}x{size[1]}, which the engine {drawer.name} does not enlarge"
+    raise problems.bad_parameter("upscale", str(factor), f"init of another size, for example {allowed}", what)
 
 
 def _steps(asked: Asked, drawer: Engine, defaults: Defaults, *, nearest: bool) -> int:

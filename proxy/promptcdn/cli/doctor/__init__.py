@@ -99,6 +99,8 @@ async def _of_service(service: "Service") -> list[Check]:
     found = [*await service.store.checks(), *await _of_generators(service), *redis]
     found += await _bound(service)
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
+    if chosen.disk_cache:
+        found.append(_disk_cache(chosen))
     await service.spool.refresh()
     # A data folder that is not there yet has no spool to check.
     spool = chosen.data_dir / "spool"
@@ -159,6 +161,13 @@ def _deny(service: "Service") -> Check:
 def _admin_token(chosen: "Settings") -> Check:
     unset = "not set: nobody can take pictures down over HTTP, everybody can read /metrics and all of /readyz"
     return Check("admin token", True, "set" if chosen.admin_token else unset)
+
+
+def _disk_cache(chosen: "Settings") -> Check:
+    from promptcdn.settings import forms
+    from promptcdn.stores import disk_cache
+
+    return disk_cache.finding(chosen.data_dir, forms.disk_cache(chosen.disk_cache))
 
 
 def _clock() -> Check:

@@ -51,14 +51,14 @@ async def tried(orders: "tuple[Order, ...]", chosen: "Settings") -> list[Check]:
 
 async def _tried(order: "Order", service: "Service") -> Check:
     from promptcdn.making.trial import trial
+    from promptcdn.money.budget import purse
     from promptcdn.problems import Problem
 
     resolved = order.resolved
-    part = f"try {resolved.generator}"
+    part, generator = f"try {resolved.generator}", service.generators[resolved.generator]
+    budget = purse(service.budget, paid=generator.paid, any_paid=service.settings.paid)
     try:
-        made = await trial(
-            order, service.generators[resolved.generator], service.budget, service.renditions, service.clock
-        )
+        made = await trial(order, generator, budget, service.renditions, service.clock)
     except Problem as problem:
         advice = "docs/problems.md says what that means, and what to do"
         return Check(part, False, f"{resolved.engine}: {problem.kind.code}: {problem.detail}", advice)

@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.a1111 import answers, engines, inventory, wire
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.http import TIMINGS, Timings, address
@@ -25,7 +25,7 @@ ANSWER_MAX = 32_000_000
 
 
 class A1111:
-    """Makes pictures by `POST /sdapi/v1/txt2img`.
+    """Makes pictures by `POST /sdapi/v1/txt2img` and `img2img`.
 
     `url` is text as in A1111_URL; `restores`: a URL that names a checkpoint leaves the server with the one it had.
     `syntax`: readers may use the syntax of prompts, as `(word:1.3)`.
@@ -63,7 +63,9 @@ class A1111:
     def __repr__(self) -> str:
         return f"A1111({str(self._where)!r})"
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+    async def generate(
+        self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
+    ) -> Made:
         """One picture, within `seconds`. Raises `UpstreamFailed`.
 
         A call that is given up goes on at the server: the API can stop whatever is drawn at the moment, and that may
@@ -71,8 +73,8 @@ class A1111:
         """
         del content_key  # the API has no place for it
         reply = await self._http.post(
-            "/sdapi/v1/txt2img",
-            json=wire.request(resolved, restores=self._restores, syntax=self._syntax),
+            wire.path(sources),
+            json=wire.request(resolved, restores=self._restores, syntax=self._syntax, sources=sources),
             seconds=self._timings.picture if seconds is None else seconds,
             most=ANSWER_MAX,
         )

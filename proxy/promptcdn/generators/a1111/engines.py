@@ -3,7 +3,7 @@ loaded."""
 
 import re
 
-from promptcdn.url.engines import ANY, Family
+from promptcdn.url.engines import ANY, IMAGE_TO_IMAGE, Family
 
 # The engine of a URL that names none: no checkpoint is asked for.
 LOADED = "loaded"
@@ -12,7 +12,7 @@ FAMILIES = (
         ANY.pattern,
         ANY.sizes,
         ANY.default_size,
-        understands=frozenset({"negative_prompt", "steps", "cfg_scale", "sampler", "scheduler"}),
+        understands=IMAGE_TO_IMAGE | {"negative_prompt", "steps", "cfg_scale", "sampler", "scheduler"},
     ),
 )
 

@@ -1,17 +1,24 @@
-"""The request for one picture: the body of `POST /sdapi/v1/txt2img`.
+"""The request for one picture: the body of `POST /sdapi/v1/txt2img`, or `img2img` where it starts from another one.
 
-Source: `StableDiffusionTxt2ImgProcessingAPI` in AUTOMATIC1111's `modules/api/models.py`, read in November 2026.
+Source: `StableDiffusionTxt2ImgProcessingAPI` and `StableDiffusionImg2ImgProcessingAPI` in AUTOMATIC1111's
+`modules/api/models.py`, read in November 2026.
 """
 
+from base64 import b64encode
 from typing import Any
 
-from promptcdn.generators import prompts
+from promptcdn.generators import NO_SOURCES, Sources, prompts
 from promptcdn.generators.a1111.engines import checkpoint
 from promptcdn.generators.a1111.names import SAMPLERS, SCHEDULERS
 from promptcdn.url.request import Resolved
 
 
-def request(resolved: Resolved, *, restores: bool, syntax: bool) -> dict[str, Any]:
+def path(sources: Sources) -> str:
+    """Where the request goes."""
+    return "/sdapi/v1/txt2img" if sources.init is None else "/sdapi/v1/img2img"
+
+
+def request(resolved: Resolved, *, restores: bool, syntax: bool, sources: Sources = NO_SOURCES) -> dict[str, Any]:
     """The body that asks for one picture.
 
     The seed is sent as it is: to these servers 0 is a seed like others, and -1 alone means "any"
@@ -31,7 +38,29 @@ def request(resolved: Resolved, *, restores: bool, syntax: bool) -> dict[str, An
         "save_images": False,
         **_sampling(resolved),
         **_checkpoint(resolved, restores),
+        **_sources(resolved, sources),
     }
+
+
+def _sources(resolved: Resolved, sources: Sources) -> dict[str, Any]:
+    if sources.init is None:
+        return {}
+    start = {"init_images": [_base64(sources.init)], "denoising_strength": resolved.strength}
+    if sources.mask is None:
+        return start
+    return {
+        **start,
+        "mask": _base64(sources.mask),
+        # White may change, and begins as it is: `strength` is about the picture that is there.
+        "inpainting_mask_invert": 0,
+        "inpainting_fill": 1,
+        # The whole picture is drawn, and not the surroundings of the mask in full size.
+        "inpaint_full_res": False,
+    }
+
+
+def _base64(png: bytes) -> str:
+    return b64encode(png).decode()
 
 
 def _sampling(resolved: Resolved) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
 from promptcdn.checks import Check
-from promptcdn.generators import Made, Upstream
+from promptcdn.generators import NO_SOURCES, Made, Sources, Upstream
 from promptcdn.generators.care import retries
 from promptcdn.generators.care.breaker import Breaker, BreakerState, Phase
 from promptcdn.generators.care.breakers import LocalBreaker
@@ -87,7 +87,7 @@ class Guarded:
         state = self._breaker.state
         return f"no new pictures for {state.left(self._clock()):.0f} s: {state.cause}"
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
         """One picture. Raises `UpstreamFailed`, at once and not charged while the breaker is open."""
         now = self._clock()
         before, _ = await self._breaker.change(
@@ -95,7 +95,7 @@ class Guarded:
         )
         probe = not before.closed
         try:
-            made = await self._tries(resolved, content_key)
+            made = await self._tries(resolved, content_key, sources)
         except BaseException as error:
             if isinstance(error, UpstreamFailed) and error.kind is not GENERATOR_MISSING:
                 await self._learn(error.kind, probe=probe)
@@ -114,11 +114,12 @@ class Guarded:
     async def close(self) -> None:
         await self._upstream.close()
 
-    async def _tries(self, resolved: Resolved, content_key: str) -> Made:
+    async def _tries(self, resolved: Resolved, content_key: str, sources: Sources) -> Made:
         ends = self._clock() + self._seconds
 
         async def once() -> Made:
-            return await self._upstream.generate(resolved, content_key, ends - self._clock())
+            seconds = ends - self._clock()
+            return await self._upstream.generate(resolved, content_key, seconds, sources=sources)
 
         last_start = retries.last_start(self._seconds, self._timings)
         # One a call: its state is the object's own, and calls would share it.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.comfyui import inventory, workflow
 from promptcdn.generators.comfyui.timings import TIMINGS, Timings
 from promptcdn.generators.comfyui.workflow import Workflow
@@ -60,8 +60,11 @@ class ComfyUi:
     def __repr__(self) -> str:
         return f"ComfyUi({str(self._where)!r})"
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+    async def generate(
+        self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
+    ) -> Made:
         """One picture, within `seconds`. Raises `UpstreamFailed`; what is given up is taken out of ComfyUI's queue."""
+        del sources  # a workflow has no place for pictures to start from
         return await self._client.generate(resolved, content_key, self._timings.picture if seconds is None else seconds)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:

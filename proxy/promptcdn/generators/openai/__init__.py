@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.http import TIMINGS, Address, Hosts, Timings, address, require_sendable
 from promptcdn.generators.openai.engines import families, of_any_server
@@ -68,9 +68,11 @@ class OpenAi:
     def __repr__(self) -> str:
         return f"OpenAi({str(self._where)!r})"
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+    async def generate(
+        self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
+    ) -> Made:
         """One picture, or that the filter refused it, within `seconds`. Raises `UpstreamFailed`."""
-        del content_key  # the API has no place for an id of ours
+        del content_key, sources  # the API has no place for an id of ours, and no engine starts from pictures
         return await self._client.generate(resolved, self._timings.picture if seconds is None else seconds)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
@@ -111,8 +113,6 @@ def _server(settings: Mapping[str, str]) -> Server:
 
 def _under(settings: Mapping[str, str]) -> Declaration:
     """The declaration for the server that the settings name."""
-    if not (settings["openai_api_key"] or settings["openai_base_url"]):
-        raise ValueError(f"the generator {DECLARATION.name} needs OPENAI_API_KEY or OPENAI_BASE_URL")
     chosen = _server(settings)
     return replace(
         DECLARATION,
@@ -146,5 +146,6 @@ DECLARATION = Declaration(
     engines=of_any_server(),
     prices=PRICES,
     settings=("openai_api_key", "openai_base_url", "openai_server", "openai_fields", "fetch_hosts", "prompt_syntax"),
+    needs_one=("openai_api_key", "openai_base_url"),
     by_settings=_under,
 )

@@ -10,13 +10,14 @@ from io import BytesIO
 from typing import Final
 
 from promptcdn.checks import Check
-from promptcdn.generators import Made
+from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.generators.declaration import Declaration
 from promptcdn.money.costs import Price
-from promptcdn.url.engines import EVERY_SIZE, Family
+from promptcdn.url.engines import EVERY_PARAMETER, EVERY_SIZE, IMAGE_TO_IMAGE, UPSCALING, Family
 from promptcdn.url.request import Resolved
 
 _THREADS = 2
+_UNDERSTANDS = EVERY_PARAMETER | IMAGE_TO_IMAGE | UPSCALING
 
 
 class Sketch:
@@ -35,11 +36,12 @@ class Sketch:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sketch")
 
-    async def generate(self, resolved: Resolved, content_key: str) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, *, sources: Sources = NO_SOURCES) -> Made:
         """The drawing as PNG. A cancelled call still ends its drawing, in its thread."""
         import asyncio  # late: commands that make no pictures read the list of generators, too
 
-        picture = await asyncio.get_running_loop().run_in_executor(self._threads, _png, resolved, content_key)
+        loop = asyncio.get_running_loop()
+        picture = await loop.run_in_executor(self._threads, _png, resolved, content_key, sources)
         return Made(picture=picture, seed_sent=resolved.seed, seed_echo=resolved.seed)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:  # noqa: ARG002 - it has one
@@ -54,7 +56,7 @@ DECLARATION = Declaration(
     name="sketch",
     opened=lambda _: Sketch(),
     engine="sketch",
-    engines=(Family("sketch", EVERY_SIZE, (1024, 1024)),),
+    engines=(Family("sketch", EVERY_SIZE, (1024, 1024), understands=_UNDERSTANDS),),
     prices=(Price("sketch", 0),),
     paid=False,
     source_type="algorithmicMedia",
@@ -63,9 +65,9 @@ DECLARATION = Declaration(
 )
 
 
-def _png(resolved: Resolved, content_key: str) -> bytes:
+def _png(resolved: Resolved, content_key: str, sources: Sources) -> bytes:
     from promptcdn.generators.sketch.drawing import draw  # late: Pillow, for those who draw
 
     file = BytesIO()
-    draw(resolved, content_key).save(file, "PNG", compress_level=1)  # the store's copy; renditions are smaller
+    draw(resolved, content_key, sources).save(file, "PNG", compress_level=1)  # the store's copy; renditions are smaller
     return file.getvalue()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptcdn.checks import Check
-from promptcdn.generators import InspectedGenerator, Made
+from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.declaration import Declaration, Given
 from promptcdn.generators.stability.grpc import engines as grpc_engines
 from promptcdn.generators.stability.grpc import prices as grpc_prices
@@ -54,12 +54,15 @@ class Stability:
     def __repr__(self) -> str:
         return f"Stability({self._where})"
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float | None = None) -> Made:
+    async def generate(
+        self, resolved: Resolved, content_key: str, seconds: float | None = None, *, sources: Sources = NO_SOURCES
+    ) -> Made:
         """One picture, within `seconds`. Raises `UpstreamFailed`; what the upstream's filter refused is a `Made` too.
 
         The first call binds the generator to the running event loop.
         """
-        return await self._client.generate(resolved, content_key, self._timings.picture if seconds is None else seconds)
+        seconds = self._timings.picture if seconds is None else seconds
+        return await self._client.generate(resolved, content_key, seconds, sources)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the upstream is there, has `engines`, and what is left on the account."""

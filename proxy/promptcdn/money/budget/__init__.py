@@ -91,5 +91,10 @@ class NoBudget:
         """Nothing is open."""
 
 
-# Of generators that cost nothing: the operator's budget is for what is paid.
-FREE: Budget = NoBudget()
+_FREE = NoBudget()
+
+
+def purse(budget: Budget, *, paid: bool, any_paid: bool) -> Budget:
+    """What counts the pictures of a generator. Beside generators that are paid, one that costs nothing is not counted;
+    where none is paid, a budget that the operator has set counts all."""
+    return budget if paid or not any_paid else _FREE

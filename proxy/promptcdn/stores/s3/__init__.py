@@ -1,6 +1,7 @@
 """Objects in an S3 bucket, which any number of processes on any number of machines may share."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -16,6 +17,7 @@ from promptcdn.stores.s3.answers import BucketUnavailable, Content, Unusable
 from promptcdn.stores.s3.buckets import Bucket
 from promptcdn.stores.s3.connection import CONNECTIONS
 from promptcdn.stores.s3.objects import WriteOnce
+from promptcdn.stores.s3.reads import Undecided
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,10 @@ _TRIES = 3
 _SHARDED = 4
 # Of a header that holds two of the longest prompts.
 _HEADER_MOST = 64 * 1024
+# Of nearly every header. The rest of a longer one is read by boto3.
+_HEADER_USUAL = 8 * 1024
+# To check 256 kB takes a quarter of a millisecond, and to hand them to a thread not much less.
+_CHECKED_AT_ONCE = 256 * 1024
 # After it another process that looked before this one wrote has written too.
 _OTHERS_SECONDS = 1.0
 
@@ -40,9 +46,16 @@ class S3Store:
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="s3")
 
     async def get(self, name: Name) -> Record | None:
+        if (reads := self._bucket.reads) is not None:
+            # What is undecided, or no object, boto3 reads anew.
+            with contextlib.suppress(Undecided, Corrupt):
+                return await self._decoded(await reads.get(name.path))
         return await self._run(lambda: self._read(name))
 
     async def look(self, name: Name) -> Header | None:
+        if (reads := self._bucket.reads) is not None:
+            with contextlib.suppress(Undecided, Corrupt):
+                return _header(await reads.get(name.path, _HEADER_USUAL))
         return await self._run(lambda: self._look(name))
 
     async def names(self, folder: Folder, leaf: str) -> tuple[Name, ...]:
@@ -102,6 +115,12 @@ class S3Store:
         found = Check("store", not advice, f"{self._bucket}, kept from overwriting by {way.value}", advice)
         return (found, corrupt_check(f"{self._bucket}corrupt/", aside))
 
+    async def _decoded(self, data: memoryview | None) -> Record | None:
+        """The object in what was read: a large one is checked beside the event loop. Raises `Corrupt`."""
+        if data is None:
+            return None
+        return decoded(data) if len(data) <= _CHECKED_AT_ONCE else await self._run(lambda: decoded(data))
+
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
@@ -134,7 +153,7 @@ class S3Store:
     def _look(self, name: Name) -> Header | None:
         beginning = self._bucket.read(name.path, _HEADER_MOST)
         try:
-            return None if beginning is None else Header.parse(beginning.data.partition(b"\n")[0])
+            return None if beginning is None else _header(beginning.data)
         except Corrupt:
             record = self._read(name)  # sets it aside
             return None if record is None else record.header
@@ -153,6 +172,11 @@ def _aside(name: Name, etag: str) -> str:
     """The key of a corrupt object's copy: the same one at each try, so that copies do not pile up where nothing may be
     deleted."""
     return f"corrupt/{name.leaf}.{re.sub('[^0-9A-Za-z-]', '', etag)}"
+
+
+def _header(beginning: bytes | memoryview | None) -> Header | None:
+    """The header in the beginning of an object. Raises `Corrupt`, also where the beginning is not the whole header."""
+    return None if beginning is None else Header.parse(bytes(beginning).partition(b"\n")[0])
 
 
 def _record(found: Content | None) -> Record | None:

@@ -6,6 +6,7 @@ tried out on a probe object before it is relied on.
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from promptcdn.problems import StoreUnavailable
-from promptcdn.stores.s3 import advice, answers, connection
+from promptcdn.stores.s3 import advice, answers, connection, reads
 from promptcdn.stores.s3.answers import Content, Unusable
 from promptcdn.stores.s3.connection import AddressingStyle, Connection
 from promptcdn.stores.s3.objects import Objects, WriteOnce
 from promptcdn.stores.s3.probes import Probe
+from promptcdn.stores.s3.reads import Reads
 
 log = logging.getLogger("promptcdn")
 
@@ -44,6 +46,7 @@ class Bucket:
         self._connection: Connection | None = None
         # Once it may be read and listed, whether or not it can be written.
         self._objects: Objects | None = None
+        self._reads: Reads | None = None
         self._way: WriteOnce | None = None
         # Why it took nothing when it was last to take something.
         self._refused = False
@@ -75,6 +78,11 @@ class Bucket:
                     if self._way is WriteOnce.LOOK_FIRST:
                         log.warning("%s has no conditional write: %s", self, self._way.value)
         return self._way
+
+    @property
+    def reads(self) -> Reads | None:
+        """Reads without threads, once the bucket is open; `None` where boto3 alone can read it."""
+        return self._reads
 
     def require_writable(self) -> None:
         """Raises `StoreUnavailable` where nothing can be stored: a bucket that is full can be read all the same.
@@ -152,7 +160,19 @@ class Bucket:
         self._connection = self._connection or connection.connected(style)
         objects = Objects(self._connection.client, self._name, self._prefix)
         self._probe(objects).require_reading()
+        self._reads = self._opened_reads(self._connection)
         return objects
+
+    def _opened_reads(self, client: Connection) -> Reads | None:
+        why = reads.unfit(self._prefix, os.environ, reads.proxies())
+        if why:
+            log.info("%s: boto3 alone reads, which takes more of the processor: %s", self, why)
+            return None
+        try:
+            return reads.opened(client, self._name, self._prefix)
+        except Exception as error:  # noqa: BLE001 - boto3 can read, whatever obstore does not understand
+            log.warning("%s: boto3 alone reads: obstore cannot (%s)", self, type(error).__name__)
+            return None
 
     def _probe(self, objects: Objects) -> Probe:
         return Probe(objects, self._secrets())

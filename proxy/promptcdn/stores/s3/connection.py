@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AddressingStyle = Literal["auto", "path", "virtual"]
 
 CONNECTIONS = 16
-_CONNECT_SECONDS, _READ_SECONDS = 1, 5
+CONNECT_SECONDS, READ_SECONDS = 1, 5
 _LOOK_AT = "look at AWS_ENDPOINT_URL_S3, and whether the service runs there"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # Up to the last `@` of a word: the text may have a password with any signs in it.
@@ -77,8 +77,8 @@ def connected(style: AddressingStyle) -> Connection:
 
     _require_certificates()
     config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 2},
         max_pool_connections=CONNECTIONS,
         signature_version="s3v4",
@@ -110,12 +110,18 @@ def _with_googles_condition(request: Any, **_: object) -> None:
         request.headers["x-goog-if-generation-match"] = "0"
 
 
+def authority(variables: Mapping[str, str]) -> tuple[str, str] | None:
+    """The variable that names the certificates to trust in place of the well-known ones, and the path in it."""
+    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+    return next(((name, variables[name]) for name in names if variables.get(name)), None)
+
+
 def _require_certificates() -> None:
     """boto3 finds out at the first call that there is no such file, and says that the service does not answer."""
-    name = next((name for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE") if os.environ.get(name)), "")
-    if not name or endpoint(os.environ).startswith("http://"):
+    named = authority(os.environ)
+    if named is None or endpoint(os.environ).startswith("http://"):
         return
-    path = os.environ[name]
+    name, path = named
     place: dict[str, str] = {"capath" if os.path.isdir(path) else "cafile": path}
     try:
         ssl.create_default_context(**place)  # type: ignore[arg-type]

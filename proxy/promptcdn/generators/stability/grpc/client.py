@@ -1,11 +1,12 @@
 """One call for a picture."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
-from promptcdn import __version__
+from promptcdn import __version__, pictures
 from promptcdn.checks import Check
-from promptcdn.generators import Made
+from promptcdn.generators import Made, Sources
 from promptcdn.generators.stability.grpc import account, answers, wire
 from promptcdn.generators.stability.grpc.address import Address
 from promptcdn.generators.stability.grpc.channels import Channels
@@ -23,13 +24,13 @@ class Client:
         self._channels = Channels(where, timings)
         self._metadata = _metadata(key)
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, seconds: float, sources: Sources) -> Made:
         """One picture, or that it was filtered, within `seconds`, connecting included.
 
         Raises `UpstreamFailed`.
         """
         ends = time.monotonic() + seconds
-        request = wire.generation_request(resolved, content_key)
+        request = await _request(resolved, content_key, sources)
         async with self._channels.connected(min(self._timings.connect, seconds / 2)) as channel:
             stub = GenerationServiceStub(channel)
             call = stub.Generate(request, timeout=ends - time.monotonic(), metadata=self._metadata)
@@ -50,6 +51,16 @@ class Client:
 
     async def close(self) -> None:
         await self._channels.close()
+
+
+async def _request(resolved: Resolved, content_key: str, sources: Sources) -> wire.Request:
+    if sources.init is None:
+        return wire.generation_request(resolved, content_key)
+    if resolved.upscale is not None:
+        return wire.upscaling_request(resolved, content_key, sources.init)
+    # In a thread: the processor has work for some milliseconds.
+    mask = None if sources.mask is None else await asyncio.to_thread(pictures.negative, sources.mask)
+    return wire.generation_request(resolved, content_key, sources.init, mask)
 
 
 def _metadata(key: str | None) -> tuple[tuple[str, str], ...]:

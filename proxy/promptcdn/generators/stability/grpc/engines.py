@@ -5,7 +5,15 @@ Sources: the rules of Stability's text-to-image API (v1), and the protocol's own
 
 from dataclasses import replace
 
-from promptcdn.url.engines import ANY, EVERY_PARAMETER, EVERY_SIZE, Family, sizes_of_area
+from promptcdn.url.engines import (
+    ANY,
+    EVERY_PARAMETER,
+    EVERY_SIZE,
+    IMAGE_TO_IMAGE,
+    UPSCALING,
+    Family,
+    sizes_of_area,
+)
 
 DEFAULT = "stable-diffusion-xl-1024-v1-0"
 
@@ -22,7 +30,7 @@ _SDXL_SIZES = (
 )
 
 # The protocol has a field for a schedule, which is about steps of an init image, not about noise.
-_UNDERSTANDS = EVERY_PARAMETER - {"scheduler"}
+_UNDERSTANDS = (EVERY_PARAMETER - {"scheduler"}) | IMAGE_TO_IMAGE
 _STEPS = (10, 50)
 
 _HOSTED = (
@@ -38,6 +46,8 @@ _HOSTED = (
 
 FAMILIES = (
     *(replace(family, steps=_STEPS, understands=_UNDERSTANDS) for family in _HOSTED),
+    # The SDK's default for `upscale`. Its result has 4,194,304 pixels at most (Stability's REST API v1, upscale).
+    Family(r"esrgan-v1-x2plus", sizes_of_area(0, 1024 * 1024), (512, 512), understands=UPSCALING, only_upscales=True),
     # A server of one's own names its engines as it likes, and may have one that needs four steps.
     replace(ANY, understands=_UNDERSTANDS),
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from promptcdn import __version__
 from promptcdn.checks import Check
-from promptcdn.generators import Made
+from promptcdn.generators import Made, Sources
 from promptcdn.generators.http import Address, Http
 from promptcdn.generators.stability.rest import account, answers, wire
 from promptcdn.generators.stability.rest.engines import ENDPOINTS
@@ -25,7 +25,7 @@ class Client:
         self._timings = timings
         self._http = Http(where, _headers(key))
 
-    async def generate(self, resolved: Resolved, content_key: str, seconds: float) -> Made:
+    async def generate(self, resolved: Resolved, content_key: str, seconds: float, sources: Sources) -> Made:
         """One picture, or that it was filtered, within `seconds`, connecting included. Raises `UpstreamFailed`."""
         del content_key
         engine = resolved.engine
@@ -35,9 +35,12 @@ class Client:
                 " and gRPC is not configured on this service (STABILITY_HOST)"
             )
             raise UpstreamFailed(GENERATOR_MISSING, detail, charged=False)
-        fields = {name: (None, value) for name, value in wire.form(resolved).items()}
         reply = await self._http.post(
-            wire.path(engine), files=fields, headers={"Accept": "image/*"}, seconds=seconds, most=PICTURE_BYTES
+            wire.path(engine),
+            files=wire.parts(resolved, sources),
+            headers={"Accept": "image/*"},
+            seconds=seconds,
+            most=PICTURE_BYTES,
         )
         return answers.read(reply, seed=wire.seed_on_the_wire(resolved.seed), engine=engine)
 

@@ -33,21 +33,28 @@ RATIOS: dict[str, Size] = {
 class Endpoint:
     """Where an engine is called: the last part of the path, and the form's `model` where that part has several.
 
-    `cfg_scale`: whether the form has a field for it.
+    `cfg_scale`: whether the form has a field for it. `init`: whether it takes a picture to start from. `modes`: whether
+    the form then names a mode, in which it takes no aspect ratio.
     """
 
     service: str
     model: str | None = None
     cfg_scale: bool = False
+    init: bool = False
+    modes: bool = False
+
+
+def _sd3(model: str) -> Endpoint:
+    return Endpoint("sd3", model, cfg_scale=True, init=True, modes=True)
 
 
 ENDPOINTS: dict[str, Endpoint] = {
     "core": Endpoint("core"),
-    "ultra": Endpoint("ultra"),
-    "sd3.5-large": Endpoint("sd3", "sd3.5-large", cfg_scale=True),
-    "sd3.5-large-turbo": Endpoint("sd3", "sd3.5-large-turbo", cfg_scale=True),
-    "sd3.5-medium": Endpoint("sd3", "sd3.5-medium", cfg_scale=True),
-    "sd3.5-flash": Endpoint("sd3", "sd3.5-flash", cfg_scale=True),
+    "ultra": Endpoint("ultra", init=True),
+    "sd3.5-large": _sd3("sd3.5-large"),
+    "sd3.5-large-turbo": _sd3("sd3.5-large-turbo"),
+    "sd3.5-medium": _sd3("sd3.5-medium"),
+    "sd3.5-flash": _sd3("sd3.5-flash"),
 }
 
 
@@ -64,19 +71,23 @@ def ratio(size: Size) -> str:
 # Of those that take a cfg_scale. The service's own default is 4, and 1 of the distilled models.
 CFG_SCALES = (1.0, 10.0)
 _UNDERSTANDS = frozenset({"negative_prompt", "style_preset"})
+# A mask is another service's (edit/inpaint), which takes no strength. Upscalers of the API do not double: `fast` makes
+# pictures four times as large.
+_FROM_PICTURES = _UNDERSTANDS | {"init"}
 _SIZES = tuple(RATIOS.values())
 
 
-def _family(pattern: str, cfg_scale: float | None = None) -> Family:
-    family = Family(pattern, _SIZES, RATIOS["1:1"], understands=_UNDERSTANDS, by_shape=True)
+def _family(pattern: str, understands: frozenset[str], cfg_scale: float | None = None) -> Family:
+    family = Family(pattern, _SIZES, RATIOS["1:1"], understands=understands, by_shape=True)
     if cfg_scale is None:
         return family
-    return replace(family, understands=_UNDERSTANDS | {"cfg_scale"}, cfg_scale=cfg_scale, cfg_scales=CFG_SCALES)
+    return replace(family, understands=understands | {"cfg_scale"}, cfg_scale=cfg_scale, cfg_scales=CFG_SCALES)
 
 
 FAMILIES = (
-    _family(r"core|ultra"),
-    _family(r"sd3\.5-(large|medium)", cfg_scale=4.0),
-    _family(r"sd3\.5-(large-turbo|flash)", cfg_scale=1.0),
+    _family(r"core", _UNDERSTANDS),
+    _family(r"ultra", _FROM_PICTURES),
+    _family(r"sd3\.5-(large|medium)", _FROM_PICTURES, cfg_scale=4.0),
+    _family(r"sd3\.5-(large-turbo|flash)", _FROM_PICTURES, cfg_scale=1.0),
 )
 KNOWN = tuple(ENDPOINTS)

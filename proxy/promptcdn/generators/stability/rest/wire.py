@@ -5,8 +5,12 @@ Source: as in `engines`. The body is multipart/form-data, also without a file; u
 
 from collections.abc import Mapping
 
+from promptcdn.generators import Sources
 from promptcdn.generators.stability.rest.engines import CFG_SCALES, ENDPOINTS, ratio
 from promptcdn.url.request import Resolved
+
+# A part of a multipart body: no file name and text, or a file's name, its bytes and its media type.
+Part = tuple[None, str] | tuple[str, bytes, str]
 
 # To the API 0 means "any", and 4294967295 is too large.
 SEEDS = 4_294_967_294
@@ -27,10 +31,15 @@ def form(resolved: Resolved) -> Mapping[str, str]:
     """The fields of the form. What the engine has no field for is left out: steps, samplers, sizes and the like."""
     endpoint = ENDPOINTS[resolved.engine]
     least, most = CFG_SCALES
+    mode = "image-to-image" if resolved.init is not None and endpoint.modes else None
     fields = {
         "prompt": resolved.prompt,
         "negative_prompt": resolved.negative_prompt,
-        "aspect_ratio": ratio(resolved.size),
+        # In that mode the picture to start from has the shape, and the service refuses another one beside it.
+        "aspect_ratio": None if mode else ratio(resolved.size),
+        "mode": mode,
+        # 0 gives that picture back, 1 leaves nothing of it, as with us.
+        "strength": None if resolved.strength is None else f"{resolved.strength:g}",
         "seed": str(seed_on_the_wire(resolved.seed)),
         "style_preset": resolved.style_preset,
         "cfg_scale": f"{min(max(resolved.cfg_scale, least), most):g}" if endpoint.cfg_scale else None,
@@ -39,3 +48,9 @@ def form(resolved: Resolved) -> Mapping[str, str]:
         "output_format": "png",
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def parts(resolved: Resolved, sources: Sources) -> Mapping[str, Part]:
+    """The parts of the body: the fields, and the picture to start from as a file."""
+    fields: dict[str, Part] = {name: (None, value) for name, value in form(resolved).items()}
+    return fields if sources.init is None else {**fields, "image": ("init.png", sources.init, "image/png")}

@@ -1,15 +1,18 @@
-"""Settings → a running service: its parts put together. `opened_store` opens the store that a URL names."""
+"""Settings → a running service: its parts put together.
+
+stores   the store, and what stands before it
+"""
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptcdn import __version__, misconfiguration
+from promptcdn import __version__
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
@@ -30,34 +33,30 @@ from promptcdn.money.budget.limits import BudgetLimits
 from promptcdn.money.costs import Prices
 from promptcdn.money.rates import NoRates, Rates
 from promptcdn.pictures.placeholders import Placeholders
-from promptcdn.problems import BadSettings, StoreUnavailable
+from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.replicas.connection import RedisConnection
 from promptcdn.replicas.leases import Leases, Nested, RedisLeases
 from promptcdn.settings import Settings
-from promptcdn.settings.forms import require_store
 from promptcdn.spool import Spool
-from promptcdn.stores import IdentifiableStore, InspectedStore, permissions, volumes
-from promptcdn.stores.disk import DiskStore, missing
+from promptcdn.stores import InspectedStore, permissions, volumes
 from promptcdn.stores.lock_files import LockFiles
 from promptcdn.stores.negative import NegativeCache
-from promptcdn.stores.store_ids import StoreIds
-from promptcdn.stores.verified import Timings, VerifiedStore
+from promptcdn.stores.verified import VerifiedStore
 from promptcdn.telemetry import Telemetry, metrics, money
-from promptcdn.telemetry.observed import ObservedGenerator, ObservedStore
+from promptcdn.telemetry.observed import ObservedGenerator
 from promptcdn.telemetry.readiness import Readiness
 from promptcdn.telemetry.tracing import Tracing
+from promptcdn.wiring.stores import folder_of, stores
 
 if TYPE_CHECKING:
     from promptcdn.guard.deny_file import DenyFile
-    from promptcdn.stores.s3.connection import AddressingStyle
+    from promptcdn.stores.disk_cache import DiskCache
 
 log = logging.getLogger("promptcdn")
 
 # Requests for `/info` that look into the store at once: nobody waits for a picture there.
 _INFOS = 64
-# For how many seconds a bucket's id that was seen is believed.
-_BUCKET_TRUST = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +81,7 @@ class Service:
     trusted: TrustedProxies
     store: InspectedStore
     verified: VerifiedStore
+    disk_cache: "DiskCache | None"
     deny: "DenyFile | None"
     spool: Spool
     reconciler: Reconciler
@@ -144,7 +144,7 @@ def opened_to_read(settings: Settings, scratch: Path, *, any_bucket: bool = Fals
 def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Path | None, any_bucket: bool) -> Service:
     deny, connection = _deny_file(settings), redis_connection(settings)
     generators = _generators(settings, connection, telemetry)
-    kept = ObservedStore(verified := _verified_store(settings, connection, scratch is None, any_bucket), telemetry)
+    verified, cache, kept = stores(settings, clock, connection, telemetry, scratch is None, any_bucket)
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
     spool = _spool(settings, clock, scratch)
     leases, budget = _leases(settings, connection), _budget(settings, clock, connection, scratch)
@@ -173,11 +173,12 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         trusted=TrustedProxies.parse(settings.trusted_proxies),
         store=kept,
         verified=verified,
+        disk_cache=cache,
         deny=deny,
         spool=spool,
         reconciler=Reconciler(spool, making, clock),
         telemetry=telemetry,
-        readiness=Readiness(settings, clock, flights, kept, removals, generators, budget, spool, connection),
+        readiness=Readiness(settings, clock, flights, kept, removals, generators, budget, spool, connection, cache),
     )
     return _watched(service, making)
 
@@ -198,6 +199,11 @@ def _watched(service: Service, making: Making) -> Service:
     watch(metrics.REDIS, lambda: int(service.connection is not None and service.connection.down))
     watch(metrics.SPOOL, lambda: service.spool.depth)
     watch(metrics.CORRUPT, lambda: service.store.corrupt)
+    if (cache := service.disk_cache) is not None:
+        watch(metrics.DISK_CACHE_READS, lambda: {(result,): count for result, count in cache.reads.items()})
+        watch(metrics.DISK_CACHE, lambda: cache.files.bytes)
+        watch(metrics.DISK_CACHE_FILES, lambda: cache.files.count)
+        watch(metrics.DISK_CACHE_EVICTIONS, lambda: cache.files.evictions)
     money.watch(service.telemetry, service.budget, service.clock)
     return service
 
@@ -206,7 +212,7 @@ def _spool(settings: Settings, clock: Clock, scratch: Path | None) -> Spool:
     """The spool in the data folder, once no other user of the machine may look into that."""
     if scratch is None:
         permissions.shut(settings.data_dir, "locks", "replica", "store-id")
-    spool, store = _where(settings, scratch, "spool") / "spool", _folder(settings.store_url)
+    spool, store = _where(settings, scratch, "spool") / "spool", folder_of(settings.store_url)
     beside = store is not None and volumes.same_disk(spool, store)
     return Spool(spool, clock, on_the_stores_disk=beside)
 
@@ -262,78 +268,6 @@ def _generator(declared: Declaration, settings: Settings, connection: RedisConne
         return declared.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
-
-
-def _verified_store(
-    settings: Settings, connection: RedisConnection | None, writes: bool, any_bucket: bool
-) -> VerifiedStore:
-    ids = StoreIds(settings.store_id, settings.data_dir, connection)
-    # Where a store is remembered, a folder that is missing is one that is not mounted: a new one would be in its way.
-    folder = _folder(settings.store_url)
-    prepare = writes and not (ids.remembered_here and folder is not None and _is_missing(folder))
-    url, setting, style = settings.store_url, settings.store_setting, settings.s3_addressing_style
-    if any_bucket and folder is None:
-        from promptcdn.stores.s3 import S3Store  # late, as in `_opened_bucket`
-        from promptcdn.stores.s3.buckets import Bucket
-
-        store: IdentifiableStore = S3Store(Bucket.parse(url, style))
-    else:
-        store = opened_store(url, setting, style, prepare=prepare, unbegun=not writes)
-    # A look at a folder's identity costs microseconds, at a bucket's a way there and back.
-    timings = Timings(trust=_BUCKET_TRUST) if folder is None else Timings()
-    return VerifiedStore(store, ids, timings)
-
-
-def _is_missing(folder: Path) -> bool:
-    try:
-        return bool(missing(folder))
-    except OSError:  # whoever opens the store says what is wrong
-        return False
-
-
-def _folder(store_url: str) -> Path | None:
-    """The folder of a disk store; `None` for a bucket."""
-    scheme, _, path = store_url.partition(":")
-    return Path(path.strip()) if scheme == "disk" else None
-
-
-def opened_store(
-    url: str, setting: str, style: "AddressingStyle" = "auto", *, prepare: bool = True, unbegun: bool = False
-) -> IdentifiableStore:
-    """The store at `disk:PATH` or `s3://bucket/prefix`. Raises `BadSettings`, naming `setting`, where it is unusable.
-
-    A folder is made where it is missing, unless `prepare` is false: then it is left as it is, and with `unbegun` it is
-    a store without pictures where the folder above is missing too.
-    A bucket that does not answer is no reason not to start: it is connected to when it is back.
-    """
-    try:
-        require_store(url)
-    except misconfiguration.WrongVariable as wrong:
-        raise BadSettings(wrong.needed_by(f"{setting}{misconfiguration.shown(url)}")) from None
-    except ValueError as wrong:
-        raise BadSettings(f"{setting}{misconfiguration.shown(url)}: {wrong}") from None
-    if (folder := _folder(url)) is not None:
-        try:
-            return DiskStore(folder, prepare=prepare, unbegun=unbegun)
-        except OSError as error:
-            raise BadSettings(f"{setting}: the folder {folder} cannot be used: {error.strerror}") from error
-    return _opened_bucket(url, setting, style)
-
-
-def _opened_bucket(url: str, setting: str, style: "AddressingStyle") -> IdentifiableStore:
-    from promptcdn.stores.s3 import S3Store  # late: for those who have a bucket
-    from promptcdn.stores.s3.answers import Unusable
-    from promptcdn.stores.s3.buckets import Bucket
-
-    bucket = Bucket.parse(url, style)
-    try:
-        with suppress(StoreUnavailable):  # whoever uses the store says so: `VerifiedStore`, or the command
-            bucket.open()
-    except Unusable as unusable:
-        # What is wrong with a variable begins with its name.
-        place = "" if unusable.detail.startswith(("AWS_", "REQUESTS_")) else f"{bucket} (of {setting}): "
-        raise BadSettings(f"{place}{unusable}") from unusable
-    return S3Store(bucket)
 
 
 def redis_connection(settings: Settings) -> RedisConnection | None:

@@ -1,0 +1,69 @@
+"""Pictures from pictures over AUTOMATIC1111's API: what a real HTTP server is sent."""
+
+import hashlib
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptcdn import pictures
+from promptcdn.generators import NO_SOURCES, Sources
+from promptcdn.generators.a1111 import A1111
+from promptcdn.generators.http import Timings
+from promptcdn.url.request import Resolved
+from tests.support.fakes import KEY, picture
+from tests.upstream import Call
+from tests.upstream.a1111 import A1111Upstream, Kind
+
+pytestmark = pytest.mark.anyio
+
+ORDER = Resolved("a1111", "loaded", "at night", 7, 512, 384, 20, 7.0, init=KEY, strength=0.3, mask=KEY)
+INIT = picture((512, 384), colour="crimson")
+MASK = pictures.as_mask(picture((512, 384), colour="white"), (512, 384))
+
+
+async def call(order: Resolved, sources: Sources, kind: Kind = "automatic1111") -> tuple[str, dict[str, Any], Call]:
+    """How one order arrived: its path, its body, and the line in the ledger."""
+    with A1111Upstream(kind) as upstream:
+        generator = A1111(upstream.url, timings=Timings(connect=20))
+        try:
+            await generator.generate(order, KEY, 20, sources=sources)
+        finally:
+            await generator.close()
+        (request,), (arrived,) = upstream.requests, upstream.ledger.calls()
+        return request.path, request.json, arrived
+
+
+@pytest.mark.parametrize("kind", ["automatic1111", "sd-server", "koboldcpp"])
+async def test_the_picture_to_start_from_arrives_byte_for_byte(kind: Kind) -> None:
+    path, body, arrived = await call(replace(ORDER, mask=None), Sources(INIT), kind)
+
+    assert path == "/sdapi/v1/img2img"
+    assert body["init_images"] == [b64encode(INIT).decode()]
+    assert (arrived.init, arrived.start) == (hashlib.sha256(INIT).hexdigest(), 0.3)
+    assert not {"mask", "inpainting_fill", "inpaint_full_res", "inpainting_mask_invert"} & body.keys()
+
+
+async def test_all_else_is_sent_as_it_is_from_text() -> None:
+    order = replace(ORDER, mask=None, negative_prompt="fog", sampler="k_euler")
+    _, body, _ = await call(order, Sources(INIT))
+    _, from_text, _ = await call(replace(order, init=None, strength=None), NO_SOURCES)
+
+    assert {name: body[name] for name in from_text} == from_text
+    assert body.keys() - from_text.keys() == {"init_images", "denoising_strength"}
+
+
+async def test_a_mask_is_white_where_the_picture_may_change() -> None:
+    _, body, arrived = await call(ORDER, Sources(INIT, MASK))
+
+    assert arrived.mask == hashlib.sha256(MASK).hexdigest()
+    assert (body["inpainting_mask_invert"], body["inpainting_fill"], body["inpaint_full_res"]) == (0, 1, False)
+
+
+async def test_from_text_nothing_of_it_is_sent() -> None:
+    path, body, arrived = await call(replace(ORDER, init=None, strength=None, mask=None), NO_SOURCES)
+
+    assert path == "/sdapi/v1/txt2img"
+    assert not {"init_images", "denoising_strength", "mask"} & body.keys()
+    assert (arrived.init, arrived.mask, arrived.start) == (None, None, None)
