@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 import uvloop
-from benchmarks import cold_start, in_process, over_a_socket
+from benchmarks import cold_start, in_process, misses, over_a_socket, store_hits
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 SIZES = {"30 kB": 30_000, "150 kB": 150_000, "1.5 MB": 1_500_000}
 # A bar of a plot in text: a tenth of the base is one block.
 _BLOCK = "█"
+_LAG_SECONDS = 20.0
 _HEADS = "| way | µs | first run | second run | a second | p99, ms | |", "| --- " * 7 + "|"
 
 
@@ -41,6 +42,21 @@ def of_starts(rounds: int) -> str:
     return "\n".join((*heads, *rows))
 
 
+def in_milliseconds(table: dict[str, tuple[float, float, float]]) -> str:
+    rows = (
+        f"| {name} | {took:.2f} | {ratio:.2f} | ± {spread:.2f} | {bar(ratio)} |"
+        for name, (took, ratio, spread) in table.items()
+    )
+    return "\n".join(("| way | CPU, ms | ratio | spread | |", "| --- " * 5 + "|", *rows))
+
+
+def of_new_pictures(rounds: int) -> str:
+    late = uvloop.run(misses.lags(_LAG_SECONDS))
+    idle, busy = late.values()
+    lag = f"| lag of the event loop at 99 %: busy {busy:.1f} ms, idle {idle:.1f} ms |  | {busy / idle:.1f} |  |  |"
+    return f"{in_milliseconds(misses.rows(rounds))}\n{lag}"
+
+
 def bar(ratio: float) -> str:
     return _BLOCK * max(1, min(40, round(10 * ratio)))
 
@@ -54,6 +70,8 @@ def main() -> None:
     rounds = int(os.environ.get("ROUNDS", "9"))
     page = written(PAGE.read_text(), "in Python", in_python(2 * rounds))
     page = written(page, "starts", of_starts(2 * rounds))
+    page = written(page, "stored pictures", in_milliseconds(store_hits.rows(rounds=2 * rounds)))
+    page = written(page, "new pictures", of_new_pictures(2 * rounds))
     for name, size in SIZES.items():
         page = written(page, name, over_socket(size, rounds))
         PAGE.write_text(page)

@@ -34,8 +34,10 @@ def doctor(
     yes: _Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
-    """Check every part of the service, and print what works, what does not and what to do. Spends no money, but with
-    --try."""
+    """Check every part of the service, and print what works, what does not and what to do.
+
+    Spends no money, but with --try.
+    """
     if yes and not try_out:
         fail("--yes goes with --try")
     trials = _agreed(yes=yes) if try_out else None
