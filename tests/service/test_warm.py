@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -234,10 +235,10 @@ def test_what_breaks_at_one_line_does_not_stop_the_others(tmp_path: Path, monkey
     """An error of ours, which no line can cause as far as we know: one made up, in the part that knows URLs."""
     of = Targets.of
 
-    async def broken(self: Targets, request: Request) -> Target:
+    async def broken(self: Targets, request: Request, *others: Any) -> Target:
         if request.asked.prompt == "breaks":
             raise ZeroDivisionError
-        return await of(self, request)
+        return await of(self, request, *others)
 
     monkeypatch.setattr(Targets, "of", broken)
     monkeypatch.chdir(tmp_path)

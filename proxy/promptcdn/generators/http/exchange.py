@@ -43,7 +43,8 @@ async def exchange(transport: "httpx2.AsyncHTTPTransport", request: "httpx2.Requ
         return await one.run(transport, request)
     except (TimeoutError, httpx2.TimeoutException):
         failure = one.late()
-    except (httpx2.TransportError, OSError) as error:
+    # AttributeError: anyio's, for the peer of a connection that was reset as soon as it stood.
+    except (httpx2.TransportError, OSError, AttributeError) as error:
         failure = one.broken(error)
     # Raised here and not where the error was caught: that one's text would be in the traceback.
     raise failure

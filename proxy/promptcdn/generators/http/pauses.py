@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+RETRY_AFTER = "retry-after"
 LONGEST = 3600.0  # seconds: whoever asks for more is not believed
 
 
@@ -17,7 +18,7 @@ def named(headers: Mapping[str, str]) -> float | None:
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return min(milliseconds / 1000, LONGEST)
-    said = headers.get("retry-after", "")
+    said = headers.get(RETRY_AFTER, "")
     seconds = _number(said)
     if seconds is None:
         then, now = _date(said), _date(headers.get("date", ""))

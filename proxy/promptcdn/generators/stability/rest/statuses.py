@@ -54,4 +54,4 @@ def failure(reply: Reply, engine: str) -> UpstreamFailed:
 def _paused(reply: Reply) -> Mapping[str, str]:
     if reply.status != 429 or pauses.named(reply.headers) is not None:
         return reply.headers
-    return {**reply.headers, "retry-after": f"{RATE_LIMITED_FOR:g}"}
+    return {**reply.headers, pauses.RETRY_AFTER: f"{RATE_LIMITED_FOR:g}"}
