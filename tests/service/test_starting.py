@@ -164,6 +164,10 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
         ["PROMPTCDN_SIZE: sd3.5-large draws no such size; the nearest are"],
     ),
     (
+        {"STABILITY_KEY": "k", "PROMPTCDN_ENGINES": "ultra, sd3.5-lrge"},
+        ["PROMPTCDN_ENGINES=sd3.5-lrge: no generator in use has such an engine; allowed: core, ultra"],
+    ),
+    (
         {"STABILITY_KEY": "k", "PROMPTCDN_ENGINE": "stable-diffusion-xl-1024-v1-0"},
         ["PROMPTCDN_ENGINE=stable-diffusion-xl-1024-v1-0: stability has no such engine: its engines depend on"],
     ),

@@ -209,18 +209,23 @@ class GeneratorSettings(BaseModel):
         return self
 
     def _require_engines(self) -> None:
-        """An engine that a generator in use would have under other settings of its own is surely a mistake."""
+        """An engine that a generator in use would have under other settings of its own is surely a mistake, and so is
+        one that nobody is known to have, where the default engine would be paid for in its place."""
         named = {"ENGINE": (self.engine,) if self.engine else (), "ENGINES": self.engines}
         for setting, name in ((setting, name) for setting, names in named.items() for name in names):
             engine = name.rpartition("/")[2]
             for own, each in zip(self._named, self.generators, strict=True):
                 if self._meant(name) is None and any(family.claims(engine) for family in _named_families(own)):
                     settings = " and ".join(map(type(self).shown_name, own.settings))
-                    known = misconfiguration.one_of(each.known or (each.engine,))
+                    known = misconfiguration.one_of(_known(each))
                     raise ValueError(
                         f"{PREFIX}{setting}={name}: {each.name} has no such engine: its engines depend on {settings};"
                         f" allowed: {known}"
                     )
+            elsewhere = any(family.claims(engine) for each in GENERATORS for family in _named_families(each))
+            if self.paid and self._meant(name) is None and not elsewhere:
+                known = misconfiguration.one_of([other for each in self.generators for other in _known(each)])
+                raise ValueError(f"{PREFIX}{setting}={name}: no generator in use has such an engine; allowed: {known}")
 
     @classmethod
     def shown_name(cls, name: str) -> str:
@@ -299,6 +304,10 @@ def require_generators(names: Iterable[str]) -> None:
     for name in names:
         if name not in BY_NAME:
             raise ValueError(f"there is no generator {name}; allowed: {misconfiguration.one_of(sorted(BY_NAME))}")
+
+
+def _known(generator: Declaration) -> tuple[str, ...]:
+    return generator.known or (generator.engine,)
 
 
 def _named_families(generator: Declaration) -> Iterator[Family]:
