@@ -290,7 +290,7 @@ def test_an_empty_setting_is_as_good_as_none(tmp_path: Path) -> None:
 def test_the_log_begins_with_whether_the_fast_path_is_in_use(
     tmp_path: Path, settings: dict[str, str], said: str
 ) -> None:
-    with Promptcdn(tmp_path, **settings):
+    with Promptcdn(tmp_path, **{"PROMPTCDN_FASTPATH": "on", **settings}):
         log = (tmp_path / "log").read_text()
 
     assert log.count("fast path: ") == 1
