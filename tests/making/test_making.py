@@ -1,6 +1,7 @@
 """One paid picture: what is spent, what is kept, and what has a cooldown before it may cost again."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import NO_SOURCES, Made, Sources
 from promptcdn.making import Making
+from promptcdn.making.cooldown import Cooldown
+from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.money.budget.limits import BudgetLimit, BudgetLimits
 from promptcdn.money.budget.sqlite import SqliteBudget
 from promptcdn.money.costs import Prices
@@ -228,6 +231,30 @@ async def test_a_verdict_of_a_moment_ago_is_obeyed_before_paying() -> None:
         assert refused.value.kind is problems.FILTERED
         assert (late.calls, purse.spent) == (0, 0)
         await renditions.close()
+
+
+@pytest.mark.parametrize("answer", [GOOD, FILTERED], ids=["a picture", "a verdict"])
+async def test_what_is_stored_during_a_look_is_not_paid_for(answer: Made) -> None:
+    """Another replica, which had to wait for the store, stores a picture and ends its cooldown between two looks."""
+    async with Parts([answer]) as shop:
+
+        class Ending(Cooldowns):
+            """Cooldowns of which the other replica's ends at the last moment before they are read."""
+
+            async def of(self, key: str, now: float) -> Cooldown | None:
+                with contextlib.suppress(Problem):
+                    await shop.make()
+                return await super().of(key, now)
+
+        late, purse = FakeGenerator([]), FakeBudget()
+        making = Making(
+            {late.name: late},
+            *(purse, shop.spool, shop.bindings, shop.renditions, FakeRemovals(), shop.hands.clock),
+            cooldowns=Ending(),
+        )
+        with contextlib.suppress(Problem):
+            await making.make(ORDER)
+        assert (late.calls, purse.spent) == (0, 0)
 
 
 # Money

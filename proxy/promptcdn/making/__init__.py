@@ -1,6 +1,6 @@
 """One paid picture: what happens inside a flight, once, whoever waits for it.
 
-look again → cooldown → sources → budget → generator → spool → settle (validation → store → binding)
+last cooldown → look again → sources → budget → generator → spool → settle (validation → store → binding)
 
     cooldown     how long a picture that failed waits before it may cost again
     cooldowns    which pictures wait so, here and at the other replicas
@@ -20,6 +20,7 @@ from promptcdn.catalog.sources import SourcePictures
 from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
+from promptcdn.making.cooldown import Cooldown
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.money.budget import Budget, Reservation, purse
 from promptcdn.observer import NO_OBSERVER, Observer, step
@@ -99,12 +100,15 @@ class Making:
         # Without the look, the picture of step 2 would be paid for a second time. B may be another process's, so
         # nothing that is cached is believed; and it may have bound the URL by other defaults than ours.
         key = order.content_key
+        # A replica that had to wait for the store stores the picture first and ends the cooldown then. So the cooldown
+        # is read before the store: what is found in neither was not paid for.
+        last = await self._last_cooldown(key)
         self._doubt(key)
         winner = await self.bound_by_now(order.as_asked_key, order.resolved.generator)
         if winner is not None and winner.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
-            paid = await self._spool.get(key) or await self._pay(order, bound=bound)
+            paid = await self._spool.get(key) or await self._pay(order, last, bound=bound)
             await self.settle(paid, self._timings.store)
         if not self._spool.holds(key):
             await self._bind(order)
@@ -137,12 +141,12 @@ class Making:
         if master is None:
             raise problems.filtered()
 
-    async def _pay(self, order: Order, *, bound: bool) -> Paid:
+    async def _pay(self, order: Order, last: Cooldown | None, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, a cooldown follows."""
         key = order.content_key
         await self._require_wanted(key)
         generator = self._require_generator(order.resolved.generator)
-        await self._require_no_cooldown(key)
+        self._require_over(last)
         sources = await self._sources.read(order.resolved)
         await self._spool.secure()
         with self._observer.step("budget"):
@@ -234,10 +238,13 @@ class Making:
             raise problems.filtered()
 
     @step("cooldown")
-    async def _require_no_cooldown(self, content_key: str) -> None:
-        now = self._clock.monotonic()
-        last = await self._cooldowns.of(content_key, now)
-        left = last.left(now) if last else 0
+    async def _last_cooldown(self, content_key: str) -> Cooldown | None:
+        """The picture's last cooldown, which may be over."""
+        return await self._cooldowns.of(content_key, self._clock.monotonic())
+
+    def _require_over(self, last: Cooldown | None) -> None:
+        """Raises `Problem` for a cooldown that still lasts."""
+        left = last.left(self._clock.monotonic()) if last else 0
         if last and left:
             if last.cause is problems.STORE_UNAVAILABLE:
                 raise StoreUnavailable(last.detail)
