@@ -39,11 +39,11 @@ ROWS = [
     Row("truncated", 502, "upstream_garbled"),
     Row("wrong_size", 502, "upstream_garbled"),
     Row("bomb", 502, "upstream_garbled"),
-    Row("endless", 502, "upstream_garbled"),
+    Row("huge", 502, "upstream_garbled"),
     Row("unauthenticated", 502, "upstream_unauthorized", charged=False),
     Row("rate_limited", 503, "upstream_busy", charged=False),
     Row("not_found", 502, "upstream_refused", charged=False),
-    Row("redirected", 502, "upstream_refused", charged=False),
+    Row("redirect", 502, "upstream_refused", charged=False),
 ]
 OF_OPENAI = [
     Row("no_picture", 502, "upstream_garbled"),

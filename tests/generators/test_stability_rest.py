@@ -41,7 +41,7 @@ async def call(order: Resolved = ORDER, key: str | None = None) -> tuple[Call, M
     with StabilityRest(key="right" if key else None) as upstream:
         await made(upstream, order, key)
         (arrived,) = upstream.ledger.calls()
-        return arrived, upstream.forms[0].fields, upstream.heads[0]
+        return arrived, upstream.forms[0].fields, upstream.requests[0].headers
 
 
 async def test_every_parameter_that_the_engine_has_arrives() -> None:

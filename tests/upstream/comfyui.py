@@ -313,7 +313,8 @@ def _file(job: Job, call: str) -> bytes:
     drawn = copy.deepcopy(job.nodes)
     drawn["9"]["inputs"].pop("filename_prefix", None)
     size = (64, 64) if "wrong_size" in job.faults else tuple(drawn["5"]["inputs"][side] for side in ("width", "height"))
-    png = pictures.drawn(json.dumps(drawn, sort_keys=True), call, size, f"prompt {json.dumps(drawn)} canary")
+    text = f"prompt {json.dumps(drawn)} canary"
+    png = pictures.drawn(json.dumps(drawn, sort_keys=True), call, size, text, noise="noise" in job.faults)
     return png[: len(png) // 2] if "truncated" in job.faults else png
 
 

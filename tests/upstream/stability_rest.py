@@ -14,26 +14,20 @@ import io
 import json
 import re
 import secrets
-import select
-import socket
-import struct
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import cast
 
 from PIL import Image
 
 from tests.upstream import pictures
-from tests.upstream.control import Control
 from tests.upstream.faults import Faults
 from tests.upstream.ledger import Call
+from tests.upstream.over_http import Client, HttpUpstream, Request
 
 RATIOS: Mapping[str, tuple[int, int]] = {
     "1:1": (1024, 1024),
@@ -174,153 +168,76 @@ class Form:
         )
 
 
-class StabilityRest(Control):
-    """A server on 127.0.0.1 in threads of this process, at a port that was free."""
+class StabilityRest(HttpUpstream):
+    """The server, on a port that was free. With a `key`, it takes no other."""
 
     def __init__(
         self, ledger: Path | None = None, port: int = 0, key: str | None = None, *, repeats: bool = False
     ) -> None:
-        super().__init__(ledger, repeats=repeats)
+        super().__init__(ledger, port, repeats=repeats)
         self.key = key
         self.forms: list[Form] = []
-        self.heads: list[Mapping[str, str]] = []
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.upstream = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def answer(self, request: Request, client: Client) -> None:
+        if request.method == "POST":
+            return self._ask(request, client)
+        faults = self.faults("")
+        if refusal := faults.one_of(REFUSALS) or faults.one_of(BREAKS) or self._unauthorized(request):
+            return _refuse(refusal, faults, request, client)
+        if request.path == "/v1/user/balance":
+            return client.send_json({"credits": CREDITS})
+        return _refuse(REFUSALS["not_found"], faults, request, client)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        self._folder.cleanup()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 512
-    upstream: StabilityRest
-
-    def __init__(self, *arguments: Any) -> None:
-        self.stopping = threading.Event()
-        super().__init__(*arguments)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Says nothing."""
-
-    @property
-    def _upstream(self) -> StabilityRest:
-        return cast("_Server", self.server).upstream
-
-    def do_GET(self) -> None:
-        self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
-        faults = self._upstream.faults("")
-        if refusal := faults.one_of(REFUSALS) or faults.one_of(BREAKS) or self._unauthorized():
-            self._refuse(refusal, faults)
-        elif self.path == "/v1/user/balance":
-            self._send(200, {"Content-Type": "application/json"}, json.dumps({"credits": CREDITS}).encode())
-        else:
-            self._refuse(REFUSALS["not_found"], faults)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
-        service = self.path.removeprefix("/v2beta/stable-image/generate/")
-        fields, files = _fields(self.headers["Content-Type"], body)
-        head = self.headers.get("Accept", "*/*"), self.headers.get("Authorization", "")
+    def _ask(self, request: Request, client: Client) -> None:
+        service = request.path.removeprefix("/v2beta/stable-image/generate/")
+        fields, files = _fields(request.headers["content-type"], request.body)
+        head = request.headers.get("accept", "*/*"), request.headers.get("authorization", "")
         form = Form(service, fields, *head, files)
-        self._upstream.forms.append(form)
-        faults = self._upstream.faults(fields.get("prompt", ""))
-        refusal = faults.one_of(REFUSALS) or self._unauthorized()
+        self.forms.append(form)
+        faults = self.faults(fields.get("prompt", ""))
+        refusal = faults.one_of(REFUSALS) or self._unauthorized(request)
         if service not in ("core", "ultra", "sd3"):
             refusal = refusal or REFUSALS["not_found"]
-        elif wrong := self._wrong(form):
+        elif wrong := _wrong(form, request):
             refusal = refusal or (400, "bad_request", wrong)
         if refusal:
-            self._refuse(refusal, faults)
-        else:
-            seed = int(fields.get("seed", "0")) or secrets.randbelow(4294967294)
-            with self._upstream.accepted(form.call(self._upstream.key, seed)):
-                self._answer(form, seed, faults)
+            return _refuse(refusal, faults, request, client)
+        seed = int(fields.get("seed", "0")) or secrets.randbelow(4294967294)
+        with self.accepted(form.call(self.key, seed)):
+            return self._draw(form, seed, faults, request, client)
 
-    def _unauthorized(self) -> tuple[int, str, str] | None:
-        key = self._upstream.key
-        right = key is None or self.headers.get("Authorization") == f"Bearer {key}"
+    def _unauthorized(self, request: Request) -> tuple[int, str, str] | None:
+        right = self.key is None or request.headers.get("authorization") == f"Bearer {self.key}"
         return None if right else REFUSALS["unauthenticated"]
 
-    def _wrong(self, form: Form) -> str:
-        if not self.headers["Content-Type"].startswith("multipart/form-data"):
-            return "content-type: must be multipart/form-data"
-        if form.accept not in ("image/*", "application/json"):
-            return "accept: must be image/* or application/json"
-        return form.wrong()
-
-    def _answer(self, form: Form, seed: int, faults: Faults) -> None:
-        if "hang" in faults:
-            return self._wait_until_gone()
-        if "slow" in faults:
-            cast("_Server", self.server).stopping.wait(faults["slow"])
-        if "reset" in faults:
-            return self._break_off()
+    def _draw(self, form: Form, seed: int, faults: Faults, request: Request, client: Client) -> None:
+        if client.meet(faults):
+            return None
         if broken := faults.one_of(BREAKS):
-            return self._refuse(broken, faults)
-        picture = _file(form, seed, faults, self._upstream.call_name())
-        if "hang_mid" in faults:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(picture)))
-            self.end_headers()
-            self.wfile.write(picture[:100])
-            return self._wait_until_gone()
+            return _refuse(broken, faults, request, client)
+        picture = _file(form, seed, faults, self.call_name())
         if form.accept == "application/json":
-            return self._send(
-                200, {"Content-Type": "application/json; type=image/png"}, _document(picture, seed, faults)
-            )
-        return self._send(200, _head(seed, faults), picture)
+            return client.send(_document(picture, seed, faults), content_type="application/json; type=image/png")
+        return client.send(picture, 200, **_head(seed, faults))
 
-    def _refuse(self, refusal: tuple[int, str, str], faults: Faults) -> None:
-        status, name, words = refusal
-        head = {"Content-Type": "application/json"}
-        if "retry_after" in faults:
-            head["Retry-After"] = str(int(faults["retry_after"]))
-        if status == 302:
-            head["Location"] = f"http://{self.headers['Host']}/v1/user/balance"
-        document = {"id": secrets.token_hex(16), "name": name, "errors": [words]}
-        self._send(status, head, json.dumps(document).encode() if name else b"<html>canary</html>")
 
-    def _send(self, status: int, head: Mapping[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in head.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except OSError:
-            self.close_connection = True  # the client has left
+def _wrong(form: Form, request: Request) -> str:
+    if not request.headers["content-type"].startswith("multipart/form-data"):
+        return "content-type: must be multipart/form-data"
+    if form.accept not in ("image/*", "application/json"):
+        return "accept: must be image/* or application/json"
+    return form.wrong()
 
-    def _break_off(self) -> None:
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
 
-    def _wait_until_gone(self) -> None:
-        self.close_connection = True
-        while not cast("_Server", self.server).stopping.is_set():
-            if select.select([self.connection], [], [], 0.05)[0]:
-                return
+def _refuse(refusal: tuple[int, str, str], faults: Faults, request: Request, client: Client) -> None:
+    status, name, words = refusal
+    head = {"content_type": "application/json"}
+    if "retry_after" in faults:
+        head["retry_after"] = str(int(faults["retry_after"]))
+    if status == 302:
+        head["location"] = f"http://{request.headers['host']}/v1/user/balance"
+    document = {"id": secrets.token_hex(16), "name": name, "errors": [words]}
+    client.send(json.dumps(document).encode() if name else b"<html>canary</html>", status, **head)
 
 
 def _fields(content_type: str, body: bytes) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
@@ -344,20 +261,16 @@ def _fields(content_type: str, body: bytes) -> tuple[Mapping[str, str], Mapping[
 
 def _head(seed: int, faults: Faults) -> Mapping[str, str]:
     if "no_headers" in faults:
-        return {"Content-Type": "image/png"}
+        return {"content_type": "image/png"}
     reason = "CONTENT_FILTERED" if "filter" in faults else "ERROR" if "reason_error" in faults else "SUCCESS"
     echo = 0 if "seed_zero_echo" in faults else seed + ("wrong_seed" in faults)
-    kind = "text/html" if "html" in faults else "image/png"
-    if "json" in faults:
-        kind = "application/json; type=image/png"
-    return {"Content-Type": kind, "finish-reason": reason, "seed": str(echo), "x-request-id": secrets.token_hex(8)}
+    kind = "application/json; type=image/png" if "json" in faults else "image/png"
+    return {"content_type": kind, "finish_reason": reason, "seed": str(echo), "x_request_id": secrets.token_hex(8)}
 
 
 def _file(form: Form, seed: int, faults: Faults, call: str) -> bytes:
     if "empty" in faults:
         return b""
-    if "html" in faults:
-        return b"<!doctype html><title>502</title>" + b"x" * 2000
     if "json" in faults:
         return json.dumps({"image": "", "seed": seed, "finish_reason": "SUCCESS"}).encode()
     if "bomb" in faults:
