@@ -501,7 +501,7 @@ BOUNDS = (
     Row("Largest picture that ComfyUI may answer with", "generators.comfyui.client:PICTURE_MAX", unit="bytes"),
     Row("Largest history or queue of ComfyUI that is read", "generators.comfyui.client:DOCUMENT_MAX", unit="bytes"),
     Row(
-        "Most looks at ComfyUI's history that may fail one after the other; then the picture is given up",
+        "Most looks at ComfyUI's history or at a picture that may fail one after the other; then it is given up",
         "generators.comfyui.client:LOST_LOOKS_MAX",
         unit="looks",
     ),

@@ -223,6 +223,9 @@ class ComfyUpstream(HttpUpstream):
         if found is None:
             return client.send(b"", 404)
         content, faults = found
+        failing = int(faults["view_fails"]) if "view_fails" in faults else 0
+        if sum(request.path == "/view" for request in self.requests) <= failing:
+            return client.break_off()
         if "view_down" in faults:
             return client.send_json({"error": "canary"}, 503)
         if "view_html" in faults:

@@ -70,7 +70,7 @@ OF_KIND: Mapping[str, tuple[str, ...]] = {
     ),
     "comfyui": (
         *("no_route", "missing_node", "no_id", "stuck", "error", "interrupted", "forgotten", "no_picture", "no_file"),
-        *("no_status", "looks_fail", "view_html", "view_huge", "view_down"),
+        *("no_status", "looks_fail", "view_html", "view_huge", "view_down", "view_fails"),
     ),
 }
 KNOWN = frozenset((*OF_EVERY_KIND, *OVER_HTTP, *(name for names in OF_KIND.values() for name in names)))
