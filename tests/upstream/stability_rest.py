@@ -45,6 +45,13 @@ MODELS = ("sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash")
 FIELDS = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format", "style_preset", "none"}
 ULTRA_FIELDS = FIELDS | {"image", "strength"}
 SD3_FIELDS = ULTRA_FIELDS | {"model", "mode", "cfg_scale"}
+CORE = "generate/core"
+SERVICES: Mapping[str, set[str]] = {
+    CORE: FIELDS,
+    "generate/ultra": ULTRA_FIELDS,
+    "generate/sd3": SD3_FIELDS,
+    "upscale/fast": {"image", "output_format"},
+}
 STYLES = (
     *("3d-model", "analog-film", "anime", "cinematic", "comic-book", "digital-art", "enhance", "fantasy-art"),
     *("isometric", "line-art", "low-poly", "modeling-compound", "neon-punk", "origami", "photographic", "pixel-art"),
@@ -90,7 +97,13 @@ class Form:
 
     @property
     def engine(self) -> str:
-        return self.fields.get("model", "sd3.5-large") if self.service == "sd3" else self.service
+        if self.service == "generate/sd3":
+            return self.fields.get("model", "sd3.5-large")
+        return "upscale-fast" if self.upscales else self.service.removeprefix("generate/")
+
+    @property
+    def upscales(self) -> bool:
+        return self.service == "upscale/fast"
 
     @property
     def ratio(self) -> str:
@@ -99,15 +112,23 @@ class Form:
     @property
     def size(self) -> tuple[int, int]:
         """Of the picture that the service answers; in the mode image-to-image it has the shape of the one that came."""
+        if self.upscales:
+            width, height = self.sent_size
+            return 4 * width, 4 * height
         if "mode" in self.fields and "image" in self.files:
-            with Image.open(io.BytesIO(self.files["image"])) as init:
-                return init.size
+            return self.sent_size
         width, height = RATIOS[self.ratio]
-        return LARGER.get(self.ratio, (width * 3 // 2, height * 3 // 2)) if self.service == "core" else (width, height)
+        return LARGER.get(self.ratio, (width * 3 // 2, height * 3 // 2)) if self.service == CORE else (width, height)
+
+    @property
+    def sent_size(self) -> tuple[int, int]:
+        """Of the picture that came along."""
+        with Image.open(io.BytesIO(self.files["image"])) as sent:
+            return sent.size
 
     def wrong(self) -> str:
         """What the service would refuse, in its words; empty where the form is right."""
-        known = {"sd3": SD3_FIELDS, "ultra": ULTRA_FIELDS}.get(self.service, FIELDS)
+        known = SERVICES[self.service]
         allowed: Mapping[str, tuple[str, ...]] = {
             "aspect_ratio": tuple(RATIOS),
             "output_format": ("jpeg", "png", "webp"),
@@ -120,6 +141,8 @@ class Form:
         for name, values in allowed.items():
             if name in self.fields and self.fields[name] not in values:
                 return f"{name}: must be one of {', '.join(values)}"
+        if self.upscales:
+            return self._wrong_to_upscale()
         if not 1 <= len(self.fields.get("prompt", "")) <= 10_000:
             return "prompt: must have 1 to 10000 characters"
         if not re.fullmatch(r"[0-9]+", self.fields.get("seed", "0")) or int(self.fields.get("seed", "0")) > 4294967294:
@@ -128,13 +151,21 @@ class Form:
             return "cfg_scale: must be from 1 to 10"
         return self._wrong_start()
 
+    def _wrong_to_upscale(self) -> str:
+        if "image" not in self.files:
+            return "image: is required"
+        width, height = self.sent_size
+        if not (min(width, height) >= 32 and max(width, height) <= 1536 and width * height <= 1_048_576):
+            return "image: must have sides from 32 to 1536 and at most 1,048,576 pixels"
+        return ""
+
     def _wrong_start(self) -> str:
         """What is wrong about the picture to start from."""
         if ("image" in self.files) != ("strength" in self.fields):
             return "strength: is required beside image, and allowed there only"
         if not 0 <= float(self.fields.get("strength", "0")) <= 1:
             return "strength: must be from 0 to 1"
-        if self.service == "sd3" and ("image" in self.files) != (self.fields.get("mode") == "image-to-image"):
+        if self.service == "generate/sd3" and ("image" in self.files) != (self.fields.get("mode") == "image-to-image"):
             return "mode: must be image-to-image beside image"
         if self.fields.get("mode") == "image-to-image" and "aspect_ratio" in self.fields:
             return "aspect_ratio: is for the mode text-to-image only"
@@ -143,14 +174,15 @@ class Form:
     def call(self, known_key: str | None, seed: int) -> Call:
         """What the ledger says of it; the key itself is never written down. The API has no id for a request, so that
         the prompt stands for it."""
-        prompts = [(self.fields["prompt"], 1.0)]
+        prompt = self.fields.get("prompt", "")
+        prompts = [(prompt, 1.0)] if prompt else []
         if "negative_prompt" in self.fields:
             prompts.append((self.fields["negative_prompt"], -1.0))
         return Call(
             at=time.time(),
             deadline=None,
             authorization={"": "none", f"Bearer {known_key}": "right"}.get(self.authorization, "wrong"),
-            request_id=f"{self.fields['prompt']} {seed}",
+            request_id=f"{prompt} {seed}",
             engine=self.engine,
             prompts=tuple(prompts),
             seeds=(seed,),
@@ -189,14 +221,14 @@ class StabilityRest(HttpUpstream):
         return _refuse(REFUSALS["not_found"], faults, request, client)
 
     def _ask(self, request: Request, client: Client) -> None:
-        service = request.path.removeprefix("/v2beta/stable-image/generate/")
+        service = request.path.removeprefix("/v2beta/stable-image/")
         fields, files = _fields(request.headers["content-type"], request.body)
         head = request.headers.get("accept", "*/*"), request.headers.get("authorization", "")
         form = Form(service, fields, *head, files)
         self.forms.append(form)
         faults = self.faults(fields.get("prompt", ""))
         refusal = faults.one_of(REFUSALS) or self._unauthorized(request)
-        if service not in ("core", "ultra", "sd3"):
+        if service not in SERVICES:
             refusal = refusal or REFUSALS["not_found"]
         elif wrong := _wrong(form, request):
             refusal = refusal or (400, "bad_request", wrong)
@@ -275,14 +307,23 @@ def _file(form: Form, seed: int, faults: Faults, call: str) -> bytes:
         return json.dumps({"image": "", "seed": seed, "finish_reason": "SUCCESS"}).encode()
     if "bomb" in faults:
         return pictures.bomb()
-    what = f"{form.engine} {form.fields['prompt']} {seed}"
+    what = f"{form.engine} {form.fields.get('prompt', '')} {seed}"
     size = (64, 64) if "wrong_size" in faults else form.size
     png = pictures.drawn(what, call, size, what, noise="noise" in faults)
+    if form.fields.get("output_format") == "webp":
+        png = _as_webp(png)
     if "truncated" in faults:
         return png[: len(png) // 2]
     if "big" in faults:
         return pictures.padded(png, int(faults["big"] * 1_000_000))
     return png
+
+
+def _as_webp(png: bytes) -> bytes:
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.save(file, "WEBP", method=0)
+    return file.getvalue()
 
 
 def _document(png: bytes, seed: int, faults: Faults) -> bytes:

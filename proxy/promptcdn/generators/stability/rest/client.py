@@ -42,7 +42,7 @@ class Client:
             seconds=seconds,
             most=PICTURE_BYTES,
         )
-        return answers.read(reply, seed=wire.seed_on_the_wire(resolved.seed), engine=engine)
+        return answers.read(reply, seed=wire.seed_sent(resolved), engine=engine)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the upstream answers, takes the key, has `engines`, and has credits left."""
