@@ -493,6 +493,11 @@ BOUNDS = (
         unit="bytes",
     ),
     Row(
+        "Largest enlarged picture that is taken from Stability's REST API",
+        "generators.stability.rest.client:UPSCALED_BYTES",
+        unit="bytes",
+    ),
+    Row(
         "Largest message that is taken from the upstream over gRPC",
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
         unit="bytes",

@@ -310,20 +310,11 @@ def _file(form: Form, seed: int, faults: Faults, call: str) -> bytes:
     what = f"{form.engine} {form.fields.get('prompt', '')} {seed}"
     size = (64, 64) if "wrong_size" in faults else form.size
     png = pictures.drawn(what, call, size, what, noise="noise" in faults)
-    if form.fields.get("output_format") == "webp":
-        png = _as_webp(png)
     if "truncated" in faults:
         return png[: len(png) // 2]
     if "big" in faults:
         return pictures.padded(png, int(faults["big"] * 1_000_000))
     return png
-
-
-def _as_webp(png: bytes) -> bytes:
-    file = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        image.save(file, "WEBP", method=0)
-    return file.getvalue()
 
 
 def _document(png: bytes, seed: int, faults: Faults) -> bytes:

@@ -14,6 +14,8 @@ from promptcdn.url.request import Resolved
 
 # 2336x992 pixels of noise as a PNG are 7 MB.
 PICTURE_BYTES = 32 << 20
+# An upscaler's 4096x4096 pixels have 50 MB where they do not compress at all.
+UPSCALED_BYTES = 64 << 20
 _ANSWER_BYTES = 64 << 10
 
 
@@ -40,7 +42,7 @@ class Client:
             files=wire.parts(resolved, sources),
             headers={"Accept": "image/*"},
             seconds=seconds,
-            most=PICTURE_BYTES,
+            most=UPSCALED_BYTES if ENDPOINTS[engine].upscales else PICTURE_BYTES,
         )
         return answers.read(reply, seed=wire.seed_sent(resolved), engine=engine)
 

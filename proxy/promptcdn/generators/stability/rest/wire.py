@@ -36,8 +36,7 @@ def form(resolved: Resolved) -> Mapping[str, str]:
     """The fields of the form. What the engine has no field for is left out: steps, samplers, sizes and the like."""
     endpoint = ENDPOINTS[resolved.engine]
     if endpoint.upscales:
-        # 16 megapixels as a PNG may be more than an answer may have. They are halved, and nothing of the loss is seen.
-        return {"output_format": "webp"}
+        return {"output_format": "png"}
     least, most = CFG_SCALES
     mode = "image-to-image" if resolved.init is not None and endpoint.modes else None
     fields = {
