@@ -517,6 +517,11 @@ BOUNDS = (
     ),
     Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
     Row(
+        "Largest answer of a server with AUTOMATIC1111's API that enlarged a picture",
+        "generators.a1111:UPSCALED_MAX",
+        unit="bytes",
+    ),
+    Row(
         "Largest list of checkpoints or options that `promptcdn doctor` reads from a server with AUTOMATIC1111's API",
         "generators.a1111.inventory:LIST_MAX",
         unit="bytes",
