@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.a1111 import answers, engines, inventory, wire
-from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.generators.declaration import LOADED, Declaration, Given
 from promptcdn.generators.http import TIMINGS, Timings, address
 from promptcdn.url.request import Resolved
 
@@ -111,7 +111,7 @@ def _opened(given: Given) -> InspectedGenerator:
         values["a1111_user"],
         values["a1111_password"],
         # Where URLs name no checkpoint they get the one that the operator has loaded at the server.
-        restores=given.engine == engines.LOADED,
+        restores=given.engine == LOADED,
         syntax=values["prompt_syntax"] == "allowed",
     )
     return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="A1111_PASSWORD")
@@ -120,7 +120,7 @@ def _opened(given: Given) -> InspectedGenerator:
 DECLARATION = Declaration(
     name="a1111",
     opened=_opened,
-    engine=engines.LOADED,
+    engine=LOADED,
     engines=engines.FAMILIES,
     paid=False,
     settings=("a1111_url", "a1111_user", "a1111_password", "prompt_syntax"),
