@@ -64,7 +64,7 @@ def image_servers() -> str:
                 each.host.replace("\\", "").replace("(xyz|ai)", "xyz, .ai"),
                 f"`{each.engine}`",
                 sizes.get(each.size, f"`{each.size}`") + ("; some engines `aspect_ratio`" if each.shapes else ""),
-                seeds[each.seed] + ("" if each.seeded or each.seed == "none" else ", perhaps ignored"),
+                seeds[each.seed] + ("" if each.seeded or each.seed == "none" else ", counts as ignored"),
                 ", ".join(f"`{name}`" for name in each.fields),
                 each.known_from,
             )

@@ -21,7 +21,7 @@ from tests.upstream.openai_images import BREAKS, REFUSALS, OpenAiImages
 
 pytestmark = pytest.mark.anyio
 
-ORDER = Resolved("openai", "default", "a lighthouse", 7, 640, 1024, 20, 7.0)
+ORDER = Resolved("openai", "loaded", "a lighthouse", 7, 640, 1024, 20, 7.0)
 KEY = "c0ffee" + "0" * 58
 SELF_HOSTED = [each.name for each in SERVERS if each.self_hosted]
 TAG = '<sd_cpp_extra_args>{"seed": 99, "width": 128, "height": 128}</sd_cpp_extra_args>'

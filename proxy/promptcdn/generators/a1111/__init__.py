@@ -17,7 +17,7 @@ from dataclasses import replace
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.a1111 import answers, engines, inventory, wire
-from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.generators.declaration import LOADED, Declaration, Given
 from promptcdn.generators.http import TIMINGS, Timings, address
 from promptcdn.problems import GENERATOR_MISSING, UpstreamFailed
 from promptcdn.url.request import Resolved
@@ -125,7 +125,7 @@ def _opened(given: Given) -> InspectedGenerator:
         values["a1111_user"],
         values["a1111_password"],
         # Where URLs name no checkpoint they get the one that the operator has loaded at the server.
-        restores=given.engine == engines.LOADED,
+        restores=given.engine == LOADED,
         syntax=values["prompt_syntax"] == "allowed",
         upscaler=values["a1111_upscaler"],
     )
@@ -135,7 +135,7 @@ def _opened(given: Given) -> InspectedGenerator:
 DECLARATION = Declaration(
     name="a1111",
     opened=_opened,
-    engine=engines.LOADED,
+    engine=LOADED,
     engines=engines.FAMILIES,
     paid=False,
     settings=("a1111_url", "a1111_user", "a1111_password", "a1111_upscaler", "prompt_syntax"),

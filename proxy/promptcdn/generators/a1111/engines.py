@@ -4,10 +4,9 @@ loaded."""
 import re
 from dataclasses import replace
 
+from promptcdn.generators.declaration import LOADED
 from promptcdn.url.engines import ANY, IMAGE_TO_IMAGE, Family
 
-# The engine of a URL that names none: no checkpoint is asked for.
-LOADED = "loaded"
 FAMILIES = (
     Family(
         ANY.pattern,

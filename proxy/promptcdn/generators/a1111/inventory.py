@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptcdn.checks import Check
 from promptcdn.generators.a1111 import answers
-from promptcdn.generators.a1111.engines import LOADED, names_checkpoint
+from promptcdn.generators.a1111.engines import names_checkpoint
+from promptcdn.generators.declaration import LOADED
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
 
 if TYPE_CHECKING:
