@@ -98,7 +98,7 @@ class A1111Upstream(HttpUpstream):
         elif request.path == "/sdapi/v1/img2img" and not body.get("init_images"):
             client.send_json({"detail": "Init image not found"}, 404)
         elif request.path == "/sdapi/v1/extra-single-image" and self._kind == "automatic1111":
-            self._enlarge(request, body, client)
+            self._enlarge(request, body, faults, client)
         elif request.path in ("/sdapi/v1/txt2img", "/sdapi/v1/img2img"):
             self._draw(request, body, faults, client)
         elif "html" in faults or "hang" in faults:
@@ -144,7 +144,7 @@ class A1111Upstream(HttpUpstream):
                 return client.send_json(broken[1], broken[0])
             return client.send_json(self._document(asked, body, faults))
 
-    def _enlarge(self, request: Request, body: dict[str, Any], client: Client) -> None:
+    def _enlarge(self, request: Request, body: dict[str, Any], faults: Faults, client: Client) -> None:
         """extras_single_image_api. A call has no prompt, and so no faults but those of a script."""
         if body["upscaler_1"] not in UPSCALERS:
             return client.send_json(NO_UPSCALER, 500)
@@ -153,7 +153,8 @@ class A1111Upstream(HttpUpstream):
         asked = {"prompt": "", "negative_prompt": "", "seed": 0, "steps": 0, "cfg_scale": 0.0}
         asked |= {"width": width * factor, "height": height * factor, "init_images": [body["image"]]}
         with self.accepted(_call(asked, request, self._basic)):
-            faults = Faults({})
+            if client.meet(faults):
+                return None
             image = b64encode(_file(asked, faults, self.call_name())).decode()
             return client.send_json({"html_info": "<p>canary</p>", "image": image})
 
