@@ -77,6 +77,12 @@ class GeneratorSettings(BaseModel):
         validation_alias=AliasChoices("A1111_PASSWORD"),
         description="The password of that user. Empty: none.",
     )
+    a1111_upscaler: str = Field(
+        "",
+        validation_alias=AliasChoices("A1111_UPSCALER"),
+        description="The upscaler of this server that enlarges pictures for upscale=2, like R-ESRGAN 4x+."
+        " Empty: it enlarges none.",
+    )
     comfyui_url: str | None = Field(
         None,
         validation_alias=AliasChoices("COMFYUI_URL"),
