@@ -91,8 +91,11 @@ def _as_set(value: object) -> str:
 
 def codes() -> str:
     """The kinds of problems."""
-    rows = ((f"`{kind.code}`", kind.status, kind.title, f"`{kind.cache_control}`") for kind in problems.KINDS)
-    return table(("code", "status", "title", "Cache-Control"), rows)
+    rows = (
+        (f"`{kind.code}`", kind.status, kind.title, f"`{kind.cache_control}`", kind.retry_after or "", kind.advice)
+        for kind in problems.KINDS
+    )
+    return table(("code", "status", "title", "Cache-Control", "Retry-After", "what to do"), rows)
 
 
 def outcomes() -> str:
