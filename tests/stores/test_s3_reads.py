@@ -351,6 +351,16 @@ def test_what_obstore_cannot_do_is_left_to_boto3(
     assert bool(found) == bool(why)
 
 
+async def test_without_tls_nobody_looks_for_certificates(service: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/file")
+    store = opened()
+    service.asked.clear()
+
+    assert await store.get(NAME) == RECORD
+    assert by(service.asked) == [OBSTORE]
+    await store.close()
+
+
 async def test_behind_a_proxy_boto3_reads(service: FakeS3) -> None:
     with reached(service.by_name):
         store = opened()

@@ -141,7 +141,7 @@ def unfit(prefix: str, variables: Mapping[str, str], proxies: Mapping[str, str])
     """Why obstore cannot read as boto3 does; empty where it can."""
     if any(proxies.values()):
         return "a proxy is set (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY)"
-    if (authority := connection.authority(variables)) and not os.path.isfile(authority[1]):
+    if (authority := connection.authority(variables)) and os.path.isdir(authority[1]):
         return f"{authority[0]} names a folder"
     if _PLAIN_PREFIX.fullmatch(prefix) is None:
         return "the prefix has signs other than letters, digits, dots, hyphens and underscores"
@@ -170,7 +170,8 @@ def opened(client: Connection, bucket: str, prefix: str, timings: Timings = Timi
         "read_timeout": timedelta(seconds=connection.READ_SECONDS),
         "timeout": timedelta(seconds=_WHOLE_SECONDS),
     }
-    if authority := connection.authority(os.environ):
+    # Over plain HTTP the file may be missing: boto3 does not look for it either.
+    if not options["allow_http"] and (authority := connection.authority(os.environ)):
         options["root_certificate"] = Path(authority[1]).read_bytes()
     keys = _keys(client)
     store = S3Store(
