@@ -440,6 +440,31 @@ async def test_after_a_disk_was_full_its_files_are_counted_once(tmp_path: Path) 
         assert (one.bucket.asked, one.files.bytes, one.files.count) == ([], *used)
 
 
+@pytest.mark.parametrize("holds_the_room", ["objects/*/*", "old.*/*"], ids=["objects", "what was cleared"])
+async def test_a_disk_that_others_filled_gets_its_room_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds_the_room: str
+) -> None:
+    """Nothing can be written before that, not even that the lists were read."""
+    async with replica(tmp_path, *ALL, timings=Timings(stamp=0.0)) as one:
+        await one.read(*ALL)
+        stamp = one.files.stamp
+
+        def full(text: str | None = None) -> str:
+            if text is not None and list(one.disk.glob(holds_the_room)):
+                raise OSError(28, "No space left on device")
+            return stamp(text)
+
+        monkeypatch.setattr(one.files, "stamp", full)
+        if holds_the_room == "old.*/*":
+            one.store_id = "1" * 32
+            await one.heard()
+        else:
+            monkeypatch.setattr(one.files, "_limits", Limits(leave_free=10**18))
+        await one.heard()
+        assert one.held == []
+        assert one.cache.check.detail.startswith("is used")
+
+
 async def test_where_nothing_can_be_taken_away_the_bucket_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -275,9 +275,10 @@ class DiskCache:
                 self.files.clear()
                 begins = True
             if begins or heard - self._stamped >= self._timings.stamp:
+                # The stamp needs room, and others may have filled the disk.
+                self.files.make_room()
                 self.files.stamp(f"{store_id} {int(heard)}\n")
                 self._stamped = heard
-                self.files.make_room()
             if begins:
                 self._of, self.state = store_id, "is used"
                 self.files.sum_up(self._removed.__contains__)
@@ -285,6 +286,8 @@ class DiskCache:
         except OSError as error:
             self._of = ""
             self._wait(f"its folder cannot be used: {error.strerror}")
+            # What was cleared may hold the room that the next try needs.
+            self.files.free_room()
 
     def _wait(self, why: str) -> None:
         """Says once why the disk is not used; the next list is the next try."""

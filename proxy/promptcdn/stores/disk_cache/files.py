@@ -158,16 +158,24 @@ class Files:
                 return
 
     def clear(self) -> None:
-        """Forgets everything at once; `sum_up` frees the room. Raises `OSError`."""
+        """Forgets everything at once; `free_room` gives its room back. Raises `OSError`."""
         with contextlib.suppress(FileNotFoundError):
             self._objects.rename(self._root / f"old.{secrets.token_hex(8)}")
         permissions.make_folder(self._objects)
         self.bytes = self.count = 0
 
+    def free_room(self) -> None:
+        """Takes away what was half-written, and what was cleared; the next start does the rest where `stop` ends it."""
+        for left in (*self._root.glob("new.*"), *self._root.glob("old.*/*"), *self._root.glob("old.*")):
+            if self._stopped.is_set():
+                return
+            with contextlib.suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
     def sum_up(self, unwanted: Callable[[str], bool]) -> None:
         """Adds up what is there, and takes away what was half-written, what was cleared, and files of the keys that are
         `unwanted`. Takes seconds for a million files; `stop` ends it."""
-        self._free_room()
+        self.free_room()
         self.bytes = self.count = 0
         for shard in _SHARDS:
             for entry in self._sum_up(shard):
@@ -201,14 +209,6 @@ class Files:
             written.write(text)
         temporary.rename(file)
         return text
-
-    def _free_room(self) -> None:
-        """Takes away what was half-written, and what was cleared; the next start does the rest where `stop` ends it."""
-        for left in (*self._root.glob("new.*"), *self._root.glob("old.*/*"), *self._root.glob("old.*")):
-            if self._stopped.is_set():
-                return
-            with contextlib.suppress(OSError):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _is_full(self, weight: int) -> bool:
         limits = self._limits
