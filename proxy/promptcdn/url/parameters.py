@@ -158,6 +158,17 @@ def _matching(pattern: str) -> Callable[[str], str]:
     return read
 
 
+def _content_key(value: str) -> str:
+    """Of a permalink the part to take is named. What another URL shows is never fetched."""
+    if re.fullmatch(_KEY, value) is not None:
+        return value
+    if (found := re.fullmatch(rf"(?:[^?#]*/i/)?({_KEY})(?:\.[a-z]+)?(?:[?#].*)?", value)) is not None:
+        raise ValueError(f"this is more than a content key; write {found[1]} alone")
+    if "/" in value:
+        raise ValueError("this service fetches no URL; /info has the content_key of a picture that is made here")
+    raise ValueError("not in the allowed form")
+
+
 def _ratio(value: str) -> str:
     across, down = (int(side) for side in _matching(r"0*[1-9][0-9]?:0*[1-9][0-9]?")(value).split(":"))
     if not 1 / 4 <= across / down <= 4:
@@ -258,7 +269,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "init",
         "generation",
-        _matching(_KEY),
+        _content_key,
         _STORED,
         "picture to start from",
     ),
@@ -272,7 +283,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "mask",
         "generation",
-        _matching(_KEY),
+        _content_key,
         f"{_STORED}, and init beside it",
         "picture that marks where init may change: white where it may, black where it stays",
     ),

@@ -169,15 +169,22 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
 def losses(asked: Asked, resolved: Resolved, defaults: Defaults) -> Iterator[str]:
     """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
     not be made again: the engine takes no seed, or its generator is not set up."""
-    if resolved.generator not in defaults.families:
-        yield f"the generator {resolved.generator} is not set up here: {_LOST}"
-        return
-    drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
-    for name in OPTIONAL_PARAMETERS:
-        if getattr(asked, name) is not None and name not in drawer.understands:
-            yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
-    if not drawer.seeded:
-        yield f"the engine {drawer.name} takes no seed: {_LOST}"
+    if resolved.generator in defaults.families:
+        drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
+        for name in OPTIONAL_PARAMETERS:
+            if getattr(asked, name) is not None and name not in drawer.understands:
+                yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
+    if why := irreplaceable(resolved.generator, resolved.engine, defaults):
+        yield f"{why}: {LOST}"
+
+
+def irreplaceable(generator: str, engine: str, defaults: Defaults) -> str:
+    """Why a picture of that engine could not be made again, if it were lost; empty where it could."""
+    if generator not in defaults.families:
+        return f"the generator {generator} is not set up here"
+    if not defaults.limits(Offered(generator, engine)).seeded:
+        return f"the engine {engine} takes no seed"
+    return ""
 
 
 def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
@@ -191,7 +198,7 @@ def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     return replace(drawn, width=resolved.width, height=resolved.height)
 
 
-_LOST = "if the store loses this picture, it cannot be made again"
+LOST = "if the store loses this picture, it cannot be made again"
 _WORDS = {"steps": "number of steps"}
 
 
