@@ -72,10 +72,10 @@ class Cdn:
         """What there is of the picture of a content key. Never makes or writes. Raises `Problem`."""
         return await self._seeded.state(content_key)
 
-    def notes(self, asked: Asked, resolved: Resolved) -> Iterator[str]:
+    def notes(self, asked: Asked, resolved: Resolved, *, stored: bool) -> Iterator[str]:
         """A sentence for each parameter of `asked` that the picture is not drawn by, and for what its engine lacks."""
         yield from departures(asked, resolved)
-        yield from losses(asked, resolved, self._rules.defaults)
+        yield from losses(asked, resolved, self._rules.defaults, stored=stored)
 
     def first(self, request: Request) -> Request:
         """The seeded request that a URL begins with: a pool's first, or that of a calendar URL's present period."""

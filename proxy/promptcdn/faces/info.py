@@ -1,6 +1,6 @@
 """The route `/info`: what a URL means and whether its picture is stored. It makes nothing and writes nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -55,7 +55,7 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
         "sources": await _sources(cdn, looks[0].resolved),
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "snippets": snippets(public_url + url, asked.prompt, sizing.laid_out(delivery, looks[0].resolved.size)),
-        "notes": [*request.notes, *mistakes.notes(request), *cdn.notes(asked, looks[0].resolved), *_stand_ins(looks)],
+        "notes": [*request.notes, *mistakes.notes(request), *_of_engine(cdn, asked, looks), *_stand_ins(looks)],
     }
 
 
@@ -65,6 +65,10 @@ async def _sources(cdn: Cdn, resolved: Resolved) -> dict[str, object]:
         name: {"content_key": key, "state": await cdn.state(key), "permalink": permalink(key)}
         for name, key in resolved.sources.items()
     }
+
+
+def _of_engine(cdn: Cdn, asked: Asked, looks: Sequence[Look]) -> Iterator[str]:
+    return cdn.notes(asked, looks[0].resolved, stored=all(look.state == "stored" for look in looks))
 
 
 def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:

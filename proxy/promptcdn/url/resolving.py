@@ -166,11 +166,12 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def losses(asked: Asked, resolved: Resolved, defaults: Defaults) -> Iterator[str]:
+def losses(asked: Asked, resolved: Resolved, defaults: Defaults, *, stored: bool = True) -> Iterator[str]:
     """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
-    not be made again: the engine takes no seed, or its generator is not set up."""
+    not be made again: the engine takes no seed, or its generator is not set up. `stored`: no picture is lost yet."""
     if resolved.generator not in defaults.families:
-        yield f"the generator {resolved.generator} is not set up here: {_LOST}"
+        now = f"this picture cannot be made until whoever runs this service adds {resolved.generator} to"
+        yield f"the generator {resolved.generator} is not set up here: {_LOST if stored else f'{now} {_SETTING}'}"
         return
     drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
     for name in OPTIONAL_PARAMETERS:
@@ -191,6 +192,7 @@ def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     return replace(drawn, width=resolved.width, height=resolved.height)
 
 
+_SETTING = "PROMPTCDN_GENERATOR"
 _LOST = "if the store loses this picture, it cannot be made again"
 _WORDS = {"steps": "number of steps"}
 

@@ -187,8 +187,8 @@ def _watched(service: Service, making: Making) -> Service:
     """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, name): 1 for name in service.generators})
-    watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
-    watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.FLIGHTS, lambda: {(name,): load.running for name, load in flights.load.items()})
+    watch(metrics.QUEUE, lambda: {(name,): load.waiting for name, load in flights.load.items()})
     watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
