@@ -168,10 +168,11 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
 
 def losses(asked: Asked, resolved: Resolved, defaults: Defaults, *, stored: bool = True) -> Iterator[str]:
     """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
-    not be made again: the engine takes no seed, or its generator is not set up. `stored`: no picture is lost yet."""
-    if resolved.generator not in defaults.families:
-        now = f"this picture cannot be made until whoever runs this service adds {resolved.generator} to"
-        yield f"the generator {resolved.generator} is not set up here: {_LOST if stored else f'{now} {_SETTING}'}"
+    not be made again: the engine takes no seed, or is not set up. `stored`: no picture is lost yet."""
+    if missing := _missing(resolved, defaults):
+        what, cure = missing
+        lost = f"this picture cannot be made until whoever runs this service {cure}"
+        yield f"the {what} is not set up here: {_LOST if stored else lost}"
         return
     drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
     for name in OPTIONAL_PARAMETERS:
@@ -179,6 +180,17 @@ def losses(asked: Asked, resolved: Resolved, defaults: Defaults, *, stored: bool
             yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
     if not drawer.seeded:
         yield f"the engine {drawer.name} takes no seed: {_LOST}"
+
+
+def _missing(resolved: Resolved, defaults: Defaults) -> tuple[str, str] | None:
+    """What the picture would be made by and this service lacks, and what its operator does about that."""
+    generator, engine = resolved.generator, resolved.engine
+    if generator not in defaults.families:
+        return f"generator {generator}", f"adds {generator} to PROMPTCDN_GENERATOR"
+    families = defaults.families[generator]
+    if families and not any(family.claims(engine) for family in families):
+        return f"engine {engine} of the generator {generator}", f"names an upstream of {generator} that has that engine"
+    return None
 
 
 def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
@@ -192,7 +204,6 @@ def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     return replace(drawn, width=resolved.width, height=resolved.height)
 
 
-_SETTING = "PROMPTCDN_GENERATOR"
 _LOST = "if the store loses this picture, it cannot be made again"
 _WORDS = {"steps": "number of steps"}
 
