@@ -1,7 +1,7 @@
 """Every parameter of a URL, one row each: how its value is read and which values are allowed.
 
 A row's `read` gets normalised text that is not empty. It returns the value, or raises `ValueError` that says what is
-wrong.
+wrong. Where it is one of the classes below, others can read from it what is allowed.
 """
 
 import re
@@ -15,7 +15,7 @@ from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
 
-Group = Literal["generation", "delivery", "control"]
+Group = Literal["generation", "delivery", "control", "info"]
 Reader = Callable[[str], Value | None]
 
 # The protocol's names (generation.proto, DiffusionSampler) without SAMPLER_, in lower case.
@@ -87,66 +87,98 @@ class Parameter:
     aliases: tuple[str, ...] = ()
 
 
-def _prose(value: str) -> str:
-    if len(value) > PROMPT_MAX:
-        raise ValueError(f"the text has {len(value)} characters")
-    return value
+@dataclass(frozen=True)
+class Prose:
+    """Any text of up to `most` characters."""
+
+    most: int
+
+    def __call__(self, value: str) -> str:
+        if len(value) > self.most:
+            raise ValueError(f"the text has {len(value)} characters")
+        return value
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
+@dataclass(frozen=True)
+class Whole:
+    """A whole number from `least` to `most`."""
+
+    least: int
+    most: int
+
+    def __call__(self, value: str) -> int:
         spelled = text.number(value)
         if spelled is None or "." in spelled:
             raise ValueError("not a whole number")
         # Python refuses to convert thousands of digits: look at their count first.
-        if len(spelled) > 12 or not least <= int(spelled) <= most:
+        if len(spelled) > 12 or not self.least <= int(spelled) <= self.most:
             raise ValueError("out of range")
         return int(spelled)
 
-    return read
+
+@dataclass(frozen=True)
+class Multiple(Whole):
+    """A whole number from `least` to `most` that is a multiple of `step`."""
+
+    step: int
+
+    def __call__(self, value: str) -> int:
+        number = super().__call__(value)
+        if number % self.step:
+            below = number // self.step * self.step
+            raise ValueError(f"not a multiple of {self.step}, the nearest are {below} and {below + self.step}")
+        return number
 
 
-def _rounded_up(step: int, most: int) -> Callable[[str], int]:
-    whole = _whole(1, most)
-    return lambda value: -(-whole(value) // step) * step
+@dataclass(frozen=True)
+class RoundedUp(Whole):
+    """A whole number from `least` to `most`, rounded up to a multiple of `step`."""
+
+    step: int
+
+    def __call__(self, value: str) -> int:
+        return -(-super().__call__(value) // self.step) * self.step
 
 
-def _side(value: str) -> int:
-    side = _whole(SIDE_MIN, SIDE_MAX)(value)
-    if side % SIDE_STEP:
-        below = side // SIDE_STEP * SIDE_STEP
-        raise ValueError(f"not a multiple of {SIDE_STEP}, the nearest are {below} and {below + SIDE_STEP}")
-    return side
+@dataclass(frozen=True)
+class Hundredths:
+    """A number from `least` to `most` with two decimals at most."""
 
+    least: int
+    most: int
 
-def _hundredths(least: int, most: int) -> Callable[[str], float]:
-    def read(value: str) -> float:
+    def __call__(self, value: str) -> float:
         spelled = text.number(value)
         if spelled is None:
             raise ValueError("not a number")
         whole, _, fraction = spelled.partition(".")
-        if len(whole) > 12 or not least <= float(spelled[:32]) <= most:
+        if len(whole) > 12 or not self.least <= float(spelled[:32]) <= self.most:
             raise ValueError("out of range")
         if len(fraction) > 2:
             raise ValueError("more than two decimals")
         return float(spelled)
 
-    return read
 
+@dataclass(frozen=True)
+class OneOf:
+    """One of `names`; `unset` is the one that is as good as no value."""
 
-def _format_name(value: str) -> Value | None:
-    """`.png` is taken as `png`, as people write an extension, and `WEBP` as `webp`."""
-    return _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS)(value.removeprefix(".").lower())
+    names: tuple[str, ...]
+    unset: str | None = None
 
-
-def _one_of(*names: str, unset: str | None = None, **spellings: str) -> Reader:
-    def read(value: str) -> str | None:
-        value = spellings.get(value, value)
-        if value not in names:
+    def __call__(self, value: str) -> str | None:
+        if value not in self.names:
             raise ValueError("not one of the choices")
-        return None if value == unset else value
+        return None if value == self.unset else value
 
-    return read
+
+@dataclass(frozen=True)
+class FormatName(OneOf):
+    """A format. `.png` is taken as `png`, as people write an extension, and `WEBP` as `webp`."""
+
+    def __call__(self, value: str) -> str | None:
+        name = value.removeprefix(".").lower()
+        return super().__call__(formats.SPELLINGS.get(name, name))
 
 
 def _matching(pattern: str) -> Callable[[str], str]:
@@ -167,7 +199,7 @@ def _ratio(value: str) -> str:
 
 def _seed(value: str) -> Value | None:
     if text.number(value) is not None:
-        return _whole(0, seeds.SEED_MAX)(value)
+        return Whole(0, seeds.SEED_MAX)(value)
     if value == "random":
         return None
     if value in PERIODS:
@@ -187,12 +219,17 @@ def _format(row: formats.Format) -> str:
 
 _KEY = r"[0-9a-f]{64}"
 _STORED = "the content key of a picture that is stored here: 64 hex digits, which its permalink has after /i/"
+_SIDE = Multiple(SIDE_MIN, SIDE_MAX, SIDE_STEP)
 _SIDES = f"a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX} that the engine draws"
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture shows"),
+    Parameter("prompt", "generation", Prose(PROMPT_MAX), f"1 to {PROMPT_MAX} characters", "what the picture shows"),
     Parameter(
-        "negative_prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture must not show"
+        "negative_prompt",
+        "generation",
+        Prose(PROMPT_MAX),
+        f"1 to {PROMPT_MAX} characters",
+        "what the picture must not show",
     ),
     Parameter(
         "seed",
@@ -201,8 +238,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(PERIODS)}, or random",
         "which of the prompt's pictures is shown; without a seed each view shows another one",
     ),
-    Parameter("width", "generation", _side, _SIDES, "width of the generated picture in pixels"),
-    Parameter("height", "generation", _side, _SIDES, "height of the generated picture in pixels"),
+    Parameter("width", "generation", _SIDE, _SIDES, "width of the generated picture in pixels"),
+    Parameter("height", "generation", _SIDE, _SIDES, "height of the generated picture in pixels"),
     Parameter(
         "aspect_ratio",
         "generation",
@@ -213,36 +250,36 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "steps",
         "generation",
-        _whole(STEPS_MIN, STEPS_MAX),
+        Whole(STEPS_MIN, STEPS_MAX),
         f"{STEPS_MIN} to {STEPS_MAX}; an engine may allow fewer",
         "number of diffusion steps",
     ),
     Parameter(
         "cfg_scale",
         "generation",
-        _hundredths(0, 35),
+        Hundredths(0, 35),
         "0 to 35, two decimals at most",
         "how closely the picture follows the prompt",
     ),
-    Parameter("sampler", "generation", _one_of(*SAMPLERS), _choices(SAMPLERS), "diffusion sampler"),
+    Parameter("sampler", "generation", OneOf(SAMPLERS), _choices(SAMPLERS), "diffusion sampler"),
     Parameter(
         "scheduler",
         "generation",
-        _one_of(*SCHEDULERS, unset="automatic"),
+        OneOf(SCHEDULERS, unset="automatic"),
         _choices(SCHEDULERS),
         "how the noise falls from step to step; automatic is the same as leaving the parameter out",
     ),
     Parameter(
         "style_preset",
         "generation",
-        _one_of(*STYLE_PRESETS),
+        OneOf(STYLE_PRESETS),
         _choices(STYLE_PRESETS),
         "style of the picture, as the image generator has it",
     ),
     Parameter(
         "guidance_preset",
         "generation",
-        _one_of(*GUIDANCE_PRESETS, unset="none"),
+        OneOf(GUIDANCE_PRESETS, unset="none"),
         _choices(GUIDANCE_PRESETS),
         "CLIP guidance; none is the same as leaving the parameter out",
     ),
@@ -254,7 +291,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "model that makes the picture",
         aliases=("model",),
     ),
-    Parameter("rev", "generation", _whole(0, 999999), "0 to 999999", "number that changes the picture on purpose"),
+    Parameter("rev", "generation", Whole(0, 999999), "0 to 999999", "number that changes the picture on purpose"),
     Parameter(
         "init",
         "generation",
@@ -265,7 +302,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "strength",
         "generation",
-        _hundredths(0, 1),
+        Hundredths(0, 1),
         "0 to 1, two decimals at most, and init beside it",
         "how far the picture may differ from init: with 0 it is init, with 1 hardly anything of init is left",
     ),
@@ -279,45 +316,43 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "upscale",
         "generation",
-        _whole(2, 2),
+        Whole(2, 2),
         "2, and init beside it",
         "factor by which init is enlarged; what it shows stays",
     ),
     Parameter(
         "format",
         "delivery",
-        _format_name,
+        FormatName((*formats.BY_NAME, formats.AUTO)),
         f"{_choices(map(_format, formats.FORMATS))} or {formats.AUTO}",
         f"format of the file; {formats.DEFAULT.name} where it is left out",
     ),
     Parameter(
         "w",
         "delivery",
-        _rounded_up(8, DELIVERED_SIDE_MAX),
+        RoundedUp(1, DELIVERED_SIDE_MAX, 8),
         f"1 to {DELIVERED_SIDE_MAX}",
         "width of the file in pixels, rounded up to a multiple of 8",
     ),
     Parameter(
         "h",
         "delivery",
-        _rounded_up(8, DELIVERED_SIDE_MAX),
+        RoundedUp(1, DELIVERED_SIDE_MAX, 8),
         f"1 to {DELIVERED_SIDE_MAX}",
         "height of the file in pixels, rounded up to a multiple of 8",
     ),
     Parameter(
         "fit",
         "delivery",
-        _one_of("inside", "cover"),
+        OneOf(("inside", "cover")),
         "inside or cover",
         "whether the picture fits into w and h whole, or fills them and is cut",
     ),
     Parameter(
-        "dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h, for dense screens"
+        "dpr", "delivery", Whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h, for dense screens"
     ),
-    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality of the file, rounded up to a multiple of 5"),
-    Parameter(
-        "wait", "control", _hundredths(0, 120), "0 to 120 seconds", "how long the answer waits for a new picture"
-    ),
+    Parameter("q", "delivery", RoundedUp(1, 100, 5), "1 to 100", "quality of the file, rounded up to a multiple of 5"),
+    Parameter("wait", "control", Hundredths(0, 120), "0 to 120 seconds", "how long the answer waits for a new picture"),
     Parameter(
         "sig",
         "control",
@@ -332,7 +367,25 @@ PARAMETERS: tuple[Parameter, ...] = (
         "up to 64 letters, digits, dots, dashes and underscores",
         "id of the key that signed",
     ),
-    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature expires"),
+    Parameter("exp", "control", Whole(0, 10**11), "seconds since 1970", "when the signature expires"),
+)
+
+# Those that `/info` takes beside all others: about the snippets that it writes.
+OF_INFO: tuple[Parameter, ...] = (
+    Parameter(
+        "alt",
+        "info",
+        Prose(PROMPT_MAX),
+        f"1 to {PROMPT_MAX} characters",
+        "description of the picture in snippets; else the prompt",
+    ),
+    Parameter(
+        "dark",
+        "info",
+        _matching(r"/\S*"),
+        "a URL of this service from its first slash on",
+        "picture for readers who have a dark page; with it there is the snippet picture",
+    ),
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}
