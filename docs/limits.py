@@ -493,6 +493,11 @@ BOUNDS = (
         unit="bytes",
     ),
     Row(
+        "Largest enlarged picture that is taken from Stability's REST API",
+        "generators.stability.rest.client:UPSCALED_BYTES",
+        unit="bytes",
+    ),
+    Row(
         "Largest message that is taken from the upstream over gRPC",
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
         unit="bytes",
@@ -501,7 +506,7 @@ BOUNDS = (
     Row("Largest picture that ComfyUI may answer with", "generators.comfyui.client:PICTURE_MAX", unit="bytes"),
     Row("Largest history or queue of ComfyUI that is read", "generators.comfyui.client:DOCUMENT_MAX", unit="bytes"),
     Row(
-        "Most looks at ComfyUI's history that may fail one after the other; then the picture is given up",
+        "Most looks at ComfyUI's history or at a picture that may fail one after the other; then it is given up",
         "generators.comfyui.client:LOST_LOOKS_MAX",
         unit="looks",
     ),
@@ -511,6 +516,11 @@ BOUNDS = (
         unit="bytes",
     ),
     Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
+    Row(
+        "Largest answer of a server with AUTOMATIC1111's API that enlarged a picture",
+        "generators.a1111:UPSCALED_MAX",
+        unit="bytes",
+    ),
     Row(
         "Largest list of checkpoints or options that `promptcdn doctor` reads from a server with AUTOMATIC1111's API",
         "generators.a1111.inventory:LIST_MAX",

@@ -64,7 +64,7 @@ def image_servers() -> str:
                 each.host.replace("\\", "").replace("(xyz|ai)", "xyz, .ai"),
                 f"`{each.engine}`",
                 sizes.get(each.size, f"`{each.size}`") + ("; some engines `aspect_ratio`" if each.shapes else ""),
-                seeds[each.seed] + ("" if each.seeded or each.seed == "none" else ", perhaps ignored"),
+                seeds[each.seed] + ("" if each.seeded or each.seed == "none" else ", counts as ignored"),
                 ", ".join(f"`{name}`" for name in each.fields),
                 each.known_from,
             )
@@ -91,8 +91,11 @@ def _as_set(value: object) -> str:
 
 def codes() -> str:
     """The kinds of problems."""
-    rows = ((f"`{kind.code}`", kind.status, kind.title, f"`{kind.cache_control}`") for kind in problems.KINDS)
-    return table(("code", "status", "title", "Cache-Control"), rows)
+    rows = (
+        (f"`{kind.code}`", kind.status, kind.title, f"`{kind.cache_control}`", kind.retry_after or "", kind.advice)
+        for kind in problems.KINDS
+    )
+    return table(("code", "status", "title", "Cache-Control", "Retry-After", "what to do"), rows)
 
 
 def outcomes() -> str:

@@ -228,6 +228,7 @@ DOUBTS: list[tuple[Chosen, str]] = [
     (Chosen(wait=2), "PROMPTCDN_PROXY_WAIT=3 has no effect: PROMPTCDN_WAIT=2 is shorter"),
     (Chosen(proxy_wait=4), "image proxies get a placeholder after 4 s"),
     (Chosen(secrets=(("A", "canary"), ("B", "other"), ("C", "canary"))), "A and C are one secret"),
+    (Chosen(secrets=(("A", "canary"),), upstream_keys=(("B", "canary"),)), "A and B are one secret"),
 ]  # fmt: skip
 
 
@@ -253,6 +254,8 @@ def test_what_may_be_a_mistake_is_said_with_what_to_do(chosen: Chosen, said: str
         Chosen(wait=120, proxy_wait=3.9),
         Chosen(wait=5, proxy_wait=0),
         Chosen(secrets=(("A", "canary"), ("B", "canary2"))),
+        # One gateway may stand for two upstreams.
+        Chosen(upstream_keys=(("A", "canary"), ("B", "canary"))),
         *(Chosen(public_url=url) for url in LOCAL),
     ],
     ids=str,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from promptcdn import settings
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.registry import BY_NAME, GENERATORS
+from promptcdn.misconfiguration import unused
 from promptcdn.money.costs import Price
 from promptcdn.problems import BadSettings
 from promptcdn.settings.by_generator import ByGenerator, Numbers
@@ -97,7 +98,8 @@ OFFERS = [
     ("sketch, stability", "stability/own", "", ("stability/own sketch/sketch stability/" + SDXL)),
     ("stability, painter", "", "water", (f"stability/{SDXL} painter/water")),
     ("stability, painter", "", "painter/own, stability/own", f"stability/{SDXL} painter/own stability/own"),
-    ("stability, painter", "", "own", f"stability/{SDXL} stability/own painter/oil"),
+    ("stability, painter", "", "painter/water, stability/own", f"stability/{SDXL} painter/water stability/own"),
+    ("sketch, painter", "", "own", "sketch/sketch painter/own"),
     ("sketch", "stable-diffusion-v1-6", "own, stability/x", "sketch/sketch"),
 ]
 
@@ -106,11 +108,40 @@ OFFERS = [
 def test_each_generator_offers_an_engine(
     only: pytest.MonkeyPatch, generators: str, engine: str, engines: str, offered: str
 ) -> None:
-    """A name without a generator is that of the first generator that knows it, else of the first that takes any."""
+    """A name without a generator is that of the first generator that knows it, else of the one that takes any."""
     named = {"PROMPTCDN_ENGINE": engine, "PROMPTCDN_ENGINES": engines}
     found = chosen(only, PROMPTCDN_GENERATOR=generators, STABILITY_HOST="h", **named)
 
     assert [each.full_name for each in found.defaults.offered] == offered.split()
+
+
+@pytest.mark.parametrize("setting", ["PROMPTCDN_ENGINE", "PROMPTCDN_ENGINES"])
+def test_a_name_that_several_generators_may_have_is_refused(only: pytest.MonkeyPatch, setting: str) -> None:
+    """A checkpoint on the desk must not become an engine that is paid for."""
+    told = wrong(only, PROMPTCDN_GENERATOR="painter, stability", STABILITY_HOST="h", **{setting: "own"})
+
+    assert told == f"{setting}=own: several generators take any name; allowed: painter/own or stability/own"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"PROMPTCDN_GENERATOR": "sketch", "A1111_URL": "http://h"}, [("A1111_URL", "a1111 is not in use")]),
+        ({"PROMPTCDN_GENERATOR": "sketch", "STABILITY_KEY": "k", "PROMPTCDN_OPENAI_SERVER": ""}, []),
+        (
+            {"PROMPTCDN_GENERATOR": "sketch", "PROMPTCDN_ENGINES": "openai/x, sketch"},
+            [("PROMPTCDN_ENGINES=openai/x", "no generator in use has such an engine")],
+        ),
+    ],
+)
+def test_settings_that_do_nothing_are_told(
+    only: pytest.MonkeyPatch, values: dict[str, str], told: list[tuple[str, str]]
+) -> None:
+    """Keys are not: other programs read the same variables."""
+    found = chosen(only, **values).chosen
+
+    assert list(found.ineffective) == told
+    assert [check.good for check in unused(found)] == [True] * len(told)
 
 
 @pytest.mark.parametrize(

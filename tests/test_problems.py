@@ -30,6 +30,16 @@ def test_titles_are_unique_short_and_read_alone() -> None:
     assert not [title for title in titles if {"here", "it", "they"} & set(title.lower().split())]
 
 
+def test_every_problem_says_what_to_do_and_reads_alone() -> None:
+    advice = [kind.advice for kind in KINDS]
+
+    assert len(set(advice)) == len(advice)
+    assert all(
+        each[0].islower() and each[-1] != "." and len(each) < 120 and not {"it", "they"} & set(each.split())
+        for each in advice
+    )
+
+
 def test_a_401_says_which_header_to_send() -> None:
     problem = problems.unauthorized()
 

@@ -2,8 +2,8 @@
 
 `require_…` raise `ValueError`, whose text says what to do and quotes no secret: such a setting ends the start.
 `number`, `one_of`, `nearest` and `elsewhere` are what such texts are made of.
-`doubts` are findings: a line each at the start, and in `promptcdn doctor`. Two signing keys with one secret are refused
-in `signing`, where keys are read.
+`doubts` and `unused` are findings: a line each at the start, and in `promptcdn doctor`. Two signing keys with one
+secret are refused in `signing`, where keys are read.
 """
 
 import difflib
@@ -177,7 +177,9 @@ def one_of(choices: Sequence[str]) -> str:
 class Chosen:
     """What the operator chose, as far as a mistake may be seen in it.
 
-    `unlimited`: pictures cost money and no budget counts them. `secrets`: what holds each, and the secret.
+    `unlimited`: pictures cost money and no budget counts them. `secrets`: what holds each, and the secret;
+    `upstream_keys`: the same of keys that upstreams gave. `ineffective`: a setting and its value, and why it does
+    nothing.
     """
 
     misses: str = "open"
@@ -188,11 +190,19 @@ class Chosen:
     wait: float = 30
     proxy_wait: float = 3
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    upstream_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    ineffective: tuple[tuple[str, str], ...] = ()
 
 
 def doubts(chosen: Chosen) -> tuple[Check, ...]:
     """What the operator hardly meant, and what to do about it."""
     return tuple(Check("settings", False, detail, advice) for detail, advice in _doubts(chosen))
+
+
+def unused(chosen: Chosen) -> tuple[Check, ...]:
+    """Settings that do nothing, which is no mistake where somebody else reads them or they wait to be used."""
+    advice = "name its generator in PROMPTCDN_GENERATOR, or take the setting out"
+    return tuple(Check("settings", True, f"{what} has no effect: {why}", advice) for what, why in chosen.ineffective)
 
 
 def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:
@@ -226,16 +236,18 @@ def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:
             f"image proxies get a placeholder after {min(chosen.proxy_wait, chosen.wait):g} s: some give up after 4 s",
             "set PROMPTCDN_PROXY_WAIT=3",
         )
-    yield from _used_twice(chosen.secrets)
+    yield from _used_twice(chosen.secrets, chosen.upstream_keys)
 
 
-def _used_twice(secrets: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
-    """Equal secrets: whoever is given one of them has what the other one guards, too."""
+def _used_twice(
+    secrets: tuple[tuple[str, str], ...], upstream_keys: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[str, str]]:
+    """Equal secrets: whoever is given one of them has what the other one guards, too. Two upstreams may be one."""
     first: dict[str, str] = {}
-    for holder, secret in secrets:
+    for holder, secret in (*secrets, *upstream_keys):
         if secret in first:
             yield f"{first[secret]} and {holder} are one secret", "make up one of them anew: openssl rand -hex 32"
-        else:
+        elif (holder, secret) in secrets:
             first[secret] = holder
 
 

@@ -41,6 +41,11 @@ class ProblemType:
     cache_control: str = NO_STORE
     retry_after: int | None = None
 
+    @property
+    def advice(self) -> str:
+        """What to do, for whoever can: the author of the URL, its reader or the operator."""
+        return _ADVICE[self.code]
+
 
 BAD_REQUEST = ProblemType("bad_request", 400, "Malformed request")
 BAD_PARAMETER = ProblemType("bad_parameter", 400, "Invalid parameter")
@@ -86,6 +91,43 @@ TOO_SLOW = ProblemType(
     "public, max-age=2, must-revalidate, stale-while-revalidate=0",
     2,
 )
+
+_ADVICE = {
+    "bad_request": "correct the URL as the detail says",
+    "bad_parameter": "use a value that is allowed, as the detail and the member allowed say",
+    "misses_closed": "use the URL of a stored picture; new ones are for whoever runs the service to make",
+    "signature_required": "have the URL signed by whoever runs the service: promptcdn sign URL",
+    "bad_signature": "sign the URL anew: a signature is for one prompt, seed and set of parameters, and by one key",
+    "signature_expired": "sign the URL anew, with a later exp or none",
+    "denied": "use another prompt: the operator's deny-list has words of this one",
+    "filtered": "use another prompt or another seed: this picture is not asked for again",
+    "unauthorized": "send the token PROMPTCDN_ADMIN_TOKEN in the header Authorization: Bearer TOKEN",
+    "not_found": "check the path; a permalink shows stored pictures only: open the URL that makes the picture first",
+    "method_not_allowed": "use a method that the header Allow names",
+    "removed": "use another prompt or another seed: the picture stays away",
+    "request_timeout": "send the whole head of the request at once, or look for a slow proxy in between",
+    "uri_too_long": "shorten the prompt: a URL has 8 kB at most",
+    "rate_limited": "wait for Retry-After; where all readers count as one client, set PROMPTCDN_TRUSTED_PROXIES",
+    "head_too_large": "send fewer or shorter header fields and cookies",
+    "internal": "find the X-Request-ID of the answer in the log of the service, and report what is there",
+    "upstream_refused": "change what the detail names, or use another engine; the log says more",
+    "upstream_garbled": "try again later: the picture waits before money is spent on another try; the log says more",
+    "upstream_unauthorized": "correct the image generator's key or address: promptcdn doctor says which is wrong",
+    "upstream_unreachable": "see with promptcdn doctor whether the image generator runs; the service tries again",
+    "upstream_busy": "wait for Retry-After; if that goes on, make fewer pictures at once: PROMPTCDN_CONCURRENCY",
+    "upstream_unpaid": "buy credit at the image generator; the service goes on within five minutes of that",
+    "upstream_timeout": "try again later; give a slow image generator more time with PROMPTCDN_UPSTREAM_TIMEOUT",
+    "store_unavailable": "see /readyz and the log; the service goes on within five seconds of the store's return",
+    "counter_unavailable": "see /readyz, the disk of the data folder, and Redis where there is one",
+    "spool_full": "mend the store, or make room in the data folder",
+    "unreadable_object": "run the newer version of promptcdn on all replicas",
+    "generator_missing": "name the image generator in PROMPTCDN_GENERATOR; stored pictures need none",
+    "budget_spent": "wait for the next period, or raise PROMPTCDN_BUDGET; stored pictures are shown meanwhile",
+    "overloaded": "wait for Retry-After; if that goes on, raise PROMPTCDN_CONCURRENCY or PROMPTCDN_QUEUE",
+    "hits_only": "open the page in a browser, or make its pictures ahead with promptcdn warm",
+    "draining": "try again: another replica, or the next process, answers",
+    "too_slow": "look again in a few seconds, or wait longer with the parameter wait",
+}
 
 KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values()) if isinstance(value, ProblemType))
 

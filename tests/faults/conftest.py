@@ -1,13 +1,21 @@
 """What each test under faults counted, as a table at the end."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptcdn.stores.negative import NegativeCache, Timings
+from tests.faults.miss import WAIT, Misses
+from tests.faults.stage import KINDS_SMALL
 from tests.upstream import Upstream
 
 Figures = Callable[..., None]
+
+# The engines of the REST API draw a megapixel, which takes longer to decode and to encode.
+WAIT_OVER_REST = 3.0
 
 _COLUMNS = ("rounds", "requests", "paid", "lost")
 
@@ -26,6 +34,17 @@ def figures(record_property: Callable[[str, object], None]) -> Figures:
 def upstream() -> Iterator[Upstream]:
     with Upstream() as running:
         yield running
+
+
+@pytest.fixture
+def each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figures: Figures, request: pytest.FixtureRequest) -> Misses:
+    """Misses of an upstream, in each of which one call more goes well; the parameter is its kind."""
+    name = getattr(request, "param", "grpc")
+    kind, settings = KINDS_SMALL[name]
+    # Hanging look-ups are given up sooner, or a hundred of them take a quarter of an hour.
+    monkeypatch.setattr(NegativeCache.__init__, "__defaults__", (Timings(patience=0.3), Context))
+    wait = WAIT_OVER_REST if name == "rest" else WAIT
+    return Misses(tmp_path, kind, {**settings, "PROMPTCDN_BUDGET": "1000/day"}, monkeypatch, figures, wait)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

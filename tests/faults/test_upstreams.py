@@ -76,6 +76,7 @@ REST_ROWS = [
     Row("empty", 502, "upstream_garbled"),
     Row("html", 502, "upstream_garbled"),
     Row("json", 502, "upstream_garbled"),
+    Row("huge", 502, "upstream_garbled"),
     Row("truncated", 502, "upstream_garbled"),
     Row("bomb", 502, "upstream_garbled"),
     Row("wrong_size", 502, "upstream_garbled"),

@@ -111,8 +111,10 @@ async def test_orders_wait_in_the_queue_in_turn(upstream: ComfyUpstream) -> None
     assert len({answer.picture for answer in answers}) == 3
 
 
-async def test_a_look_that_fails_costs_no_picture(upstream: ComfyUpstream) -> None:
-    upstream.script("looks_fail=3")
+@pytest.mark.parametrize("fault", ["looks_fail=3", "view_fails=3"])
+async def test_a_look_that_fails_costs_no_picture(upstream: ComfyUpstream, fault: str) -> None:
+    """Nor does a picture that is drawn and cannot be fetched at once."""
+    upstream.script(fault)
 
     assert (await made(upstream)).picture
     assert len(upstream.ledger.calls()) == 1
@@ -142,6 +144,7 @@ FAULTS: list[tuple[str, ProblemType, bool, int]] = [
     ("view_down", problems.UPSTREAM_BUSY, True, 1),
     ("view_huge", problems.UPSTREAM_GARBLED, True, 1),
     ("looks_fail=9", problems.UPSTREAM_UNREACHABLE, True, 1),
+    ("view_fails=9", problems.UPSTREAM_UNREACHABLE, True, 1),
 ]
 
 

@@ -74,12 +74,12 @@ async def test_a_model_that_is_loading_says_when_it_will_be_there() -> None:
         ("unauthenticated", problems.UPSTREAM_UNAUTHORIZED, False),
         ("rate_limited", problems.UPSTREAM_BUSY, False),
         ("not_found", problems.UPSTREAM_REFUSED, False),
-        ("redirected", problems.UPSTREAM_REFUSED, False),
+        ("redirect", problems.UPSTREAM_REFUSED, False),
         ("internal", problems.UPSTREAM_GARBLED, True),
         ("unavailable", problems.UPSTREAM_BUSY, True),
         ("html", problems.UPSTREAM_GARBLED, True),
         ("reset", problems.UPSTREAM_UNREACHABLE, True),
-        ("endless", problems.UPSTREAM_GARBLED, True),
+        ("huge", problems.UPSTREAM_GARBLED, True),
     ],
 )
 async def test_a_fault_is_told_as_what_it_is(fault: str, kind: problems.ProblemType, charged: bool) -> None:

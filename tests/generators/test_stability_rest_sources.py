@@ -61,8 +61,32 @@ async def test_every_strength_is_sent(strength: float) -> None:
     assert arrived.start == strength
 
 
+async def test_an_upscaler_is_sent_the_picture_and_no_words() -> None:
+    """It answers four times the size, by whatever seed, and says which."""
+    order = Resolved("stability", "upscale-fast", "at night", 7, 512, 768, 30, 7.0, init=KEY, upscale=2)
+    init = picture((256, 384), colour="crimson")
+    with StabilityRest() as upstream:
+        generator = Stability(upstream.url)
+        try:
+            made = await generator.generate(order, KEY, 20, sources=Sources(init))
+        finally:
+            await generator.close()
+        (arrived,) = upstream.ledger.calls()
+
+    assert upstream.requests[0].path == "/v2beta/stable-image/upscale/fast"
+    assert upstream.forms[0].fields == {"output_format": "png"}
+    assert (arrived.init, arrived.prompts) == (hashlib.sha256(init).hexdigest(), ())
+    assert (made.seed_sent, made.seed_echo) == (0, 0)
+    found = decoded(made.picture)
+    assert found is not None
+    assert found.size == (1024, 1536)
+
+
 def test_what_an_engine_declares_is_what_its_form_has() -> None:
-    """Every engine that takes a picture to start from says so, and no other; none takes a mask or doubles a picture."""
+    """Every engine that takes a picture to start from says so, and no other; none takes a mask."""
     declared = {name: engine(name, FAMILIES).understands & {"init", "mask", "upscale"} for name in ENDPOINTS}
 
-    assert declared == {name: {"init"} if place.init else set() for name, place in ENDPOINTS.items()}
+    assert declared == {
+        name: {"init", "upscale"} if place.upscales else {"init"} if place.init else set()
+        for name, place in ENDPOINTS.items()
+    }

@@ -25,7 +25,8 @@ AWS = {
 REDIS = "canary-redis"
 CANARY = "canary"
 
-FAULTS = [*faults.REFUSALS, *faults.BREAKS, *(set(faults.OTHERS) - {"hang", "hang_mid", "never_closes", "keepalive"})]
+HANGING = {"hang", "hang_mid", "never_closes", "keepalive"}
+FAULTS = sorted({*faults.OF_EVERY_KIND, *faults.OF_KIND["grpc"]} - HANGING)
 ODD = [
     "/?prompt=a&seed=-1", "/?prompt=%00", "/?sede=1", "/?prompt=a&width=1", "/?prompt=a&sig=x&kid=k1&exp=1",
     "/?prompt=a&sig=x&kid=nobody", "/?prompt=" + "x" * 9000, "/i/0", f"/i/{'0' * 64}", "/nothing", "/%ff", "/metrics",

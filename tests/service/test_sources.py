@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from promptcdn.cli.signatures import signed_url
+from promptcdn.pictures import decoded
 from promptcdn.url.signing import SigningKeys
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
+from tests.upstream.a1111 import A1111Upstream
 
 TOKEN = "canary-of-the-operator"  # noqa: S105
 OPERATOR = {"authorization": f"Bearer {TOKEN}"}
@@ -143,3 +145,21 @@ def test_a_list_may_have_pictures_before_their_sources(tmp_path: Path) -> None:
         (tmp_path / "list.txt").write_text(f"/?prompt=b&seed=1&init={init}\n/?prompt=a&seed=1{SMALL}\n")
 
     assert json.loads(command(service, "warm", "list.txt", "--json")) == {"pictures": 2, "made": 2}
+
+
+def test_a_server_of_ones_own_enlarges_what_it_drew(tmp_path: Path) -> None:
+    """Where an upscaler is named; else the refusal says that no engine can."""
+    with A1111Upstream() as upstream:
+        called = {"A1111_URL": upstream.url, "PROMPTCDN_SIZE": "256x256"}
+        with Promptcdn(tmp_path, **called) as service:
+            key = key_of(service, "/?prompt=a&seed=1")
+            large = f"/i.png?prompt=a&seed=1&init={key}&upscale=2"
+            refused = service.get(large)
+        with Promptcdn(tmp_path, **called, A1111_UPSCALER="Lanczos") as service:
+            doubled = service.get(large)
+
+        assert (refused.status_code, refused.json()["parameter"]) == (400, "upscale")
+        found = decoded(doubled.content)
+        assert found is not None
+        assert found.size == (512, 512)
+        assert len(upstream.ledger.calls()) == 2

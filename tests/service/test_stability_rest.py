@@ -156,3 +156,19 @@ def test_the_doctor_looks_at_key_engine_and_balance(tmp_path: Path) -> None:
     assert parts["balance"] == (True, "1250.5 credits")
     assert parts["engine core"][0]
     assert "right" not in found.stdout + found.stderr
+
+
+def test_a_picture_of_one_megapixel_is_doubled(tmp_path: Path) -> None:
+    """The upstream makes it four times as wide: 16 megapixels, the largest picture that it answers."""
+    settings = {"PROMPTCDN_ENGINES": "core, upscale-fast"}
+    with StabilityRest() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **settings) as service:
+        key = info(service, url := "/?prompt=a&seed=1")["content_key"]
+        assert size(service.get(url)) == (1024, 1024)
+        large = f"/?prompt=a&seed=1&init={key}&upscale=2"
+        refused = service.get(large)
+        doubled = service.get(f"{large}&engine=upscale-fast&format=png")
+
+        assert (refused.status_code, refused.json()["allowed"]) == (400, "engine=upscale-fast")
+        assert size(doubled) == (2048, 2048)
+        assert [call.engine for call in upstream.ledger.calls()] == ["core", "upscale-fast"]
+        assert "made again" in str(info(service, f"{large}&engine=upscale-fast")["notes"])

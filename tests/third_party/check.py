@@ -23,7 +23,7 @@ from tests.third_party import SdServer
 
 ORDERS = {
     "a1111": Resolved("a1111", "loaded", "a lighthouse", 7, 64, 64, 2, 1.0),
-    "openai": Resolved("openai", "default", "a lighthouse", 7, 64, 64, 2, 1.0),
+    "openai": Resolved("openai", "loaded", "a lighthouse", 7, 64, 64, 2, 1.0),
 }
 TAG = '<sd_cpp_extra_args>{"seed": 99, "width": 128, "height": 128}</sd_cpp_extra_args>'
 # The size and the steps of pictures by the service: a quarter of a minute on a slow machine.

@@ -1,5 +1,5 @@
-"""Stability's servers on loopback, one for each protocol: scripted faults, and a ledger of every call that would be
-paid for. This one speaks gRPC, `stability_rest.StabilityRest` HTTP.
+"""Stand-ins for image servers on loopback, one for each protocol: scripted faults, and a ledger of every call that
+would be paid for. This one speaks Stability's gRPC; `kinds` has them all.
 
 with Upstream() as upstream:
     upstream.url                      # grpc://127.0.0.1:PORT, for STABILITY_HOST
@@ -12,7 +12,7 @@ with Upstream() as upstream:
     upstream.wait_until_idle()
 
 A prompt may hold faults too: `fault:hang`, `fault:slow=2` (tests/upstream/faults.py has them all).
-By hand: python -m tests.upstream --port 50051 --ledger ledger.jsonl, and with --rest over HTTP
+By hand: python -m tests.upstream rest --port 50051 --ledger ledger.jsonl; `--help` has the kinds and the faults.
 """
 
 from tests.upstream.ledger import Call, Ledger

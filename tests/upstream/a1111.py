@@ -10,6 +10,7 @@ sd-server were measured on the real one (stable-diffusion.cpp, sources of 2026; 
 """
 
 import hashlib
+import io
 import json
 import re
 import time
@@ -17,6 +18,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+
+from PIL import Image
 
 from tests.upstream import pictures
 from tests.upstream.faults import Faults
@@ -43,6 +46,14 @@ SCHEDULERS = (
     *("align_your_steps", "simple", "normal", "ddim", "beta"),
 )
 CHECKPOINTS = ("sd_xl_base_1.0", "dreamshaper_8")
+# modules/upscaler.py and modules/realesrgan_model.py: some of those that every installation has.
+UPSCALERS = ("None", "Lanczos", "Nearest", "R-ESRGAN 4x+")
+NO_UPSCALER = {
+    "error": "AssertionError",
+    "detail": "",
+    "body": "",
+    "errors": "could not find upscaler named canary",
+}
 # HTTPException, as its handler shows it (handle_exception in modules/api/api.py).
 REFUSALS: Mapping[str, tuple[int, Any]] = {
     "no_api": (404, {"detail": "Not Found"}),
@@ -86,6 +97,8 @@ class A1111Upstream(HttpUpstream):
             client.send_json(refusal[1], refusal[0], **_retry_after(faults))
         elif request.path == "/sdapi/v1/img2img" and not body.get("init_images"):
             client.send_json({"detail": "Init image not found"}, 404)
+        elif request.path == "/sdapi/v1/extra-single-image" and self._kind == "automatic1111":
+            self._enlarge(request, body, faults, client)
         elif request.path in ("/sdapi/v1/txt2img", "/sdapi/v1/img2img"):
             self._draw(request, body, faults, client)
         elif "html" in faults or "hang" in faults:
@@ -117,6 +130,7 @@ class A1111Upstream(HttpUpstream):
             "/sdapi/v1/sd-models": models,
             "/sdapi/v1/options": {"samples_format": "png", "sd_model_checkpoint": self.loaded},
             "/sdapi/v1/samplers": samplers,
+            "/sdapi/v1/upscalers": [{"name": name, "model_name": None, "scale": 4} for name in UPSCALERS],
         }
 
     def _draw(self, request: Request, body: dict[str, Any], faults: Faults, client: Client) -> None:
@@ -129,6 +143,20 @@ class A1111Upstream(HttpUpstream):
             if broken := faults.one_of(BREAKS):
                 return client.send_json(broken[1], broken[0])
             return client.send_json(self._document(asked, body, faults))
+
+    def _enlarge(self, request: Request, body: dict[str, Any], faults: Faults, client: Client) -> None:
+        """extras_single_image_api. A call has no prompt, and so no faults but those of a script."""
+        if body["upscaler_1"] not in UPSCALERS:
+            return client.send_json(NO_UPSCALER, 500)
+        width, height = _size(body["image"])
+        factor = body["upscaling_resize"] if body["upscaler_1"] != "None" else 1
+        asked = {"prompt": "", "negative_prompt": "", "seed": 0, "steps": 0, "cfg_scale": 0.0}
+        asked |= {"width": width * factor, "height": height * factor, "init_images": [body["image"]]}
+        with self.accepted(_call(asked, request, self._basic)):
+            if client.meet(faults):
+                return None
+            image = b64encode(_file(asked, faults, self.call_name())).decode()
+            return client.send_json({"html_info": "<p>canary</p>", "image": image})
 
     def _as_drawn(self, body: dict[str, Any]) -> dict[str, Any]:
         """What the server makes of a request."""
@@ -232,6 +260,11 @@ def _call(asked: dict[str, Any], request: Request, basic: str) -> Call:
         mask=_digest(asked.get("mask")),
         start=asked.get("denoising_strength"),
     )
+
+
+def _size(text: str) -> tuple[int, int]:
+    with Image.open(io.BytesIO(b64decode(text, validate=True))) as image:
+        return image.size
 
 
 def _digest(text: str | None) -> str | None:

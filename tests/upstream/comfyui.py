@@ -223,6 +223,9 @@ class ComfyUpstream(HttpUpstream):
         if found is None:
             return client.send(b"", 404)
         content, faults = found
+        failing = int(faults["view_fails"]) if "view_fails" in faults else 0
+        if sum(request.path == "/view" for request in self.requests) <= failing:
+            return client.break_off()
         if "view_down" in faults:
             return client.send_json({"error": "canary"}, 503)
         if "view_html" in faults:
@@ -313,7 +316,8 @@ def _file(job: Job, call: str) -> bytes:
     drawn = copy.deepcopy(job.nodes)
     drawn["9"]["inputs"].pop("filename_prefix", None)
     size = (64, 64) if "wrong_size" in job.faults else tuple(drawn["5"]["inputs"][side] for side in ("width", "height"))
-    png = pictures.drawn(json.dumps(drawn, sort_keys=True), call, size, f"prompt {json.dumps(drawn)} canary")
+    text = f"prompt {json.dumps(drawn)} canary"
+    png = pictures.drawn(json.dumps(drawn, sort_keys=True), call, size, text, noise="noise" in job.faults)
     return png[: len(png) // 2] if "truncated" in job.faults else png
 
 

@@ -15,7 +15,14 @@ WAIT_SECONDS = 30
 
 
 class Control:
-    """The part of a stand-in that a test holds in its hands; a ledger in a folder of its own."""
+    """The part of a stand-in that a test holds in its hands; a ledger in a folder of its own.
+
+    host  where it listens, as HOST:PORT
+    url   its address, as the setting of its kind takes it
+    """
+
+    host: str
+    url: str
 
     def __init__(self, ledger: Path | None = None, *, repeats: bool = False) -> None:
         """`repeats`: it draws the same pixels whenever it is asked for the same."""
@@ -27,6 +34,11 @@ class Control:
         self._standing: tuple[str, ...] = ()
         self._begun = self._under_way = 0
         self._held = False
+
+    @property
+    def folder(self) -> Path:
+        """A folder that goes with it."""
+        return Path(self._folder.name)
 
     def script(self, *faults: str) -> None:
         """The next calls take these in turn; `""` is a call without a fault."""

@@ -38,25 +38,42 @@ BREAKS = {
     "reset": (grpc.StatusCode.UNAVAILABLE, "Connection reset by peer"),
     "deadline": (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded"),
 }
-OTHERS = (
-    *("url", "elsewhere", "private", "moved", "lost", "endless", "redirected", "overloaded", "loading"),
-    *("slow", "hang", "hang_mid", "keepalive", "empty", "no_picture", "truncated", "html", "wrong_size", "wrong_seed"),
-    *("filter", "filter_text", "error", "seed_zero_echo", "big", "bomb", "never_closes", "two", "classifier", "null"),
-    "noise",
+# What a call may meet besides, by the kind of stand-in that does it. A name with a number takes one: `slow=2`.
+OF_EVERY_KIND = (
+    *("slow", "hang", "hang_mid", "reset", "html", "empty", "truncated", "wrong_size", "bomb", "noise", "retry_after"),
+    *("rate_limited", "unauthenticated", "internal"),
 )
-# Of stand-ins that speak HTTP, beside those of the same names above.
-HTTP_ONLY = (
-    *("language", "public_figure", "too_large", "redirect", "bad_gateway", "gateway_timeout", "teapot", "huge"),
-    *("unpaid_name", "no_name", "reason_error", "no_headers", "json"),
-    # AUTOMATIC1111's API
-    *("no_api", "no_route", "no_sampler", "no_sampler_forge", "busy", "no_images", "not_an_object", "data_url"),
-    *("not_base64", "no_info", "empty_info", "odd_info", "info_object"),
-    # ComfyUI's
-    *("no_id", "stuck", "interrupted", "forgotten", "no_file", "looks_fail", "view_html", "no_status", "no_route"),
-    *("view_huge", "view_down", "missing_node"),
-)
-# Beside a refusal: how it says when to come back (milliseconds, seconds, seconds).
-PAUSES = ("pushback", "retry_after", "retry_info")
+OVER_HTTP = ("huge", "redirect")
+OF_KIND: Mapping[str, tuple[str, ...]] = {
+    "grpc": (
+        *(*REFUSALS, *BREAKS, "pushback", "retry_info", "keepalive", "no_picture", "wrong_seed", "filter", "error"),
+        *("filter_text", "seed_zero_echo", "big", "never_closes", "two", "classifier", "null"),
+    ),
+    "rest": (
+        *("permission_denied", "invalid_prompt", "invalid_argument", "not_found", "out_of_credits", "unpaid_name"),
+        *("public_figure", "language", "too_large", "teapot", "no_name", "bad_gateway", "gateway_timeout"),
+        *("unavailable", "filter", "reason_error", "no_headers", "json", "wrong_seed", "seed_zero_echo", "big"),
+    ),
+    "openai": (
+        *("permission_denied", "resource_exhausted", "invalid_prompt", "invalid_argument", "not_found", "overloaded"),
+        *("out_of_credits", "unavailable", "deadline", "no_picture", "filter", "wrong_seed", "big"),
+        *("url", "elsewhere", "private", "lost"),
+    ),
+    "huggingface": (
+        *("permission_denied", "invalid_argument", "not_found", "overloaded", "no_credits", "unavailable", "deadline"),
+        *("loading", "big"),
+    ),
+    "a1111": (
+        *("no_api", "no_route", "no_sampler", "no_sampler_forge", "invalid_argument", "busy", "unavailable"),
+        *("no_picture", "no_images", "not_an_object", "data_url", "not_base64"),
+        *("wrong_seed", "no_info", "empty_info", "odd_info", "info_object"),
+    ),
+    "comfyui": (
+        *("no_route", "missing_node", "no_id", "stuck", "error", "interrupted", "forgotten", "no_picture", "no_file"),
+        *("no_status", "looks_fail", "view_html", "view_huge", "view_down", "view_fails"),
+    ),
+}
+KNOWN = frozenset((*OF_EVERY_KIND, *OVER_HTTP, *(name for names in OF_KIND.values() for name in names)))
 _IN_A_PROMPT = re.compile(r"fault:([a-z_]+(?:=[0-9.]+)?)")
 
 
@@ -71,7 +88,7 @@ class Faults:
         """`slow=2` and the like. A name that is none is an error in the test."""
         pairs = (text.partition("=") for text in texts)
         arguments = {name: float(argument or 0) for name, _, argument in pairs}
-        if strange := arguments.keys() - {*REFUSALS, *BREAKS, *OTHERS, *HTTP_ONLY, *PAUSES}:
+        if strange := arguments.keys() - KNOWN:
             raise ValueError(f"no such fault: {strange}")
         return cls(arguments)
 

@@ -25,25 +25,20 @@ that says so, from what was measured on the real server in November 2026 (docs/g
 import json
 import re
 import secrets
-import select
-import socket
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any
 
 from tests.upstream import pictures
-from tests.upstream.control import Control
 from tests.upstream.faults import Faults
 from tests.upstream.ledger import Call
+from tests.upstream.over_http import Client, HttpUpstream, Request
 
 # Refused before any work: status, and the error as OpenAI has it, with what must never be shown.
-REFUSALS: Mapping[str, tuple[int, Mapping[str, str]]] = {
+REFUSALS: Mapping[str, tuple[int, Mapping[str, str] | str]] = {
     "unauthenticated": (401, {"code": "invalid_api_key", "message": "Incorrect API key provided: sk-canary"}),
     "permission_denied": (403, {"code": "unsupported_country", "message": "canary is not supported"}),
     "rate_limited": (429, {"code": "rate_limit_exceeded", "message": "Rate limit reached for images per minute"}),
@@ -52,10 +47,12 @@ REFUSALS: Mapping[str, tuple[int, Mapping[str, str]]] = {
     "invalid_prompt": (400, {"code": "moderation_blocked", "message": "Rejected by the safety system: canary"}),
     "invalid_argument": (400, {"code": "invalid_value", "message": "Invalid value: canary"}),
     "not_found": (404, {"code": "model_not_found", "message": "The model does not exist: canary"}),
+    # Hugging Face's, whose errors are a text.
+    "no_credits": (402, "You have exceeded your monthly included credits for Inference Providers: canary"),
     "overloaded": (503, {"code": "server_overloaded", "message": "The engine is currently overloaded"}),
-    "redirected": (307, {}),
+    "redirect": (307, {}),
 }
-BREAKS: Mapping[str, tuple[int, Mapping[str, str]]] = {
+BREAKS: Mapping[str, tuple[int, Mapping[str, str] | str]] = {
     "internal": (500, {"message": "The server had an error: sk-canary"}),
     "unavailable": (503, {}),
     "deadline": (504, {}),
@@ -171,126 +168,88 @@ def inferred(body: Mapping[str, Any], engine: str) -> Asked:
     )
 
 
-class OpenAiImages(Control):
-    """A server on 127.0.0.1 in threads of this process, at a port that was free."""
+class OpenAiImages(HttpUpstream):
+    """A server of that kind, on a port that was free. With a `key`, it takes no other."""
 
     def __init__(
-        self, kind: str = "openai", ledger: Path | None = None, key: str | None = None, *, repeats: bool = False
+        self,
+        kind: str = "openai",
+        ledger: Path | None = None,
+        key: str | None = None,
+        port: int = 0,
+        *,
+        repeats: bool = False,
     ) -> None:
-        super().__init__(ledger, repeats=repeats)
+        super().__init__(ledger, port, repeats=repeats)
         self.kind = kind
         self.key = key
-        self.bodies: list[dict[str, Any]] = []
         self.fetched: list[str] = []
         self.files: dict[str, bytes] = {}
         self.elsewhere = ""  # the base of URLs that are not at this server
         self.models: Any = {"data": [{"id": "gpt-image-2"}, {"id": None}]}
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.upstream = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.port: int = self._server.server_address[1]
-        self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}/v1"
         self.endpoint = f"http://{self.host}/predict"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        self._folder.cleanup()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 512
-    upstream: OpenAiImages
-
-    def __init__(self, *arguments: Any) -> None:
-        self.stopping = threading.Event()
-        super().__init__(*arguments)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Says nothing."""
-
     @property
-    def _upstream(self) -> OpenAiImages:
-        return cast("_Server", self.server).upstream
+    def bodies(self) -> list[dict[str, Any]]:
+        """What pictures were asked for with."""
+        return [request.json for request in self.requests if request.method == "POST"]
 
-    def do_GET(self) -> None:
-        upstream = self._upstream
-        if self.path == "/v1/models":
-            right = upstream.key is None or self.headers.get("Authorization") == f"Bearer {upstream.key}"
-            self._json(200 if right else 401, upstream.models)
-        elif self.path in upstream.files:
-            upstream.fetched.append(self.path)
-            assert "Authorization" not in self.headers, "the key went along"
-            self._send(200, {"Content-Type": "image/png"}, upstream.files[self.path])
+    def answer(self, request: Request, client: Client) -> None:
+        if request.method == "POST":
+            self._ask(request, client)
+        elif request.path == "/v1/models":
+            right = self.key is None or self._authorization(request) == "right"
+            client.send_json(self.models, 200 if right else 401)
+        elif request.path in self.files:
+            self.fetched.append(request.path)
+            assert "authorization" not in request.headers, "the key went along"
+            client.send(self.files[request.path], content_type="image/png")
         else:
-            self._send(404, {}, b"canary")
+            client.send(b"canary", 404)
 
-    def do_POST(self) -> None:
-        upstream = self._upstream
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        upstream.bodies.append(body)
-        raw = not self.path.endswith("/images/generations")
-        faults = upstream.faults(str(body.get("inputs" if raw else "prompt", "")))
-        sent = self.headers.get("Authorization")
-        authorization = {None: "none", f"Bearer {upstream.key}": "right"}.get(sent, "wrong")
-        refusal = _one_of(REFUSALS, faults)
-        if upstream.key and authorization != "right":
+    def _authorization(self, request: Request) -> str:
+        sent = request.headers.get("authorization")
+        return {None: "none", f"Bearer {self.key}": "right"}.get(sent, "wrong")
+
+    def _ask(self, request: Request, client: Client) -> None:
+        raw = not request.path.endswith("/images/generations")
+        faults = self.faults(str(request.json.get("inputs" if raw else "prompt", "")))
+        authorization = self._authorization(request)
+        refusal = faults.one_of(REFUSALS)
+        if self.key and authorization != "right":
             refusal = REFUSALS["unauthenticated"]
         if "loading" in faults:
-            return self._json(503, {"error": "Model is currently loading", "estimated_time": faults["loading"]})
+            waiting = {"error": "Model is currently loading", "estimated_time": faults["loading"]}
+            return client.send_json(waiting, 503)
         if refusal:
-            return self._refuse(refusal, faults)
-        if raw and self.headers.get("Accept") not in ("image/png", "image/jpeg", "image/webp"):
-            return self._json(406, {"detail": "Accept must be one of image/png, image/jpeg, image/webp"})
+            return _refuse(refusal, faults, request, client)
+        if raw and request.headers.get("accept") not in ("image/png", "image/jpeg", "image/webp"):
+            return client.send_json({"detail": "Accept must be one of image/png, image/jpeg, image/webp"}, 406)
         try:
-            asked = inferred(body, self.path) if raw else understood(upstream.kind, body)
+            asked = inferred(request.json, request.path) if raw else understood(self.kind, request.json)
         except Refused as refused:
-            return self._json(refused.status, refused.body)
-        with upstream.accepted(asked.call(authorization)):
-            return self._answer(asked, body, faults, raw=raw)
+            return client.send_json(refused.body, refused.status)
+        with self.accepted(asked.call(authorization)):
+            return self._draw(asked, request, faults, client, raw=raw)
 
-    def _answer(self, asked: Asked, body: Mapping[str, Any], faults: Faults, *, raw: bool) -> None:
-        upstream = self._upstream
-        if "hang" in faults:
-            return self._wait_until_gone()
-        if "slow" in faults:
-            cast("_Server", self.server).stopping.wait(faults["slow"])
-        if "reset" in faults:
-            return self._break_off()
-        if broken := _one_of(BREAKS, faults):
-            return self._refuse(broken, faults)
-        if "html" in faults:
-            return self._send(200, {"Content-Type": "text/html"}, b"<!doctype html><title>502</title>" + b"x" * 2000)
-        if "endless" in faults:
-            return self._pour()
-        file = _file(asked, faults, upstream.call_name())
-        whole = file if raw else json.dumps(self._document(asked, body, faults, file)).encode()
-        if "hang_mid" in faults:
-            self._send(200, {"Content-Length": str(len(whole))}, whole[:100])
-            return self._wait_until_gone()
-        return self._send(200, {"Content-Type": "image/png" if raw else "application/json"}, whole)
+    def _draw(self, asked: Asked, request: Request, faults: Faults, client: Client, *, raw: bool) -> None:
+        if client.meet(faults):
+            return None
+        if broken := faults.one_of(BREAKS):
+            return _refuse(broken, faults, request, client)
+        file = _file(asked, faults, self.call_name())
+        if raw:
+            return client.send(file, content_type="image/png")
+        return client.send_json(self._document(asked, request.json, faults, file))
 
     def _document(self, asked: Asked, body: Mapping[str, Any], faults: Faults, file: bytes) -> Any:
-        kind = self._upstream.kind
         if "no_picture" in faults:
             return {"created": 1, "data": [{}]}
         if "filter" in faults:
-            return {"data": [] if kind == "xai" else [{"b64_json": "", "respect_moderation": False}]}
-        wanted = body.get("response_format", "url" if kind in ("xai", "together", "localai", "sglang") else "b64_json")
-        if wanted == "url" or "url" in faults:
+            return {"data": [] if self.kind == "xai" else [{"b64_json": "", "respect_moderation": False}]}
+        by_url = self.kind in ("xai", "together", "localai", "sglang")
+        if "url" in faults or body.get("response_format", "url" if by_url else "b64_json") == "url":
             return {"created": 1, "data": [{"url": self._url(faults, file), "revised_prompt": "canary"}]}
         data: dict[str, Any] = {"b64_json": b64encode(file).decode(), "revised_prompt": "canary"}
         if "wrong_seed" in faults:
@@ -298,59 +257,21 @@ class _Handler(BaseHTTPRequestHandler):
         return {"created": 1, "data": [data]}
 
     def _url(self, faults: Faults, file: bytes) -> str:
-        upstream = self._upstream
         path = f"/generated-images/{secrets.token_hex(4)}.png"
         if "lost" not in faults:
-            upstream.files[path] = file
-        base = upstream.elsewhere if "elsewhere" in faults else f"http://{upstream.host}"
+            self.files[path] = file
+        base = self.elsewhere if "elsewhere" in faults else f"http://{self.host}"
         if "private" in faults:
             base = "http://169.254.169.254"
         return f"{base}{path}"
 
-    def _refuse(self, refusal: tuple[int, Mapping[str, str]], faults: Faults) -> None:
-        status, error = refusal
-        head = {"Location": f"http://{self.headers['Host']}/canary"} if status == 307 else {}
-        if "retry_after" in faults:
-            head["Retry-After"] = str(int(faults["retry_after"]))
-        self._send(status, head, json.dumps({"error": error}).encode() if error else b"<html>canary</html>")
 
-    def _json(self, status: int, document: Any) -> None:
-        self._send(status, {"Content-Type": "application/json"}, json.dumps(document).encode())
-
-    def _send(self, status: int, head: Mapping[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **head}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self._write(body)
-
-    def _write(self, body: bytes) -> bool:
-        try:
-            self.wfile.write(body)
-            self.wfile.flush()
-        except OSError:  # the client has left
-            return False
-        return True
-
-    def _pour(self) -> None:
-        """2 GB and more, as long as somebody reads."""
-        self.send_response(200)
-        self.end_headers()
-        while not cast("_Server", self.server).stopping.is_set() and self._write(b" " * 1_000_000):
-            pass
-
-    def _break_off(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self.connection.close()
-
-    def _wait_until_gone(self) -> None:
-        while not cast("_Server", self.server).stopping.is_set():
-            if select.select([self.connection], [], [], 0.05)[0]:
-                return
-
-
-def _one_of(table: Mapping[str, tuple[int, Mapping[str, str]]], faults: Faults) -> tuple[int, Mapping[str, str]] | None:
-    return next((row for name, row in table.items() if name in faults), None)
+def _refuse(refusal: tuple[int, Mapping[str, str] | str], faults: Faults, request: Request, client: Client) -> None:
+    status, error = refusal
+    head = {"location": f"http://{request.headers['host']}/canary"} if status == 307 else {}
+    if "retry_after" in faults:
+        head["retry_after"] = str(int(faults["retry_after"]))
+    client.send(json.dumps({"error": error}).encode() if error else b"<html>canary</html>", status, **head)
 
 
 def _file(asked: Asked, faults: Faults, call: str) -> bytes:

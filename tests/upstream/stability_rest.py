@@ -14,26 +14,20 @@ import io
 import json
 import re
 import secrets
-import select
-import socket
-import struct
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import cast
 
 from PIL import Image
 
 from tests.upstream import pictures
-from tests.upstream.control import Control
 from tests.upstream.faults import Faults
 from tests.upstream.ledger import Call
+from tests.upstream.over_http import Client, HttpUpstream, Request
 
 RATIOS: Mapping[str, tuple[int, int]] = {
     "1:1": (1024, 1024),
@@ -51,6 +45,13 @@ MODELS = ("sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash")
 FIELDS = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format", "style_preset", "none"}
 ULTRA_FIELDS = FIELDS | {"image", "strength"}
 SD3_FIELDS = ULTRA_FIELDS | {"model", "mode", "cfg_scale"}
+CORE = "generate/core"
+SERVICES: Mapping[str, set[str]] = {
+    CORE: FIELDS,
+    "generate/ultra": ULTRA_FIELDS,
+    "generate/sd3": SD3_FIELDS,
+    "upscale/fast": {"image", "output_format"},
+}
 STYLES = (
     *("3d-model", "analog-film", "anime", "cinematic", "comic-book", "digital-art", "enhance", "fantasy-art"),
     *("isometric", "line-art", "low-poly", "modeling-compound", "neon-punk", "origami", "photographic", "pixel-art"),
@@ -96,7 +97,13 @@ class Form:
 
     @property
     def engine(self) -> str:
-        return self.fields.get("model", "sd3.5-large") if self.service == "sd3" else self.service
+        if self.service == "generate/sd3":
+            return self.fields.get("model", "sd3.5-large")
+        return "upscale-fast" if self.upscales else self.service.removeprefix("generate/")
+
+    @property
+    def upscales(self) -> bool:
+        return self.service == "upscale/fast"
 
     @property
     def ratio(self) -> str:
@@ -105,15 +112,23 @@ class Form:
     @property
     def size(self) -> tuple[int, int]:
         """Of the picture that the service answers; in the mode image-to-image it has the shape of the one that came."""
+        if self.upscales:
+            width, height = self.sent_size
+            return 4 * width, 4 * height
         if "mode" in self.fields and "image" in self.files:
-            with Image.open(io.BytesIO(self.files["image"])) as init:
-                return init.size
+            return self.sent_size
         width, height = RATIOS[self.ratio]
-        return LARGER.get(self.ratio, (width * 3 // 2, height * 3 // 2)) if self.service == "core" else (width, height)
+        return LARGER.get(self.ratio, (width * 3 // 2, height * 3 // 2)) if self.service == CORE else (width, height)
+
+    @property
+    def sent_size(self) -> tuple[int, int]:
+        """Of the picture that came along."""
+        with Image.open(io.BytesIO(self.files["image"])) as sent:
+            return sent.size
 
     def wrong(self) -> str:
         """What the service would refuse, in its words; empty where the form is right."""
-        known = {"sd3": SD3_FIELDS, "ultra": ULTRA_FIELDS}.get(self.service, FIELDS)
+        known = SERVICES[self.service]
         allowed: Mapping[str, tuple[str, ...]] = {
             "aspect_ratio": tuple(RATIOS),
             "output_format": ("jpeg", "png", "webp"),
@@ -126,6 +141,8 @@ class Form:
         for name, values in allowed.items():
             if name in self.fields and self.fields[name] not in values:
                 return f"{name}: must be one of {', '.join(values)}"
+        if self.upscales:
+            return self._wrong_to_upscale()
         if not 1 <= len(self.fields.get("prompt", "")) <= 10_000:
             return "prompt: must have 1 to 10000 characters"
         if not re.fullmatch(r"[0-9]+", self.fields.get("seed", "0")) or int(self.fields.get("seed", "0")) > 4294967294:
@@ -134,13 +151,21 @@ class Form:
             return "cfg_scale: must be from 1 to 10"
         return self._wrong_start()
 
+    def _wrong_to_upscale(self) -> str:
+        if "image" not in self.files:
+            return "image: is required"
+        width, height = self.sent_size
+        if not (min(width, height) >= 32 and max(width, height) <= 1536 and width * height <= 1_048_576):
+            return "image: must have sides from 32 to 1536 and at most 1,048,576 pixels"
+        return ""
+
     def _wrong_start(self) -> str:
         """What is wrong about the picture to start from."""
         if ("image" in self.files) != ("strength" in self.fields):
             return "strength: is required beside image, and allowed there only"
         if not 0 <= float(self.fields.get("strength", "0")) <= 1:
             return "strength: must be from 0 to 1"
-        if self.service == "sd3" and ("image" in self.files) != (self.fields.get("mode") == "image-to-image"):
+        if self.service == "generate/sd3" and ("image" in self.files) != (self.fields.get("mode") == "image-to-image"):
             return "mode: must be image-to-image beside image"
         if self.fields.get("mode") == "image-to-image" and "aspect_ratio" in self.fields:
             return "aspect_ratio: is for the mode text-to-image only"
@@ -149,14 +174,15 @@ class Form:
     def call(self, known_key: str | None, seed: int) -> Call:
         """What the ledger says of it; the key itself is never written down. The API has no id for a request, so that
         the prompt stands for it."""
-        prompts = [(self.fields["prompt"], 1.0)]
+        prompt = self.fields.get("prompt", "")
+        prompts = [(prompt, 1.0)] if prompt else []
         if "negative_prompt" in self.fields:
             prompts.append((self.fields["negative_prompt"], -1.0))
         return Call(
             at=time.time(),
             deadline=None,
             authorization={"": "none", f"Bearer {known_key}": "right"}.get(self.authorization, "wrong"),
-            request_id=f"{self.fields['prompt']} {seed}",
+            request_id=f"{prompt} {seed}",
             engine=self.engine,
             prompts=tuple(prompts),
             seeds=(seed,),
@@ -174,153 +200,76 @@ class Form:
         )
 
 
-class StabilityRest(Control):
-    """A server on 127.0.0.1 in threads of this process, at a port that was free."""
+class StabilityRest(HttpUpstream):
+    """The server, on a port that was free. With a `key`, it takes no other."""
 
     def __init__(
         self, ledger: Path | None = None, port: int = 0, key: str | None = None, *, repeats: bool = False
     ) -> None:
-        super().__init__(ledger, repeats=repeats)
+        super().__init__(ledger, port, repeats=repeats)
         self.key = key
         self.forms: list[Form] = []
-        self.heads: list[Mapping[str, str]] = []
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.upstream = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def answer(self, request: Request, client: Client) -> None:
+        if request.method == "POST":
+            return self._ask(request, client)
+        faults = self.faults("")
+        if refusal := faults.one_of(REFUSALS) or faults.one_of(BREAKS) or self._unauthorized(request):
+            return _refuse(refusal, faults, request, client)
+        if request.path == "/v1/user/balance":
+            return client.send_json({"credits": CREDITS})
+        return _refuse(REFUSALS["not_found"], faults, request, client)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        self._folder.cleanup()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 512
-    upstream: StabilityRest
-
-    def __init__(self, *arguments: Any) -> None:
-        self.stopping = threading.Event()
-        super().__init__(*arguments)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
-        """Says nothing."""
-
-    @property
-    def _upstream(self) -> StabilityRest:
-        return cast("_Server", self.server).upstream
-
-    def do_GET(self) -> None:
-        self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
-        faults = self._upstream.faults("")
-        if refusal := faults.one_of(REFUSALS) or faults.one_of(BREAKS) or self._unauthorized():
-            self._refuse(refusal, faults)
-        elif self.path == "/v1/user/balance":
-            self._send(200, {"Content-Type": "application/json"}, json.dumps({"credits": CREDITS}).encode())
-        else:
-            self._refuse(REFUSALS["not_found"], faults)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._upstream.heads.append({name.lower(): value for name, value in self.headers.items()})
-        service = self.path.removeprefix("/v2beta/stable-image/generate/")
-        fields, files = _fields(self.headers["Content-Type"], body)
-        head = self.headers.get("Accept", "*/*"), self.headers.get("Authorization", "")
+    def _ask(self, request: Request, client: Client) -> None:
+        service = request.path.removeprefix("/v2beta/stable-image/")
+        fields, files = _fields(request.headers["content-type"], request.body)
+        head = request.headers.get("accept", "*/*"), request.headers.get("authorization", "")
         form = Form(service, fields, *head, files)
-        self._upstream.forms.append(form)
-        faults = self._upstream.faults(fields.get("prompt", ""))
-        refusal = faults.one_of(REFUSALS) or self._unauthorized()
-        if service not in ("core", "ultra", "sd3"):
+        self.forms.append(form)
+        faults = self.faults(fields.get("prompt", ""))
+        refusal = faults.one_of(REFUSALS) or self._unauthorized(request)
+        if service not in SERVICES:
             refusal = refusal or REFUSALS["not_found"]
-        elif wrong := self._wrong(form):
+        elif wrong := _wrong(form, request):
             refusal = refusal or (400, "bad_request", wrong)
         if refusal:
-            self._refuse(refusal, faults)
-        else:
-            seed = int(fields.get("seed", "0")) or secrets.randbelow(4294967294)
-            with self._upstream.accepted(form.call(self._upstream.key, seed)):
-                self._answer(form, seed, faults)
+            return _refuse(refusal, faults, request, client)
+        seed = int(fields.get("seed", "0")) or secrets.randbelow(4294967294)
+        with self.accepted(form.call(self.key, seed)):
+            return self._draw(form, seed, faults, request, client)
 
-    def _unauthorized(self) -> tuple[int, str, str] | None:
-        key = self._upstream.key
-        right = key is None or self.headers.get("Authorization") == f"Bearer {key}"
+    def _unauthorized(self, request: Request) -> tuple[int, str, str] | None:
+        right = self.key is None or request.headers.get("authorization") == f"Bearer {self.key}"
         return None if right else REFUSALS["unauthenticated"]
 
-    def _wrong(self, form: Form) -> str:
-        if not self.headers["Content-Type"].startswith("multipart/form-data"):
-            return "content-type: must be multipart/form-data"
-        if form.accept not in ("image/*", "application/json"):
-            return "accept: must be image/* or application/json"
-        return form.wrong()
-
-    def _answer(self, form: Form, seed: int, faults: Faults) -> None:
-        if "hang" in faults:
-            return self._wait_until_gone()
-        if "slow" in faults:
-            cast("_Server", self.server).stopping.wait(faults["slow"])
-        if "reset" in faults:
-            return self._break_off()
+    def _draw(self, form: Form, seed: int, faults: Faults, request: Request, client: Client) -> None:
+        if client.meet(faults):
+            return None
         if broken := faults.one_of(BREAKS):
-            return self._refuse(broken, faults)
-        picture = _file(form, seed, faults, self._upstream.call_name())
-        if "hang_mid" in faults:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(picture)))
-            self.end_headers()
-            self.wfile.write(picture[:100])
-            return self._wait_until_gone()
+            return _refuse(broken, faults, request, client)
+        picture = _file(form, seed, faults, self.call_name())
         if form.accept == "application/json":
-            return self._send(
-                200, {"Content-Type": "application/json; type=image/png"}, _document(picture, seed, faults)
-            )
-        return self._send(200, _head(seed, faults), picture)
+            return client.send(_document(picture, seed, faults), content_type="application/json; type=image/png")
+        return client.send(picture, 200, **_head(seed, faults))
 
-    def _refuse(self, refusal: tuple[int, str, str], faults: Faults) -> None:
-        status, name, words = refusal
-        head = {"Content-Type": "application/json"}
-        if "retry_after" in faults:
-            head["Retry-After"] = str(int(faults["retry_after"]))
-        if status == 302:
-            head["Location"] = f"http://{self.headers['Host']}/v1/user/balance"
-        document = {"id": secrets.token_hex(16), "name": name, "errors": [words]}
-        self._send(status, head, json.dumps(document).encode() if name else b"<html>canary</html>")
 
-    def _send(self, status: int, head: Mapping[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in head.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        try:
-            self.wfile.write(body)
-        except OSError:
-            self.close_connection = True  # the client has left
+def _wrong(form: Form, request: Request) -> str:
+    if not request.headers["content-type"].startswith("multipart/form-data"):
+        return "content-type: must be multipart/form-data"
+    if form.accept not in ("image/*", "application/json"):
+        return "accept: must be image/* or application/json"
+    return form.wrong()
 
-    def _break_off(self) -> None:
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
 
-    def _wait_until_gone(self) -> None:
-        self.close_connection = True
-        while not cast("_Server", self.server).stopping.is_set():
-            if select.select([self.connection], [], [], 0.05)[0]:
-                return
+def _refuse(refusal: tuple[int, str, str], faults: Faults, request: Request, client: Client) -> None:
+    status, name, words = refusal
+    head = {"content_type": "application/json"}
+    if "retry_after" in faults:
+        head["retry_after"] = str(int(faults["retry_after"]))
+    if status == 302:
+        head["location"] = f"http://{request.headers['host']}/v1/user/balance"
+    document = {"id": secrets.token_hex(16), "name": name, "errors": [words]}
+    client.send(json.dumps(document).encode() if name else b"<html>canary</html>", status, **head)
 
 
 def _fields(content_type: str, body: bytes) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
@@ -344,25 +293,21 @@ def _fields(content_type: str, body: bytes) -> tuple[Mapping[str, str], Mapping[
 
 def _head(seed: int, faults: Faults) -> Mapping[str, str]:
     if "no_headers" in faults:
-        return {"Content-Type": "image/png"}
+        return {"content_type": "image/png"}
     reason = "CONTENT_FILTERED" if "filter" in faults else "ERROR" if "reason_error" in faults else "SUCCESS"
     echo = 0 if "seed_zero_echo" in faults else seed + ("wrong_seed" in faults)
-    kind = "text/html" if "html" in faults else "image/png"
-    if "json" in faults:
-        kind = "application/json; type=image/png"
-    return {"Content-Type": kind, "finish-reason": reason, "seed": str(echo), "x-request-id": secrets.token_hex(8)}
+    kind = "application/json; type=image/png" if "json" in faults else "image/png"
+    return {"content_type": kind, "finish_reason": reason, "seed": str(echo), "x_request_id": secrets.token_hex(8)}
 
 
 def _file(form: Form, seed: int, faults: Faults, call: str) -> bytes:
     if "empty" in faults:
         return b""
-    if "html" in faults:
-        return b"<!doctype html><title>502</title>" + b"x" * 2000
     if "json" in faults:
         return json.dumps({"image": "", "seed": seed, "finish_reason": "SUCCESS"}).encode()
     if "bomb" in faults:
         return pictures.bomb()
-    what = f"{form.engine} {form.fields['prompt']} {seed}"
+    what = f"{form.engine} {form.fields.get('prompt', '')} {seed}"
     size = (64, 64) if "wrong_size" in faults else form.size
     png = pictures.drawn(what, call, size, what, noise="noise" in faults)
     if "truncated" in faults:

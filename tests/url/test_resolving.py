@@ -82,7 +82,13 @@ def test_only_the_side_that_was_asked_for_is_blamed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "what"), [("stable-diffusion-v1-4", "was retired"), ("midjourney", "is not offered here")]
+    ("engine", "what"),
+    [
+        ("stable-diffusion-v1-4", "was retired"),
+        ("midjourney", "the engine is not offered here"),
+        ("stability/midjourney", "the engine is not offered here"),
+        ("stability", "that is a generator, and an engine of it is needed"),
+    ],
 )
 def test_an_engine_that_is_not_offered_names_those_that_are(engine: str, what: str) -> None:
     with pytest.raises(problems.Problem) as caught:
@@ -91,6 +97,15 @@ def test_an_engine_that_is_not_offered_names_those_that_are(engine: str, what: s
     assert caught.value.parameter == "engine"
     assert what in caught.value.detail
     assert caught.value.allowed == "stable-diffusion-xl-1024-v1-0 or stable-diffusion-v1-6"
+
+
+@pytest.mark.parametrize("name", ["midjourney", "s/midjourney"])
+def test_an_engine_that_nobody_here_can_have_is_told_as_that(name: str) -> None:
+    own = Family("own-.*", engines.EVERY_SIZE, (512, 512))
+    with pytest.raises(problems.Problem) as caught:
+        size(f"engine={name}", offers("s", "own-1", families=(own,)))
+
+    assert "there is no such engine here" in caught.value.detail
 
 
 @pytest.mark.parametrize("name", ["stable-diffusion-512-v2-1", "stable-diffusion-768-v2-1", "stable-diffusion-v1-5"])

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 def engines(as_json: Annotated[bool, typer.Option("--json", help="Print the engines as JSON.")] = False) -> None:
     """List the engines that URLs may name, and others that could be offered, by the settings. Calls no upstream."""
     from promptcdn import settings
+    from promptcdn.generators.declaration import LOADED
 
     try:
-        rows = list(_rows(settings.load()))
+        chosen = settings.load()
     except BadSettings as wrong:
         fail(str(wrong))
+    rows = list(_rows(chosen))
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -29,7 +31,9 @@ def engines(as_json: Annotated[bool, typer.Option("--json", help="Print the engi
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for line in shown:
         typer.echo("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
-    for row in _not_set_up(rows):
+    if any(row["engine"] == LOADED and row["in_use"] for row in rows):
+        typer.echo(f"{LOADED}: the model that the server has loaded")
+    for row in _not_set_up(rows, chosen):
         typer.echo(f"not in use: {row}")
 
 
@@ -96,9 +100,12 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _not_set_up(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """What each generator that is not in use needs."""
+def _not_set_up(rows: list[dict[str, Any]], chosen: "Settings") -> Iterator[str]:
+    """What each generator that is not in use needs. One that is found by itself needs no name while none is found."""
+    from promptcdn.generators.registry import BY_NAME
+
+    none_found = chosen.generator == ("auto",) and not any(each.auto for each in chosen.generators)
     for generator in dict.fromkeys(row["generator"] for row in rows if not row["in_use"]):
         (needs, *_) = (row["needs"] for row in rows if row["generator"] == generator)
-        also = f", and {needs}" if needs else ""
-        yield f"{generator}, which needs its name in PROMPTCDN_GENERATOR{also}"
+        named = "" if none_found and BY_NAME[generator].auto else "its name in PROMPTCDN_GENERATOR"
+        yield f"{generator}, which needs {' and '.join(filter(None, (named, needs)))}"

@@ -61,6 +61,8 @@ def _run(chosen: "Settings", bound: socket.socket) -> None:
     service = opened(chosen, tracing=Tracing.of(os.environ))
     for doubt in misconfiguration.doubts(chosen.chosen):
         log.warning("%s: %s", doubt.detail, doubt.advice)
+    for idle in misconfiguration.unused(chosen.chosen):
+        log.info("%s: %s", idle.detail, idle.advice)
     telemetry = service.telemetry
     bounds = Bounds.within(files.now)
     connections = descriptors.BoundedConnections(bounds, service.trusted, telemetry)
@@ -87,7 +89,13 @@ def _greeting(service: "Service", here: str) -> Iterator[str]:
     chosen, caveats = service.settings, service.readiness.caveats
     budget = f"{chosen.budget_limits}{caveats and f' ({caveats})'}"
     makes = ", ".join(each.name for each in chosen.generators)
-    what = f"{makes}, engine {chosen.defaults.default.engine}, budget {budget}{_MISSES[chosen.misses]}"
+    what = f"{makes}, engine {_default_engine(chosen)}, budget {budget}{_MISSES[chosen.misses]}"
     yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
     yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example
+
+
+def _default_engine(chosen: "Settings") -> str:
+    """Its name; where there are several generators, with its generator's."""
+    default = chosen.defaults.default
+    return default.engine if len(chosen.generators) == 1 else default.full_name

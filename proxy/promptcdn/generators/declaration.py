@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # Redis and the retries come in late, for generators that nee
     from promptcdn.generators import InspectedGenerator
     from promptcdn.generators.care.breaker import Breaker
 
+# The engine that is whatever model the server has loaded: no name is sent, and only the operator knows which it is.
+LOADED = "loaded"
+
 # Terms of IPTC's vocabulary DigitalSourceType: drawn by a trained model, or by an algorithm that learnt from nothing.
 SourceType = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
 

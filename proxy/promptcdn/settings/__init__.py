@@ -244,7 +244,8 @@ class Settings(GeneratorSettings):
     def chosen(self) -> misconfiguration.Chosen:
         """What `misconfiguration` looks at."""
         hosted = any(each.paid and not self.values(each).get("stability_host") for each in self.generators)
-        keys = ((name, key) for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL")
+        keys = {name: key for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL"}
+        own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
@@ -254,7 +255,9 @@ class Settings(GeneratorSettings):
             public_url=self.public_url,
             wait=self.wait,
             proxy_wait=self.proxy_wait,
-            secrets=(*keys, *signing),
+            secrets=(*own.items(), *signing),
+            upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
+            ineffective=tuple(self.ineffective),
         )
 
     @property

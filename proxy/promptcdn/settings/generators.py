@@ -77,6 +77,12 @@ class GeneratorSettings(BaseModel):
         validation_alias=AliasChoices("A1111_PASSWORD"),
         description="The password of that user. Empty: none.",
     )
+    a1111_upscaler: str = Field(
+        "",
+        validation_alias=AliasChoices("A1111_UPSCALER"),
+        description="The upscaler of this server that enlarges pictures for upscale=2, like R-ESRGAN 4x+."
+        " Empty: it enlarges none.",
+    )
     comfyui_url: str | None = Field(
         None,
         validation_alias=AliasChoices("COMFYUI_URL"),
@@ -210,9 +216,13 @@ class GeneratorSettings(BaseModel):
 
     def _require_engines(self) -> None:
         """An engine that a generator in use would have under other settings of its own is surely a mistake, and so is
-        one that nobody is known to have, where the default engine would be paid for in its place."""
-        named = {"ENGINE": (self.engine,) if self.engine else (), "ENGINES": self.engines}
-        for setting, name in ((setting, name) for setting, names in named.items() for name in names):
+        one that nobody is known to have, where the default engine would be paid for in its place; one that several
+        may have goes to none of them, where one of them is paid for."""
+        for setting, name in self._named_engines:
+            takers = () if _full(name) or self._knowing(name) else self._having(name)
+            if len(takers) > 1 and any(each.paid for each in takers):
+                full = misconfiguration.one_of([f"{each.name}/{name}" for each in takers])
+                raise ValueError(f"{PREFIX}{setting}={name}: several generators take any name; allowed: {full}")
             engine = name.rpartition("/")[2]
             for own, each in zip(self._named, self.generators, strict=True):
                 if self._meant(name) is None and any(family.claims(engine) for family in _named_families(own)):
@@ -250,6 +260,19 @@ class GeneratorSettings(BaseModel):
     def generators(self) -> tuple[Declaration, ...]:
         """The generators in use, the default first, as they are under their settings."""
         return tuple(each.under(self.values(each)) for each in self._named)
+
+    @property
+    def ineffective(self) -> Iterator[tuple[str, str]]:
+        """Settings of generators that are not in use, and engines that none in use has; each with the reason. Keys are
+        left out: other programs read the same variables."""
+        used = {name for each in self.generators for name in each.settings}
+        for each in GENERATORS:
+            for name in each.settings:
+                if name in self.model_fields_set - used and not isinstance(getattr(self, name), SecretStr):
+                    yield type(self).shown_name(name), f"{each.name} is not in use"
+        for setting, name in self._named_engines:
+            if self._meant(name) is None:
+                yield f"{PREFIX}{setting}={name}", "no generator in use has such an engine"
 
     def values(self, generator: Declaration) -> Mapping[str, str]:
         """The values of the settings that a generator declares, empty where they are not set."""
@@ -290,14 +313,26 @@ class GeneratorSettings(BaseModel):
 
     def _meant(self, name: str) -> Offered | None:
         """The engine that a setting names: of the generator that it names too, else of the first that knows it."""
-        generator, _, engine = name.partition("/")
-        if engine and generator in BY_NAME:
+        if full := _full(name):
+            generator, engine = full
             own = (each for each in self.generators if each.name == generator and each.has(engine))
             return next((Offered(each.name, engine) for each in own), None)
         # A generator that takes any name comes after one that has a family of that name.
-        knowing = [each for each in self.generators if any(family.claims(name) for family in _named_families(each))]
-        having = [each for each in self.generators if each.has(name)]
-        return next((Offered(each.name, name) for each in (*knowing, *having)), None)
+        return next((Offered(each.name, name) for each in (*self._knowing(name), *self._having(name))), None)
+
+    @property
+    def _named_engines(self) -> Iterator[tuple[str, str]]:
+        """Each engine that a setting names, behind the setting."""
+        yield from (("ENGINE", name) for name in (self.engine,) if name)
+        yield from (("ENGINES", name) for name in self.engines)
+
+    def _knowing(self, engine: str) -> tuple[Declaration, ...]:
+        """The generators in use with a family of that name."""
+        return tuple(each for each in self.generators if any(family.claims(engine) for family in _named_families(each)))
+
+    def _having(self, engine: str) -> tuple[Declaration, ...]:
+        """The generators in use that know that name or take any."""
+        return tuple(each for each in self.generators if each.has(engine))
 
     def _plain(self, name: str) -> str:
         value = getattr(self, name)
@@ -309,6 +344,12 @@ def require_generators(names: Iterable[str]) -> None:
     for name in names:
         if name not in BY_NAME:
             raise ValueError(f"there is no generator {name}; allowed: {misconfiguration.one_of(sorted(BY_NAME))}")
+
+
+def _full(name: str) -> tuple[str, str] | None:
+    """The parts of `generator/engine`; `None` where the name is an engine's alone, which may have a slash too."""
+    generator, _, engine = name.partition("/")
+    return (generator, engine) if engine and generator in BY_NAME else None
 
 
 def _known(generator: Declaration) -> tuple[str, ...]:

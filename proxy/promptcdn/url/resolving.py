@@ -71,6 +71,13 @@ class Defaults:
         """Whether a service that is in use here once had an engine of that id."""
         return any(self.limits(Offered(generator, name)).retired for generator in self.families)
 
+    def known(self, name: str) -> bool:
+        """Whether a generator that is in use here may have an engine that is called so."""
+        generator, _, engine = name.partition("/")
+        if engine and generator in self.families:
+            return any(family.claims(engine) for family in self.families[generator])
+        return any(family.claims(name) for families in self.families.values() for family in families)
+
     @property
     def names(self) -> tuple[str, ...]:
         """What URLs may call the engines: their ids, but the full name of one whose id an earlier one has."""
@@ -134,8 +141,17 @@ def chosen_engine(asked: Asked, defaults: Defaults, *, nearest: bool = False) ->
         return found
     if nearest:
         return defaults.default
-    what = "was retired" if defaults.retired(asked.engine) else "is not offered here"
-    raise problems.bad_parameter("engine", asked.engine, " or ".join(defaults.names), f"the engine {what}")
+    allowed = " or ".join(defaults.names)
+    raise problems.bad_parameter("engine", asked.engine, allowed, _not_offered(asked.engine, defaults))
+
+
+def _not_offered(name: str, defaults: Defaults) -> str:
+    """Why no picture is made by what a URL calls an engine."""
+    if name in defaults.families:
+        return "that is a generator, and an engine of it is needed"
+    if defaults.retired(name):
+        return "the engine was retired"
+    return "the engine is not offered here" if defaults.known(name) else "there is no such engine here"
 
 
 def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:

@@ -69,8 +69,7 @@ def test_the_price_is_the_engines(visitor: Visitor) -> None:
     visitor.open("#prompt=a+mill&seed=1")
     usual = visitor.is_offered().inner_text()
 
-    visitor.type("width", "1024")
-    visitor.type("height", "1024")
+    visitor.type("steps", "60")
     expect(visitor["#make"]).not_to_have_text(usual)
     visitor["#p-engine"].select_option("sketch")
 
@@ -99,15 +98,21 @@ def test_a_look_at_a_pool_costs_nothing(
     visitor: Visitor, service: Promptcdn, upstream: Upstream, spent: list[int]
 ) -> None:
     service.get("/?prompt=a+dock")
-    visitor.open("#prompt=a+dock").sees("a dock")
-    visitor["#another"].click()
+    visitor.open("#prompt=a+dock")
+    one = visitor.sees("a dock")
+    expect(visitor["#another"]).to_be_hidden()
+    pool = service.get("/info?prompt=a+dock").json()["pool"]
+    service.get(next(other["url"] for other in pool if other["state"] == "absent"))
     visitor.page.reload()
+    visitor.sees("a dock")
+    visitor["#another"].click()
+    expect(visitor["#picture"]).not_to_have_attribute("src", one)
     visitor.sees("a dock")
     visitor["#pin"].click()
     expect(visitor["#pin"]).to_be_hidden()
     visitor.sees("a dock")
 
-    assert calls(upstream, spent) == 1
+    assert calls(upstream, spent) == 2
 
 
 def test_an_error_of_the_upstream_is_told_and_can_be_tried_again(

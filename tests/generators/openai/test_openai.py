@@ -21,7 +21,7 @@ from tests.upstream.openai_images import BREAKS, REFUSALS, OpenAiImages
 
 pytestmark = pytest.mark.anyio
 
-ORDER = Resolved("openai", "default", "a lighthouse", 7, 640, 1024, 20, 7.0)
+ORDER = Resolved("openai", "loaded", "a lighthouse", 7, 640, 1024, 20, 7.0)
 KEY = "c0ffee" + "0" * 58
 SELF_HOSTED = [each.name for each in SERVERS if each.self_hosted]
 TAG = '<sd_cpp_extra_args>{"seed": 99, "width": 128, "height": 128}</sd_cpp_extra_args>'
@@ -143,10 +143,11 @@ EVERY = {
     "rate_limited": problems.UPSTREAM_BUSY,
     "resource_exhausted": problems.UPSTREAM_BUSY,
     "out_of_credits": problems.UPSTREAM_UNPAID,
+    "no_credits": problems.UPSTREAM_UNPAID,
     "invalid_argument": problems.UPSTREAM_REFUSED,
     "not_found": problems.UPSTREAM_REFUSED,
     "overloaded": problems.UPSTREAM_BUSY,
-    "redirected": problems.UPSTREAM_REFUSED,
+    "redirect": problems.UPSTREAM_REFUSED,
 }
 BROKEN: Mapping[str, ProblemType] = {
     "internal": problems.UPSTREAM_GARBLED,
@@ -156,7 +157,7 @@ BROKEN: Mapping[str, ProblemType] = {
     "html": problems.UPSTREAM_GARBLED,
     "no_picture": problems.UPSTREAM_GARBLED,
     "empty": problems.UPSTREAM_GARBLED,
-    "endless": problems.UPSTREAM_GARBLED,
+    "huge": problems.UPSTREAM_GARBLED,
 }
 
 

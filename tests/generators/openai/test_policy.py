@@ -24,7 +24,7 @@ from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url.engines import engine
 from promptcdn.url.request import Resolved
 
-ORDER = Resolved("openai", "default", "a lighthouse", 7, 1152, 896, 20, 7.0)
+ORDER = Resolved("openai", "loaded", "a lighthouse", 7, 1152, 896, 20, 7.0)
 FULL = replace(ORDER, negative_prompt="fog", cfg_scale=3.5)
 TAG = re.compile(r"<sd_cpp_extra_args>(.*?)</sd_cpp_extra_args>")
 
@@ -64,7 +64,7 @@ def test_a_server_is_the_one_that_is_named_or_known(named: str, host: str, found
             },
         ),
         ("deepinfra", {"size": "1152x896", "response_format": "b64_json"}),
-        ("hf-serve", {"size": "896x1152", "response_format": "b64_json", "model": "default"}),
+        ("hf-serve", {"size": "896x1152", "response_format": "b64_json", "model": "loaded"}),
         ("other", {"size": "1152x896", "response_format": "b64_json", "seed": 7}),
         *[
             (
@@ -170,9 +170,9 @@ def test_what_is_sent_for_seed_nought_is_frozen() -> None:
         ("xai", "grok-imagine-image", (1344, 768), False),
         ("together", "black-forest-labs/FLUX.1.1-pro", (1536, 256), True),
         ("together", "black-forest-labs/FLUX.1-schnell", (1344, 768), True),
-        ("hf-serve", "default", (512, 512), False),
-        ("sd-cpp", "default", (512, 512), True),
-        ("other", "default", (512, 512), False),
+        ("hf-serve", "loaded", (512, 512), False),
+        ("sd-cpp", "loaded", (512, 512), True),
+        ("other", "loaded", (512, 512), False),
         ("localai", "gpt-image-2", (1024, 1024), False),
     ],
 )
@@ -204,7 +204,7 @@ def test_an_engine_of_few_steps_takes_few() -> None:
 
 @pytest.mark.parametrize("kind", SERVERS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize(
-    "name", ["grok-imagine-image", "a/FLUX.1-schnell", "a/FLUX.1-kontext-pro", "a/FLUX.2", "default"]
+    "name", ["grok-imagine-image", "a/FLUX.1-schnell", "a/FLUX.1-kontext-pro", "a/FLUX.2", "loaded"]
 )
 def test_who_is_asked_by_shape_is_known_without_the_settings(kind: Server, name: str) -> None:
     """A picture in the spool may be stored by a process that has other ones."""

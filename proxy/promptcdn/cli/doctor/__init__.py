@@ -77,6 +77,7 @@ async def _checks() -> list[Check]:
         makes = ", ".join(each.name for each in chosen.generators)
         doubts = misconfiguration.doubts(chosen.chosen)
         found += doubts or [Check("settings", True, f"{makes}, misses {chosen.misses}")]
+        found += misconfiguration.unused(chosen.chosen)
         found += filter(None, (permissions.finding(chosen.data_dir),))
         async with reading(chosen, any_bucket=True) as service:
             return [*found, *await _of_service(service)]

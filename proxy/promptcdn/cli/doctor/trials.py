@@ -60,8 +60,7 @@ async def _tried(order: "Order", service: "Service") -> Check:
     try:
         made = await trial(order, generator, budget, service.renditions, service.clock)
     except Problem as problem:
-        advice = "docs/problems.md says what that means, and what to do"
-        return Check(part, False, f"{resolved.engine}: {problem.kind.code}: {problem.detail}", advice)
+        return Check(part, False, f"{resolved.engine}: {problem.kind.code}: {problem.detail}", problem.kind.advice)
     size = f"{resolved.width}x{resolved.height}"
     paid = _price(order, made.cost, service.settings)
     return Check(part, True, f"{resolved.engine}: a picture of {size} in {made.seconds:.1f} s, {paid}")

@@ -79,7 +79,9 @@ function accepted() {
   $("notes").replaceChildren(...known.notes.map((note) => element("li", {}, note)));
   const { width, height } = known.resolved;
   $("frame").style.aspectRatio = `${width} / ${height}`;
-  $("pin").hidden = $("another").hidden = !known.pool;
+  $("pin").hidden = !known.pool;
+  const isOne = (known.pool ?? []).filter((one) => one.state === "stored").length < 2;
+  $("another").hidden = !known.pool || (isOne && !engineOf(state).live);
 }
 
 async function proceed(make, signal) {

@@ -12,23 +12,27 @@ Importing this module is cheap: httpx2 comes in with the first call.
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.a1111 import answers, engines, inventory, wire
-from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.generators.declaration import LOADED, Declaration, Given
 from promptcdn.generators.http import TIMINGS, Timings, address
+from promptcdn.problems import GENERATOR_MISSING, UpstreamFailed
 from promptcdn.url.request import Resolved
 
 # A picture of 1536x1536 pixels has 7 MB as a PNG that does not compress, and a third more as Base64.
 ANSWER_MAX = 32_000_000
+# One of twice these sides.
+UPSCALED_MAX = 64_000_000
 
 
 class A1111:
-    """Makes pictures by `POST /sdapi/v1/txt2img` and `img2img`.
+    """Makes pictures by `POST /sdapi/v1/txt2img` and `img2img`, and enlarges them by `extra-single-image`.
 
     `url` is text as in A1111_URL; `restores`: a URL that names a checkpoint leaves the server with the one it had.
-    `syntax`: readers may use the syntax of prompts, as `(word:1.3)`.
+    `syntax`: readers may use the syntax of prompts, as `(word:1.3)`. `upscaler`: what enlarges pictures, by its name.
     Raises `ValueError` where `url` is no address.
     """
 
@@ -42,6 +46,7 @@ class A1111:
         *,
         restores: bool = True,
         syntax: bool = False,
+        upscaler: str = "",
         timings: Timings = TIMINGS,
     ) -> None:
         from promptcdn.generators.http.client import Http  # late: asyncio and more, for those who call
@@ -50,6 +55,7 @@ class A1111:
         self._http = Http(self._where, _authorization(user, password), timings)
         self._restores = restores
         self._syntax = syntax
+        self._upscaler = upscaler
         self._timings = timings
 
     @property
@@ -72,17 +78,24 @@ class A1111:
         be somebody else's picture.
         """
         del content_key  # the API has no place for it
-        reply = await self._http.post(
-            wire.path(sources),
-            json=wire.request(resolved, restores=self._restores, syntax=self._syntax, sources=sources),
-            seconds=self._timings.picture if seconds is None else seconds,
-            most=ANSWER_MAX,
-        )
+        seconds = self._timings.picture if seconds is None else seconds
+        if resolved.upscale is not None and sources.init is not None:
+            return await self._enlarged(sources.init, resolved.upscale, seconds)
+        body = wire.request(resolved, restores=self._restores, syntax=self._syntax, sources=sources)
+        reply = await self._http.post(wire.path(sources), json=body, seconds=seconds, most=ANSWER_MAX)
         return answers.made(reply, resolved)
 
+    async def _enlarged(self, init: bytes, factor: int, seconds: float) -> Made:
+        if not self._upscaler:
+            detail = "this picture was made by an upscaler, and none is named on this service (A1111_UPSCALER)"
+            raise UpstreamFailed(GENERATOR_MISSING, detail, charged=False)
+        body = wire.enlargement(init, factor, self._upscaler)
+        reply = await self._http.post(wire.EXTRAS, json=body, seconds=seconds, most=UPSCALED_MAX)
+        return answers.enlarged(reply, self._upscaler)
+
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
-        """Whether the server is there and has `engines`."""
-        return await inventory.checks(self._http, engines, self._timings.account)
+        """Whether the server is there and has `engines` and the upscaler."""
+        return await inventory.checks(self._http, engines, self._upscaler, self._timings.account)
 
     async def close(self) -> None:
         """Closes what is open."""
@@ -97,9 +110,10 @@ def _authorization(user: str, password: str) -> dict[str, str]:
 
 
 def _under(values: Mapping[str, str]) -> Declaration:
-    """The same under all settings, which are looked at: an address that is none ends the start."""
+    """The declaration as the settings make it: pictures are enlarged where an upscaler is named. An address that is
+    none ends the start."""
     address(values["a1111_url"], "A1111_URL")
-    return DECLARATION
+    return replace(DECLARATION, engines=engines.UPSCALING) if values["a1111_upscaler"] else DECLARATION
 
 
 def _opened(given: Given) -> InspectedGenerator:
@@ -111,8 +125,9 @@ def _opened(given: Given) -> InspectedGenerator:
         values["a1111_user"],
         values["a1111_password"],
         # Where URLs name no checkpoint they get the one that the operator has loaded at the server.
-        restores=given.engine == engines.LOADED,
+        restores=given.engine == LOADED,
         syntax=values["prompt_syntax"] == "allowed",
+        upscaler=values["a1111_upscaler"],
     )
     return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="A1111_PASSWORD")
 
@@ -120,10 +135,10 @@ def _opened(given: Given) -> InspectedGenerator:
 DECLARATION = Declaration(
     name="a1111",
     opened=_opened,
-    engine=engines.LOADED,
+    engine=LOADED,
     engines=engines.FAMILIES,
     paid=False,
-    settings=("a1111_url", "a1111_user", "a1111_password", "prompt_syntax"),
+    settings=("a1111_url", "a1111_user", "a1111_password", "a1111_upscaler", "prompt_syntax"),
     needs=("a1111_url",),
     auto=True,
     # These servers draw one picture after the other, and a second request only waits.

@@ -1,7 +1,8 @@
 """What a reply to `POST /sdapi/v1/txt2img` means: a picture, or why there is none.
 
-Sources, read in November 2026: `TextToImageResponse` and `handle_exception` in AUTOMATIC1111's `modules/api`,
-`Processed.js` in its `modules/processing.py`; KoboldCpp's `koboldcpp.py`; stable-diffusion.cpp's `routes_sdapi.cpp`.
+Sources, read in November 2026: `TextToImageResponse`, `ExtrasSingleImageResponse` and `handle_exception` in
+AUTOMATIC1111's `modules/api`, `Processed.js` in its `modules/processing.py`, an upscaler that it lacks in issue 73 of
+mix1009/sdwebuiapi; KoboldCpp's `koboldcpp.py`; stable-diffusion.cpp's `routes_sdapi.cpp`.
 """
 
 import binascii
@@ -35,6 +36,23 @@ def made(reply: Reply, resolved: Resolved) -> Made:
     echo = info.get("seed")
     # -1 and the like are no seeds.
     return Made(_decoded(images[0]), resolved.seed, echo if type(echo) is int and echo > 0 else 0)
+
+
+def enlarged(reply: Reply, upscaler: str) -> Made:
+    """The enlarged picture in `reply`, which `upscaler` was to make. Raises `UpstreamFailed`."""
+    answer = value(reply.body)
+    answer = answer if isinstance(answer, dict) else {}
+    if reply.status in (404, 405):
+        raise UpstreamFailed(UPSTREAM_REFUSED, "the upstream has no API that enlarges pictures", charged=False)
+    # An assertion of AUTOMATIC1111's.
+    if reply.status == 500 and "could not find upscaler" in str(answer.get("errors")):
+        raise UpstreamFailed(UPSTREAM_REFUSED, f"the upstream has no upscaler {upscaler}", charged=False)
+    if reply.status != 200:
+        raise refusal(reply, f"upscaler {upscaler}")
+    image = answer.get("image")
+    if not isinstance(image, str) or not image:
+        raise _garbled("the upstream sent no picture")
+    return Made(_decoded(image), seed_sent=0)
 
 
 def refusal(reply: Reply, what: str, sampler: str | None = None) -> UpstreamFailed:

@@ -2,11 +2,11 @@
 loaded."""
 
 import re
+from dataclasses import replace
 
+from promptcdn.generators.declaration import LOADED
 from promptcdn.url.engines import ANY, IMAGE_TO_IMAGE, Family
 
-# The engine of a URL that names none: no checkpoint is asked for.
-LOADED = "loaded"
 FAMILIES = (
     Family(
         ANY.pattern,
@@ -15,6 +15,8 @@ FAMILIES = (
         understands=IMAGE_TO_IMAGE | {"negative_prompt", "steps", "cfg_scale", "sampler", "scheduler"},
     ),
 )
+# Where the server has an upscaler. What it enlarges is drawn already: no checkpoint has a part in it.
+UPSCALING = tuple(replace(family, understands=family.understands | {"upscale"}) for family in FAMILIES)
 
 _EXTENSION = re.compile(r"\.(safetensors|ckpt|sft|gguf|pt|pth|bin)$", re.IGNORECASE)
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptcdn.checks import Check
 from promptcdn.generators.a1111 import answers
-from promptcdn.generators.a1111.engines import LOADED, names_checkpoint
+from promptcdn.generators.a1111.engines import names_checkpoint
+from promptcdn.generators.declaration import LOADED
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
 
 if TYPE_CHECKING:
@@ -15,17 +16,20 @@ if TYPE_CHECKING:
 LIST_MAX = 8_000_000
 
 
-async def checks(http: "Http", engines: Sequence[str], patience: float) -> tuple[Check, ...]:
-    """Whether the server answers and has `engines`; `patience` in seconds for each question."""
+async def checks(http: "Http", engines: Sequence[str], upscaler: str, patience: float) -> tuple[Check, ...]:
+    """Whether the server answers and has `engines` and, where one is named, `upscaler`; `patience` in seconds for each
+    question."""
     try:
         listed = await _asked(http, "/sdapi/v1/sd-models", patience)
         options = await _asked(http, "/sdapi/v1/options", patience) if LOADED in engines else None
+        upscalers = await _asked(http, "/sdapi/v1/upscalers", patience) if upscaler else None
     except UpstreamFailed as failure:
         return (Check("generator", False, f"a1111 at {http.where}: {failure.detail}", _advice(failure)),)
     checkpoints = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     loaded = options.get("sd_model_checkpoint") if isinstance(options, dict) else None
     found = Check("generator", True, f"a1111 at {http.where}")
-    return (found, *(_engine(name, checkpoints, loaded) for name in engines))
+    doubts = (_upscaler(upscaler, upscalers),) if upscaler else ()
+    return (found, *(_engine(name, checkpoints, loaded) for name in engines), *doubts)
 
 
 async def _asked(http: "Http", path: str, patience: float) -> Any:
@@ -48,6 +52,14 @@ def _engine(name: str, checkpoints: Sequence[dict[str, Any]], loaded: object) ->
         return Check(f"engine {name}", True, "the server has this checkpoint")
     has = ", ".join(sorted(str(each.get("model_name")) for each in checkpoints)) or "none"
     return Check(f"engine {name}", False, "the server has no such checkpoint", f"it has: {has}")
+
+
+def _upscaler(name: str, listed: Any) -> Check:
+    names = [str(each.get("name")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if name in names:
+        return Check(f"upscaler {name}", True, "the server has this upscaler")
+    advice = f"set A1111_UPSCALER to one of: {', '.join(names) or 'none'}"
+    return Check(f"upscaler {name}", False, "the server has no such upscaler", advice)
 
 
 def _names(checkpoint: dict[str, Any]) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""The request for one picture: the body of `POST /sdapi/v1/txt2img`, or `img2img` where it starts from another one.
+"""The request for one picture: the body of `POST /sdapi/v1/txt2img`, of `img2img` where it starts from another one, or
+of `extra-single-image` where that one is enlarged.
 
-Source: `StableDiffusionTxt2ImgProcessingAPI` and `StableDiffusionImg2ImgProcessingAPI` in AUTOMATIC1111's
-`modules/api/models.py`, read in November 2026.
+Source: `StableDiffusionTxt2ImgProcessingAPI`, `StableDiffusionImg2ImgProcessingAPI` and `ExtrasSingleImageRequest` in
+AUTOMATIC1111's `modules/api/models.py`, read in November 2026.
 """
 
 from base64 import b64encode
@@ -11,6 +12,8 @@ from promptcdn.generators import NO_SOURCES, Sources, prompts
 from promptcdn.generators.a1111.engines import checkpoint
 from promptcdn.generators.a1111.names import SAMPLERS, SCHEDULERS
 from promptcdn.url.request import Resolved
+
+EXTRAS = "/sdapi/v1/extra-single-image"
 
 
 def path(sources: Sources) -> str:
@@ -40,6 +43,11 @@ def request(resolved: Resolved, *, restores: bool, syntax: bool, sources: Source
         **_checkpoint(resolved, restores),
         **_sources(resolved, sources),
     }
+
+
+def enlargement(init: bytes, factor: int, upscaler: str) -> dict[str, Any]:
+    """The body that asks for `init` in so many times its size. It has no seed: the upscaler draws nothing new."""
+    return {"image": _base64(init), "resize_mode": 0, "upscaling_resize": factor, "upscaler_1": upscaler}
 
 
 def _sources(resolved: Resolved, sources: Sources) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from promptcdn.generators import Made
 from promptcdn.generators.comfyui import answers
 from promptcdn.generators.comfyui.timings import Timings
 from promptcdn.generators.comfyui.workflow import Workflow
-from promptcdn.generators.http import Http
+from promptcdn.generators.http import Http, Reply
 from promptcdn.problems import UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UpstreamFailed
 from promptcdn.url.request import Resolved
 
 # Of a picture; and of a history or a queue, in which each workflow stands whole.
 PICTURE_MAX = 32_000_000
 DOCUMENT_MAX = 16_000_000
-# How often in a row a look may fail: a proxy that is restarted must not cost a picture.
+# How often in a row a look may fail, and the fetching of a picture: a proxy that is restarted must not cost a picture.
 LOST_LOOKS_MAX = 5
 
 
@@ -50,8 +50,7 @@ class Client:
         except asyncio.CancelledError:
             await self._take_back(id_)
             raise
-        where = answers.picture(done, self._workflow.picture)
-        reply = await self._http.get(f"/view?{where}", seconds=_left(ends), most=PICTURE_MAX)
+        reply = await self._view(answers.picture(done, self._workflow.picture), ends)
         return Made(answers.viewed(reply), resolved.seed)
 
     async def _submit(self, id_: str, nodes: Mapping[str, Any], ends: float) -> str:
@@ -97,6 +96,18 @@ class Client:
         if found is None:
             raise UpstreamFailed(UPSTREAM_TIMEOUT, "ComfyUI lost the workflow: was it restarted?", charged=True)
         return found
+
+    async def _view(self, where: str, ends: float) -> Reply:
+        """The file of a picture that is drawn: whatever fails now is charged, or it would be drawn once more."""
+        for number in range(1, LOST_LOOKS_MAX + 1):
+            try:
+                return await self._http.get(f"/view?{where}", seconds=_left(ends), most=PICTURE_MAX)
+            except UpstreamFailed as failure:
+                late = time.monotonic() + self._timings.first_look >= ends
+                if failure.kind is not UPSTREAM_UNREACHABLE or number == LOST_LOOKS_MAX or late:
+                    raise UpstreamFailed(failure.kind, failure.detail, charged=True) from None
+            await asyncio.sleep(self._timings.first_look)
+        raise AssertionError("the last try returns or raises")
 
     async def _take_back(self, id_: str) -> None:
         """Ends the work on a workflow that nobody waits for; where ComfyUI does not answer, it goes on.

@@ -8,9 +8,10 @@ from typing import Any
 
 from promptcdn.checks import Check
 from promptcdn.generators import Made
+from promptcdn.generators.declaration import LOADED
 from promptcdn.generators.http import Http
 from promptcdn.generators.openai import answers, wire
-from promptcdn.generators.openai.servers import Server
+from promptcdn.generators.openai.servers import OTHER, Server
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
 from promptcdn.url.request import Resolved
 
@@ -18,6 +19,10 @@ from promptcdn.url.request import Resolved
 PICTURE_BYTES = 32 << 20
 ANSWER_BYTES = 44 << 20
 _LIST_BYTES = 4 << 20
+_UNKNOWN_SERVER = (
+    "its kind is not known, so its pictures count as paid and its seeds as not obeyed:"
+    " PROMPTCDN_OPENAI_SERVER says which kind of server it is, PROMPTCDN_ENGINE which of its models to ask for"
+)
 
 
 class Client:
@@ -60,7 +65,7 @@ class Client:
         if reply.status in (401, 403):
             detail = f"{where}: {UPSTREAM_UNAUTHORIZED.title}"
             return (Check("generator", False, detail, "check OPENAI_API_KEY"),)
-        reached = Check("generator", True, where)
+        reached = Check("generator", True, where, _UNKNOWN_SERVER if self._server is OTHER else "")
         listed = _listed(reply.body) if reply.status == 200 else set()
         # Software that one runs oneself has one model, and calls it what it likes.
         if not listed or self._server.self_hosted:
@@ -83,7 +88,9 @@ def _listed(body: bytes) -> set[str]:
 
 
 def _engine(name: str, listed: set[str]) -> Check:
-    if name in listed or name == "default":
+    if name == LOADED:
+        return Check(f"engine {name}", True, "the model that the server has loaded")
+    if name in listed:
         return Check(f"engine {name}", True, "listed")
     like = sorted(each for each in listed if any(part in each.lower() for part in ("image", "imagine", "flux", "diff")))
     advice = f"its names with image, flux or diffusion in them: {', '.join(like[:20])}" if like else ""

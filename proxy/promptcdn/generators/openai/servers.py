@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from promptcdn.generators.declaration import LOADED
 from promptcdn.generators.prompts import LOCALAI, PLAIN, SD_CPP, Syntax
 from promptcdn.url.seeds import SEED_MAX
 
@@ -40,7 +41,7 @@ class Server:
     host             the host by which it is recognised, a pattern; none: by the setting alone
     self_hosted      whether it is software that one runs oneself, so that a picture costs nothing
     engine           the default engine
-    model            whether the engine's name is sent; "default" is the model that the server has, and is not sent
+    model            whether the engine's name is sent; `LOADED` is not, unless the server wants some name always
     response_format  the field's value where it is sent
     size             how a size is said; `shapes`: engines that are told an aspect ratio instead, a pattern
     seed             where the seed stands: beside the prompt, in stable-diffusion.cpp's tag, or nowhere
@@ -56,7 +57,7 @@ class Server:
     name: str
     host: str = ""
     self_hosted: bool = False
-    engine: str = "default"
+    engine: str = LOADED
     model: Literal["named", "always"] = "named"
     response_format: str | None = "b64_json"
     size: SizeForm = "size"

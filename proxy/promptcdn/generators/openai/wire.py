@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptcdn.generators import prompts
+from promptcdn.generators.declaration import LOADED
 from promptcdn.generators.openai.engines import ratio
 from promptcdn.generators.openai.servers import GPT_IMAGE, Server
 from promptcdn.url.request import Resolved
@@ -39,7 +40,7 @@ def body(
     """The JSON of a request. `extra` are the operator's own fields; none of ours gives way to them."""
     gpt_image = _gpt_image(resolved.engine)
     ours: dict[str, Any] = {"prompt": _prompt(resolved, server, syntax_allowed), "n": 1, **_size(resolved, server)}
-    if resolved.engine != "default" or server.model == "always":
+    if resolved.engine != LOADED or server.model == "always":
         ours["model"] = resolved.engine
     if server.response_format and not gpt_image:
         ours["response_format"] = server.response_format

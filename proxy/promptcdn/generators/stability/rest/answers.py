@@ -9,7 +9,7 @@ from promptcdn.problems import UPSTREAM_GARBLED, UpstreamFailed
 
 
 def read(reply: Reply, *, seed: int, engine: str) -> Made:
-    """What `reply` comes to; `seed` and `engine` are what was asked for. Raises `UpstreamFailed`.
+    """What `reply` comes to; `seed` (0: none was sent) and `engine` are what was asked for. Raises `UpstreamFailed`.
 
     A picture whose `finish-reason` is CONTENT_FILTERED is blurred: it is no picture. Whether the bytes are a picture
     is not looked at here.
@@ -23,7 +23,7 @@ def read(reply: Reply, *, seed: int, engine: str) -> Made:
         return Made(b"", seed_sent=seed, filtered=True)
     if reason not in ("", "SUCCESS"):
         raise UpstreamFailed(UPSTREAM_GARBLED, f"the upstream broke off for engine {engine}", charged=True)
-    return Made(reply.body, seed_sent=seed, seed_echo=_echo(reply.headers.get("seed", "")))
+    return Made(reply.body, seed_sent=seed, seed_echo=_echo(reply.headers.get("seed", "")) if seed else 0)
 
 
 def _echo(text: str) -> int:

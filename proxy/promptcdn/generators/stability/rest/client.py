@@ -14,6 +14,8 @@ from promptcdn.url.request import Resolved
 
 # 2336x992 pixels of noise as a PNG are 7 MB.
 PICTURE_BYTES = 32 << 20
+# An upscaler's 4096x4096 pixels have 50 MB where they do not compress at all.
+UPSCALED_BYTES = 64 << 20
 _ANSWER_BYTES = 64 << 10
 
 
@@ -40,9 +42,9 @@ class Client:
             files=wire.parts(resolved, sources),
             headers={"Accept": "image/*"},
             seconds=seconds,
-            most=PICTURE_BYTES,
+            most=UPSCALED_BYTES if ENDPOINTS[engine].upscales else PICTURE_BYTES,
         )
-        return answers.read(reply, seed=wire.seed_on_the_wire(resolved.seed), engine=engine)
+        return answers.read(reply, seed=wire.seed_sent(resolved), engine=engine)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the upstream answers, takes the key, has `engines`, and has credits left."""

@@ -1,4 +1,4 @@
-"""The form that asks for one picture (v2beta: `POST /v2beta/stable-image/generate/{core,ultra,sd3}`).
+"""The form that asks for one picture (`POST /v2beta/stable-image/generate/{core,ultra,sd3}` and `…/upscale/fast`).
 
 Source: as in `engines`. The body is multipart/form-data, also without a file; urlencoded forms are refused.
 """
@@ -22,14 +22,21 @@ def seed_on_the_wire(seed: int) -> int:
     return 1 + seed % SEEDS
 
 
+def seed_sent(resolved: Resolved) -> int:
+    """The seed that goes with an order; 0 where the engine takes none."""
+    return 0 if ENDPOINTS[resolved.engine].upscales else seed_on_the_wire(resolved.seed)
+
+
 def path(engine: str) -> str:
     """The path behind the address of the API."""
-    return f"/v2beta/stable-image/generate/{ENDPOINTS[engine].service}"
+    return f"/v2beta/stable-image/{ENDPOINTS[engine].service}"
 
 
 def form(resolved: Resolved) -> Mapping[str, str]:
     """The fields of the form. What the engine has no field for is left out: steps, samplers, sizes and the like."""
     endpoint = ENDPOINTS[resolved.engine]
+    if endpoint.upscales:
+        return {"output_format": "png"}
     least, most = CFG_SCALES
     mode = "image-to-image" if resolved.init is not None and endpoint.modes else None
     fields = {
