@@ -69,7 +69,7 @@ def test_the_price_is_the_engines(visitor: Visitor) -> None:
     visitor.open("#prompt=a+mill&seed=1")
     usual = visitor.is_offered().inner_text()
 
-    visitor.type("steps", "60")
+    visitor.type("steps", "45")
     expect(visitor["#make"]).not_to_have_text(usual)
     visitor["#p-engine"].select_option("sketch")
 
