@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
-from promptcdn.faces import info, ops, pictures, playground, requests, responses
+from promptcdn.faces import info, openapi, ops, pictures, playground, requests, responses
 from promptcdn.faces.middleware import EveryAnswer
 from promptcdn.problems import MethodNotAllowed, Problem
 from promptcdn.readers import framing
@@ -38,6 +38,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.service = service
     app.state.public_url = public_url
+    app.state.description = openapi.Description(service.settings)
     app.state.playground = playground.Playground(service.settings, public_url)
     # Around everything: what the framework answers when a route breaks is an answer too.
     every_answer = EveryAnswer(
@@ -83,6 +84,8 @@ def _routes(*, takedowns: bool) -> list[Route]:
         Route("/readyz", ops.readyz),
         Route("/metrics", ops.metrics),
         Route("/robots.txt", ops.robots),
+        Route("/openapi.json", openapi.for_programs),
+        Route("/docs", openapi.for_people),
     ]
 
 

@@ -27,6 +27,8 @@ URL_HEADERS = frozenset({"link", "content-disposition", "vary", "content-locatio
 # RFC 9110 section 15.4.5: what a 304 carries, and all it carries.
 ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-location"})
 
+# Caches keep a description for so many seconds.
+_DESCRIPTION = 300
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
 # The playground runs and shows its own files alone, and a string can never become markup or a script in it (Content
@@ -227,6 +229,22 @@ def page_headers(etag: str) -> dict[str, str]:
         "cache-control": "private, no-cache",
         "vary": _BY_NAVIGATION,
         "etag": etag,
+    }
+
+
+def description_headers(etag: str) -> dict[str, str]:
+    """The headers of the OpenAPI document, which a new version or another setting of the operator changes."""
+    return {"content-type": "application/json", "cache-control": f"public, max-age={_DESCRIPTION}", "etag": etag}
+
+
+def docs_headers(etag: str, style: str) -> dict[str, str]:
+    """The headers of the page about the interface, which has one style, of the digest `style`, and nothing else."""
+    return {
+        **description_headers(etag),
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": (
+            f"default-src 'none'; style-src '{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
     }
 
 

@@ -7,7 +7,8 @@ import pytest
 from promptcdn.faces.playground import description as module
 from promptcdn.faces.playground.description import described
 from promptcdn.settings import Settings
-from promptcdn.url.parameters import PARAMETERS, STYLE_PRESETS, Parameter, Whole
+from promptcdn.url.parameters import PARAMETERS, STYLE_PRESETS, Parameter
+from promptcdn.url.parameters.values import Whole
 
 
 def told(**settings: Any) -> dict[str, Any]:

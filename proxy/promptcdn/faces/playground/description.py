@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from promptcdn.generators.registry import GENERATORS
 from promptcdn.url import engines
-from promptcdn.url.parameters import PARAMETERS, Hundredths, Multiple, OneOf, Parameter, Prose, Whole
+from promptcdn.url.parameters import PARAMETERS, Parameter
+from promptcdn.url.parameters.values import Hundredths, Multiple, OneOf, Prose, Whole
 from promptcdn.url.resolving import STRENGTH, Defaults, Offered
 
 if TYPE_CHECKING:  # pydantic is no part of a policy

@@ -1,16 +1,26 @@
 """Every parameter of a URL, one row each: how its value is read and which values are allowed.
 
-A row's `read` gets normalised text that is not empty. It returns the value, or raises `ValueError` that says what is
-wrong. Where it is one of the classes below, others can read from it what is allowed.
+A row's `read` is one of the classes in `values`.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.url import formats, seeds, text
+from promptcdn.url import formats, seeds
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, STEPS_MAX, STEPS_MIN
+from promptcdn.url.parameters.values import (
+    FormatName,
+    Hundredths,
+    Matching,
+    Multiple,
+    OneOf,
+    Prose,
+    Ratio,
+    RoundedUp,
+    Seed,
+    Whole,
+)
 from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
@@ -87,128 +97,6 @@ class Parameter:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Prose:
-    """Any text of up to `most` characters."""
-
-    most: int
-
-    def __call__(self, value: str) -> str:
-        if len(value) > self.most:
-            raise ValueError(f"the text has {len(value)} characters")
-        return value
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A whole number from `least` to `most`."""
-
-    least: int
-    most: int
-
-    def __call__(self, value: str) -> int:
-        spelled = text.number(value)
-        if spelled is None or "." in spelled:
-            raise ValueError("not a whole number")
-        # Python refuses to convert thousands of digits: look at their count first.
-        if len(spelled) > 12 or not self.least <= int(spelled) <= self.most:
-            raise ValueError("out of range")
-        return int(spelled)
-
-
-@dataclass(frozen=True)
-class Multiple(Whole):
-    """A whole number from `least` to `most` that is a multiple of `step`."""
-
-    step: int
-
-    def __call__(self, value: str) -> int:
-        number = super().__call__(value)
-        if number % self.step:
-            below = number // self.step * self.step
-            raise ValueError(f"not a multiple of {self.step}, the nearest are {below} and {below + self.step}")
-        return number
-
-
-@dataclass(frozen=True)
-class RoundedUp(Whole):
-    """A whole number from `least` to `most`, rounded up to a multiple of `step`."""
-
-    step: int
-
-    def __call__(self, value: str) -> int:
-        return -(-super().__call__(value) // self.step) * self.step
-
-
-@dataclass(frozen=True)
-class Hundredths:
-    """A number from `least` to `most` with two decimals at most."""
-
-    least: int
-    most: int
-
-    def __call__(self, value: str) -> float:
-        spelled = text.number(value)
-        if spelled is None:
-            raise ValueError("not a number")
-        whole, _, fraction = spelled.partition(".")
-        if len(whole) > 12 or not self.least <= float(spelled[:32]) <= self.most:
-            raise ValueError("out of range")
-        if len(fraction) > 2:
-            raise ValueError("more than two decimals")
-        return float(spelled)
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of `names`; `unset` is the one that is as good as no value."""
-
-    names: tuple[str, ...]
-    unset: str | None = None
-
-    def __call__(self, value: str) -> str | None:
-        if value not in self.names:
-            raise ValueError("not one of the choices")
-        return None if value == self.unset else value
-
-
-@dataclass(frozen=True)
-class FormatName(OneOf):
-    """A format. `.png` is taken as `png`, as people write an extension, and `WEBP` as `webp`."""
-
-    def __call__(self, value: str) -> str | None:
-        name = value.removeprefix(".").lower()
-        return super().__call__(formats.SPELLINGS.get(name, name))
-
-
-def _matching(pattern: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if re.fullmatch(pattern, value, re.ASCII) is None:
-            raise ValueError("not in the allowed form")
-        return value
-
-    return read
-
-
-def _ratio(value: str) -> str:
-    across, down = (int(side) for side in _matching(r"0*[1-9][0-9]?:0*[1-9][0-9]?")(value).split(":"))
-    if not 1 / 4 <= across / down <= 4:
-        raise ValueError("the shape is too long")
-    return f"{across}:{down}"
-
-
-def _seed(value: str) -> Value | None:
-    if text.number(value) is not None:
-        return Whole(0, seeds.SEED_MAX)(value)
-    if value == "random":
-        return None
-    if value in PERIODS:
-        return value
-    if len(value) > SEED_WORD_MAX:
-        raise ValueError(f"the word has {len(value)} characters")
-    return seeds.of_word(value)
-
-
 def _choices(names: Iterable[str]) -> str:
     return ", ".join(names)
 
@@ -234,7 +122,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "seed",
         "generation",
-        _seed,
+        Seed(seeds.SEED_MAX, SEED_WORD_MAX),
         f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(PERIODS)}, or random",
         "which of the prompt's pictures is shown; without a seed each view shows another one",
     ),
@@ -243,7 +131,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "aspect_ratio",
         "generation",
-        _ratio,
+        Ratio(),
         "two whole numbers like 16:9, from 1:4 to 4:1, and neither width nor height beside",
         "shape of the picture; the engine's size that comes nearest is taken",
     ),
@@ -286,7 +174,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "engine",
         "generation",
-        _matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
+        Matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
         "an engine that the operator offers",
         "model that makes the picture",
         aliases=("model",),
@@ -295,7 +183,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "init",
         "generation",
-        _matching(_KEY),
+        Matching(_KEY),
         _STORED,
         "picture to start from",
     ),
@@ -309,7 +197,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "mask",
         "generation",
-        _matching(_KEY),
+        Matching(_KEY),
         f"{_STORED}, and init beside it",
         "picture that marks where init may change: white where it may, black where it stays",
     ),
@@ -352,18 +240,24 @@ PARAMETERS: tuple[Parameter, ...] = (
         "dpr", "delivery", Whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h, for dense screens"
     ),
     Parameter("q", "delivery", RoundedUp(1, 100, 5), "1 to 100", "quality of the file, rounded up to a multiple of 5"),
-    Parameter("wait", "control", Hundredths(0, 120), "0 to 120 seconds", "how long the answer waits for a new picture"),
+    Parameter(
+        "wait",
+        "control",
+        Hundredths(0, 120),
+        "0 to 120 seconds",
+        "how long the answer waits for a new picture",
+    ),
     Parameter(
         "sig",
         "control",
-        _matching(r"[A-Za-z0-9_-]{1,128}"),
+        Matching(r"[A-Za-z0-9_-]{1,128}"),
         "base64url without padding",
         "signature of the operator",
     ),
     Parameter(
         "kid",
         "control",
-        _matching(KEY_ID),
+        Matching(KEY_ID),
         "up to 64 letters, digits, dots, dashes and underscores",
         "id of the key that signed",
     ),
@@ -382,7 +276,7 @@ OF_INFO: tuple[Parameter, ...] = (
     Parameter(
         "dark",
         "info",
-        _matching(r"/\S*"),
+        Matching(r"/\S*"),
         "a URL of this service from its first slash on",
         "picture for readers who have a dark page; with it there is the snippet picture",
     ),
