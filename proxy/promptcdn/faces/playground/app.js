@@ -78,7 +78,7 @@ function accepted() {
   snippets.show(known);
   $("notes").replaceChildren(...known.notes.map((note) => element("li", {}, note)));
   const { width, height } = known.resolved;
-  $("frame").style.aspectRatio = `${width} / ${height}`;
+  $("frame").style.setProperty("--ratio", String(width / height));
   $("pin").hidden = !known.pool;
   const isOne = (known.pool ?? []).filter((one) => one.state === "stored").length < 2;
   $("another").hidden = !known.pool || (isOne && !engineOf(state).live);
