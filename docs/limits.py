@@ -279,6 +279,7 @@ WAITS = (
         "Maximum interval in which boto3 alone reads a bucket, after obstore failed",
         "stores.s3.reads:Timings.longest_rest",
     ),
+    Row("Maximum time for one read of a bucket by obstore", "stores.s3.reads:_WHOLE_SECONDS"),
     Row(
         "Least age of an unfinished file in a folder store before it is deleted at a start",
         "stores.disk:_LEFT_OVER_SECONDS",

@@ -21,6 +21,7 @@ def said(when, **more):
         "when": when,
         "packages": sorted(name for name in of_others if not name.startswith("_")),
         "modules": sorted(sys.modules),
+        "looks for garbage": sum(generation["collections"] for generation in gc.get_stats()) - looked,
         **more,
     }), file=sys.stderr)
 
@@ -40,6 +41,7 @@ from promptcdn.cli import main
 from promptcdn.server import sockets
 bound_socket, sockets.bound_socket = sockets.bound_socket, bind
 atexit.register(said, "ended")
+looked = sum(generation["collections"] for generation in gc.get_stats())
 main()
 """
 COMMAND_LINE = {
@@ -91,6 +93,10 @@ def test_a_start_imports_what_is_on_the_list(start: dict[str, Any]) -> None:
 
 def test_a_start_imports_nothing_heavy(start: dict[str, Any]) -> None:
     assert set(start["ready"]["modules"]) & HEAVY == set()
+
+
+def test_no_garbage_is_looked_for_before_the_port_is_bound(start: dict[str, Any]) -> None:
+    assert start["bound"]["looks for garbage"] == 0
 
 
 def test_the_collector_leaves_out_what_a_start_made(start: dict[str, Any]) -> None:

@@ -336,10 +336,13 @@ ANSWERS = {
     "exif": told_in_png("eXIf"),
     "jpeg": told_in_jpeg(),
     "webp": file_of(scene("RGBA"), "WEBP", lossless=True, xmp=WRITTEN.encode()),
+    "one colour transparent": file_of(scene(), transparency=(0, 0, 0)),
 }
 
 
-@pytest.mark.parametrize("variant", [*map(Variant, BY_NAME), Variant("webp", (16, 12))], ids=lambda made: made.label)
+@pytest.mark.parametrize(
+    "variant", [*map(Variant, BY_NAME), *(Variant(f, (16, 12)) for f in ("webp", "png"))], ids=lambda made: made.label
+)
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_pixels_at_hand_give_the_bytes_that_the_master_gives(answer: bytes, variant: Variant) -> None:
     """A rendition is the same whether a picture's first decoding or its stored master is encoded."""

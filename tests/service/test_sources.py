@@ -87,6 +87,8 @@ def test_the_commands_know_them_too(service: Promptcdn) -> None:
     assert f"init         stored     /i/{init}" in command(service, "info", url)
     assert f"mask         stored     /i/{init}" in command(service, "info", f"/i/{derived}")
     assert "upscale=2" in command(service, "url", "large", "--init", init, "--upscale", "2")
+    by_permalink = command(service, "url", "large", "--init", f"https://h.example/i/{init}.webp?w=64", "--upscale", "2")
+    assert f"init={init}&" in by_permalink
 
 
 def test_a_source_that_was_taken_down_makes_no_new_pictures(service: Promptcdn) -> None:

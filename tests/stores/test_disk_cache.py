@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Bucket(DiskStore):
         super().__init__(root)
         self.asked: list[tuple[str, Name]] = []
         self.down = False
+        # Called once a list was read, and before anybody has it.
+        self.listing: Callable[[], object] = lambda: None
         self.open = asyncio.Event()
         self.open.set()
 
@@ -56,7 +58,9 @@ class Bucket(DiskStore):
     def listed(self, folder: Folder | None = None, leaf: str = "") -> Iterator[tuple[Name, int]]:
         if self.down:
             raise StoreUnavailable("the bucket is down")
-        yield from super().listed(folder, leaf)
+        found = list(super().listed(folder, leaf))
+        self.listing()
+        yield from found
 
     def _ask(self, call: str, name: Name) -> None:
         self.asked.append((call, name))
@@ -301,6 +305,30 @@ async def test_what_is_removed_while_the_disk_is_read_is_not_shown(
         assert await one.cache.get(BINDING) is None
 
 
+@pytest.mark.parametrize("here", [True, False], ids=["here", "by another replica"])
+@pytest.mark.parametrize("removal", [TOMBSTONE, NOTE], ids=["takedown", "purge"])
+async def test_a_list_read_before_a_removal_does_not_undo_it(tmp_path: Path, removal: Name, here: bool) -> None:
+    """1: a list is read. 2: a key is removed here, or stands in a list that was read later. 3: the first list ends."""
+    loop = asyncio.get_running_loop()
+    async with replica(tmp_path, *ALL) as one:
+
+        def meanwhile() -> None:
+            one.bucket.listing = lambda: None
+            store = one.cache if here else one.bucket
+            asyncio.run_coroutine_threadsafe(store.put(removal, record()), loop).result()
+            if not here:
+                one.hear()
+
+        one.bucket.listing = meanwhile
+        await asyncio.to_thread(lambda: list(one.cache.listed(removal.folder)))
+        await one.read(*ALL)
+        assert (len(one.bucket.asked), one.held) == (len(ALL), [])
+        await one.bucket.delete(removal)
+        await one.heard()
+        await one.read(*ALL)
+        assert len(one.held) == len(ALL)
+
+
 async def test_a_master_gone_from_the_bucket_is_not_said_to_be_there(tmp_path: Path) -> None:
     """What was deleted by hand is found out where somebody wants its bytes."""
     async with replica(tmp_path, MASTER) as one:
@@ -394,6 +422,92 @@ async def test_a_full_disk_is_not_fatal(tmp_path: Path, monkeypatch: pytest.Monk
 
 def _no_room(*_: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+async def test_after_a_disk_was_full_its_files_are_counted_once(tmp_path: Path) -> None:
+    """Each list of removals that could not be noted has the folder looked through anew."""
+    async with replica(tmp_path, *ALL, timings=Timings(stamp=0.0)) as one:
+        await one.read(*ALL)
+        used = one.files.bytes, one.files.count
+        (one.disk / "heard").unlink()
+        (one.disk / "heard").mkdir()
+        await one.heard()
+        assert "its folder cannot be used" in one.cache.check.detail
+        (one.disk / "heard").rmdir()
+        (one.disk / "heard").write_text(f"{STORE_ID} {int(one.now)}\n")
+        await one.heard()
+        await one.read(*ALL)
+        assert (one.bucket.asked, one.files.bytes, one.files.count) == ([], *used)
+
+
+@pytest.mark.parametrize("holds_the_room", ["objects/*/*", "old.*/*"], ids=["objects", "what was cleared"])
+async def test_a_disk_that_others_filled_gets_its_room_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds_the_room: str
+) -> None:
+    """Nothing can be written before that, not even that the lists were read."""
+    async with replica(tmp_path, *ALL, timings=Timings(stamp=0.0)) as one:
+        await one.read(*ALL)
+        stamp = one.files.stamp
+
+        def full(text: str | None = None) -> str:
+            if text is not None and list(one.disk.glob(holds_the_room)):
+                raise OSError(28, "No space left on device")
+            return stamp(text)
+
+        monkeypatch.setattr(one.files, "stamp", full)
+        if holds_the_room == "old.*/*":
+            one.store_id = "1" * 32
+            await one.heard()
+        else:
+            monkeypatch.setattr(one.files, "_limits", Limits(leave_free=10**18))
+        await one.heard()
+        assert one.held == []
+        assert one.cache.check.detail.startswith("is used")
+
+
+async def test_where_nothing_can_be_taken_away_the_bucket_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a disk that became read-only. The thread that makes room goes on, or the service could not end."""
+    names = pictures(3)
+    async with replica(tmp_path, *names, size=41_000, limits=Limits(30_000, 0)) as one:
+        await one.read(names[0])
+        for shard in (one.disk / "objects").iterdir():
+            for path in shard.iterdir():
+                path.unlink()
+                path.mkdir()
+        assert await asyncio.wait_for(one.read(*names[1:]), 20) == [record()] * 2
+        assert (one.files.evictions, one.files.count) == (0, 1)
+        assert "takes nothing for now: no room can be made" in caplog.text
+
+
+async def test_a_disk_that_became_read_only_is_still_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with replica(tmp_path, RENDITION, file_timings=cache_files.Timings(note_use=-1.0)) as one:
+        await one.read(RENDITION)
+        monkeypatch.setattr(os, "utime", _no_room)
+        assert await one.read(RENDITION) == [record()]
+        assert one.bucket.asked == []
+
+
+async def test_files_deleted_by_hand_give_their_room_back(tmp_path: Path) -> None:
+    names = pictures(6)
+    async with replica(tmp_path, *names, size=1_000_000, limits=Limits(300_000, 0)) as one:
+        await one.read(*names[:3])
+        for path in (one.disk / "objects").rglob("*~*"):
+            path.unlink()
+        await one.read(*names[3:])
+        assert one.held == sorted(f"{name.leaf}~renditions" for name in names[3:])
+        assert one.files.count == 3
+
+
+async def test_a_stop_does_not_wait_until_an_old_cache_is_deleted(tmp_path: Path) -> None:
+    async with replica(tmp_path) as one:
+        await one.settled()
+        for number in range(20):
+            (one.disk / "old.0" / f"{number:02x}").mkdir(parents=True)
+        one.files.stop()
+        one.files.sum_up(lambda _: False)
+        assert len(list((one.disk / "old.0").iterdir())) > 0
 
 
 async def test_a_folder_that_cannot_be_used_is_not_fatal(tmp_path: Path) -> None:

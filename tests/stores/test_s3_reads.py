@@ -4,10 +4,13 @@ import asyncio
 import itertools
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from promptcdn.stores.s3.buckets import Bucket
 from promptcdn.stores.s3.reads import Reads, Timings, Undecided, unfit
 from tests.support.buckets import BUCKET, moto, reached
 from tests.support.fake_s3 import DENIED, NO_SUCH_BUCKET, SLOW_DOWN, Asked, Error, FakeS3, Personality, always, fake_s3
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -123,26 +127,87 @@ async def test_a_service_without_ranges_is_read_by_obstore_too(service: FakeS3) 
 def test_the_rest_after_failures_grows_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    made, tries = Reads(Failing(), "", Timings(rest=1.0, longest_rest=4.0)), list[float]()  # type: ignore[arg-type]
+    store = Failing()
+    made, tries = Reads(store, "", Timings(rest=1.0, longest_rest=4.0)), list[float]()  # type: ignore[arg-type]
     for _ in range(40):
-        calls = Failing.calls
+        calls = store.calls
         with pytest.raises(Undecided):
             made.get("key")
-        if Failing.calls > calls:
+        if store.calls > calls:
             tries.append(now[0])
         now[0] += 0.5
 
     assert [after - before for before, after in itertools.pairwise(tries)] == [1.0, 2.0, 4.0, 4.0, 4.0, 4.0]
 
 
-class Failing:
-    """obstore, where nothing works."""
+def test_reads_that_fail_together_count_as_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that begins anew breaks all its connections in one moment, and is back a moment later."""
+    now = [1000.0]
+    monkeypatch.setattr(reads, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    store = Failing()
+    made = Reads(store, "", Timings(rest=1.0))  # type: ignore[arg-type]
+    store.goes_on.clear()
+    with ThreadPoolExecutor(10) as pool:
+        together = [pool.submit(made.get, "key") for _ in range(10)]
+        until(lambda: store.calls == 10)
+        now[0] += 0.5
+        store.goes_on.set()
+        assert all(isinstance(each.exception(), Undecided) for each in together)
+    now[0] += 1.0
+    store.error = FileNotFoundError("<Code>NoSuchKey</Code>")
 
-    calls = 0
+    assert made.get("key") is None
+
+
+def test_after_a_rest_one_read_tries_and_the_others_do_not_wait() -> None:
+    """A service that is silent would keep each of them waiting twice: by obstore, and by boto3."""
+    store = Failing()
+    made = Reads(store, "", Timings(rest=0.0))  # type: ignore[arg-type]
+    with pytest.raises(Undecided):
+        made.get("key")
+    store.goes_on.clear()
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(made.get, "key")
+        until(lambda: store.calls == 2)
+        other = pool.submit(made.get, "key")
+        try:
+            until(other.done)
+        finally:
+            store.goes_on.set()
+        assert isinstance(other.exception(), Undecided)
+    assert store.calls == 2
+
+
+def test_an_obstore_that_goes_on_failing_is_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    """One, without the text of its errors, in which signatures stand; and one when it works again."""
+    store = Failing()
+    made = Reads(store, "", Timings(rest=0.0, longest_rest=0.0))  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(Undecided):
+            made.get("a-key")
+    store.error = FileNotFoundError("<Code>NoSuchKey</Code>")
+    assert made.get("a-key") is None
+
+    failing, working = caplog.messages
+    assert failing.startswith("obstore fails again and again (RuntimeError): as long as it does, boto3 alone reads")
+    assert working == "obstore reads the bucket again"
+    assert "a-key" not in caplog.text
+
+
+class Failing:
+    """obstore, where nothing works, and which may keep its readers waiting."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.error: Exception = RuntimeError("a-key")
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
     def get(self, key: str) -> None:
-        Failing.calls += 1
-        raise RuntimeError(key)
+        del key
+        self.calls += 1
+        self.goes_on.wait()
+        raise self.error
 
 
 async def test_a_corrupt_object_is_read_twice_more_by_boto3(service: FakeS3) -> None:
@@ -243,17 +308,24 @@ async def test_keys_that_boto3_renews_are_the_ones_that_are_sent(service: FakeS3
     headers = service.asked[-1].headers
     assert "Credential=a-role/" in headers["authorization"]
     assert headers["x-amz-security-token"] == "a-token"
-    assert renewed.asked == 1
+
+    renewed.access_key, renewed.token = "a-role-renewed", "another-token"
+
+    def has_the_new_keys() -> bool:
+        made.get(NAME.path)
+        headers = service.asked[-1].headers
+        keys = "Credential=a-role-renewed/" in headers["authorization"], headers["x-amz-security-token"]
+        return keys == (True, "another-token")
+
+    until(has_the_new_keys)
 
 
 class Renewed:
     """A role's keys, as boto3 has them."""
 
-    asked = 0
     access_key, secret_key, token = "a-role", "a-secret", "a-token"
 
     def get_frozen_credentials(self) -> "Renewed":
-        self.asked += 1
         return self
 
 
@@ -277,6 +349,16 @@ def test_what_obstore_cannot_do_is_left_to_boto3(
 
     assert found.startswith(why)
     assert bool(found) == bool(why)
+
+
+async def test_without_tls_nobody_looks_for_certificates(service: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/file")
+    store = opened()
+    service.asked.clear()
+
+    assert await store.get(NAME) == RECORD
+    assert by(service.asked) == [OBSTORE]
+    await store.close()
 
 
 async def test_behind_a_proxy_boto3_reads(service: FakeS3) -> None:

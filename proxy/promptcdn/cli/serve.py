@@ -32,7 +32,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port, before PORT; 0: any free port.")] = None,
 ) -> None:
     """Run the service. Without any settings it draws sketches, which cost nothing."""
-    # Nothing of what a start makes is garbage.
+    # Nothing of what a start makes is garbage: the collector stays off, as `cli.main` has it.
     gc.disable()
     from promptcdn import settings
     from promptcdn.server.sockets import bound_socket

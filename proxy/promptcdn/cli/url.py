@@ -52,10 +52,13 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="The guidance, like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One of the engines that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number: another makes another picture.")] = None,
-    init: Annotated[str | None, typer.Option(help="The content key of a stored picture to start from.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="The stored picture to start from: its content key or permalink.")
+    ] = None,
     strength: Annotated[str | None, typer.Option(help="How far the picture may differ from init, 0 to 1.")] = None,
     mask: Annotated[
-        str | None, typer.Option(help="The content key of a picture: init may change where it is white.")
+        str | None,
+        typer.Option(help="The picture that says where init may change (white): its content key or permalink."),
     ] = None,
     upscale: Annotated[str | None, typer.Option(help="The factor by which init is enlarged: 2.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="A file format like webp or png, or auto.")] = None,
@@ -132,13 +135,21 @@ def _request(options: dict[str, str | None]) -> "Request":
     from promptcdn.url.resolving import require_consistent
 
     try:
-        request = parse(_query({row.name: options.get(row.name) for row in PARAMETERS}))
+        request = parse(_query({row.name: _value(row.name, options.get(row.name)) for row in PARAMETERS}))
         require_consistent(request.asked)
     except problems.Problem as problem:
         fail(given.told(problem))
     for warning in mistakes.warnings(request):
         typer.echo(f"note: {warning}", err=True)
     return request
+
+
+def _value(name: str, value: str | None) -> str | None:
+    """The value of an option; of a permalink, where a stored picture is to be named, its content key."""
+    from promptcdn.url.engines import SOURCE_PARAMETERS
+
+    found = re.search(r"/i/([0-9a-f]{64})(\.[a-z]+)?([?#].*)?$", value or "") if name in SOURCE_PARAMETERS else None
+    return found[1] if found else value
 
 
 def _path(request: "Request", face: "Face") -> str:

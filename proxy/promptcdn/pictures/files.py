@@ -17,6 +17,8 @@ READ_FORMATS = ("PNG", "JPEG", "WEBP")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # What pixels need to look right. Everything else is text that a server wrote: prompts, ids, settings.
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
+# As Pillow names them: the profile of the colours, and the one colour that is transparent.
+_KEPT_INFO = frozenset({"icc_profile", "transparency"})
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype"
 
 
@@ -35,9 +37,8 @@ class Pixels:
         """Of a picture whose file is open."""
         image.load()
         whole = plain(image)
-        # The profile of its colours is the one thing beside the pixels that Pillow's writers take over and that stays
-        # in a master; they would take over comments too.
-        whole.info = {name: value for name, value in whole.info.items() if name == "icc_profile"}
+        # What Pillow's writers take over beside the pixels and stays in a master; they would take over comments too.
+        whole.info = {name: value for name, value in whole.info.items() if name in _KEPT_INFO}
         return cls(whole, 4 * whole.width * whole.height)
 
 

@@ -25,10 +25,16 @@ _BUCKET_TRUST = 1.0
 
 
 def stores(
-    settings: Settings, clock: Clock, connection: RedisConnection | None, telemetry: Telemetry, writes: bool, any_: bool
+    settings: Settings,
+    clock: Clock,
+    connection: RedisConnection | None,
+    telemetry: Telemetry,
+    writes: bool,
+    any_bucket: bool,
 ) -> "tuple[VerifiedStore, DiskCache | None, InspectedStore]":
-    """The store, the disk before it where there is one, and the one of them that is to be asked."""
-    observed = ObservedStore(verified := _verified_store(settings, connection, writes, any_), telemetry)
+    """The store, the disk before it where there is one, and the one of them that is to be asked. With `any_bucket` a
+    bucket that cannot be used is for `checks` to tell."""
+    observed = ObservedStore(verified := _verified_store(settings, connection, writes, any_bucket), telemetry)
     if not (settings.disk_cache and writes):
         return verified, None, observed
     from promptcdn.stores import disk_cache  # late: for those who have one

@@ -5,7 +5,8 @@ of notes of purges, which the service reads every two seconds *through* this sto
 not on this disk, and neither read from it nor written to it. A note stays in the list for a day, so after a longer
 silence, or where that is not known, the disk is emptied (`Timings.unheard`).
 
-files   the folder, its bounds and what makes room
+files          the folder, its bounds and what makes room
+removed_keys   what the lists of removals speak of
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from promptcdn.checks import Check
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.stores import Corrupt, Folder, Header, InspectedStore, Name, Record, decoded, encoded
 from promptcdn.stores.disk_cache.files import Files
+from promptcdn.stores.disk_cache.removed_keys import RemovedKeys
 
 log = logging.getLogger("promptcdn")
 
@@ -83,8 +85,8 @@ class DiskCache:
         self.files = files
         self._clock = clock
         self._timings = timings
-        # Of which keys removals speak, and when those lists began to be read.
-        self._removed: dict[Folder, frozenset[str]] = {}
+        self._removed = RemovedKeys(_REMOVALS)
+        # When the lists began to be read that were read last.
         self._heard: dict[Folder, float] = {}
         # The id of the store whose objects are on the disk; empty while nothing there is believed.
         self._of = ""
@@ -128,7 +130,7 @@ class DiskCache:
     async def put(self, name: Name, record: Record) -> Record:
         if name.folder in _REMOVALS:
             # Before the write: whoever lists from now on may meet it.
-            self._removed[name.folder] = self._removed.get(name.folder, frozenset()) | {_key(name)}
+            self._removed.add(name.folder, _key(name))
             self._in_writer(partial(self.files.remove_keys, (_key(name),)))
         changes = self._changes.setdefault(name, _Changes())
         began, winner = changes.count, await self._store.put(name, record)
@@ -154,11 +156,13 @@ class DiskCache:
         if folder not in _REMOVALS or leaf:
             yield from self._store.listed(folder, leaf)
             return
-        began, keys = self._clock(), set()
+        began, moment, keys = self._removed.begin(), self._clock(), set()
         for name, size in self._store.listed(folder):
             keys.add(_key(name))
             yield name, size
-        self._hear(folder, frozenset(keys), began)
+        new = self._removed.take_over(folder, frozenset(keys), began)
+        if new is not None:
+            self._hear(folder, new, moment)
 
     @property
     def corrupt(self) -> int:
@@ -187,11 +191,7 @@ class DiskCache:
 
     def _believes(self, name: Name) -> bool:
         """Whether the disk is asked for such an object, and may get it."""
-        return self._of != "" and name.folder in _KEPT and not self._is_removed(name)
-
-    def _is_removed(self, name: Name) -> bool:
-        key = _key(name)
-        return any(key in keys for keys in self._removed.values())
+        return self._of != "" and name.folder in _KEPT and _key(name) not in self._removed
 
     async def _read(self, name: Name, file: str, parse: Callable[[bytes], _T]) -> _T | None:
         """What the disk has, if it is whole, and if its key was not removed while it was read."""
@@ -201,7 +201,7 @@ class DiskCache:
         result, found = await self._read_in_time(file, parse)
         if result == "corrupt":
             self._in_writer(partial(self.files.remove, file))
-        elif found is not None and (self._of != of or self._is_removed(name)):
+        elif found is not None and (self._of != of or _key(name) in self._removed):
             result, found = "miss", None
         self.reads[result] += 1
         return found
@@ -229,7 +229,7 @@ class DiskCache:
         of = self._of
 
         def may_stay() -> bool:
-            return self._of == of != "" and changes.count == began and not self._is_removed(name)
+            return self._of == of != "" and changes.count == began and _key(name) not in self._removed
 
         def write() -> None:
             try:
@@ -250,11 +250,9 @@ class DiskCache:
         self._writer.submit(work)
         return True
 
-    def _hear(self, folder: Folder, keys: frozenset[str], began: float) -> None:
-        """A whole list of removals was read; in the thread that lists."""
-        new = keys - self._removed.get(folder, frozenset())
-        self._removed[folder] = keys
-        self._heard[folder] = began
+    def _hear(self, folder: Folder, new: frozenset[str], moment: float) -> None:
+        """A whole list of removals was read, which began at that moment; in the thread that lists."""
+        self._heard[folder] = moment
         if new:
             self._in_writer(partial(self.files.remove_keys, new))
         if len(self._heard) == len(_REMOVALS) and not self._closing:
@@ -277,16 +275,19 @@ class DiskCache:
                 self.files.clear()
                 begins = True
             if begins or heard - self._stamped >= self._timings.stamp:
+                # The stamp needs room, and others may have filled the disk.
+                self.files.make_room()
                 self.files.stamp(f"{store_id} {int(heard)}\n")
                 self._stamped = heard
-                self.files.make_room()
             if begins:
                 self._of, self.state = store_id, "is used"
-                self.files.sum_up(lambda key: any(key in keys for keys in self._removed.values()))
+                self.files.sum_up(self._removed.__contains__)
                 self._writes = True
         except OSError as error:
             self._of = ""
             self._wait(f"its folder cannot be used: {error.strerror}")
+            # What was cleared may hold the room that the next try needs.
+            self.files.free_room()
 
     def _wait(self, why: str) -> None:
         """Says once why the disk is not used; the next list is the next try."""

@@ -6,6 +6,7 @@ a file is for the reader to check: nothing is synced, and after a power cut a fi
 """
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -26,7 +27,8 @@ log = logging.getLogger("promptcdn")
 _BLOCK, _OVERHEAD = 4096, 1024
 # Folders are named by the first two hex digits of keys.
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
-# Of so many files those that were used least lately are found; an eighth of them goes at once.
+# Of so many files those that were used least lately are found, and an eighth of them goes at most before others are
+# looked at. A file that is larger than an eighth of the whole is not kept.
 _SAMPLE, _SHARE = 256, 8
 
 
@@ -100,8 +102,7 @@ class Files:
         try:
             with open(self._place(name), "rb") as file:
                 data = file.read()
-                if time.time() - os.fstat(file.fileno()).st_mtime > self._timings.note_use:
-                    os.utime(file.fileno())
+                self._note_use(file.fileno())
         except OSError:
             return None
         return data
@@ -113,9 +114,7 @@ class Files:
             return False
         temporary = self._root / f"new.{secrets.token_hex(8)}"
         try:
-            self.make_room(weight)
-            if self._is_full(weight):
-                return False
+            self._require_room(weight)
             with open(temporary, "xb", opener=permissions.opener) as file:
                 file.write(data)
             place = self._place(name)
@@ -124,7 +123,8 @@ class Files:
                 os.mkdir(os.path.dirname(place), permissions.FOLDER)
             os.rename(temporary, place)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             self._failed(error)
             return False
         self._add(weight, 1)
@@ -146,27 +146,37 @@ class Files:
                     self._unlink(entry.path)
 
     def make_room(self, weight: int = 0) -> None:
-        """Takes away what was used least lately until `weight` bytes more may come."""
-        while self._is_full(weight) and (sample := self._sample()):
-            oldest = sorted(sample)[: max(1, len(sample) // _SHARE)]
-            for _, path in oldest:
-                if not self._is_full(weight):
-                    return
-                if self._unlink(path):
-                    self.evictions += 1
+        """Takes away what was used least lately until `weight` bytes more may come, as far as anything can be taken
+        away: on a disk that became read-only nothing can."""
+        while self._is_full(weight):
+            sample = sorted(self._sample())
+            if not sample:
+                # Somebody else deleted it all.
+                self.bytes = self.count = 0
+                return
+            if not self._evicted(sample, weight):
+                return
 
     def clear(self) -> None:
-        """Forgets everything at once; `sum_up` frees the room. Raises `OSError`."""
+        """Forgets everything at once; `free_room` gives its room back. Raises `OSError`."""
         with contextlib.suppress(FileNotFoundError):
             self._objects.rename(self._root / f"old.{secrets.token_hex(8)}")
         permissions.make_folder(self._objects)
         self.bytes = self.count = 0
 
+    def free_room(self) -> None:
+        """Takes away what was half-written, and what was cleared; the next start does the rest where `stop` ends it."""
+        for left in (*self._root.glob("new.*"), *self._root.glob("old.*/*"), *self._root.glob("old.*")):
+            if self._stopped.is_set():
+                return
+            with contextlib.suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
     def sum_up(self, unwanted: Callable[[str], bool]) -> None:
         """Adds up what is there, and takes away what was half-written, what was cleared, and files of the keys that are
         `unwanted`. Takes seconds for a million files; `stop` ends it."""
-        for left in (*self._root.glob("new.*"), *self._root.glob("old.*")):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+        self.free_room()
+        self.bytes = self.count = 0
         for shard in _SHARDS:
             for entry in self._sum_up(shard):
                 if unwanted(_key(entry.name)):
@@ -206,6 +216,21 @@ class Files:
             return True
         return self.room() < weight
 
+    def _require_room(self, weight: int) -> None:
+        self.make_room(weight)
+        if self._is_full(weight):
+            raise OSError(errno.ENOSPC, "no room can be made")
+
+    def _evicted(self, sample: list[tuple[float, str]], weight: int) -> int:
+        """Takes away the first ones of a sample until there is room, an eighth of them at most. How many it were."""
+        gone = 0
+        for _, path in sample:
+            if gone >= max(1, len(sample) // _SHARE) or not self._is_full(weight):
+                break
+            gone += self._unlink(path)
+        self.evictions += gone
+        return gone
+
     def _sample(self) -> list[tuple[float, str]]:
         """Files with the time of their last use: those of the next folders, in turn."""
         found: list[tuple[float, str]] = []
@@ -230,6 +255,12 @@ class Files:
                 yield from entries
         except OSError:
             return
+
+    def _note_use(self, descriptor: int) -> None:
+        """Whoever makes room sees by its time of change that the file was read; a read-only disk does not note it."""
+        if time.time() - os.fstat(descriptor).st_mtime > self._timings.note_use:
+            with contextlib.suppress(OSError):
+                os.utime(descriptor)
 
     def _unlink(self, path: str) -> bool:
         """Whether the file was there, and was taken away here."""

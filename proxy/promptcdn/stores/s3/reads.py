@@ -9,6 +9,7 @@ event loop, and waits for the interpreter's lock. 2: the loop ends, and so does 
 within code that cannot be unwound.
 """
 
+import logging
 import os
 import re
 import time
@@ -29,11 +30,17 @@ if TYPE_CHECKING:
 
 # What is in a key besides folders and digits is the prefix, and obstore has an idea of its own of odd ones.
 _PLAIN_PREFIX = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]*/)*")
-# boto3 renews a role's keys by itself, a quarter of an hour before they end: it is asked for them so often.
+# Keys are said to end soon, and so obstore asks for them again and again, ten times a second at most. boto3, which is
+# asked, holds them in memory, and renews those of a role a quarter of an hour before they end.
 _KEYS_HELD = timedelta(seconds=60)
+# Of one read. Nobody waits longer for a large picture over a slow line (`stores/negative`), and it would hold a thread.
+_WHOLE_SECONDS = 30
 # obstore's errors have the whole answer in them, and then their own source once more.
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _SOURCE = "\n\nDebug source:"
+_BY_BOTO3 = "as long as it does, boto3 alone reads the bucket, which takes more of the processor"
+
+log = logging.getLogger("promptcdn")
 
 
 @dataclass(frozen=True)
@@ -50,22 +57,43 @@ class Undecided(Exception):
 
 
 class _Rest:
-    """Until when obstore is left alone, since it failed."""
+    """Whether obstore may be asked. Once it failed it is left alone for a while; then one read tries it again, and all
+    others are boto3's until that one has an answer: nobody else waits twice for a service that is away."""
 
     def __init__(self, timings: Timings) -> None:
         self._timings = timings
-        self.until = 0.0
+        # The last failure, and until when obstore is left alone since then.
+        self._failed_at: float | None = None
+        self._until = 0.0
         self._next = timings.rest
+        self._said = False
 
-    def begun(self) -> Undecided:
-        """It failed: gives what to raise."""
-        self.until = time.monotonic() + self._next
+    def is_over(self, now: float) -> bool:
+        """Whether a read that begins now may ask obstore."""
+        if now < self._until:
+            return False
+        if self._failed_at is not None:
+            self._until = now + self._timings.longest_rest
+        return True
+
+    def begin(self, began: float, error: Exception) -> None:
+        """A read failed that began at that moment. Of a crowd whose reads fail together only the first one counts."""
+        if self._failed_at is not None and began <= self._failed_at:
+            return
+        self._failed_at = time.monotonic()
+        self._until = self._failed_at + self._next
+        if self._next == self._timings.longest_rest and not self._said:
+            self._said = True
+            log.warning("obstore fails again and again (%s): %s", type(error).__name__, _BY_BOTO3)
         self._next = min(2 * self._next, self._timings.longest_rest)
-        return Undecided()
 
-    def over(self) -> None:
-        """It works: the next rest is a short one."""
-        self._next = self._timings.rest
+    def end(self, began: float) -> None:
+        """A read gave something that began at that moment: the next rest is a short one."""
+        if self._failed_at is None or began <= self._failed_at:
+            return
+        if self._said:
+            log.warning("obstore reads the bucket again")
+        self._failed_at, self._until, self._next, self._said = None, 0.0, self._timings.rest, False
 
 
 class Reads:
@@ -84,17 +112,17 @@ class Reads:
         Raises `Undecided`.
         """
         rest = self._rests[most is None]
-        if time.monotonic() < rest.until:
+        began = time.monotonic()
+        if not rest.is_over(began):
             raise Undecided
+        data = None
         try:
             data = self._got(self._prefix + key, most)
-        except FileNotFoundError as absent:
-            if _code(absent) != ABSENT:
-                raise rest.begun() from None
-            data = None
-        except Exception:  # noqa: BLE001 - whatever it is, boto3 says it in words that are known
-            raise rest.begun() from None
-        rest.over()
+        except Exception as error:  # noqa: BLE001 - whatever it is, boto3 says it in words that are known
+            if not isinstance(error, FileNotFoundError) or _code(error) != ABSENT:
+                rest.begin(began, error)
+                raise Undecided from None
+        rest.end(began)
         return data
 
     def _got(self, key: str, most: int | None) -> memoryview:
@@ -113,7 +141,7 @@ def unfit(prefix: str, variables: Mapping[str, str], proxies: Mapping[str, str])
     """Why obstore cannot read as boto3 does; empty where it can."""
     if any(proxies.values()):
         return "a proxy is set (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY)"
-    if (authority := connection.authority(variables)) and not os.path.isfile(authority[1]):
+    if (authority := connection.authority(variables)) and os.path.isdir(authority[1]):
         return f"{authority[0]} names a folder"
     if _PLAIN_PREFIX.fullmatch(prefix) is None:
         return "the prefix has signs other than letters, digits, dots, hyphens and underscores"
@@ -140,10 +168,10 @@ def opened(client: Connection, bucket: str, prefix: str, timings: Timings = Timi
         "allow_http": place.startswith("http://"),
         "connect_timeout": timedelta(seconds=connection.CONNECT_SECONDS),
         "read_timeout": timedelta(seconds=connection.READ_SECONDS),
-        # The whole of a large picture over a slow line; who waits for it has a time-out of its own.
-        "timeout": timedelta(seconds=60),
+        "timeout": timedelta(seconds=_WHOLE_SECONDS),
     }
-    if authority := connection.authority(os.environ):
+    # Over plain HTTP the file may be missing: boto3 does not look for it either.
+    if not options["allow_http"] and (authority := connection.authority(os.environ)):
         options["root_certificate"] = Path(authority[1]).read_bytes()
     keys = _keys(client)
     store = S3Store(
