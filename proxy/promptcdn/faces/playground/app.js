@@ -35,6 +35,8 @@ let looking = new AbortController();
 
 function update(changes) {
   state = changed(state, changes);
+  // They are of the picture before, until this one was looked up.
+  $("make").disabled = $("copy").disabled = true;
   fill();
   soon();
 }
@@ -167,6 +169,7 @@ function offer(engine) {
   stage("offer");
   const isAllowed = service.misses === "open" || (service.misses === "signed" && Boolean(state.sig));
   $("make").hidden = !isAllowed;
+  $("make").disabled = false;
   $("make").textContent = `Make this picture — ${priceOf(known.credits, engine)}`;
   $("sign").hidden = isAllowed || service.misses !== "signed";
   $("closed").hidden = service.misses !== "closed";
