@@ -49,6 +49,10 @@ def test_a_picture_is_made_when_the_button_is_pressed(visitor: Visitor, upstream
     expect(button).to_have_text(re.compile(r"^Make this picture — about [\d.]+ credits?$"))
     expect(visitor["#sketches"]).to_be_hidden()
     assert (calls(upstream, spent), visitor.pictures_asked_for()) == (0, [])
+    visitor.page.route("**/info?*", lambda route: None if "midnight" in route.request.url else route.continue_())
+    visitor.type("prompt", "a harbour at midnight")
+    expect(button).to_be_disabled()  # the price that it names is of another picture
+    visitor.type("prompt", "a harbour at noon")
 
     visitor.is_offered().click()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn.generators.registry import GENERATORS
+from promptcdn.url.parameters import PARAMETERS
 from tests.support.service import Promptcdn
 
 CHROMIUM = {
@@ -138,5 +139,6 @@ def test_the_page_is_told_every_parameter_and_engine(service: Promptcdn) -> None
     page = service.get("/", **CHROMIUM).text
     told = json.loads(re.search(r'id="description">(.*?)</script>', page).group(1))  # type: ignore[union-attr]
 
-    assert {row["name"] for row in told["parameters"]} >= {"prompt", "seed", "init", "w", "sig"}
+    names = {row["name"] for rows in told["parameters"].values() for row in rows}
+    assert names == {row.name for row in PARAMETERS}
     assert [engine["name"] for engine in told["engines"]] == ["sketch"]

@@ -218,9 +218,11 @@ def test_a_problem_stands_at_its_field(visitor: Visitor) -> None:
     visitor.type("width", "1000")
 
     expect(visitor["#p-width"]).to_have_attribute("aria-invalid", "true")
+    expect(visitor["#copy"]).to_be_disabled()
     expect(visitor["#p-width-wrong"]).to_contain_text("the nearest are 960 and 1024")
     visitor.type("width", "320")
     expect(visitor["#p-width-wrong"]).to_be_hidden()
+    expect(visitor["#copy"]).to_be_enabled()
     expect(visitor["#picture"]).to_have_attribute("src", re.compile("width=320"))
 
 

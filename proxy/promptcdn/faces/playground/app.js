@@ -35,6 +35,8 @@ let looking = new AbortController();
 
 function update(changes) {
   state = changed(state, changes);
+  // They are of the picture before, until this one was looked up.
+  $("make").disabled = $("copy").disabled = true;
   fill();
   soon();
 }
@@ -78,7 +80,7 @@ function accepted() {
   snippets.show(known);
   $("notes").replaceChildren(...known.notes.map((note) => element("li", {}, note)));
   const { width, height } = known.resolved;
-  $("frame").style.aspectRatio = `${width} / ${height}`;
+  $("frame").style.setProperty("--ratio", String(width / height));
   $("pin").hidden = !known.pool;
   const isOne = (known.pool ?? []).filter((one) => one.state === "stored").length < 2;
   $("another").hidden = !known.pool || (isOne && !engineOf(state).live);
@@ -167,6 +169,7 @@ function offer(engine) {
   stage("offer");
   const isAllowed = service.misses === "open" || (service.misses === "signed" && Boolean(state.sig));
   $("make").hidden = !isAllowed;
+  $("make").disabled = false;
   $("make").textContent = `Make this picture — ${priceOf(known.credits, engine)}`;
   $("sign").hidden = isAllowed || service.misses !== "signed";
   $("closed").hidden = service.misses !== "closed";

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # pydantic is no part of a policy
     from promptcdn.generators.declaration import Declaration
     from promptcdn.settings import Settings
 
+_GROUPS = ("generation", "delivery", "control")
 # More sizes than these are told by their limits.
 _SIZES_LISTED = 12
 
@@ -23,7 +24,7 @@ def described(settings: "Settings", address: str) -> dict[str, Any]:
     return {
         "address": "" if settings.public_url else address,
         "misses": settings.misses,
-        "parameters": [_parameter(row) for row in PARAMETERS],
+        "parameters": {group: [_parameter(row) for row in PARAMETERS if row.group == group] for group in _GROUPS},
         "defaults": {"steps": defaults.steps, "cfg_scale": defaults.cfg_scale, "strength": STRENGTH},
         "engines": [
             _engine(name, offered, generators[offered.generator], defaults, settings)
@@ -34,11 +35,10 @@ def described(settings: "Settings", address: str) -> dict[str, Any]:
 
 
 def _parameter(row: Parameter) -> dict[str, Any]:
-    """A row of the grammar: its name and group, what it is, and how it is typed."""
-    told = {"name": row.name, "group": row.group, "meaning": row.meaning}
+    """A row of the grammar: its name, what it is, and how it is typed."""
+    told = {"name": row.name, "meaning": row.meaning}
     if isinstance(row.read, OneOf):
         return {**told, "kind": "choice", "choices": row.read.names}
-    told["allowed"] = row.allowed
     match row.read:
         case Multiple(least, most, step):
             return {**told, "kind": "number", "least": least, "most": most, "step": step}
@@ -47,7 +47,8 @@ def _parameter(row: Parameter) -> dict[str, Any]:
         case Hundredths(least, most):
             return {**told, "kind": "number", "least": least, "most": most, "step": 0.01}
         case _:
-            return {**told, "kind": "prose" if isinstance(row.read, Prose) else "text"}
+            kind = "prose" if isinstance(row.read, Prose) else "text"
+            return {**told, "kind": kind, "allowed": row.allowed}
 
 
 def _engine(
@@ -70,7 +71,6 @@ def _engine(
         "credits": settings.price_list.price(generator.name, drawer.name, default, steps) / 1000,
         "size": "{}x{}".format(*default),
         "sizes": _sizes(drawer),
-        "steps": drawer.steps,
         "seeded": drawer.seeded,
         "lacks": [each for each in engines.OPTIONAL_PARAMETERS if each not in drawer.understands],
         "from_pictures": [each for each in engines.SOURCE_PARAMETERS if each in drawer.understands],

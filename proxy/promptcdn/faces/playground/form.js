@@ -10,8 +10,7 @@ const fields = new Map();
 
 // Draws all fields. `change(name, value)` is called with each value that is typed or chosen.
 export function draw(change) {
-  for (const group of Object.keys(GROUPS)) {
-    const rows = service.parameters.filter((row) => row.group === group);
+  for (const [group, rows] of Object.entries(service.parameters)) {
     const list = element("div", { class: "fields" });
     for (const row of rows) {
       const field = drawn(row, change);
@@ -57,7 +56,9 @@ function engineChoice(id) {
 }
 
 function hint(row) {
-  return row.kind === "choice" || row.name === "engine" ? row.meaning : `${row.meaning}. ${row.allowed}`;
+  const steps = row.step > 1 ? `, in steps of ${row.step}` : "";
+  const allowed = row.kind === "number" ? `${row.least} to ${row.most}${steps}` : row.allowed;
+  return allowed && row.name !== "engine" ? `${row.meaning}. ${allowed}` : row.meaning;
 }
 
 function shapeButton(shape, change) {

@@ -23,8 +23,11 @@ export function draw(ask, look) {
     $("tabs").append(element("button", attributes, name));
   }
   $("tabs").addEventListener("keydown", (event) => walk(event, ask));
-  $("alt").addEventListener("input", ask);
-  $("dark-prompt").addEventListener("input", ask);
+  for (const id of ["alt", "dark-prompt"])
+    $(id).addEventListener("input", () => {
+      $("copy").disabled = true;
+      ask();
+    });
   $("dark-look").addEventListener("click", () => look(darkPrompt($("dark-prompt").placeholder)));
   $("copy").addEventListener("click", copy);
   mark();
@@ -34,7 +37,9 @@ function chosen(markup, ask) {
   current = markup;
   mark();
   write();
-  if (!found[markup]) ask();
+  if (found[markup] && !$("copy").disabled) return;
+  $("copy").disabled = true;
+  ask();
 }
 
 function walk(event, ask) {
@@ -69,6 +74,7 @@ export function wanted(state) {
 
 export function show(known) {
   found = known.snippets;
+  $("copy").disabled = false;
   $("alt").placeholder = known.as_asked.prompt;
   $("dark-prompt").placeholder = `${known.as_asked.prompt} at night`;
   write();

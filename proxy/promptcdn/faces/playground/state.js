@@ -5,7 +5,8 @@ import { $ } from "./dom.js";
 export const service = JSON.parse($("description").textContent);
 export const FIRST = { prompt: "a lighthouse at dusk", seed: "7", aspect_ratio: "3:2" };
 
-const rows = new Map(service.parameters.map((row) => [row.name, row]));
+const groups = Object.entries(service.parameters);
+const groupOf = new Map(groups.flatMap(([group, rows]) => rows.map((row) => [row.name, group])));
 const SIGNATURE = ["sig", "kid", "exp"];
 
 export function fromFragment(fragment) {
@@ -14,7 +15,7 @@ export function fromFragment(fragment) {
 }
 
 export function fromQuery(query) {
-  const pairs = [...new URLSearchParams(query)].filter(([name, value]) => rows.has(name) && value);
+  const pairs = [...new URLSearchParams(query)].filter(([name, value]) => groupOf.has(name) && value);
   return Object.fromEntries(pairs);
 }
 
@@ -30,7 +31,7 @@ export function toQuery(state) {
 // `state` with `changes`. A signature is for one picture: another one has none.
 export function changed(state, changes) {
   const next = Object.fromEntries(Object.entries({ ...state, ...changes }).filter(([, value]) => value));
-  const isNew = Object.keys(changes).some((name) => rows.get(name)?.group === "generation" && state[name] !== next[name]);
+  const isNew = Object.keys(changes).some((name) => groupOf.get(name) === "generation" && state[name] !== next[name]);
   if (isNew && !("sig" in changes)) for (const name of SIGNATURE) delete next[name];
   return next;
 }
