@@ -1,5 +1,6 @@
 """The description as it is served, and the service held to it by a program that reads it: schemathesis."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ def test_the_service_answers_as_it_is_described(service: Promptcdn, tmp_path: Pa
 
     assert ended.returncode == 0, ended.stdout
     paths = service.get("/openapi.json").json()["paths"]
-    assert f"Tested: {sum(map(len, paths.values()))}" in ended.stdout, "an operation was left out"
+    del paths["/openapi.json"]  # schemathesis leaves out what it reads the description from
+    assert re.search(rf"Tested: +{sum(map(len, paths.values()))}\n", ended.stdout), "an operation was left out"
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/openapi.json", "application/json"), ("/docs", "text/html")])

@@ -96,7 +96,10 @@ def _paths(defaults: Defaults, *, takedowns: bool) -> Document:
         "/": _get("getPicture", "The picture that a prompt asks for.", asking, _pictures(_MAKING)),
         **{
             f"/i.{row.extension}": _get(
-                f"getPictureAs{row.name.capitalize()}", f"The same as a {row.name} file.", named, _pictures(_MAKING)
+                f"getPictureAs{row.name.capitalize()}",
+                f"The same as a file in the format {row.name}.",
+                named,
+                _pictures(_MAKING),
             )
             for row in formats.FORMATS
         },
