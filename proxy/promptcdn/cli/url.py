@@ -52,14 +52,9 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="The guidance, like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One of the engines that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number: another makes another picture.")] = None,
-    init: Annotated[
-        str | None, typer.Option(help="The stored picture to start from: its content key or permalink.")
-    ] = None,
+    init: Annotated[str | None, typer.Option(help="The key or permalink of a picture to start from.")] = None,
     strength: Annotated[str | None, typer.Option(help="How far the picture may differ from init, 0 to 1.")] = None,
-    mask: Annotated[
-        str | None,
-        typer.Option(help="The picture that says where init may change (white): its content key or permalink."),
-    ] = None,
+    mask: Annotated[str | None, typer.Option(help="The same: init may change where it is white.")] = None,
     upscale: Annotated[str | None, typer.Option(help="The factor by which init is enlarged: 2.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="A file format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width of the file, in pixels.")] = None,

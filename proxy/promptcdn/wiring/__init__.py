@@ -88,6 +88,11 @@ class Service:
     telemetry: Telemetry
     readiness: Readiness
 
+    @property
+    def prices(self) -> Prices:
+        """What a new picture costs, whether or not there is a budget."""
+        return self.settings.price_list
+
     async def start(self) -> None:
         """Starts what runs beside requests: hearing what others remove and spend, storing what the spool has."""
         self.telemetry.start()
@@ -290,7 +295,7 @@ def _leases(settings: Settings, connection: RedisConnection | None) -> Leases:
 
 def _budget(settings: Settings, clock: Clock, connection: RedisConnection | None, scratch: Path | None) -> Budget:
     chosen = settings.budget_limits
-    prices = Prices.parse(settings.prices, {each.name: each.prices for each in settings.generators})
+    prices = settings.price_list
     if not chosen.each and not settings.paid:
         return NoBudget()
     from promptcdn.money.budget.sqlite import SqliteBudget  # late: for those who count
