@@ -15,7 +15,7 @@ from promptcdn.settings import Settings, allowed, shown_name
 from promptcdn.telemetry.metrics import METRICS
 from promptcdn.url import formats
 from promptcdn.url.dialects.appended import APPENDED
-from promptcdn.url.parameters import PARAMETERS, Group
+from promptcdn.url.parameters import OF_INFO, PARAMETERS, Group
 from promptcdn.url.parse import Face
 from promptcdn.url.signing import SigningKeys
 from promptcdn.url.snippets.tools import TOOLS
@@ -46,7 +46,7 @@ def parameters(group: Group) -> str:
                 row.meaning,
                 row.allowed,
             )
-            for row in PARAMETERS
+            for row in (*PARAMETERS, *OF_INFO)
             if row.group == group
         ),
     )
@@ -183,6 +183,7 @@ TABLES = {
     "generation": parameters("generation"),
     "delivery": parameters("delivery"),
     "control": parameters("control"),
+    "info": parameters("info"),
     "appended": appended(),
     "tools": tools(),
     "settings": settings(),

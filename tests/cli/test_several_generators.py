@@ -33,6 +33,29 @@ def checks(ended: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]
     return {each["part"]: each for each in json.loads(ended.stdout)}
 
 
+def test_doctor_tells_what_a_running_service_knows(tmp_path: Path, upstream: Upstream) -> None:
+    """Its breaker is open: doctor, which asks the upstream itself, would find all well."""
+    settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_ADMIN_TOKEN": "canary-of-the-operator"}
+    with Promptcdn(tmp_path, **settings) as service:
+        port = {"PORT": service.url.rpartition(":")[2]}
+        ready = checks(promptcdn(tmp_path, "doctor", "--json", **settings, **port))
+        upstream.always("unauthenticated")
+        for seed in range(8):
+            service.get(f"/?prompt=a&seed={seed}")
+        upstream.clear()
+        ended = promptcdn(tmp_path, "doctor", "--json", **settings, **port)
+        stranger = checks(promptcdn(tmp_path, "doctor", "--json", STABILITY_HOST=upstream.url, **port))
+    gone = checks(promptcdn(tmp_path, "doctor", "--json", **settings, PORT="9"))
+
+    red = checks(ended)["running service: generator"]
+    assert ended.returncode == 1
+    assert (red["good"], "no new pictures for" in red["detail"]) == (False, True)
+    assert "canary" not in ended.stdout
+    assert ready["running service"]["good"]
+    assert "PROMPTCDN_ADMIN_TOKEN" in stranger["running service"]["advice"]
+    assert gone["running service"]["detail"].startswith("none answers at http://127.0.0.1:9")
+
+
 def test_engines_lists_what_is_offered_and_what_could_be(tmp_path: Path) -> None:
     settings = {"STABILITY_HOST": "h", "PROMPTCDN_ENGINES": "own", "PROMPTCDN_PRICES": "own=1.5", **BOTH}
     rows = json.loads(promptcdn(tmp_path, "engines", "--json", **settings).stdout)

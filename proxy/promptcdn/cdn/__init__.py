@@ -74,10 +74,10 @@ class Cdn:
         """What there is of the picture of a content key. Never makes or writes. Raises `Problem`."""
         return await self._seeded.state(content_key)
 
-    def notes(self, asked: Asked, resolved: Resolved) -> Iterator[str]:
+    def notes(self, asked: Asked, resolved: Resolved, *, stored: bool) -> Iterator[str]:
         """A sentence for each parameter of `asked` that the picture is not drawn by, and for what its engine lacks."""
         yield from departures(asked, resolved)
-        yield from losses(asked, resolved, self._rules.defaults)
+        yield from losses(asked, resolved, self._rules.defaults, stored=stored)
 
     async def origin_notes(self, resolved: Resolved, state: State, sources: Mapping[str, State]) -> list[str]:
         """Sentences about the pictures that it is made from; `state` is its own, `sources` has theirs, by parameter."""

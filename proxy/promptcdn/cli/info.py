@@ -63,7 +63,7 @@ async def _found(named: "str | Request", chosen: "Settings") -> dict[str, Any]:
         await service.removals.start()
         if isinstance(named, str):
             return await _of_permalink(named, service, chosen.public_url)
-        return dict(await members(service.cdn, named, chosen.public_url))
+        return dict(await members(service.cdn, service.prices, named, chosen.public_url))
 
 
 async def _of_permalink(content_key: str, service: "Service", public_url: str) -> dict[str, Any]:

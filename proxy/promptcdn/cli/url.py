@@ -31,9 +31,8 @@ _Face = Annotated[
     str | None,
     typer.Option(help="The form of the URL: query (/?prompt=), extension (/i.png?prompt=) or path (/prompt/)."),
 ]
-_Init = Annotated[str | None, typer.Option(help="The stored picture to start from: its content key or permalink.")]
 _Mask = Annotated[
-    str | None, typer.Option(help="The picture that is white where init may change: its content key or permalink.")
+    str | None, typer.Option(help="The picture that is white where init may change: its key or permalink.")
 ]
 _For = Annotated[
     str | None,
@@ -56,7 +55,7 @@ def url(
     guidance_preset: Annotated[str | None, typer.Option(help="The guidance, like fast_blue.")] = None,
     engine: Annotated[str | None, typer.Option(help="One of the engines that the operator offers.")] = None,
     rev: Annotated[str | None, typer.Option(help="A whole number: another makes another picture.")] = None,
-    init: _Init = None,
+    init: Annotated[str | None, typer.Option(help="The key or permalink of a picture to start from.")] = None,
     strength: Annotated[str | None, typer.Option(help="How far the picture may differ from init, 0 to 1.")] = None,
     mask: _Mask = None,
     upscale: Annotated[str | None, typer.Option(help="The factor by which init is enlarged: 2.")] = None,

@@ -228,7 +228,10 @@ class Making:
 
     def _require_generator(self, needed: str) -> Generator:
         if needed not in self._generators:
-            detail = f"this URL shows a picture of the generator {needed}, which is not configured on this service"
+            detail = (
+                f"this URL shows a picture of the generator {needed}, which is not set up on this service: whoever runs"
+                f" the service adds {needed} to PROMPTCDN_GENERATOR, with the settings that promptcdn engines names"
+            )
             raise Problem(problems.GENERATOR_MISSING, detail)
         return self._generators[needed]
 

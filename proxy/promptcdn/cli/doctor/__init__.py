@@ -69,6 +69,7 @@ def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] |
 
 async def _checks() -> list[Check]:
     from promptcdn import misconfiguration, settings
+    from promptcdn.cli.doctor.running import running
     from promptcdn.stores import permissions
 
     found = [Check("python", True, sys.version.split()[0]), _clock()]
@@ -80,7 +81,7 @@ async def _checks() -> list[Check]:
         found += misconfiguration.unused(chosen.chosen)
         found += filter(None, (permissions.finding(chosen.data_dir),))
         async with reading(chosen, any_bucket=True) as service:
-            return [*found, *await _of_service(service)]
+            return [*found, *await _of_service(service), *await asyncio.to_thread(running, chosen)]
     except BadSettings as wrong:
         found = [check for check in found if check.part != "settings"]
         return [*found, *(Check("settings", False, line, _row(line)) for line in str(wrong).splitlines())]
