@@ -91,7 +91,7 @@ class Declaration:
     @property
     def caveat(self) -> str:
         """What to know of its pictures while it is the default and gives way; else empty."""
-        kept = "caches keep them for a year: once another generator is set up, write &v=2 at the end of URLs in use"
+        kept = "browsers and caches keep them for a year: once another generator is set up, write &v=2 at the end of URLs in use"
         return kept if self.gives_way else ""
 
     def has(self, engine: str) -> bool:

@@ -53,4 +53,4 @@ def _former(before: "Counter[Offered]", defaults: "Defaults") -> Iterator[Check]
     for one in before:
         detail = f"some URLs showed pictures of {one.generator}; they show those of {defaults.default.generator} now"
         advice = "browsers and caches keep the earlier ones for a year: write &v=2 at the end of such URLs"
-        yield Check(f"pictures of {one.generator}", True, detail, advice)
+        yield Check("caches", True, detail, advice)
