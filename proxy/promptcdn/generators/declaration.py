@@ -91,8 +91,8 @@ class Declaration:
     @property
     def caveat(self) -> str:
         """What to know of its pictures while it is the default and gives way; else empty."""
-        kept = "browsers and caches keep them for a year: once another generator is set up, write &v=2 at the end of URLs in use"
-        return kept if self.gives_way else ""
+        then = "once another generator is set up, write &v=2 at the end of URLs in use"
+        return f"browsers and caches keep them for a year: {then}" if self.gives_way else ""
 
     def has(self, engine: str) -> bool:
         """Whether an engine of that id can be one of this generator's."""
