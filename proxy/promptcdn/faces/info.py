@@ -11,7 +11,7 @@ from promptcdn.faces import requests
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
 from promptcdn.readers import response_headers
-from promptcdn.readers.answers import Look, State
+from promptcdn.readers.answers import Look, Looks, State
 from promptcdn.url.dialects import mistakes
 from promptcdn.url.parse import canonical_url, permalink
 from promptcdn.url.request import Asked, Delivery, Request, Resolved
@@ -40,7 +40,8 @@ async def of_permalink(_http: HttpRequest) -> Response:
 async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
-    looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
+    all_looks = await cdn.looks(request)
+    looks = all_looks.found
     one = None if asked.seed is None else looks[0]
     # Snippets have the other style of URL, in which nothing is replaced by the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
@@ -55,7 +56,13 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
         "sources": await _sources(cdn, looks[0].resolved),
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "snippets": snippets(public_url + url, asked.prompt, sizing.laid_out(delivery, looks[0].resolved.size)),
-        "notes": [*request.notes, *mistakes.notes(request), *cdn.notes(asked, looks[0].resolved), *_stand_ins(looks)],
+        "notes": [
+            *request.notes,
+            *mistakes.notes(request),
+            *cdn.notes(asked, looks[0].resolved),
+            *_stand_ins(looks),
+            *_missing(all_looks),
+        ],
     }
 
 
@@ -72,6 +79,11 @@ def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
         if look.stand_in is not None:
             lost = f"the original file of the picture with seed {look.seed} was lost"
             yield f"{lost}: its rendition {look.stand_in} is shown in its place"
+
+
+def _missing(looks: Looks) -> Iterator[str]:
+    if looks.missing is not None:
+        yield f"no more pictures of this URL can be made: {looks.missing.detail}"
 
 
 def _whole(states: Iterable[State]) -> State:
