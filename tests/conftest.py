@@ -8,7 +8,7 @@ import pytest
 # What starts a process, as the import of a test file says it.
 _STARTS_PROCESSES = re.compile(
     r"^(?:from|import) (?:subprocess|multiprocessing|tests\.upstream|tests\.(?:caches|faults|replicas)"
-    r"|tests\.support\.(?:browser|buckets|caches|camo|redis_servers|service|topology))\b",
+    r"|tests\.faces\.playground|tests\.support\.(?:browser|buckets|caches|camo|redis_servers|service|topology))\b",
     re.MULTILINE,
 )
 

@@ -1,5 +1,7 @@
 """The one table of errors."""
 
+import re
+
 import pytest
 
 from promptcdn import problems
@@ -38,6 +40,21 @@ def test_every_problem_says_what_to_do_and_reads_alone() -> None:
         each[0].islower() and each[-1] != "." and len(each) < 120 and not {"it", "they"} & set(each.split())
         for each in advice
     )
+
+
+# Their details are of use to whoever sees the picture, and name no setting.
+FOR_EVERYBODY = {"budget_spent", "draining", "hits_only", "overloaded", "too_slow"}
+
+
+def test_error_pictures_say_what_a_reader_can_use() -> None:
+    """The details of what only the operator can mend name settings, hosts and commands."""
+    told = {kind.code for kind in KINDS if kind.for_readers}
+
+    assert {kind.code for kind in KINDS if kind.status >= 500} == (told | FOR_EVERYBODY) - {
+        "signature_required",
+        "unauthorized",
+    }
+    assert not [each for kind in KINDS if re.search("[A-Z]+_|promptcdn", each := kind.for_readers)]
 
 
 def test_a_401_says_which_header_to_send() -> None:

@@ -46,6 +46,11 @@ class ProblemType:
         """What to do, for whoever can: the author of the URL, its reader or the operator."""
         return _ADVICE[self.code]
 
+    @property
+    def for_readers(self) -> str:
+        """What an error picture says in place of the detail; empty where the detail is of use to whoever sees it."""
+        return _FOR_READERS.get(self.code, "")
+
 
 BAD_REQUEST = ProblemType("bad_request", 400, "Malformed request")
 BAD_PARAMETER = ProblemType("bad_parameter", 400, "Invalid parameter")
@@ -127,6 +132,26 @@ _ADVICE = {
     "hits_only": "open the page in a browser, or make its pictures ahead with promptcdn warm",
     "draining": "try again: another replica, or the next process, answers",
     "too_slow": "look again in a few seconds, or wait longer with the parameter wait",
+}
+
+# Error pictures are seen by the readers of a page. The details of these problems name settings, hosts and commands,
+# which are the operator's: a picture says this in their place, and problem documents and the log say the rest.
+_FOR_READERS = {
+    "signature_required": "new pictures need a signed URL: whoever runs this service signs it",
+    "unauthorized": "this is for whoever runs this service",
+    "internal": "this service had an unexpected error: load the page again later",
+    "upstream_refused": "the image generator makes no such picture: another engine or other parameters may do",
+    "upstream_garbled": "the image generator sent nothing that can be shown: load the page again later",
+    "upstream_unauthorized": "new pictures have to wait until whoever runs this service has mended that",
+    "upstream_unreachable": "load the page again in a few minutes",
+    "upstream_busy": "load the page again in a minute",
+    "upstream_unpaid": "new pictures have to wait until whoever runs this service has mended that",
+    "upstream_timeout": "load the page again in a few minutes",
+    "store_unavailable": "load the page again in a few minutes",
+    "counter_unavailable": "no new pictures can be made for now: load the page again in a few minutes",
+    "spool_full": "no new pictures can be made for now: load the page again in a few minutes",
+    "unreadable_object": "this picture can be shown once whoever runs this service has updated it",
+    "generator_missing": "this picture is not stored, and this service cannot make it now",
 }
 
 KINDS: tuple[ProblemType, ...] = tuple(value for value in list(globals().values()) if isinstance(value, ProblemType))

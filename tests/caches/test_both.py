@@ -206,3 +206,14 @@ def test_no_image_proxy_waits_behind_a_browser_or_behind_another(front: CacheSer
         assert {answer.status_code for answer in shown} == {200}
         assert browser.result().headers["content-type"] == "image/webp"
     assert paid(behind.upstream, url) == 1
+
+
+def test_a_page_for_browsers_is_never_shown_to_programs(front: CacheServer) -> None:
+    """The playground and the refusal of the same URL, whoever comes first."""
+    navigation = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+
+    answers = [front.get("/", **headers) for headers in (navigation, {}, navigation, {}) for _ in range(2)]
+
+    kinds = [answer.headers["content-type"].partition(";")[0] for answer in answers]
+    assert kinds == ["text/html", "text/html", "application/problem+json", "application/problem+json"] * 2
+    assert "HIT" not in {answer.headers["x-cache"] for answer in answers}

@@ -28,7 +28,7 @@ def checks(folder: Path, **settings: object) -> dict[str, tuple[bool, str, str]]
 
 PARTS = {
     *("python", "clock", "settings", "store", "corrupt objects", "generator"),
-    *("budget", "client rate", "deny-list", "admin token", "spool"),
+    *("budget", "client rate", "deny-list", "admin token", "spool", "running service"),
 }
 
 

@@ -299,6 +299,7 @@ async def test_a_lane_keeps_no_other_lane_waiting() -> None:
     for work in (slow[0], *quick[:2], others[0]):
         await work.running.wait()
     assert (flights.count, flights.waiting) == (7, 3)
+    assert flights.load == {"slow": (1, 1), "quick": (2, 1)}
     for work in quick:
         work.go.set()
     await eventually(lambda: flights.count == 4)

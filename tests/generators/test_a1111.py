@@ -10,9 +10,11 @@ import pytest
 from promptcdn import problems
 from promptcdn.checks import Check
 from promptcdn.generators import Made
-from promptcdn.generators.a1111 import A1111, ANSWER_MAX, answers, wire
+from promptcdn.generators.a1111 import A1111, ANSWER_MAX, DECLARATION, answers, wire
 from promptcdn.generators.a1111.engines import names_checkpoint
 from promptcdn.generators.a1111.names import SAMPLERS
+from promptcdn.generators.care.breakers import LocalBreaker
+from promptcdn.generators.declaration import Given
 from promptcdn.generators.http import Reply, Timings
 from promptcdn.problems import ProblemType, UpstreamFailed
 from promptcdn.url import parameters
@@ -297,6 +299,7 @@ async def test_doctor_finds_the_server_and_its_checkpoints() -> None:
     [
         ("no_api", "--api", "A1111_URL"),
         ("unauthenticated", "answered 401", "A1111_PASSWORD"),
+        ("unauthenticated", "answered 401", "A1111_URL: another server may answer there"),
         ("hang", "did not answer in time", "whether the server runs"),
     ],
 )
@@ -308,6 +311,23 @@ async def test_doctor_says_what_is_wrong_with_a_server(fault: str, detail: str, 
     assert not last.good
     assert detail in last.detail
     assert advice in last.advice
+
+
+async def test_a_401_asks_to_check_the_password_and_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    """Another server at a wrong address denies access as well as the right one."""
+    with A1111Upstream() as upstream:
+        upstream.always("unauthenticated")
+        settings = {"a1111_url": upstream.url, "a1111_user": "ann", "a1111_password": "canary", "a1111_upscaler": ""}
+        given = Given({**settings, "prompt_syntax": ""}, 5, LocalBreaker(), "loaded")
+        generator = DECLARATION.opened(given)
+        with pytest.raises(UpstreamFailed):
+            await generator.generate(ORDER, KEY)
+        await generator.close()
+
+    (told,) = (line.message for line in caplog.records if line.levelno == logging.ERROR)
+    assert "A1111_USER and A1111_PASSWORD" in told
+    assert "A1111_URL" in told
+    assert "canary" not in caplog.text
 
 
 async def test_nothing_secret_is_said(caplog: pytest.LogCaptureFixture) -> None:

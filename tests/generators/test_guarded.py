@@ -34,7 +34,7 @@ class Bench:
             clock=lambda: self.now,
             sleep=self._sleep,
             chance=lambda: fraction,
-            key_setting="STABILITY_KEY",
+            access="STABILITY_KEY",
         )
 
     async def _sleep(self, seconds: float) -> None:

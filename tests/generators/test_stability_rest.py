@@ -333,7 +333,7 @@ async def test_the_doctor_sees_key_engines_and_balance() -> None:
     ]
     assert good[-1][2] == "1250.5 credits"
     assert unpaid[-1] == ("balance", True, "the upstream has no answer")
-    assert wrong[1] == ("key", False, "the upstream does not accept the key")
+    assert wrong[1] == ("key", False, "the upstream denies access")
     assert [fine for _, fine, _ in dead] == [False]
     assert "right" not in str([good, unpaid, wrong, dead])
 

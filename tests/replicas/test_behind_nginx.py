@@ -105,7 +105,7 @@ def twenty_wait(replicas: Replicas, front: Nginx) -> Iterator[tuple[Promptcdn, F
         asked = readers.submit(front.get_together, *[NEW] * 20)
         replicas.upstream.wait_for_calls(1)
         # nginx lets one request through for all who ask, so one replica alone knows of it.
-        (maker,) = [service for service in replicas.each if counted(service, "promptcdn_flights ")]
+        (maker,) = [service for service in replicas.each if counted(service, "promptcdn_flights{")]
         yield maker, asked
 
 
@@ -199,7 +199,7 @@ def test_a_stopping_replica_sends_one_of_its_readers_away(replicas: Replicas, fr
     """A replica that stops sends one of its readers away and the others see what it made."""
     with twenty_wait(replicas, front) as (maker, asked):
         maker.process.send_signal(signal.SIGTERM)
-        until(lambda: any(counted(service, "promptcdn_queue ") for service in replicas.each if service is not maker))
+        until(lambda: any(counted(service, "promptcdn_queue{") for service in replicas.each if service is not maker))
         replicas.upstream.release()
         answers = asked.result()
         maker.stop()

@@ -187,7 +187,7 @@ def test_info_says_everything_and_makes_nothing(service: Promptcdn) -> None:
 
     assert set(known) == {
         *("content_key", "state", "permalink", "url", "as_asked", "resolved", "sources", "pool"),
-        *("snippets", "notes"),
+        *("credits", "snippets", "notes"),
     }
     assert known["state"] == "absent"
     assert known["as_asked"] == {"prompt": "a [new] thing", "seed": 181842428, "style_preset": "line-art"}
@@ -195,7 +195,7 @@ def test_info_says_everything_and_makes_nothing(service: Promptcdn) -> None:
     assert known["resolved"]["width"] == 512
     assert known["permalink"] == f"/i/{known['content_key']}"
     assert known["pool"] is None
-    assert set(known["snippets"]) == {"markdown", "html", "asciidoc", "rst"}
+    assert set(known["snippets"]) == {"markdown", "html", "asciidoc", "rst", "url", "sites"}
     assert known["snippets"]["markdown"] == rf"![a \[new\] thing]({service.url}{known['url']})"
 
     made = service.get(known["url"])

@@ -105,7 +105,11 @@ def test_a_generator_that_is_gone_leaves_its_stored_pictures(tmp_path: Path, ups
         kept = service.get("/?prompt=b&seed=1")
         assert (kept.status_code, kept.content) == (200, pictures["/?prompt=b&seed=1"].content)
         until(lambda: service.get(REAL).status_code == 503)
-        assert service.get(REAL).json()["code"] == "generator_missing"
+        missing = service.get(REAL).json()
+        assert missing["code"] == "generator_missing"
+        assert "adds stability to PROMPTCDN_GENERATOR" in missing["detail"]
+        assert "adds stability to PROMPTCDN_GENERATOR" in service.get("/info" + REAL[1:]).json()["notes"][0]
+        assert "if the store loses this picture" in service.get("/info?prompt=b&seed=1").json()["notes"][0]
 
 
 def test_a_slow_generator_keeps_no_other_waiting(tmp_path: Path, upstream: Upstream) -> None:
@@ -114,7 +118,10 @@ def test_a_slow_generator_keeps_no_other_waiting(tmp_path: Path, upstream: Upstr
         upstream.hold()
         waiting = clients.submit(service.get_together, *(f"/?prompt=slow&seed={seed}" for seed in range(3)))
         upstream.wait_for_calls(1)
-        until(lambda: "promptcdn_queue 2.0" in service.get("/metrics").text)
+        until(lambda: 'promptcdn_queue{generator="stability"} 2.0' in service.get("/metrics").text)
+        metrics = service.get("/metrics").text
+        assert 'promptcdn_flights{generator="stability"} 1.0' in metrics
+        assert 'promptcdn_queue{generator="sketch"} 0.0' in metrics
         full = service.get("/?prompt=slow&seed=9")
         assert (full.status_code, full.json()["code"]) == (503, "overloaded")
         assert service.get(DRAWN).status_code == 200

@@ -118,6 +118,9 @@ def test_a_lost_picture_of_grpc_is_made_over_grpc_only(tmp_path: Path) -> None:
 
         assert (lost.status_code, lost.json()["code"]) == (503, "generator_missing")
         assert GRPC_ENGINE in lost.json()["detail"]
+        assert "gRPC upstream in STABILITY_HOST" in lost.json()["detail"]
+        (note,) = service.get("/info" + url[1:]).json()["notes"]
+        assert note.startswith(f"the engine {GRPC_ENGINE} of the generator stability is not set up here: this picture")
         assert new.status_code == 200
         assert [call.engine for call in rest.ledger.calls()] == [REST_ENGINE]
     with Upstream() as upstream, Promptcdn(tmp_path, STABILITY_HOST=upstream.url) as service:

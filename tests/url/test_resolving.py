@@ -254,6 +254,10 @@ def test_a_picture_of_a_generator_that_is_gone_is_the_last_one() -> None:
     assert list(losses(asked, resolve(asked, SDXL), SKETCH)) == [
         "the generator stability is not set up here: if the store loses this picture, it cannot be made again"
     ]
+    assert list(losses(asked, resolve(asked, SDXL), SKETCH, stored=False)) == [
+        "the generator stability is not set up here: this picture cannot be made until whoever runs this service adds"
+        " stability to PROMPTCDN_GENERATOR"
+    ]
 
 
 def test_an_automatic_scheduler_is_none() -> None:

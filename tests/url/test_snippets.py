@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 
 from promptcdn.url.parse import canonical_url
 from promptcdn.url.request import Asked
-from promptcdn.url.snippets import snippets
+from promptcdn.url.snippets import picture, snippets
 from promptcdn.url.text import normalised
 
 # What some markup or template engine takes for its own, and what people write.
@@ -183,3 +183,17 @@ def test_people_can_read_a_snippet() -> None:
         "asciidoc": 'image::https://h/?prompt=a&seed=7["a [new], *red* cat&#39;s hat (tall), 3.5 m"]',
         "rst": ".. image:: https://h/?prompt=a&seed=7\n   :alt: a [new], *red* cat's hat (tall), 3.5 m",
     }
+
+
+@given(prompts)
+def test_two_pictures_are_one_element_whatever_the_prompt(prompt: str) -> None:
+    url = "https://h" + canonical_url(Asked(prompt, seed=7))
+    both = picture(url, url + "&w=64", prompt, (640, 480))
+
+    page = cmarkgfm.github_flavored_markdown_to_html(f"before {both} after", cmarkgfm.cmark.Options.CMARK_OPT_UNSAFE)
+    assert images(both) == [(url, prompt)]
+    assert images(page) == [(url, prompt)]
+    assert both.count("<") == 4  # picture, source, img, and the end of picture
+    source = re.search(r'<source media="\(prefers-color-scheme: dark\)" srcset="([^"]*)">', both)
+    assert source
+    assert html.unescape(source[1]) == url + "&w=64"

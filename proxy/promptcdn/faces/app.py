@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
-from promptcdn.faces import info, ops, pictures, requests, responses
+from promptcdn.faces import info, openapi, ops, pictures, playground, requests, responses
 from promptcdn.faces.middleware import EveryAnswer
 from promptcdn.problems import MethodNotAllowed, Problem
 from promptcdn.readers import framing
@@ -38,6 +38,8 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.service = service
     app.state.public_url = public_url
+    app.state.description = openapi.Description(service.settings)
+    app.state.playground = playground.Playground(service.settings, public_url)
     # Around everything: what the framework answers when a route breaks is an answer too.
     every_answer = EveryAnswer(
         _before_routes(app), service.telemetry, service.clock, log_hits=service.settings.log_hits
@@ -69,11 +71,14 @@ def _matches(app: Starlette, scope: Scope) -> Iterator[tuple[Match, Scope]]:
 
 def _routes(*, takedowns: bool) -> list[Route]:
     return [
-        Route("/", pictures.picture),
+        Route("/", playground.page_or_picture),
+        Route("/playground/{version}/{name}", playground.file),
         *(Route(f"/i{extension}", pictures.picture) for extension in BY_FILE_EXTENSION),
         Route("/prompt/{prompt:path}", pictures.picture),
         Route("/i/{name}", pictures.permalink, methods=["GET", "DELETE"] if takedowns else ["GET"]),
         Route("/info", info.info),
+        # Behind /info stands a picture's URL as it is, which most often begins with /?.
+        Route("/info/", info.info),
         *(Route(f"/info/i{extension}", info.info) for extension in BY_FILE_EXTENSION),
         Route("/info/i/{name}", info.of_permalink),
         Route("/info/prompt/{prompt:path}", info.info),
@@ -81,13 +86,19 @@ def _routes(*, takedowns: bool) -> list[Route]:
         Route("/readyz", ops.readyz),
         Route("/metrics", ops.metrics),
         Route("/robots.txt", ops.robots),
+        Route("/openapi.json", openapi.for_programs),
+        Route("/docs", openapi.for_people),
     ]
+
+
+# The endpoints whose problems are shown as pictures where pictures are asked for.
+_OF_PICTURES = (playground.page_or_picture, pictures.picture, pictures.permalink)
 
 
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """A `Problem` as its client can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
-    shows_pictures = http.scope.get("endpoint") in (None, pictures.picture, pictures.permalink)
+    shows_pictures = http.scope.get("endpoint") in (None, *_OF_PICTURES)
     return await responses.error(http, error, requests.service_of(http).placeholders if shows_pictures else None)
 
 

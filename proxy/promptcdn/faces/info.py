@@ -1,6 +1,7 @@
 """The route `/info`: what a URL means and whether its picture is stored. It makes nothing and writes nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -8,15 +9,18 @@ from starlette.responses import JSONResponse, Response
 from promptcdn import problems
 from promptcdn.cdn import Cdn
 from promptcdn.faces import requests
+from promptcdn.money.costs import Prices
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
 from promptcdn.readers import response_headers
 from promptcdn.readers.answers import Look, Looks, State
+from promptcdn.url import formats
 from promptcdn.url.dialects import mistakes
-from promptcdn.url.parse import canonical_url, permalink
-from promptcdn.url.request import Asked, Delivery, Request, Resolved
+from promptcdn.url.engines import Size
+from promptcdn.url.parse import address, canonical_url, parse_info, parse_url, permalink
+from promptcdn.url.request import Asked, Delivery, Described, Request, Resolved
 from promptcdn.url.resolving import as_drawn
-from promptcdn.url.snippets import snippets
+from promptcdn.url.snippets import picture, snippets
 
 # The state of a pool is the first of these that any of its pictures has.
 _STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "removed")
@@ -25,7 +29,9 @@ _STATES: tuple[State, ...] = ("stored", "generating", "absent", "blocked", "remo
 async def info(http: HttpRequest) -> Response:
     """The JSON about a URL."""
     service = requests.service_of(http)
-    look = members(service.cdn, requests.parsed(http), http.app.state.public_url)
+    with service.telemetry.step("parse"):
+        request, described = parse_info(http.scope["raw_path"], requests.raw_query(http))
+    look = members(service.cdn, service.prices, request, http.app.state.public_url, described)
     return JSONResponse(
         await requests.looked_up(http, look, service.infos), headers=response_headers.document_headers()
     )
@@ -37,7 +43,9 @@ async def of_permalink(_http: HttpRequest) -> Response:
     raise Problem(problems.NOT_FOUND, detail)
 
 
-async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, object]:
+async def members(
+    cdn: Cdn, prices: Prices, request: Request, public_url: str, described: Described = Described()
+) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
     all_looks = await cdn.looks(request)
@@ -46,32 +54,70 @@ async def members(cdn: Cdn, request: Request, public_url: str) -> dict[str, obje
     # Snippets have the other style of URL, in which nothing is replaced by the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
     url = canonical_url(pasted, delivery)
+    state = one.state if one else _whole(look.state for look in looks)
+    sources, about_them = await of_sources(cdn, looks[0].resolved, state)
     return {
         "content_key": one and one.content_key,
-        "state": one.state if one else _whole(look.state for look in looks),
+        "state": state,
         "permalink": one and permalink(one.content_key, delivery),
         "url": url,
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
-        "sources": await _sources(cdn, looks[0].resolved),
+        "sources": sources,
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
-        "snippets": snippets(public_url + url, asked.prompt, sizing.laid_out(delivery, looks[0].resolved.size)),
+        "credits": prices.cost(looks[0].resolved).millicredits / 1000,
+        "snippets": _snippets(pasted, delivery, public_url, described, looks[0].resolved.size),
         "notes": [
             *request.notes,
             *mistakes.notes(request),
-            *cdn.notes(asked, looks[0].resolved),
+            *_of_engine(cdn, asked, looks),
+            *about_them,
             *_stand_ins(looks),
             *_missing(all_looks),
         ],
     }
 
 
-async def _sources(cdn: Cdn, resolved: Resolved) -> dict[str, object]:
-    """By parameter: the pictures that this one is made from."""
-    return {
-        name: {"content_key": key, "state": await cdn.state(key), "permalink": permalink(key)}
+def _snippets(asked: Asked, delivery: Delivery, public_url: str, described: Described, drawn: Size) -> dict[str, str]:
+    """The picture in each markup. `drawn` is the size of its master."""
+    url, alt = public_url + canonical_url(asked, delivery), described.alt or asked.prompt
+    size = sizing.laid_out(delivery, drawn)
+    # A path that ends in an extension names one format.
+    named = replace(delivery, format=formats.DEFAULT.name) if delivery.format == formats.AUTO else delivery
+    found = {
+        **snippets(url, alt, size),
+        "url": url,
+        "sites": snippets(public_url + address(asked, named, "extension"), alt)["markdown"],
+    }
+    if described.dark is not None:
+        found["picture"] = picture(url, public_url + _canonical(described.dark), alt, size)
+    return found
+
+
+def _canonical(dark: str) -> str:
+    """The canonical spelling of the picture for dark pages. Raises `Problem` (400) that names its parameter, `dark`."""
+    path, _, query = dark.encode().partition(b"?")
+    try:
+        other = parse_url(path, query)
+    except Problem as problem:
+        raise problems.bad_parameter(
+            "dark", dark, "a URL of a picture, from its first slash on", problem.detail
+        ) from None
+    return canonical_url(other.asked, other.delivery)
+
+
+async def of_sources(cdn: Cdn, resolved: Resolved, state: State) -> tuple[dict[str, object], list[str]]:
+    """By parameter the pictures that one is made from, and the notes about them; `state` is the picture's own."""
+    states = {name: await cdn.state(key) for name, key in resolved.sources.items()}
+    sources: dict[str, object] = {
+        name: {"content_key": key, "state": states[name], "permalink": permalink(key)}
         for name, key in resolved.sources.items()
     }
+    return sources, await cdn.origin_notes(resolved, state, states)
+
+
+def _of_engine(cdn: Cdn, asked: Asked, looks: Sequence[Look]) -> Iterator[str]:
+    return cdn.notes(asked, looks[0].resolved, stored=all(look.state == "stored" for look in looks))
 
 
 def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from promptcdn import problems
 from promptcdn.observer import NO_OBSERVER, Observer
@@ -59,6 +59,13 @@ class Flight(Generic[_T]):
         return outcome
 
 
+class Load(NamedTuple):
+    """How many flights of a lane are under way, and how many wait for their lease or their turn."""
+
+    running: int
+    waiting: int
+
+
 class _Lane:
     """The places of one kind of flights: so many are under way at once, and so many may be queued behind them."""
 
@@ -67,6 +74,8 @@ class _Lane:
         self.most = concurrency + queue
         self.running = asyncio.Semaphore(concurrency)
         self.count = 0
+        # The tasks that wait for their lease or their turn.
+        self.idle: set[asyncio.Task[Any]] = set()
 
 
 class Flights(Generic[_T]):
@@ -96,8 +105,6 @@ class Flights(Generic[_T]):
         self.begun = self.joined = 0
         self._flights: dict[str, Flight[_T]] = {}
         self._tasks: set[asyncio.Task[_T | Problem]] = set()
-        # The tasks that wait for their lease or their turn.
-        self._idle: set[asyncio.Task[Any]] = set()
         self._stopped: asyncio.Future[None] | None = None
         self._stopped_at: float | None = None
 
@@ -119,7 +126,15 @@ class Flights(Generic[_T]):
     @property
     def waiting(self) -> int:
         """How many of them wait for their lease or their turn."""
-        return len(self._idle)
+        return sum(len(lane.idle) for lane in (self._common, *self._lanes.values()))
+
+    @property
+    def load(self) -> Mapping[str, Load]:
+        """How many each lane that has a name holds."""
+        return {
+            name: Load(running=lane.count - len(lane.idle), waiting=len(lane.idle))
+            for name, lane in self._lanes.items()
+        }
 
     def under_way(self, key: str) -> Flight[_T] | None:
         """The flight of that key that has not landed."""
@@ -146,9 +161,9 @@ class Flights(Generic[_T]):
         # Not the caller's context: a flight is nobody's request, and must not carry the first one's.
         task = asyncio.create_task(self._fly(key, fly, places), context=self._observer.task_context())
         self._tasks.add(task)  # or a task that nobody holds may be collected in mid-flight
-        self._idle.add(task)
+        places.idle.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(self._idle.discard)
+        task.add_done_callback(places.idle.discard)
         if self._stopped is None:
             self._stopped = asyncio.get_running_loop().create_future()
         self.begun += 1
@@ -165,8 +180,9 @@ class Flights(Generic[_T]):
             self._stopped_at = asyncio.get_running_loop().time()
         if self._stopped is not None and not self._stopped.done():
             self._stopped.set_result(None)
-        for task in tuple(self._idle):
-            task.cancel()
+        for lane in (self._common, *self._lanes.values()):
+            for task in tuple(lane.idle):
+                task.cancel()
 
     async def drain(self, patience: float) -> None:
         """Stops, waits for the flights under way, and gives up those that outlast `patience` seconds.
@@ -189,7 +205,7 @@ class Flights(Generic[_T]):
         try:
             # In this order: whoever waits for another replica's work keeps nobody here from working.
             async with self._leases.held(key), places.running:
-                self._idle -= {asyncio.current_task()}
+                places.idle -= {asyncio.current_task()}
                 return await fly()
         except Problem as problem:
             return problem

@@ -34,6 +34,8 @@ SEED_FOR_ZERO = 2_654_435_769
 DEFAULT_CFG_SCALE = 7.0
 PICTURE_BYTES = 32 << 20
 _ANSWER_BYTES = 64 << 10
+# What the operator checks where the endpoint denies access.
+_ACCESS = "HF_TOKEN, and HF_INFERENCE_ENDPOINT: another server may answer there"
 _LONGEST_LOAD = 300.0  # seconds: whoever says more about a model that is loading is not believed
 
 
@@ -88,7 +90,7 @@ class HuggingFace:
             advice = "check HF_INFERENCE_ENDPOINT, and whether the server runs"
             return (Check("generator", False, f"{where}: {failure.detail}", advice),)
         if reply.status == 401:
-            return (Check("generator", False, f"{where}: the token is not accepted", "check HF_TOKEN"),)
+            return (Check("generator", False, f"{where}: the token is not accepted", f"check {_ACCESS}"),)
         return (Check("generator", True, where),)
 
     async def close(self) -> None:
@@ -165,7 +167,7 @@ def _opened(given: Given) -> InspectedGenerator:
 
     settings = given.settings
     upstream = HuggingFace(endpoint(settings["hf_inference_endpoint"]), settings["hf_token"] or None, paid=given.paid)
-    return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="HF_TOKEN")
+    return Guarded(upstream, given.seconds, breaker=given.breaker, access=_ACCESS)
 
 
 DECLARATION = Declaration(

@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 from promptcdn.problems import NO_STORE, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited
 from promptcdn.readers.audience import VARY
-from promptcdn.readers.cache_policies import DAY, POLICIES, Outcome, cache_control
+from promptcdn.readers.cache_policies import DAY, POLICIES, YEAR, Outcome, cache_control
 from promptcdn.readers.filenames import content_disposition
 from promptcdn.readers.rendition import MISS, CacheStatus, RawHeaders, Rendition
 from promptcdn.url import formats
@@ -27,8 +27,22 @@ URL_HEADERS = frozenset({"link", "content-disposition", "vary", "content-locatio
 # RFC 9110 section 15.4.5: what a 304 carries, and all it carries.
 ON_NOT_MODIFIED = frozenset({"date", "etag", "cache-control", "vary", "content-location"})
 
+# Caches keep a description for so many seconds.
+_DESCRIPTION = 300
 # A picture opened as a document of its own may run and load nothing.
 _SANDBOX = "default-src 'none'; sandbox"
+# The playground runs and shows its own files alone, and a string can never become markup or a script in it (Content
+# Security Policy Level 3; Trusted Types).
+_PAGE = "; ".join(
+    (
+        "default-src 'none'",
+        *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect")),
+        *(f"{what} 'none'" for what in ("base-uri", "form-action", "frame-ancestors")),
+        "require-trusted-types-for 'script'",
+    )
+)
+# Only a person's navigation is shown the page; see `audience`.
+_BY_NAVIGATION = ", ".join((*VARY, "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Purpose"))
 # Of cacheable answers that look different to different clients: none of them must get another one's answer.
 _BY_ASKER = ", ".join(VARY)
 
@@ -204,6 +218,39 @@ def closing_headers(problem: Problem, length: int) -> dict[str, str]:
 def document_headers(max_age: int | None = None) -> dict[str, str]:
     """The headers of what is neither a picture nor an error: kept by nobody, or for `max_age` seconds."""
     return {"cache-control": NO_STORE if max_age is None else f"public, max-age={max_age}"}
+
+
+def page_headers(etag: str) -> dict[str, str]:
+    """The headers of the playground: its browser asks each time whether it changed, and no shared cache keeps it."""
+    return {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": _PAGE,
+        "referrer-policy": "no-referrer",
+        "cache-control": "private, no-cache",
+        "vary": _BY_NAVIGATION,
+        "etag": etag,
+    }
+
+
+def description_headers(etag: str) -> dict[str, str]:
+    """The headers of the OpenAPI document, which a new version or another setting of the operator changes."""
+    return {"content-type": "application/json", "cache-control": f"public, max-age={_DESCRIPTION}", "etag": etag}
+
+
+def docs_headers(etag: str, style: str) -> dict[str, str]:
+    """The headers of the page about the interface, which has one style, of the digest `style`, and nothing else."""
+    return {
+        **description_headers(etag),
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": (
+            f"default-src 'none'; style-src '{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    }
+
+
+def file_headers(media_type: str) -> dict[str, str]:
+    """The headers of a file that is part of the service and has a hash of its content in its URL."""
+    return {"content-type": media_type, "cache-control": f"public, max-age={YEAR}, immutable"}
 
 
 def options_headers(methods: Iterable[str]) -> dict[str, str]:

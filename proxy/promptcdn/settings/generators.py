@@ -289,6 +289,11 @@ class GeneratorSettings(BaseModel):
         return any(each.paid for each in self.generators)
 
     @cached_property
+    def price_list(self) -> Prices:
+        """What the engines of the generators in use cost."""
+        return Prices.parse(self.prices, {each.name: each.prices for each in self.generators})
+
+    @cached_property
     def defaults(self) -> Defaults:
         """What is filled into the blanks of a request, and what URLs may name."""
         families = {each.name: each.engines for each in self.generators}

@@ -62,9 +62,12 @@ FLIGHTS_JOINED = Metric(
     "counter",
     "Requests that waited for a new picture which another request had started.",
 )
-FLIGHTS = Metric("promptcdn_flights", "gauge", "New pictures that are being made now.")
+FLIGHTS = Metric("promptcdn_flights", "gauge", "New pictures that are being made now, by generator.", ("generator",))
 QUEUE = Metric(
-    "promptcdn_queue", "gauge", "New pictures in the queue, which wait until one that is being made is done."
+    "promptcdn_queue",
+    "gauge",
+    "New pictures in the queue, which wait until one of the same generator that is being made is done, by generator.",
+    ("generator",),
 )
 WAITING = Metric(
     "promptcdn_requests_waiting",

@@ -18,8 +18,8 @@ from promptcdn.url.dialects import mistakes
 from promptcdn.url.dialects.appended import is_ignored
 from promptcdn.url.dialects.pollinations import Pair, translated
 from promptcdn.url.formats import split_extension
-from promptcdn.url.parameters import BY_NAME, Group, Parameter
-from promptcdn.url.request import Asked, Control, Delivery, Request, Value
+from promptcdn.url.parameters import BY_NAME, OF_INFO, Group, Parameter
+from promptcdn.url.request import Asked, Control, Delivery, Described, Request, Value
 
 URL_MAX = 8192
 
@@ -28,6 +28,7 @@ Face = Literal["query", "extension", "path"]
 FACES: tuple[Face, ...] = get_args(Face)
 
 _EXTRA_SLASHES = re.compile(rb"/+(?=/(?:i\.[a-z]+|i/.*|prompt/.*)?\Z)", re.DOTALL)
+_OF_INFO = {row.name: row for row in OF_INFO}
 _ESCAPED_AMPERSANDS = re.compile("(?:amp;)*")
 
 
@@ -55,6 +56,20 @@ def parse_url(raw_path: bytes, raw_query: bytes) -> Request:
     if is_path_style and before in (b"", b"/info"):
         return parse_path(raw_prompt, raw_query)
     return parse(raw_query, split_extension(raw_path.decode("latin-1"))[1])
+
+
+def parse_info(raw_path: bytes, raw_query: bytes) -> tuple[Request, Described]:
+    """What a URL of `/info` asks about, and how the picture is described in its snippets."""
+    pairs = [pair for pair in raw_query.partition(b"#")[0].split(b"&") if pair]
+    own = [pair for pair in pairs if _name(pair.partition(b"=")[0]) in _OF_INFO]
+    values, _ = _by_group(_pairs(b"&".join(own)), ("info",), None)
+    picture = b"&".join(pair for pair in pairs if pair not in own)
+    return parse_url(raw_path, picture), Described(**values["info"])
+
+
+def says_nothing(raw_query: bytes) -> bool:
+    """Whether a query has no parameter, or only such that others appended."""
+    return not any(_pairs(raw_query))
 
 
 def extra_slashes(raw_path: bytes) -> int:
@@ -174,7 +189,7 @@ def _name(raw: bytes) -> str:
 
 
 def _row(name: str, raw_value: bytes, groups: tuple[Group, ...]) -> Parameter:
-    row = BY_NAME.get(name)
+    row = BY_NAME.get(name) or (_OF_INFO.get(name) if "info" in groups else None)
     if row is not None and row.group in groups:
         return row
     names = [each for each, row in BY_NAME.items() if row.group in groups]

@@ -89,6 +89,15 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Described:
+    """What `/info` is asked to write into its snippets: a description of the picture, and the URL of the picture that
+    readers with a dark page are shown."""
+
+    alt: str | None = None
+    dark: str | None = None
+
+
+@dataclass(frozen=True)
 class Request:
     """Everything that one URL asks for.
 

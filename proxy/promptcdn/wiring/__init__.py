@@ -88,6 +88,11 @@ class Service:
     telemetry: Telemetry
     readiness: Readiness
 
+    @property
+    def prices(self) -> Prices:
+        """What a new picture costs, whether or not there is a budget."""
+        return self.settings.price_list
+
     async def start(self) -> None:
         """Starts what runs beside requests: hearing what others remove and spend, storing what the spool has."""
         self.telemetry.start()
@@ -187,8 +192,8 @@ def _watched(service: Service, making: Making) -> Service:
     """The service, once each metric that has a value of its own is read from its part."""
     flights, watch = service.flights, service.telemetry.watch
     watch(metrics.BUILD, lambda: {(__version__, name): 1 for name in service.generators})
-    watch(metrics.FLIGHTS, lambda: flights.count - flights.waiting)
-    watch(metrics.QUEUE, lambda: flights.waiting)
+    watch(metrics.FLIGHTS, lambda: {(name,): load.running for name, load in flights.load.items()})
+    watch(metrics.QUEUE, lambda: {(name,): load.waiting for name, load in flights.load.items()})
     watch(metrics.WAITING, lambda: service.detached.count + service.infos.count)
     watch(metrics.FLIGHTS_BEGUN, lambda: flights.begun)
     watch(metrics.FLIGHTS_JOINED, lambda: flights.joined)
@@ -290,7 +295,7 @@ def _leases(settings: Settings, connection: RedisConnection | None) -> Leases:
 
 def _budget(settings: Settings, clock: Clock, connection: RedisConnection | None, scratch: Path | None) -> Budget:
     chosen = settings.budget_limits
-    prices = Prices.parse(settings.prices, {each.name: each.prices for each in settings.generators})
+    prices = settings.price_list
     if not chosen.each and not settings.paid:
         return NoBudget()
     from promptcdn.money.budget.sqlite import SqliteBudget  # late: for those who count

@@ -80,9 +80,7 @@ def _orders(chosen: "Settings") -> "Iterator[Order]":
 
 
 def _cost(order: "Order", chosen: "Settings") -> "Cost":
-    from promptcdn.money.costs import Prices
-
-    return Prices.parse(chosen.prices, {each.name: each.prices for each in chosen.generators}).cost(order.resolved)
+    return chosen.price_list.cost(order.resolved)
 
 
 def _price(order: "Order", cost: "Cost", chosen: "Settings") -> str:

@@ -87,7 +87,10 @@ class A1111:
 
     async def _enlarged(self, init: bytes, factor: int, seconds: float) -> Made:
         if not self._upscaler:
-            detail = "this picture was made by an upscaler, and none is named on this service (A1111_UPSCALER)"
+            detail = (
+                "this picture is enlarged by an upscaler of the generator a1111, and this service has none: whoever"
+                " runs the service names one in A1111_UPSCALER"
+            )
             raise UpstreamFailed(GENERATOR_MISSING, detail, charged=False)
         body = wire.enlargement(init, factor, self._upscaler)
         reply = await self._http.post(wire.EXTRAS, json=body, seconds=seconds, most=UPSCALED_MAX)
@@ -129,7 +132,7 @@ def _opened(given: Given) -> InspectedGenerator:
         syntax=values["prompt_syntax"] == "allowed",
         upscaler=values["a1111_upscaler"],
     )
-    return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="A1111_PASSWORD")
+    return Guarded(upstream, given.seconds, breaker=given.breaker, access=inventory.ACCESS)
 
 
 DECLARATION = Declaration(

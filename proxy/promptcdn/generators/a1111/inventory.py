@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 # The options of a server with many extensions, and the titles of a thousand checkpoints.
 LIST_MAX = 8_000_000
+# A server that nobody asked for, or a proxy in between, denies access as well as the right one.
+ACCESS = (
+    "A1111_USER and A1111_PASSWORD, which are what the server was given by --api-auth, and A1111_URL: another server"
+    " may answer there"
+)
 
 
 async def checks(http: "Http", engines: Sequence[str], upscaler: str, patience: float) -> tuple[Check, ...]:
@@ -41,7 +46,7 @@ async def _asked(http: "Http", path: str, patience: float) -> Any:
 
 def _advice(failure: UpstreamFailed) -> str:
     if failure.kind is UPSTREAM_UNAUTHORIZED:
-        return "check A1111_USER and A1111_PASSWORD: they are what the server was given by --api-auth"
+        return f"check {ACCESS}"
     return "check A1111_URL, and whether the server runs and was started with --api"
 
 

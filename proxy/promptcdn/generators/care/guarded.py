@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 # What only the operator can mend.
 _ADVICE = {
     UPSTREAM_UNPAID: "the upstream says that the account has no credits left: buy credits",
-    UPSTREAM_UNAUTHORIZED: "the upstream does not accept the key, or not for this engine: check",
+    UPSTREAM_UNAUTHORIZED: "the upstream denies access, or access to this engine: check",
 }
 _jitter = SystemRandom().random
 
@@ -54,9 +54,9 @@ class Guarded:
         chance: Callable[[], float] = _jitter,
         breaker: Breaker | None = None,
         timings: Timings = TIMINGS,
-        key_setting: str = "the settings of this generator",
+        access: str = "the settings of this generator",
     ) -> None:
-        """`key_setting` is the name of the setting that has the upstream's key, for the operator."""
+        """`access` is what the operator checks where the upstream denies access, with the names of settings."""
         self._upstream = upstream
         self._seconds = seconds
         self._clock = clock
@@ -64,7 +64,7 @@ class Guarded:
         self._chance = chance
         self._breaker = breaker or LocalBreaker()
         self._timings = timings
-        self._key_setting = key_setting
+        self._access = access
 
     @property
     def name(self) -> str:
@@ -146,7 +146,7 @@ class Guarded:
         now = self._clock()
         before, after = await self._breaker.change(lambda state: state.after(failure, now, probe=probe), now)
         if failure in _ADVICE:
-            advice = f"{_ADVICE[failure]} {self._key_setting}" if failure is UPSTREAM_UNAUTHORIZED else _ADVICE[failure]
+            advice = f"{_ADVICE[failure]} {self._access}" if failure is UPSTREAM_UNAUTHORIZED else _ADVICE[failure]
             log.error("%s: %s: %s", self.name, failure.code, advice)
         if after.closed and not before.closed:
             log.info("%s: the upstream answers again: new pictures are made", self.name)

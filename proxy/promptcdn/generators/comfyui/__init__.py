@@ -105,7 +105,7 @@ def _opened(given: Given) -> InspectedGenerator:
     upstream = ComfyUi(
         values["comfyui_url"], read(values["comfyui_workflow"]), syntax=values["prompt_syntax"] == "allowed"
     )
-    return Guarded(upstream, given.seconds, breaker=given.breaker)
+    return Guarded(upstream, given.seconds, breaker=given.breaker, access=inventory.ACCESS)
 
 
 FAMILY = Family(ENGINE, ANY.sizes, ANY.default_size)

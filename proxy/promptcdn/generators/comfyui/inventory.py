@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # A kind of node is described with all files that may be chosen in it.
 KIND_MAX = 8_000_000
+# ComfyUI itself denies nobody access.
+ACCESS = "COMFYUI_URL: a proxy that wants a password, or another server, may answer there"
 
 
 async def checks(http: "Http", workflow: Workflow, patience: float) -> tuple[Check, ...]:

@@ -125,6 +125,7 @@ def _under(settings: Mapping[str, str]) -> Declaration:
 
 def _opened(given: Given) -> InspectedGenerator:
     from promptcdn.generators.care.guarded import Guarded  # late: tenacity comes with it
+    from promptcdn.generators.openai.client import ACCESS
 
     settings = given.settings
     upstream = OpenAi(
@@ -136,7 +137,7 @@ def _opened(given: Given) -> InspectedGenerator:
         hosts=Hosts.parse(settings["fetch_hosts"]),
         syntax_allowed=settings["prompt_syntax"] == "allowed",
     )
-    return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="OPENAI_API_KEY")
+    return Guarded(upstream, given.seconds, breaker=given.breaker, access=ACCESS)
 
 
 DECLARATION = Declaration(

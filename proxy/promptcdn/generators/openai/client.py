@@ -19,6 +19,8 @@ from promptcdn.url.request import Resolved
 PICTURE_BYTES = 32 << 20
 ANSWER_BYTES = 44 << 20
 _LIST_BYTES = 4 << 20
+# What the operator checks where the server denies access.
+ACCESS = "OPENAI_API_KEY, and OPENAI_BASE_URL: another server may answer there"
 _UNKNOWN_SERVER = (
     "its kind is not known, so its pictures count as paid and its seeds as not obeyed:"
     " PROMPTCDN_OPENAI_SERVER says which kind of server it is, PROMPTCDN_ENGINE which of its models to ask for"
@@ -64,7 +66,7 @@ class Client:
             return (Check("generator", False, f"{where}: {failure.detail}", advice),)
         if reply.status in (401, 403):
             detail = f"{where}: {UPSTREAM_UNAUTHORIZED.title}"
-            return (Check("generator", False, detail, "check OPENAI_API_KEY"),)
+            return (Check("generator", False, detail, f"check {ACCESS}"),)
         reached = Check("generator", True, where, _UNKNOWN_SERVER if self._server is OTHER else "")
         listed = _listed(reply.body) if reply.status == 200 else set()
         # Software that one runs oneself has one model, and calls it what it likes.

@@ -3,6 +3,7 @@
     rest/      the REST API (v2beta), which the hosted service speaks
     grpc/      the gRPC protocol, which self-hosted servers speak
     timings    how long the upstream is waited for
+    access     what to check where the upstream denies access
 
 The scheme of STABILITY_HOST says which protocol is spoken. Importing this module is cheap: the libraries of a protocol
 come in when a `Stability` is made.
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources
 from promptcdn.generators.declaration import Declaration, Given
+from promptcdn.generators.stability.access import ACCESS
 from promptcdn.generators.stability.grpc import engines as grpc_engines
 from promptcdn.generators.stability.grpc import prices as grpc_prices
 from promptcdn.generators.stability.rest import engines as rest_engines
@@ -106,7 +108,7 @@ def _opened(given: Given) -> InspectedGenerator:
 
     key, host = (given.settings[name] for name in DECLARATION.settings)
     upstream = Stability(host or DEFAULT_HOST, key or None)
-    return Guarded(upstream, given.seconds, breaker=given.breaker, key_setting="STABILITY_KEY")
+    return Guarded(upstream, given.seconds, breaker=given.breaker, access=ACCESS)
 
 
 def _declared(settings: Mapping[str, str]) -> Declaration:

@@ -38,8 +38,9 @@ class Placeholders:
         return await self._needed.drawn(f"placeholder {size}", lambda: _placeholder(size))
 
     async def error(self, problem: Problem) -> bytes:
-        """The picture that says what the problem document says. Raises `Problem` where too many are being drawn."""
-        title, detail, footer = problem.kind.title, problem.detail, _footer(problem)
+        """The picture that says what the problem document says, in place of the operator's words what helps a reader.
+        Raises `Problem` where too many are being drawn."""
+        title, detail, footer = problem.kind.title, problem.kind.for_readers or problem.detail, _footer(problem)
         return await self._optional.drawn(f"{footer} {detail}", lambda: _error(title, detail, footer))
 
     async def brief(self, problem: Problem) -> bytes:

@@ -37,6 +37,12 @@ def snippets(url: str, alt: str, size: Size | None = None) -> dict[str, str]:
     }
 
 
+def picture(light: str, dark: str, alt: str, size: Size | None = None) -> str:
+    """Two pictures in HTML: `dark` for readers whose system is set to a dark colour scheme, `light` for all others."""
+    source = f'<source media="(prefers-color-scheme: dark)" srcset="{html.escape(dark)}">'
+    return f"<picture>{source}{snippets(light, alt, size)['html']}</picture>"
+
+
 def _backslashed(letter: re.Match[str]) -> str:
     return "\\" + letter[0]
 

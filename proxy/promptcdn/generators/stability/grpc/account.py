@@ -7,6 +7,7 @@ from typing import Any
 from grpc.aio import AioRpcError, Channel
 
 from promptcdn.checks import Check
+from promptcdn.generators.stability.access import ACCESS
 from promptcdn.generators.stability.grpc import stubs
 
 Metadata = tuple[tuple[str, str], ...]
@@ -29,7 +30,7 @@ async def _engines(ask: _Ask) -> dict[str, bool] | Check:
     try:
         engines = await ask("EnginesService/ListEngines", request(), answer)
     except AioRpcError as error:
-        advice = "check STABILITY_KEY" if error.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED") else ""
+        advice = f"check {ACCESS}" if error.code().name in ("UNAUTHENTICATED", "PERMISSION_DENIED") else ""
         return Check("engines", False, f"the upstream answered {error.code().name}", advice)
     return {engine.id: engine.ready for engine in engines.engine}
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from promptcdn.checks import Check
 from promptcdn.generators.http.reply import Reply
+from promptcdn.generators.stability.access import ACCESS
 from promptcdn.generators.stability.rest.engines import ENDPOINTS
 
 BALANCE = "/v1/user/balance"
@@ -17,7 +18,7 @@ BALANCE = "/v1/user/balance"
 def checks(reply: Reply, engines: Sequence[str]) -> tuple[Check, ...]:
     """What the answer to the question about the balance shows, and which of `engines` the API has."""
     if reply.status in (401, 403):
-        return (Check("key", False, "the upstream does not accept the key", "check STABILITY_KEY"),)
+        return (Check("key", False, "the upstream denies access", f"check {ACCESS}"),)
     return (*map(_engine, engines), _balance(reply))
 
 

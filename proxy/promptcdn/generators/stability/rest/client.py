@@ -33,8 +33,8 @@ class Client:
         engine = resolved.engine
         if engine not in ENDPOINTS:
             detail = (
-                f"this URL shows a picture of the engine {engine}, which is reached over gRPC only,"
-                " and gRPC is not configured on this service (STABILITY_HOST)"
+                f"this URL shows a picture of the engine {engine} of the generator stability, which is reached over"
+                " gRPC only: whoever runs the service names a gRPC upstream in STABILITY_HOST (grpcs://HOST)"
             )
             raise UpstreamFailed(GENERATOR_MISSING, detail, charged=False)
         reply = await self._http.post(

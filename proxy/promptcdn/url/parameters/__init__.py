@@ -1,21 +1,32 @@
 """Every parameter of a URL, one row each: how its value is read and which values are allowed.
 
-A row's `read` gets normalised text that is not empty. It returns the value, or raises `ValueError` that says what is
-wrong.
+A row's `read` is one of the classes in `values`.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.url import formats, seeds, text
+from promptcdn.url import formats, seeds
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, STEPS_MAX, STEPS_MIN
+from promptcdn.url.parameters.values import (
+    ContentKey,
+    FormatName,
+    Hundredths,
+    Matching,
+    Multiple,
+    OneOf,
+    Prose,
+    Ratio,
+    RoundedUp,
+    Seed,
+    Whole,
+)
 from promptcdn.url.periods import PERIODS
 from promptcdn.url.request import Value
 from promptcdn.url.signing import KEY_ID
 
-Group = Literal["generation", "delivery", "control"]
+Group = Literal["generation", "delivery", "control", "info"]
 Reader = Callable[[str], Value | None]
 
 # The protocol's names (generation.proto, DiffusionSampler) without SAMPLER_, in lower case.
@@ -87,96 +98,6 @@ class Parameter:
     aliases: tuple[str, ...] = ()
 
 
-def _prose(value: str) -> str:
-    if len(value) > PROMPT_MAX:
-        raise ValueError(f"the text has {len(value)} characters")
-    return value
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        spelled = text.number(value)
-        if spelled is None or "." in spelled:
-            raise ValueError("not a whole number")
-        # Python refuses to convert thousands of digits: look at their count first.
-        if len(spelled) > 12 or not least <= int(spelled) <= most:
-            raise ValueError("out of range")
-        return int(spelled)
-
-    return read
-
-
-def _rounded_up(step: int, most: int) -> Callable[[str], int]:
-    whole = _whole(1, most)
-    return lambda value: -(-whole(value) // step) * step
-
-
-def _side(value: str) -> int:
-    side = _whole(SIDE_MIN, SIDE_MAX)(value)
-    if side % SIDE_STEP:
-        below = side // SIDE_STEP * SIDE_STEP
-        raise ValueError(f"not a multiple of {SIDE_STEP}, the nearest are {below} and {below + SIDE_STEP}")
-    return side
-
-
-def _hundredths(least: int, most: int) -> Callable[[str], float]:
-    def read(value: str) -> float:
-        spelled = text.number(value)
-        if spelled is None:
-            raise ValueError("not a number")
-        whole, _, fraction = spelled.partition(".")
-        if len(whole) > 12 or not least <= float(spelled[:32]) <= most:
-            raise ValueError("out of range")
-        if len(fraction) > 2:
-            raise ValueError("more than two decimals")
-        return float(spelled)
-
-    return read
-
-
-def _format_name(value: str) -> Value | None:
-    """`.png` is taken as `png`, as people write an extension, and `WEBP` as `webp`."""
-    return _one_of(*formats.BY_NAME, formats.AUTO, **formats.SPELLINGS)(value.removeprefix(".").lower())
-
-
-def _one_of(*names: str, unset: str | None = None, **spellings: str) -> Reader:
-    def read(value: str) -> str | None:
-        value = spellings.get(value, value)
-        if value not in names:
-            raise ValueError("not one of the choices")
-        return None if value == unset else value
-
-    return read
-
-
-def _matching(pattern: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if re.fullmatch(pattern, value, re.ASCII) is None:
-            raise ValueError("not in the allowed form")
-        return value
-
-    return read
-
-
-def _ratio(value: str) -> str:
-    across, down = (int(side) for side in _matching(r"0*[1-9][0-9]?:0*[1-9][0-9]?")(value).split(":"))
-    if not 1 / 4 <= across / down <= 4:
-        raise ValueError("the shape is too long")
-    return f"{across}:{down}"
-
-
-def _seed(value: str) -> Value | None:
-    if text.number(value) is not None:
-        return _whole(0, seeds.SEED_MAX)(value)
-    if value == "random":
-        return None
-    if value in PERIODS:
-        return value
-    if len(value) > SEED_WORD_MAX:
-        raise ValueError(f"the word has {len(value)} characters")
-    return seeds.of_word(value)
-
-
 def _choices(names: Iterable[str]) -> str:
     return ", ".join(names)
 
@@ -185,154 +106,180 @@ def _format(row: formats.Format) -> str:
     return row.name if row.extension == row.name else f"{row.name} (or {row.extension})"
 
 
-_KEY = r"[0-9a-f]{64}"
 _STORED = "the content key of a picture that is stored here: 64 hex digits, which its permalink has after /i/"
+_SIDE = Multiple(SIDE_MIN, SIDE_MAX, SIDE_STEP)
 _SIDES = f"a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX} that the engine draws"
 
 PARAMETERS: tuple[Parameter, ...] = (
-    Parameter("prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture shows"),
+    Parameter("prompt", "generation", Prose(PROMPT_MAX), f"1 to {PROMPT_MAX} characters", "what the picture shows"),
     Parameter(
-        "negative_prompt", "generation", _prose, f"1 to {PROMPT_MAX} characters", "what the picture must not show"
+        "negative_prompt",
+        "generation",
+        Prose(PROMPT_MAX),
+        f"1 to {PROMPT_MAX} characters",
+        "what the picture must not show",
     ),
     Parameter(
         "seed",
         "generation",
-        _seed,
+        Seed(seeds.SEED_MAX, SEED_WORD_MAX),
         f"0 to {seeds.SEED_MAX}, a word of up to {SEED_WORD_MAX} characters, {_choices(PERIODS)}, or random",
         "which of the prompt's pictures is shown; without a seed each view shows another one",
     ),
-    Parameter("width", "generation", _side, _SIDES, "width of the generated picture in pixels"),
-    Parameter("height", "generation", _side, _SIDES, "height of the generated picture in pixels"),
+    Parameter("width", "generation", _SIDE, _SIDES, "width of the generated picture in pixels"),
+    Parameter("height", "generation", _SIDE, _SIDES, "height of the generated picture in pixels"),
     Parameter(
         "aspect_ratio",
         "generation",
-        _ratio,
+        Ratio(),
         "two whole numbers like 16:9, from 1:4 to 4:1, and neither width nor height beside",
         "shape of the picture; the engine's size that comes nearest is taken",
     ),
     Parameter(
         "steps",
         "generation",
-        _whole(STEPS_MIN, STEPS_MAX),
+        Whole(STEPS_MIN, STEPS_MAX),
         f"{STEPS_MIN} to {STEPS_MAX}; an engine may allow fewer",
         "number of diffusion steps",
     ),
     Parameter(
         "cfg_scale",
         "generation",
-        _hundredths(0, 35),
+        Hundredths(0, 35),
         "0 to 35, two decimals at most",
         "how closely the picture follows the prompt",
     ),
-    Parameter("sampler", "generation", _one_of(*SAMPLERS), _choices(SAMPLERS), "diffusion sampler"),
+    Parameter("sampler", "generation", OneOf(SAMPLERS), _choices(SAMPLERS), "diffusion sampler"),
     Parameter(
         "scheduler",
         "generation",
-        _one_of(*SCHEDULERS, unset="automatic"),
+        OneOf(SCHEDULERS, unset="automatic"),
         _choices(SCHEDULERS),
         "how the noise falls from step to step; automatic is the same as leaving the parameter out",
     ),
     Parameter(
         "style_preset",
         "generation",
-        _one_of(*STYLE_PRESETS),
+        OneOf(STYLE_PRESETS),
         _choices(STYLE_PRESETS),
         "style of the picture, as the image generator has it",
     ),
     Parameter(
         "guidance_preset",
         "generation",
-        _one_of(*GUIDANCE_PRESETS, unset="none"),
+        OneOf(GUIDANCE_PRESETS, unset="none"),
         _choices(GUIDANCE_PRESETS),
         "CLIP guidance; none is the same as leaving the parameter out",
     ),
     Parameter(
         "engine",
         "generation",
-        _matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
+        Matching(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}"),
         "an engine that the operator offers",
         "model that makes the picture",
         aliases=("model",),
     ),
-    Parameter("rev", "generation", _whole(0, 999999), "0 to 999999", "number that changes the picture on purpose"),
+    Parameter("rev", "generation", Whole(0, 999999), "0 to 999999", "number that changes the picture on purpose"),
     Parameter(
         "init",
         "generation",
-        _matching(_KEY),
+        ContentKey(),
         _STORED,
         "picture to start from",
     ),
     Parameter(
         "strength",
         "generation",
-        _hundredths(0, 1),
+        Hundredths(0, 1),
         "0 to 1, two decimals at most, and init beside it",
         "how far the picture may differ from init: with 0 it is init, with 1 hardly anything of init is left",
     ),
     Parameter(
         "mask",
         "generation",
-        _matching(_KEY),
+        ContentKey(),
         f"{_STORED}, and init beside it",
         "picture that marks where init may change: white where it may, black where it stays",
     ),
     Parameter(
         "upscale",
         "generation",
-        _whole(2, 2),
+        Whole(2, 2),
         "2, and init beside it",
         "factor by which init is enlarged; what it shows stays",
     ),
     Parameter(
         "format",
         "delivery",
-        _format_name,
+        FormatName((*formats.BY_NAME, formats.AUTO)),
         f"{_choices(map(_format, formats.FORMATS))} or {formats.AUTO}",
         f"format of the file; {formats.DEFAULT.name} where it is left out",
     ),
     Parameter(
         "w",
         "delivery",
-        _rounded_up(8, DELIVERED_SIDE_MAX),
+        RoundedUp(1, DELIVERED_SIDE_MAX, 8),
         f"1 to {DELIVERED_SIDE_MAX}",
         "width of the file in pixels, rounded up to a multiple of 8",
     ),
     Parameter(
         "h",
         "delivery",
-        _rounded_up(8, DELIVERED_SIDE_MAX),
+        RoundedUp(1, DELIVERED_SIDE_MAX, 8),
         f"1 to {DELIVERED_SIDE_MAX}",
         "height of the file in pixels, rounded up to a multiple of 8",
     ),
     Parameter(
         "fit",
         "delivery",
-        _one_of("inside", "cover"),
+        OneOf(("inside", "cover")),
         "inside or cover",
         "whether the picture fits into w and h whole, or fills them and is cut",
     ),
     Parameter(
-        "dpr", "delivery", _whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h, for dense screens"
+        "dpr", "delivery", Whole(1, 3), "1, 2 or 3", "device pixels for each pixel of w and h, for dense screens"
     ),
-    Parameter("q", "delivery", _rounded_up(5, 100), "1 to 100", "quality of the file, rounded up to a multiple of 5"),
+    Parameter("q", "delivery", RoundedUp(1, 100, 5), "1 to 100", "quality of the file, rounded up to a multiple of 5"),
     Parameter(
-        "wait", "control", _hundredths(0, 120), "0 to 120 seconds", "how long the answer waits for a new picture"
+        "wait",
+        "control",
+        Hundredths(0, 120),
+        "0 to 120 seconds",
+        "how long the answer waits for a new picture",
     ),
     Parameter(
         "sig",
         "control",
-        _matching(r"[A-Za-z0-9_-]{1,128}"),
+        Matching(r"[A-Za-z0-9_-]{1,128}"),
         "base64url without padding",
         "signature of the operator",
     ),
     Parameter(
         "kid",
         "control",
-        _matching(KEY_ID),
+        Matching(KEY_ID),
         "up to 64 letters, digits, dots, dashes and underscores",
         "id of the key that signed",
     ),
-    Parameter("exp", "control", _whole(0, 10**11), "seconds since 1970", "when the signature expires"),
+    Parameter("exp", "control", Whole(0, 10**11), "seconds since 1970", "when the signature expires"),
+)
+
+# Those that `/info` takes beside all others: about the snippets that it writes.
+OF_INFO: tuple[Parameter, ...] = (
+    Parameter(
+        "alt",
+        "info",
+        Prose(PROMPT_MAX),
+        f"1 to {PROMPT_MAX} characters",
+        "description of the picture in snippets; else the prompt",
+    ),
+    Parameter(
+        "dark",
+        "info",
+        Matching(r"/\S*"),
+        "a URL of this service from its first slash on",
+        "picture for readers who have a dark page; with it there is the snippet picture",
+    ),
 )
 
 BY_NAME = {name: row for row in PARAMETERS for name in (row.name, *row.aliases)}

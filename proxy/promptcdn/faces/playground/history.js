@@ -1,0 +1,36 @@
+// The pictures that were shown in this browser, the last one first. The list never leaves it.
+import { $, element, kept } from "./dom.js";
+import { thumbnail } from "./service.js";
+
+const MOST = 24;
+// Whatever else is in this browser under that name is not ours.
+const isEntry = (each) => typeof each?.fragment === "string" && /^[0-9a-f]{64}$/.test(each.key);
+const left = kept.read("history", []);
+let entries = Array.isArray(left) ? left.filter(isEntry) : [];
+
+// `go(fragment)` is called for the entry that is chosen.
+export function draw(go) {
+  $("history-clear").addEventListener("click", () => write([], go));
+  write(entries, go);
+}
+
+export function add(fragment, key, prompt, seed, go) {
+  if (!key) return;
+  const entry = { fragment, key, prompt: prompt.slice(0, 200), seed };
+  write([entry, ...entries.filter((each) => each.fragment !== fragment)].slice(0, MOST), go);
+}
+
+function write(next, go) {
+  entries = next;
+  kept.write("history", entries);
+  $("history").hidden = !entries.length;
+  $("history-list").replaceChildren(...entries.map((entry) => element("li", {}, shown(entry, go))));
+}
+
+function shown(entry, go) {
+  const said = `${entry.prompt}, seed ${entry.seed}`;
+  const image = element("img", { src: thumbnail(entry.key, 128), alt: said, title: said, loading: "lazy" });
+  // It was purged or taken down since.
+  image.addEventListener("error", () => write(entries.filter((each) => each !== entry), go));
+  return element("button", { type: "button", class: "past", onclick: () => go(entry.fragment) }, image);
+}

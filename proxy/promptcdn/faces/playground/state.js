@@ -1,0 +1,47 @@
+// The parameters of one picture's URL, by name and as text. They are in the fragment of the page's address, so that a
+// reload, a bookmark and the back button find them again. Signatures are not: nobody should pass one on by accident.
+import { $ } from "./dom.js";
+
+export const service = JSON.parse($("description").textContent);
+export const FIRST = { prompt: "a lighthouse at dusk", seed: "7", aspect_ratio: "3:2" };
+
+const groups = Object.entries(service.parameters);
+const groupOf = new Map(groups.flatMap(([group, rows]) => rows.map((row) => [row.name, group])));
+const SIGNATURE = ["sig", "kid", "exp"];
+
+export function fromFragment(fragment) {
+  const found = fromQuery(fragment.replace(/^#/, ""));
+  return found.prompt ? found : { ...FIRST };
+}
+
+export function fromQuery(query) {
+  const pairs = [...new URLSearchParams(query)].filter(([name, value]) => groupOf.has(name) && value);
+  return Object.fromEntries(pairs);
+}
+
+export function toFragment(state) {
+  const shared = Object.fromEntries(Object.entries(state).filter(([name]) => !SIGNATURE.includes(name)));
+  return `#${toQuery(shared)}`;
+}
+
+export function toQuery(state) {
+  return new URLSearchParams(Object.entries(state).filter(([, value]) => value)).toString();
+}
+
+// `state` with `changes`. A signature is for one picture: another one has none.
+export function changed(state, changes) {
+  const next = Object.fromEntries(Object.entries({ ...state, ...changes }).filter(([, value]) => value));
+  const isNew = Object.keys(changes).some((name) => groupOf.get(name) === "generation" && state[name] !== next[name]);
+  if (isNew && !("sig" in changes)) for (const name of SIGNATURE) delete next[name];
+  return next;
+}
+
+export function engineOf(state) {
+  const named = (engine) => [engine.name, `${engine.generator}/${engine.name}`].includes(state.engine);
+  return service.engines.find(named) ?? service.engines[0];
+}
+
+export function priceOf(credits, engine) {
+  if (!engine.paid) return "free";
+  return `about ${Number(credits.toFixed(3))} ${credits === 1 ? "credit" : "credits"}`;
+}

@@ -1,0 +1,96 @@
+// The same picture with other seeds. What is stored is shown at once; all others are made when somebody says so.
+import { $, announce, element } from "./dom.js";
+import { Refused, info, picture, thumbnail } from "./service.js";
+import { draggable } from "./start.js";
+import { changed, engineOf, priceOf, service, toQuery } from "./state.js";
+
+const COUNT = 6;
+let tiles = [];
+let grid = "";
+let act;
+
+// `choose(seed)`, `start(key)` and `refused(problem)` are called for what happens to the pictures.
+export function draw(actions) {
+  act = actions;
+  $("make-all").addEventListener("click", make);
+}
+
+const others = (state) => toQuery(changed(state, { seed: "", wait: "", sig: "", kid: "", exp: "" }));
+
+// Closes the grid where it is one of another picture.
+export function follow(state) {
+  if (grid !== others(state)) {
+    tiles = [];
+    grid = "";
+    $("grid").replaceChildren();
+    $("make-all").hidden = true;
+    $("show-all").hidden = false;
+  }
+  for (const tile of tiles) tile.button.setAttribute("aria-pressed", String(tile.seed === state.seed));
+}
+
+export async function open(state, known) {
+  grid = others(state);
+  $("show-all").hidden = true;
+  const first = known.resolved.seed;
+  const seeds = known.pool ? known.pool.map((one) => one.seed) : Array.from({ length: COUNT }, (_, i) => (first + i) % 2 ** 32);
+  const asked = grid;
+  const looks = await Promise.all(seeds.map((seed) => info(changed(state, { seed: String(seed) }))));
+  if (asked !== grid) return;
+  tiles = looks.map((look, index) => tile(String(seeds[index]), look));
+  $("grid").replaceChildren(...tiles.map((one) => one.figure));
+  follow(state);
+  const missing = tiles.filter((one) => one.look.state === "absent");
+  const engine = engineOf(state);
+  if (!missing.length || service.misses !== "open") {
+    announce(`${tiles.length - missing.length} of ${tiles.length} variations are stored`);
+    return;
+  }
+  if (engine.live) return make();
+  const cost = missing.reduce((sum, one) => sum + one.look.credits, 0);
+  $("make-all").textContent = `Make the other ${missing.length} — ${priceOf(cost, engine)}`;
+  $("make-all").hidden = false;
+}
+
+function tile(seed, look) {
+  const button = element("button", { type: "button", class: "tile", "aria-label": `Seed ${seed}`, onclick: () => act.choose(seed) });
+  const use = element("button", { type: "button", class: "link", "aria-label": `Start from seed ${seed}`, onclick: () => act.start(one.look.content_key) }, "use as start");
+  const figure = element("figure", {}, button, element("figcaption", {}, element("span", {}, `seed ${seed}`), use));
+  const one = { seed, look, button, use, figure };
+  show(one);
+  return one;
+}
+
+function show(one) {
+  const stored = one.look.state === "stored";
+  one.use.hidden = !stored;
+  if (!stored) {
+    one.button.replaceChildren(element("span", { class: "blank" }, one.look.state === "absent" ? "not made yet" : one.look.state));
+    return;
+  }
+  const image = element("img", { src: thumbnail(one.look.content_key, 320), alt: "", loading: "lazy" });
+  draggable(image, () => one.look.content_key);
+  one.button.replaceChildren(image);
+}
+
+// One after the other: the first that is refused ends it, and nothing more is spent.
+async function make() {
+  $("make-all").hidden = true;
+  const asked = grid;
+  for (const one of tiles.filter((each) => each.look.state === "absent")) {
+    if (asked !== grid) return;
+    one.button.classList.add("busy");
+    try {
+      await picture(one.look.url);
+      one.look.state = "stored";
+      show(one);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      act.refused(error.problem);
+      return;
+    } finally {
+      one.button.classList.remove("busy");
+    }
+  }
+  if (tiles.length) announce("All variations are there");
+}

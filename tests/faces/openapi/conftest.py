@@ -1,0 +1,13 @@
+"""A service with sketches, which describes itself."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.service import Promptcdn
+
+
+@pytest.fixture(scope="package")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Promptcdn]:
+    with Promptcdn(tmp_path_factory.mktemp("described")) as running:
+        yield running
