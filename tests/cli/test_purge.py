@@ -82,6 +82,12 @@ def test_a_dry_run_says_what_would_be_done(tmp_path: Path, key: str) -> None:
     assert promptcdn(tmp_path, "info", URL).stdout.startswith("state        stored\n")
 
 
+def test_a_picture_that_can_be_made_again_needs_no_word(tmp_path: Path, key: str) -> None:
+    told = purge(tmp_path, key, "--json")
+
+    assert [one["irreplaceable"] for one in json.loads(told.stdout)["pictures"]] == [""]
+
+
 def test_one_object_is_one_object(tmp_path: Path, key: str) -> None:
     next((tmp_path / "data" / "store" / "renditions").glob("*/*/*")).unlink()
 

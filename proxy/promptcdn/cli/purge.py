@@ -61,6 +61,7 @@ class Done:
 
     `gone`: it was put back, and its bytes were deleted with its takedown. `still_taken_down`: it was taken down before,
     and what was done now leaves it so. Of a dry run, `taken_down` and `put_back` say what would be done.
+    `irreplaceable`: why the same picture cannot be made again; empty where it can.
     """
 
     content_key: str
@@ -71,6 +72,7 @@ class Done:
     gone: bool
     still_taken_down: bool
     purge_at_caches: tuple[str, ...]
+    irreplaceable: str = ""
 
 
 def purge(
@@ -142,6 +144,7 @@ async def _targets(named: "str | Request", service: "Service") -> list[Target]:
 async def _one(target: Target, wanted: Wanted, service: "Service", public_url: str) -> Done:
     removals, key = service.removals, target.content_key
     was_taken_down = await removals.surely_removed(key)
+    irreplaceable = "" if wanted.takedown or wanted.undo else await _irreplaceable(key, service)
     if wanted.undo:
         names: tuple[Name, ...] = ()
         if not wanted.dry_run:
@@ -159,7 +162,15 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
         gone=wanted.undo and was_taken_down and not await removals.of(key),
         still_taken_down=was_taken_down and not (wanted.undo or wanted.takedown),
         purge_at_caches=tuple(f"{public_url}{path}" for path in _paths(target)),
+        irreplaceable=irreplaceable,
     )
+
+
+async def _irreplaceable(content_key: str, service: "Service") -> str:
+    """Why the stored picture cannot be made again as it was; empty where it can, or is not there."""
+    header = await service.renditions.header(content_key)
+    made_by = None if header is None else (str(header.resolved["generator"]), str(header.resolved["engine"]))
+    return "" if made_by is None else service.cdn.irreplaceable(*made_by)
 
 
 async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple[Name, ...]":
@@ -193,6 +204,8 @@ def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:
         yield f"{one.content_key}: {_undone(one) if undo else _purged(one)}"
         if one.still_taken_down:
             yield "  it was taken down before and stays so (410): promptcdn purge --undo makes it possible again"
+        if one.irreplaceable:
+            yield f"  {one.irreplaceable}: this picture cannot be made again as it was"
         yield from (f"  {path}" for path in one.deleted)
     if undo:
         return

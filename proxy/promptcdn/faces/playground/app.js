@@ -278,7 +278,7 @@ function theme(chosen) {
 
 function aboutSketches() {
   const engine = service.engines[0];
-  $("sketches").hidden = !engine.sketch;
+  $("sketches").hidden = !engine.drawn;
   const ways = Object.entries(service.others).filter(([, needs]) => needs);
   $("way").textContent = ways[0]?.[1].split(" ")[0] ?? "PROMPTCDN_GENERATOR";
   $("ways").replaceChildren(

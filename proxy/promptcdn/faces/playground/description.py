@@ -67,7 +67,7 @@ def _engine(
         "generator": generator.name,
         "paid": generator.paid,
         "live": drawn and not generator.paid,
-        "sketch": drawn,
+        "drawn": drawn,
         "credits": settings.price_list.price(generator.name, drawer.name, default, steps) / 1000,
         "size": "{}x{}".format(*default),
         "sizes": _sizes(drawer),
