@@ -192,11 +192,14 @@ def test_a_slow_picture_is_waited_for_and_paid_once(visitor: Visitor, upstream: 
 
 def test_what_the_filter_refused_is_told(visitor: Visitor, upstream: Upstream, spent: list[int]) -> None:
     upstream.script("filter")
-    visitor.open("#prompt=a+gate&seed=1").is_offered().click()
+    visitor.open("#prompt=a+gate&seed=1&engine=sketch").sees("a gate")
+    visitor["#p-engine"].select_option(index=0)
+    visitor.is_offered().click()
     expect(visitor["#problem-title"]).to_have_text("Refused by the image generator's content filter", timeout=PATIENCE)
 
     expect(visitor["#frame"]).to_have_attribute("data-stage", "none")
     expect(visitor["#make"]).to_be_hidden()
+    assert visitor["#picture"].get_attribute("src") is None  # the sketch would be taken for it
 
     visitor.page.reload()
 

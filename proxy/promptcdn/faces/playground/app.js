@@ -159,6 +159,7 @@ function settled() {
 // The frame shows the picture, that it is coming, that it could be made, or that there is none.
 function stage(name) {
   $("frame").dataset.stage = name;
+  if (name === "offer") $("picture").removeAttribute("src"); // it is the one of another prompt
   $("tools").hidden = name !== "shown";
   $("offer").hidden = name !== "offer";
   $("progress").hidden = name !== "busy";
@@ -195,6 +196,7 @@ async function describe() {
 
 function gone() {
   stage("none");
+  $("picture").removeAttribute("src");
   const why = { blocked: "The content filter of the image generator refused this picture.", removed: "The operator took this picture down." };
   say({ title: "There is no such picture", detail: why[known.state] });
 }
@@ -258,6 +260,7 @@ async function paste(event) {
   } catch (error) {
     $("pasted-wrong").hidden = false;
     $("pasted-wrong").textContent = error instanceof Refused ? error.problem.detail : NO_URL;
+    $("pasted-wrong").scrollIntoView({ block: "nearest" });
     announce($("pasted-wrong").textContent);
   }
 }
