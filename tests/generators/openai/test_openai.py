@@ -28,11 +28,16 @@ TAG = '<sd_cpp_extra_args>{"seed": 99, "width": 128, "height": 128}</sd_cpp_extr
 
 
 async def made(
-    upstream: OpenAiImages, order: Resolved = ORDER, key: str | None = None, seconds: float = 20, **more: Any
+    upstream: OpenAiImages,
+    order: Resolved = ORDER,
+    key: str | None = None,
+    seconds: float = 20,
+    kind: str = "",
+    **more: Any,
 ) -> Made:
-    """What the generator gives for one order."""
+    """What the generator gives for one order; `kind` is what it takes the server for, where that is wrong."""
     where = base_url(upstream.url)
-    generator = OpenAi(where, BY_NAME[upstream.kind], key, timings=Timings(between_fetches=0.01), **more)
+    generator = OpenAi(where, BY_NAME[kind or upstream.kind], key, timings=Timings(between_fetches=0.01), **more)
     try:
         return await generator.generate(order, KEY, seconds)
     finally:
@@ -210,6 +215,16 @@ async def test_an_echo_of_another_seed_is_passed_on() -> None:
         assert (found.seed_sent, found.seed_echo) == (7, 8)
 
 
+async def test_an_echo_is_not_compared_where_seeds_may_be_ignored() -> None:
+    """A gateway that draws a seed of its own and says so would have each of its pictures paid for and thrown away."""
+    with OpenAiImages("vllm-omni") as upstream:
+        upstream.always("wrong_seed")
+        found = await made(upstream, kind="other")
+
+        assert one(upstream).seeds == (7,)
+        assert found.seed_echo in (0, found.seed_sent)
+
+
 async def test_a_picture_at_a_url_of_the_upstream_is_fetched() -> None:
     """As an old LocalAI answers, whatever `response_format` says."""
     with OpenAiImages("localai") as upstream:
@@ -281,7 +296,7 @@ def test_a_base_url_without_a_path_is_v1() -> None:
     assert str(base_url("")) == "https://api.openai.com/v1"
 
 
-@pytest.mark.parametrize("text", ["quality=low", "[]", "7", "{"])
+@pytest.mark.parametrize("text", ["quality=low", "[]", "7", "{", '{"a": NaN}', "[" * 100_000])
 def test_fields_that_are_no_object_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="allowed: a JSON object"):
         own_fields(text)

@@ -1,7 +1,6 @@
 """One call for a picture, and what `doctor` asks."""
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.declaration import LOADED
-from promptcdn.generators.http import Http
+from promptcdn.generators.http import Http, documents
 from promptcdn.generators.openai import answers, wire
 from promptcdn.generators.openai.servers import OTHER, Server
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
@@ -44,7 +43,8 @@ class Client:
         ends = time.monotonic() + seconds
         server = self._server
         body = wire.body(resolved, server, syntax_allowed=self._syntax_allowed, extra=self._extra)
-        seed = wire.seed_sent(resolved, server)
+        # Where nobody knows whether a seed is obeyed, an echo of another one must not cost a paid picture.
+        seed = wire.seed_sent(resolved, server) if server.seeded else 0
         reply = await self._http.post(wire.PATH, json=body, seconds=seconds, most=ANSWER_BYTES)
         # In a thread: tens of megabytes of text take a while to read.
         found = await asyncio.to_thread(
@@ -80,10 +80,7 @@ class Client:
 
 def _listed(body: bytes) -> set[str]:
     """The ids in a list of models: `{"data": [{"id": …}]}`, or the list alone (Together's)."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return set()
+    document = documents.document(body)
     items = document.get("data") if isinstance(document, dict) else document
     ids = (item.get("id") for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
     return {each for each in ids if isinstance(each, str)}
