@@ -154,7 +154,7 @@ def _is_router(where: Address) -> bool:
 def _under(settings: Mapping[str, str]) -> Declaration:
     """The declaration for the endpoint that the settings name: a server on this machine costs nothing."""
     where = endpoint(settings["hf_inference_endpoint"])
-    return replace(DECLARATION, paid=not where.loopback)
+    return replace(DECLARATION, prices=(), paid=False) if where.loopback else DECLARATION
 
 
 def _opened(given: Given) -> InspectedGenerator:

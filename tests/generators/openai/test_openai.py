@@ -9,6 +9,7 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.generators import Made
+from promptcdn.generators.declaration import LOADED
 from promptcdn.generators.http import Hosts, Timings
 from promptcdn.generators.openai import OpenAi, base_url, own_fields
 from promptcdn.generators.openai.servers import BY_NAME, SERVERS
@@ -36,8 +37,10 @@ async def made(
     **more: Any,
 ) -> Made:
     """What the generator gives for one order; `kind` is what it takes the server for, where that is wrong."""
-    where = base_url(upstream.url)
-    generator = OpenAi(where, BY_NAME[kind or upstream.kind], key, timings=Timings(between_fetches=0.01), **more)
+    where, server = base_url(upstream.url), BY_NAME[kind or upstream.kind]
+    if server.engine != LOADED and order.engine == LOADED:
+        order = replace(order, engine="a-model")
+    generator = OpenAi(where, server, key, timings=Timings(between_fetches=0.01), **more)
     try:
         return await generator.generate(order, KEY, seconds)
     finally:
@@ -124,6 +127,18 @@ async def test_steps_and_negative_prompt_reach_who_understands_them(kind: str) -
 
         assert one(upstream).steps == 20
         assert one(upstream).prompts[1] == ("fog", -1.0)
+
+
+async def test_a_service_is_not_asked_for_what_a_server_had_loaded() -> None:
+    """A URL of before the address was changed: the service would draw with a model of its own, and charge it."""
+    with OpenAiImages("openai") as upstream:
+        generator = OpenAi(base_url(upstream.url), BY_NAME["openai"])
+        with pytest.raises(UpstreamFailed) as raised:
+            await generator.generate(ORDER, KEY, 20)
+        await generator.close()
+
+        assert upstream.bodies == []
+    assert (raised.value.kind, raised.value.charged) == (problems.GENERATOR_MISSING, False)
 
 
 async def test_a_key_is_sent_where_there_is_one() -> None:

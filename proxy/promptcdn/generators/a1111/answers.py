@@ -78,7 +78,7 @@ def _require_as_asked(info: dict[str, Any], resolved: Resolved) -> None:
     if wanted is not None and any(found) and not names_checkpoint(wanted, *found):
         raise _another("checkpoint", wanted)
     sampler = SAMPLERS[resolved.sampler] if resolved.sampler else None
-    if sampler is not None and info.get("sampler_name", sampler) != sampler:
+    if sampler is not None and (info.get("sampler_name") or sampler) != sampler:
         raise _another("sampler", str(resolved.sampler))
 
 

@@ -120,6 +120,7 @@ def _under(settings: Mapping[str, str]) -> Declaration:
         engine=chosen.engine,
         known=(),
         engines=families(chosen),
+        prices=() if chosen.self_hosted else PRICES,
         paid=not chosen.self_hosted,
     )
 

@@ -11,7 +11,7 @@ from promptcdn.generators.declaration import LOADED
 from promptcdn.generators.http import Http, documents
 from promptcdn.generators.openai import answers, wire
 from promptcdn.generators.openai.servers import OTHER, Server
-from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
+from promptcdn.problems import GENERATOR_MISSING, UPSTREAM_UNAUTHORIZED, UpstreamFailed
 from promptcdn.url.request import Resolved
 
 # 2336x992 pixels of noise are 7 MB as a PNG; in base64 a picture is a third larger.
@@ -23,6 +23,12 @@ ACCESS = "OPENAI_API_KEY, and OPENAI_BASE_URL: another server may answer there"
 _UNKNOWN_SERVER = (
     "its kind is not known, so its pictures count as paid and its seeds as not obeyed:"
     " PROMPTCDN_OPENAI_SERVER says which kind of server it is, PROMPTCDN_ENGINE which of its models to ask for"
+)
+
+# The service would choose a model of its own, which may cost money, and draw the picture of another one under the key.
+_NOTHING_LOADED = (
+    "this URL shows a picture of the model that the upstream of the generator openai had loaded, and a service like {}"
+    " has no such model: whoever runs the service names a server of their own in OPENAI_BASE_URL"
 )
 
 
@@ -42,6 +48,8 @@ class Client:
         """
         ends = time.monotonic() + seconds
         server = self._server
+        if resolved.engine == LOADED and server.engine != LOADED:
+            raise UpstreamFailed(GENERATOR_MISSING, _NOTHING_LOADED.format(server.name), charged=False)
         body = wire.body(resolved, server, syntax_allowed=self._syntax_allowed, extra=self._extra)
         # Where nobody knows whether a seed is obeyed, an echo of another one must not cost a paid picture.
         seed = wire.seed_sent(resolved, server) if server.seeded else 0
