@@ -208,12 +208,16 @@ def test_no_image_proxy_waits_behind_a_browser_or_behind_another(front: CacheSer
     assert paid(behind.upstream, url) == 1
 
 
-def test_a_page_for_browsers_is_never_shown_to_programs(front: CacheServer) -> None:
+def test_a_page_for_browsers_is_shown_to_nobody_else(front: CacheServer) -> None:
     """The playground and the refusal of the same URL, whoever comes first."""
     navigation = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
-    answers = [front.get("/", **headers) for headers in (navigation, {}, navigation, {}) for _ in range(2)]
+    asked = (navigation, {}, AUDIENCES["GitHub's camo"])
 
-    kinds = [answer.headers["content-type"].partition(";")[0] for answer in answers]
-    assert kinds == ["text/html", "text/html", "application/problem+json", "application/problem+json"] * 2
+    answers = [front.get("/", **headers) for headers in (*asked, *reversed(asked)) for _ in range(2)]
+
+    kinds = [answer.headers["content-type"].partition(";")[0] for answer in answers[::2]]
+    shown = ["text/html", "application/problem+json", "image/png"]
+    assert kinds == [*shown, *reversed(shown)]
+    assert kinds == [answer.headers["content-type"].partition(";")[0] for answer in answers[1::2]]
     assert "HIT" not in {answer.headers["x-cache"] for answer in answers}

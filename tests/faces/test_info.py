@@ -1,5 +1,6 @@
 """What `/info` is asked beside the picture: a description for its snippets, and a picture for dark pages."""
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,35 @@ def test_two_pictures_are_one_snippet(service: Promptcdn) -> None:
 
 @pytest.mark.parametrize(
     "dark",
-    ["https://elsewhere.example/x.png", "javascript:alert(1)", "/?seed=7", "/?prompt=a&sede=1", "/", "/i/KEY", "%ff"],
+    [
+        *(
+            "https://elsewhere.example/x.png",
+            "javascript:alert(1)",
+            "/?seed=7",
+            "/?prompt=a&sede=1",
+            "/",
+            "/i/KEY",
+            "%ff",
+        ),
+        *("/metrics?prompt=a", "//elsewhere.example/?prompt=a", "/info?prompt=a", "/?prompt=a&engine=no-such-engine"),
+    ],
 )
 def test_a_dark_picture_that_is_none_is_refused_by_its_name(service: Promptcdn, dark: str) -> None:
     answer = service.get(f"{CAT}&dark={dark if dark == '%ff' else quote(dark, safe='')}")
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, "dark")
+
+
+@pytest.mark.parametrize(
+    "dark", ["/prompt/a%20whale?seed=7&model=flux", "//?prompt=a+whale&seed=7", "/i.webp?prompt=a+whale&seed=7"]
+)
+def test_the_picture_for_dark_pages_is_one_that_is_shown(service: Promptcdn, dark: str) -> None:
+    """Also where a face draws the nearest: in the snippet is what is drawn."""
+    both = told(service, f"{CAT}&dark={quote(dark, safe='')}")["snippets"]["picture"]
+    url = html.unescape(both.partition('srcset="')[2].partition('"')[0]).removeprefix(service.url)
+
+    assert url.startswith("/?prompt=a+whale&seed=7")
+    assert service.get(url).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["&alt=a&alt=b", f"&dark={NIGHT}&dark={NIGHT}", "&alt=%00"])

@@ -60,6 +60,7 @@ def _before_routes(app: Starlette) -> ASGIApp:
             # A redirect would do harm here too.
             if extra := extra_slashes(scope["raw_path"]):
                 scope["path"], scope["raw_path"] = scope["path"][extra:], scope["raw_path"][extra:]
+                scope["promptcdn.extra_slashes"] = extra
         await app(scope, receive, send)
 
     return answered

@@ -17,7 +17,7 @@ from promptcdn.readers.answers import Look, Looks, State
 from promptcdn.url import formats
 from promptcdn.url.dialects import mistakes
 from promptcdn.url.engines import Size
-from promptcdn.url.parse import address, canonical_url, parse_info, parse_url, permalink
+from promptcdn.url.parse import address, canonical_url, is_of_picture, parse_info, parse_url, permalink
 from promptcdn.url.request import Asked, Delivery, Described, Request, Resolved
 from promptcdn.url.resolving import as_drawn
 from promptcdn.url.snippets import picture, snippets
@@ -48,6 +48,8 @@ async def members(
 ) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
+    if described.dark is not None:
+        described = replace(described, dark=await _canonical(cdn, described.dark))
     all_looks = await cdn.looks(request)
     looks = all_looks.found
     one = None if asked.seed is None else looks[0]
@@ -90,20 +92,27 @@ def _snippets(asked: Asked, delivery: Delivery, public_url: str, described: Desc
         "sites": snippets(public_url + address(asked, named, "extension"), alt)["markdown"],
     }
     if described.dark is not None:
-        found["picture"] = picture(url, public_url + _canonical(described.dark), alt, size)
+        found["picture"] = picture(url, public_url + described.dark, alt, size)
     return found
 
 
-def _canonical(dark: str) -> str:
-    """The canonical spelling of the picture for dark pages. Raises `Problem` (400) that names its parameter, `dark`."""
+async def _canonical(cdn: Cdn, dark: str) -> str:
+    """The canonical spelling of the picture for dark pages.
+
+    Raises `Problem` (400) that names its parameter, `dark`, where that URL would be refused.
+    """
     path, _, query = dark.encode().partition(b"?")
+    allowed = "a URL of a picture with a prompt, from its first slash on"
+    if not is_of_picture(path):
+        raise problems.bad_parameter("dark", dark, allowed, "no picture has this path")
     try:
         other = parse_url(path, query)
+        look = await cdn.look(cdn.first(other))
     except Problem as problem:
-        raise problems.bad_parameter(
-            "dark", dark, "a URL of a picture, from its first slash on", problem.detail
-        ) from None
-    return canonical_url(other.asked, other.delivery)
+        if problem.kind.status >= 500:  # it is not known what the URL means
+            raise
+        raise problems.bad_parameter("dark", dark, allowed, problem.detail) from None
+    return canonical_url(as_drawn(other.asked, look.resolved) if other.nearest else other.asked, other.delivery)
 
 
 async def of_sources(cdn: Cdn, resolved: Resolved, state: State) -> tuple[dict[str, object], list[str]]:

@@ -39,6 +39,7 @@ _PAGE = "; ".join(
         *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect")),
         *(f"{what} 'none'" for what in ("base-uri", "form-action", "frame-ancestors")),
         "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     )
 )
 # Only a person's navigation is shown the page; see `audience`.

@@ -67,6 +67,13 @@ def parse_info(raw_path: bytes, raw_query: bytes) -> tuple[Request, Described]:
     return parse_url(raw_path, picture), Described(**values["info"])
 
 
+def is_of_picture(raw_path: bytes) -> bool:
+    """Whether a path is one of the forms that a picture's URL with a prompt has."""
+    path = raw_path[extra_slashes(raw_path) :]
+    stem, format_ = split_extension(path.decode("latin-1"))
+    return path == b"/" or path.startswith(b"/prompt/") or (stem == "/i" and format_ is not None)
+
+
 def says_nothing(raw_query: bytes) -> bool:
     """Whether a query has no parameter, or only such that others appended."""
     return not any(_pairs(raw_query))

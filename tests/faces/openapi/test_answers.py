@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,68 @@ def test_the_service_answers_as_it_is_described(service: Promptcdn, tmp_path: Pa
     paths = service.get("/openapi.json").json()["paths"]
     del paths["/openapi.json"]  # schemathesis leaves out what it reads the description from
     assert re.search(rf"Tested: +{sum(map(len, paths.values()))}\n", ended.stdout), "an operation was left out"
+
+
+# Headers that say nothing of the interface: of messages, of browsers' rules, and of the connection.
+NOT_DESCRIBED = {
+    *("connection", "content-length", "content-type", "date", "server", "content-security-policy"),
+    *("x-content-type-options", "cross-origin-resource-policy", "timing-allow-origin"),
+    *("access-control-allow-origin", "access-control-expose-headers"),
+}
+CAMO = {"user-agent": "github-camo", "accept": "image/*"}
+GUARDED = {"PROMPTCDN_ADMIN_TOKEN": "canary-of-the-operator", "PROMPTCDN_SIZE": "256x256"}
+OPERATOR = {"authorization": "Bearer canary-of-the-operator"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Promptcdn]:
+    with Promptcdn(tmp_path_factory.mktemp("guarded"), **GUARDED) as running:
+        running.get("/?prompt=a&seed=1")
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "headers"),
+    [
+        ("/", "/?prompt=a&seed=1", {}),
+        ("/", "/?prompt=a&seed=1", {"if-none-match": "*"}),
+        ("/", "/?prompt=a&seed=1&format=auto", {}),
+        ("/", "/?prompt=a&seed=1&format=auto", {"if-none-match": "*"}),
+        ("/", "/?prompt=a&seed=day", {}),
+        ("/", "/?prompt=a&steps=0", {}),
+        ("/", "/?prompt=a&steps=0", CAMO),
+        ("/i.png", "/i.png?prompt=a&seed=1", {}),
+        ("/prompt/{prompt}", "/prompt/a?seed=1", {}),
+        ("/i/{key}", f"/i/{'0' * 64}", {}),
+        ("/info", "/info?prompt=a&seed=1", {}),
+        ("/info", f"/info?prompt=a&init={'0' * 64}", {}),
+        ("/metrics", "/metrics", {}),
+        ("/metrics", "/metrics", OPERATOR),
+        ("/docs", "/docs", {"if-none-match": "*"}),
+        *((path, path, {}) for path in ("/docs", "/openapi.json", "/healthz", "/readyz", "/robots.txt")),
+    ],
+)
+def test_each_header_of_an_answer_is_described(
+    guarded: Promptcdn, path: str, target: str, headers: dict[str, str]
+) -> None:
+    operations = guarded.get("/openapi.json").json()["paths"]
+    answer = guarded.get(target, **headers)
+
+    described = operations[path]["get"]["responses"][str(answer.status_code)]
+    assert answer.headers.keys() - NOT_DESCRIBED <= {name.lower() for name in described["headers"]}
+
+
+def test_the_headers_of_a_takedown_are_described(guarded: Promptcdn) -> None:
+    key = guarded.get("/info?prompt=b&seed=1").json()["content_key"]
+    described = guarded.get("/openapi.json").json()["paths"]["/i/{key}"]["delete"]["responses"]
+
+    answers = [guarded.client.delete(f"/i/{key}", headers=sent) for sent in ({}, OPERATOR)]
+    answers.append(guarded.get(f"/i/{key}"))
+
+    assert [answer.status_code for answer in answers] == [401, 204, 410]
+    for answer in answers[:2]:
+        told = {name.lower() for name in described[str(answer.status_code)]["headers"]}
+        assert answer.headers.keys() - NOT_DESCRIBED <= told
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/openapi.json", "application/json"), ("/docs", "text/html")])

@@ -81,7 +81,10 @@ def test_a_hostile_list_of_pictures_seen_is_text(visitor: Visitor) -> None:
 
 def test_a_store_in_the_browser_that_is_broken_does_no_harm(visitor: Visitor) -> None:
     visitor.open().sees("a lighthouse")
-    for left in ("{", '"text"', "[1]", "{}"):
-        visitor.page.evaluate("text => localStorage.setItem('promptcdn.history', text)", left)
+    no_text = f'{{"fragment":"#prompt=a","key":"{"0" * 64}","seed":7,"prompt":{{"toString":1}}}}'
+    for left in ("{", '"text"', "[1]", "{}", f"[{no_text}]", no_text):
+        for name in ("history", "theme"):
+            visitor.page.evaluate("([name, text]) => localStorage.setItem(`promptcdn.${name}`, text)", [name, left])
         visitor.page.reload()
         visitor.sees("a lighthouse")
+        assert visitor.page.evaluate("document.documentElement.dataset.theme") is None

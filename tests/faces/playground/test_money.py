@@ -1,13 +1,15 @@
 """A person at a service whose pictures cost something: nothing is spent that nobody pressed a button for."""
 
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.faces.playground.visitor import PATIENCE, Visitor
-from tests.support.service import Promptcdn
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 
 ENGINE = {"PROMPTCDN_ENGINE": "stable-diffusion-v1-6", "PROMPTCDN_GENERATOR": "stability, sketch"}
@@ -160,6 +162,18 @@ def test_an_error_of_the_upstream_is_told_and_can_be_tried_again(
     assert calls(upstream, spent) == 0
 
 
+def test_what_cannot_be_looked_up_is_not_offered(visitor: Visitor) -> None:
+    """The price would be the one of the picture before."""
+    visitor.open("#prompt=a+cove&seed=1").is_offered()
+    problem = {"title": "The picture store is unavailable", "detail": "look", "code": "store_unavailable"}
+    visitor.page.route("**/info?*", lambda route: route.fulfill(status=503, json=problem))
+
+    visitor.type("prompt", "a cove at noon")
+
+    expect(visitor["#problem-title"]).to_have_text(problem["title"], timeout=PATIENCE)
+    expect(visitor["#offer"]).to_be_hidden()
+
+
 def test_a_spent_budget_is_told_and_stored_pictures_go_on(
     browser: Browser, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -212,3 +226,25 @@ def test_an_engine_says_what_it_cannot_do(visitor: Visitor) -> None:
 
     expect(visitor["#p-engine-note"]).to_contain_text("Draws")
     expect(visitor["#p-engine-note"]).to_contain_text("Can start from pictures: init, mask.")
+
+
+def test_a_lost_picture_of_another_engine_is_not_made_unasked(
+    browser: Browser, upstream: Upstream, spent: list[int], tmp_path: Path
+) -> None:
+    """Its URL names no engine, and sketches are the default today: what it is bound to costs something all the same."""
+    settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_BUDGET": "unlimited", **ENGINE}
+    url = "/?prompt=a+moat&seed=1"
+    with Promptcdn(tmp_path, **settings) as service:
+        service.get(url)
+    data = environment(PROMPTCDN_DATA_DIR=tmp_path / "data", **settings)
+    subprocess.run([PROMPTCDN, "purge", url], cwd=tmp_path, env=data, check=True, capture_output=True)
+    settings = {**settings, "PROMPTCDN_GENERATOR": "sketch, stability", "PROMPTCDN_ENGINE": ""}
+
+    with Promptcdn(tmp_path, **settings) as service, Visitor(browser, service.url) as visitor:
+        button = visitor.open("#prompt=a+moat&seed=1").is_offered()
+        expect(button).to_have_text(re.compile(r"^Make this picture — about [\d.]+ credits?$"))
+        visitor["#show-all"].click()
+        expect(visitor["#grid img"]).to_have_count(5, timeout=PATIENCE)
+        expect(visitor["#make-all"]).to_have_text(re.compile(r"^Make the other 1 — about [\d.]+ credits?$"))
+
+    assert calls(upstream, spent) == 1

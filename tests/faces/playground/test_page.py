@@ -58,6 +58,11 @@ def test_with_a_parameter_a_browser_gets_what_it_got_before(service: Promptcdn) 
     assert service.get("/?sede=1", **FIREFOX).json()["parameter"] == "sede"
 
 
+def test_below_slashes_too_many_there_is_no_page(service: Promptcdn) -> None:
+    """Its links would lead nowhere."""
+    assert service.get(f"{service.url}//", **FIREFOX).json()["parameter"] == "prompt"
+
+
 def test_head_is_as_get_without_the_body(service: Promptcdn) -> None:
     got, head = service.get("/", **CHROMIUM), service.client.head("/", headers=CHROMIUM)
 

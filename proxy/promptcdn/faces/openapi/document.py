@@ -49,10 +49,15 @@ _HEADERS = {
     "ETag": "The version of the file, for `If-None-Match`.",
     "Last-Modified": "When the picture was made.",
     "Link": 'The permalink, as `rel="canonical"`.',
+    "Promptcdn-Status": "The status of an error that an image proxy is shown as a picture, with status 200.",
     "Repr-Digest": "The SHA-256 of the file (RFC 9530).",
     "Server-Timing": "How long the answer took.",
+    "Vary": "The headers of the request that the answer depends on.",
     "X-Request-ID": "The id of this request in the log of the service.",
 }
+# Of every answer but a 304.
+_ALWAYS = ("Cache-Control", "Server-Timing", "X-Request-ID")
+_OF_UNCHANGED = ("Cache-Control", "Content-Location", "ETag", "Vary")
 _OF_PROBLEMS = {
     "Allow": (problems.METHOD_NOT_ALLOWED, "The methods that the path allows."),
     "WWW-Authenticate": (problems.UNAUTHORIZED, "That a bearer token is needed."),
@@ -109,7 +114,8 @@ def _paths(defaults: Defaults, *, takedowns: bool) -> Document:
         "/i/{key}": _permalink(defaults, takedowns=takedowns),
         "/info": _get(
             "getInfo",
-            "What a URL means, and whether its picture is stored; nothing is made.",
+            "What a URL means, and whether its picture is stored; nothing is made. `/info` goes before the path of any"
+            " picture with a prompt, so `/info/prompt/…` and `/info/i.png` are answered too.",
             [*asking, *_parameters(OF_INFO, defaults)],
             _json("Info", "What is known of the URL.", _LOOKING),
         ),
@@ -150,7 +156,7 @@ def _of_the_service() -> Document:
 
 
 def _takedown(key: Document) -> Document:
-    answers = {"204": {"description": "No replica shows the picture from 5 s later on."}}
+    answers = {"204": {"description": "No replica shows the picture from 5 s later on.", "headers": _headers(_ALWAYS)}}
     refusals = (problems.UNAUTHORIZED, problems.NOT_FOUND, problems.STORE_UNAVAILABLE, problems.BAD_PARAMETER)
     told = "Takes a picture down for good; its URLs answer 410 from then on."
     return {
@@ -183,7 +189,7 @@ def _parameters(rows: Iterable[Parameter], defaults: Defaults) -> list[Document]
 
 def _prompt_in_path(defaults: Defaults) -> Document:
     (prompt,) = _parameters((row for row in PARAMETERS if row.name == "prompt"), defaults)
-    told = f"{prompt['description']} It may end in an extension: .png, .webp, .jpg or .avif."
+    told = f"{prompt['description']} It may end in an extension: {', '.join(formats.PROMPT_EXTENSIONS)}."
     return {**prompt, "in": "path", "description": told}
 
 
@@ -205,21 +211,22 @@ def _pictures(kinds: Iterable[ProblemType]) -> Document:
     content: Document = {row.media_type: {} for row in formats.FORMATS}
     return {
         "200": {"description": "The picture.", "headers": _headers(_HEADERS), "content": content},
-        "304": {"description": "The client has the picture already.", "headers": _headers(("ETag", "Cache-Control"))},
+        "304": {"description": "The client has the picture already.", "headers": _headers(_OF_UNCHANGED)},
         **_problems((*_ANYWHERE, *kinds), as_pictures=True),
     }
 
 
 def _json(schema: str, description: str, kinds: Iterable[ProblemType]) -> Document:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    found = {"description": description, "headers": _headers(("Cache-Control", "X-Request-ID")), "content": content}
+    found = {"description": description, "headers": _headers(_ALWAYS), "content": content}
     return {"200": found, **_problems((*_ANYWHERE, *kinds))}
 
 
 def _plain(description: str, media_type: str = "text/plain", *, cached: bool = False) -> Document:
-    found = {"description": description, "headers": _headers(("Cache-Control",)), "content": {media_type: {}}}
-    unchanged = {"304": {"description": "The client has it already."}} if cached else {}
-    return {"200": found, **unchanged, **_problems(_ANYWHERE)}
+    own = (*_ALWAYS, "ETag") if cached else _ALWAYS
+    found = {"description": description, "headers": _headers(own), "content": {media_type: {}}}
+    unchanged = {"description": "The client has it already.", "headers": _headers(("Cache-Control", "ETag"))}
+    return {"200": found, **({"304": unchanged} if cached else {}), **_problems(_ANYWHERE)}
 
 
 def _problems(kinds: Iterable[ProblemType], *, as_pictures: bool = False) -> Document:
@@ -244,7 +251,7 @@ def _headers_of(kinds: Sequence[ProblemType]) -> Document:
     own = {name: told for name, (kind, told) in _OF_PROBLEMS.items() if kind in kinds}
     if any(kind.retry_after for kind in kinds):
         own["Retry-After"] = "In how many seconds another try may help."
-    return {**_headers(("Cache-Control", "X-Request-ID")), **{name: _header(told) for name, told in own.items()}}
+    return {**_headers((*_ALWAYS, "Vary")), **{name: _header(told) for name, told in own.items()}}
 
 
 def _headers(names: Iterable[str]) -> Document:

@@ -1,7 +1,9 @@
 """What values may be, as JSON Schema (draft 2020-12, which OpenAPI 3.1 uses)."""
 
+import re
 from typing import Any
 
+from promptcdn.url import formats
 from promptcdn.url.parameters import Parameter
 from promptcdn.url.parameters.values import Hundredths, Matching, Multiple, OneOf, Prose, Ratio, Seed, Whole
 from promptcdn.url.resolving import Defaults
@@ -111,4 +113,7 @@ READINESS: Schema = {
         },
     },
 }
-KEY_IN_PATH: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}(\\.(png|webp|jpg|avif))?$"}
+KEY_IN_PATH: Schema = {
+    "type": "string",
+    "pattern": f"^[0-9a-f]{{64}}({'|'.join(map(re.escape, formats.BY_EXTENSION))})?$",
+}

@@ -63,7 +63,10 @@ class Playground:
 
 async def page_or_picture(http: HttpRequest) -> Response:
     """The page for a person's browser that asks for nothing else; everybody else is told what a picture's URL needs."""
-    if requests.audience_of(http.scope) is not Audience.NAVIGATION or not says_nothing(requests.raw_query(http)):
+    is_person = requests.audience_of(http.scope) is Audience.NAVIGATION
+    # The page's links are relative, so that it may be below a path of its host: at // they would lead nowhere.
+    is_there = "promptcdn.extra_slashes" not in http.scope
+    if not (is_person and is_there and says_nothing(requests.raw_query(http))):
         return await pictures.picture(http)
     playground: Playground = http.app.state.playground
     body, etag = playground.page

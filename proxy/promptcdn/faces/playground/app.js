@@ -6,7 +6,7 @@ import * as past from "./history.js";
 import { Refused, at, info, infoOfUrl, picture } from "./service.js";
 import * as snippets from "./snippets.js";
 import * as start from "./start.js";
-import { changed, engineOf, fromFragment, fromQuery, priceOf, service, toFragment, toQuery } from "./state.js";
+import { changed, fromFragment, fromQuery, isFree, priceOf, service, toFragment, toQuery } from "./state.js";
 import * as variations from "./variations.js";
 
 const TYPING = 350; // milliseconds in which somebody may go on typing before anything is looked up
@@ -30,20 +30,21 @@ const EXAMPLES = [
 ];
 
 let state = fromFragment(location.hash);
-let known = null; // the JSON of /info about `state`
+let known = null; // the JSON of /info about `state`, once it is there
 let shown = null; // the picture that is seen: its key, url, seed and headers
 let wasShown = false; // whether the present entry of the browser's history had its picture
 let looking = new AbortController();
 
 function update(changes) {
   state = changed(state, changes);
-  // They are of the picture before, until this one was looked up.
-  $("make").disabled = $("copy").disabled = true;
+  looking.abort();
   fill();
   soon();
 }
 
 function fill() {
+  // They are of the picture before, until this one was looked up.
+  $("make").disabled = $("copy").disabled = true;
   form.fill(state);
   start.fill(state);
   variations.follow(state);
@@ -57,6 +58,7 @@ async function look(make = false, isNext = false) {
   looking.abort();
   looking = new AbortController();
   const { signal } = looking;
+  known = null;
   remember();
   if (!state.prompt) return refused({ parameter: "prompt", detail: "Write what the picture shows." });
   try {
@@ -86,26 +88,24 @@ function accepted() {
   document.documentElement.style.setProperty("--ratio", String(width / height));
   $("pin").hidden = !known.pool;
   const isOne = (known.pool ?? []).filter((one) => one.state === "stored").length < 2;
-  $("another").hidden = !known.pool || (isOne && !engineOf(state).live);
+  $("another").hidden = !known.pool || (isOne && !isFree(known));
 }
 
 async function proceed(make, isNext, signal) {
-  const engine = engineOf(state);
-  const isFree = engine.live && service.misses === "open";
-  if (known.state === "stored") return show(stored(isFree, isNext), signal);
+  if (known.state === "stored") return show(stored(isNext), signal);
   if (known.state === "generating") return waitForIt(signal);
   if (known.state === "blocked" || known.state === "removed") return gone();
   if (make) return show(known.url, signal);
-  if (!isFree) return offer(engine);
+  if (!isFree(known)) return offer();
   busy("Drawing…");
   await pause(MORE, signal);
   return show(known.url, signal);
 }
 
 // The URL of a stored picture. Of a pool it is one that is stored where another one would cost something.
-function stored(isFree, isNext) {
-  if (!known.pool || (isFree && !isNext)) return known.url;
-  const there = known.pool.filter((one) => one.state === "stored" || (isFree && one.state === "absent"));
+function stored(isNext) {
+  if (!known.pool || (isFree(known) && !isNext)) return known.url;
+  const there = known.pool.filter((one) => one.state === "stored" || (isFree(known) && one.state === "absent"));
   const next = there.findIndex((one) => one.content_key === shown?.key) + 1;
   return there[next % there.length].url;
 }
@@ -171,12 +171,12 @@ function busy(text) {
   $("progress-text").textContent = text;
 }
 
-function offer(engine) {
+function offer() {
   stage("offer");
   const isAllowed = service.misses === "open" || (service.misses === "signed" && Boolean(state.sig));
   $("make").hidden = !isAllowed;
   $("make").disabled = false;
-  $("make").textContent = `Make this picture — ${priceOf(known.credits, engine)}`;
+  $("make").textContent = `Make this picture — ${priceOf(known.credits)}`;
   $("sign").hidden = isAllowed || service.misses !== "signed";
   $("closed").hidden = service.misses !== "closed";
   $("sign-command").textContent = `promptcdn sign '${at(known.url)}'`;
@@ -222,7 +222,7 @@ function refused(problem) {
   say(document.activeElement.id === `p-${problem.parameter}` ? null : problem);
   if (hasField) announce(problem.detail);
   const canBeTried = known && !hasField && !FINAL.includes(problem.code);
-  if (canBeTried && !engineOf(state).live) offer(engineOf(state));
+  if (canBeTried && !isFree(known)) offer();
   else stage("none");
 }
 
@@ -242,9 +242,13 @@ function go(next) {
 const goBack = (fragment) => go(fromFragment(fragment));
 
 async function vary() {
+  const asked = state;
+  $("show-all").hidden = true; // a second click would open them twice
   try {
-    if (known) await variations.open(state, known);
+    const found = await info(asked);
+    if (asked === state) await variations.open(asked, found);
   } catch (error) {
+    if (asked === state) $("show-all").hidden = false;
     if (error instanceof Refused) refused(error.problem);
     else throw error;
   }
@@ -272,7 +276,7 @@ function surprise() {
 
 // Takes the chosen colours, or those of the system. Gives whether they are the dark ones.
 function theme(chosen) {
-  if (chosen) document.documentElement.dataset.theme = chosen;
+  if (["light", "dark"].includes(chosen)) document.documentElement.dataset.theme = chosen;
   const scheme = document.documentElement.dataset.theme;
   const isDark = scheme ? scheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   $("theme").setAttribute("aria-pressed", String(isDark));

@@ -49,7 +49,7 @@ function inputFor(row, id) {
 
 function engineChoice(id) {
   const options = service.engines.map((engine, index) => {
-    const said = `${engine.name} · ${priceOf(engine.credits, engine)}`;
+    const said = `${engine.name} · ${priceOf(engine.credits)}`;
     return element("option", { value: index ? engine.name : "" }, said);
   });
   return element("select", { id }, ...options);

@@ -4,7 +4,10 @@ import { thumbnail } from "./service.js";
 
 const MOST = 24;
 // Whatever else is in this browser under that name is not ours.
-const isEntry = (each) => typeof each?.fragment === "string" && /^[0-9a-f]{64}$/.test(each.key);
+const isEntry = (each) =>
+  [each?.fragment, each?.prompt].every((text) => typeof text === "string") &&
+  Number.isInteger(each.seed) &&
+  /^[0-9a-f]{64}$/.test(each.key);
 const left = kept.read("history", []);
 let entries = Array.isArray(left) ? left.filter(isEntry) : [];
 
@@ -30,7 +33,12 @@ function write(next, go) {
 function shown(entry, go) {
   const said = `${entry.prompt}, seed ${entry.seed}`;
   const image = element("img", { src: thumbnail(entry.key, 128), alt: said, title: said, loading: "lazy" });
-  // It was purged or taken down since.
-  image.addEventListener("error", () => write(entries.filter((each) => each !== entry), go));
-  return element("button", { type: "button", class: "past", onclick: () => go(entry.fragment) }, image);
+  const button = element("button", { type: "button", class: "past", onclick: () => go(entry.fragment) }, image);
+  image.addEventListener("error", async () => {
+    button.hidden = true;
+    const { status } = await fetch(image.src).catch(() => ({}));
+    // It was purged or taken down since. All else, like a store that does not answer, passes.
+    if (status === 404 || status === 410) write(entries.filter((each) => each !== entry), go);
+  });
+  return button;
 }

@@ -91,14 +91,15 @@ function write() {
 
 async function copy() {
   const text = $("snippet").textContent;
+  let said = "Copied";
   try {
     await navigator.clipboard.writeText(text);
   } catch {
     // Browsers give scripts no clipboard on pages that came over http://.
     getSelection().selectAllChildren($("snippet"));
-    document.execCommand("copy");
+    if (!document.execCommand("copy")) said = "Press Ctrl+C"; // the line is selected
   }
-  $("copy").textContent = "Copied";
-  announce("Copied");
+  $("copy").textContent = said;
+  announce(said);
   unsaid();
 }

@@ -41,7 +41,15 @@ export function engineOf(state) {
   return service.engines.find(named) ?? service.engines[0];
 }
 
-export function priceOf(credits, engine) {
-  if (!engine.paid) return "free";
+// Whether the picture that `/info` tells of may be made unasked. What its URL is bound to counts, not what it names: an
+// old URL without an engine keeps its own when the operator makes another one the default.
+export function isFree({ resolved }) {
+  const { generator, engine } = resolved;
+  const made = (each) => each.generator === generator && [engine, `${generator}/${engine}`].includes(each.name);
+  return service.misses === "open" && Boolean(service.engines.find(made)?.live);
+}
+
+export function priceOf(credits) {
+  if (!credits) return "free";
   return `about ${Number(credits.toFixed(3))} ${credits === 1 ? "credit" : "credits"}`;
 }

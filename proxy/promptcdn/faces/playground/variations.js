@@ -2,20 +2,19 @@
 import { $, announce, element } from "./dom.js";
 import { Refused, info, picture, thumbnail } from "./service.js";
 import { draggable } from "./start.js";
-import { changed, engineOf, priceOf, service, toQuery } from "./state.js";
+import { changed, isFree, priceOf, service, toQuery } from "./state.js";
 
 const COUNT = 6;
 const SAID = { absent: "not made yet", blocked: "refused by the filter", removed: "taken down" };
 let tiles = [];
 let grid = "";
-let engine;
 let isMaking = false;
 let act;
 
 // `choose(seed)`, `start(key)` and `refused(problem)` are called for what happens to the pictures.
 export function draw(actions) {
   act = actions;
-  $("make-all").addEventListener("click", make);
+  $("make-all").addEventListener("click", () => make(missing()));
 }
 
 const others = (state) => toQuery(changed(state, { seed: "", wait: "", sig: "", kid: "", exp: "" }));
@@ -43,10 +42,7 @@ export async function open(state, known) {
   tiles = looks.map((look, index) => tile(String(seeds[index]), look));
   $("grid").replaceChildren(...tiles.map((one) => one.figure));
   follow(state);
-  engine = engineOf(state);
-  if (engine.live && service.misses === "open") return make();
-  announce(`${tiles.length - missing().length} of ${tiles.length} variations are stored`);
-  offer();
+  await make(missing().filter((one) => isFree(one.look)));
 }
 
 const missing = () => tiles.filter((one) => one.look.state === "absent");
@@ -55,7 +51,7 @@ const missing = () => tiles.filter((one) => one.look.state === "absent");
 function offer() {
   const left = missing();
   const cost = left.reduce((sum, one) => sum + one.look.credits, 0);
-  $("make-all").textContent = `Make the other ${left.length} — ${priceOf(cost, engine)}`;
+  $("make-all").textContent = `Make the other ${left.length} — ${priceOf(cost)}`;
   $("make-all").hidden = !left.length || service.misses !== "open" || isMaking;
 }
 
@@ -89,10 +85,10 @@ function show(one) {
   one.button.replaceChildren(image);
 }
 
-async function make() {
+async function make(chosen) {
   $("make-all").hidden = isMaking = true;
   try {
-    await makeEach(grid);
+    await makeEach(chosen, grid);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     act.refused(error.problem);
@@ -104,8 +100,8 @@ async function make() {
 
 // One after the other: the first that is refused ends it, and nothing more is spent. Only the filter's word is about one
 // picture alone.
-async function makeEach(asked) {
-  for (const one of missing()) {
+async function makeEach(chosen, asked) {
+  for (const one of chosen) {
     if (asked !== grid) return;
     one.button.classList.add("busy");
     try {
@@ -119,5 +115,5 @@ async function makeEach(asked) {
     }
     show(one);
   }
-  announce("All variations are there");
+  announce(`${tiles.length - missing().length} of ${tiles.length} variations are stored`);
 }
