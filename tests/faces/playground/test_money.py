@@ -62,6 +62,38 @@ def test_a_picture_is_made_when_the_button_is_pressed(visitor: Visitor, upstream
     assert calls(upstream, spent) == 1
 
 
+def test_two_clicks_pay_once(visitor: Visitor, upstream: Upstream, spent: list[int]) -> None:
+    visitor.open("#prompt=a+jetty&seed=1").is_offered().dblclick()
+
+    visitor.sees("a jetty")
+    assert calls(upstream, spent) == 1
+
+
+def test_a_link_to_the_page_makes_nothing(visitor: Visitor, upstream: Upstream, spent: list[int]) -> None:
+    """Whatever it has where a content key belongs: the path of another picture, which would be made."""
+    other = "../%3Fprompt%3Da%2Btrap%26seed%3D1%26v%3D"
+    with visitor.page.expect_response(re.compile("/info")):
+        visitor.open(f"#prompt=a+lock&seed=1&init={other}&mask={other}")
+    expect(visitor["#p-init-wrong"]).to_be_visible(timeout=PATIENCE)
+    visitor["#start-picture"].wait_for(state="attached")
+    visitor.page.wait_for_load_state("networkidle")
+
+    assert visitor.pictures_asked_for() == []
+    assert calls(upstream, spent) == 0
+
+
+def test_an_engine_by_its_full_name_or_none_is_seen_in_its_field(visitor: Visitor) -> None:
+    visitor.open("#prompt=a+dune&seed=1&engine=sketch/sketch").sees("a dune")
+    expect(visitor["#p-engine option:checked"]).to_have_text("sketch · free")
+
+    visitor.open("#prompt=a+dune&seed=1&engine=no-such-engine")
+    expect(visitor["#p-engine-wrong"]).to_be_visible(timeout=PATIENCE)
+    visitor["#p-engine"].select_option(index=0)
+
+    visitor.is_offered()
+    expect(visitor["#p-engine-wrong"]).to_be_hidden()
+
+
 def test_what_is_stored_is_shown_without_a_button(visitor: Visitor, service: Promptcdn, upstream: Upstream) -> None:
     service.get("/?prompt=a+pier&seed=1")
     spent = [len(upstream.ledger.calls())]

@@ -57,6 +57,20 @@ def test_a_pasted_signed_url_makes_its_picture_and_no_other(visitor: Visitor, se
     assert not any("seed=8" in url for url in visitor.pictures_asked_for())
 
 
+@pytest.mark.parametrize(
+    "face", ["/prompt/a%20dell.png?seed=7&width=256&height=256", "/i.png?prompt=a+glen&seed=7&width=256"]
+)
+def test_a_signed_url_of_another_form_is_as_good(visitor: Visitor, service: Promptcdn, face: str) -> None:
+    visitor.open(f"#{FERN}")
+    expect(visitor["#sign"]).to_be_visible(timeout=PATIENCE)
+
+    paste(visitor, signed(service.url + face))
+    expect(visitor["#make"]).to_be_visible(timeout=PATIENCE)
+    visitor["#make"].click()
+
+    visitor.sees("a dell" if "dell" in face else "a glen")
+
+
 def test_a_wrong_signature_is_told(visitor: Visitor, service: Promptcdn) -> None:
     wrong = signed(f"{service.url}/?prompt=a+moss&seed=1").replace("moss", "lichen")
     visitor.open(f"#{FERN}")

@@ -1,6 +1,6 @@
 // The fields: one for each row of the grammar, in the group that the row names.
 import { $, element } from "./dom.js";
-import { engineOf, priceOf, service } from "./state.js";
+import { engineNamed, engineOf, priceOf, service } from "./state.js";
 
 const GROUPS = { generation: "More of the picture", delivery: "File format and size", control: "Waiting and signature" };
 // Fields that stand beside the picture; all others are in the list of their group.
@@ -89,7 +89,7 @@ function seedButton(sign, name, change, step) {
 export function fill(state) {
   const engine = engineOf(state);
   for (const { row, input, note, box } of fields.values()) {
-    const value = row.name === "engine" && engine === service.engines[0] ? "" : (state[row.name] ?? "");
+    const value = row.name === "engine" ? engineChosen(state.engine) : (state[row.name] ?? "");
     if (input.value.trim() !== value) input.value = value;
     const ignored = engine.lacks.includes(row.name);
     box.classList.toggle("ignored", ignored);
@@ -98,6 +98,12 @@ export function fill(state) {
   fields.get("engine").note.textContent = about(engine);
   for (const button of $("shapes").children)
     button.setAttribute("aria-pressed", String(button.dataset.shape === state.aspect_ratio));
+}
+
+// The choice that shows an engine; none where it is not offered, so that any other one can be chosen.
+function engineChosen(name = "") {
+  const engine = engineNamed(name);
+  return engine === service.engines[0] ? "" : (engine?.name ?? name);
 }
 
 function about(engine) {

@@ -1,13 +1,13 @@
 // The pictures that were shown in this browser, the last one first. The list never leaves it.
 import { $, element, kept } from "./dom.js";
-import { thumbnail } from "./service.js";
+import { isKey, thumbnail } from "./service.js";
 
 const MOST = 24;
 // Whatever else is in this browser under that name is not ours.
 const isEntry = (each) =>
   [each?.fragment, each?.prompt].every((text) => typeof text === "string") &&
   Number.isInteger(each.seed) &&
-  /^[0-9a-f]{64}$/.test(each.key);
+  isKey(each.key);
 const left = kept.read("history", []);
 let entries = Array.isArray(left) ? left.filter(isEntry) : [];
 

@@ -4,7 +4,10 @@ import { toQuery } from "./state.js";
 // The page may be below a path of its host; the service's own paths begin at its root.
 export const at = (path) => new URL(`.${path}`, new URL(".", location.href)).href;
 
-export const thumbnail = (key, width) => at(`/i/${key}?w=${width}`);
+export const isKey = (text) => /^[0-9a-f]{64}$/.test(text);
+
+// Encoded: other text than a key, like `../?prompt=x`, could name a picture that is made for it.
+export const thumbnail = (key, width) => at(`/i/${encodeURIComponent(key)}?w=${width}`);
 
 export class Refused extends Error {
   constructor(problem) {
@@ -25,7 +28,7 @@ const URL_IN = [
   /^image::?(\S+?)\[/,
   /^\.\.\s+(?:\|[^|]*\|\s+)?(?:image|figure)::\s+(\S+)/,
   /<img\s[^>]*?\bsrc=["']?([^\s"'>]+)/i,
-  /(?<!\\)\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)/,
+  /(?:^|[^\\])\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)/,
   /(?:^|[\s<(:"'])(https?:\/\/[^\s<>"[\]]+|\/\S*\?[^\s<>"[\]]+)/i,
 ];
 

@@ -1,6 +1,6 @@
 // The picture that the next one starts from (`init`): dropped on the prompt, or chosen by a button.
 import { $, element } from "./dom.js";
-import { thumbnail } from "./service.js";
+import { isKey, thumbnail } from "./service.js";
 import { engineOf, service } from "./state.js";
 
 const KIND = "text/x-promptcdn-key";
@@ -47,7 +47,8 @@ export function fill(state) {
   if ($("strength").value !== strength) $("strength").value = strength;
   $("strength-value").textContent = strength;
   const here = $("start-picture");
-  if (here.dataset.key === (state.init ?? "")) return;
-  here.dataset.key = state.init ?? "";
-  here.replaceChildren(...(state.init ? [element("img", { src: thumbnail(state.init, 64), alt: "", width: 44, height: 44 })] : []));
+  const key = isKey(state.init) ? state.init : "";
+  if (here.dataset.key === key) return;
+  here.dataset.key = key;
+  here.replaceChildren(...(key ? [element("img", { src: thumbnail(key, 64), alt: "", width: 44, height: 44 })] : []));
 }

@@ -36,10 +36,11 @@ export function changed(state, changes) {
   return next;
 }
 
-export function engineOf(state) {
-  const named = (engine) => [engine.name, `${engine.generator}/${engine.name}`].includes(state.engine);
-  return service.engines.find(named) ?? service.engines[0];
-}
+// The engine of that name, which may be the full one; undefined where none of those offered has it.
+export const engineNamed = (name) =>
+  service.engines.find((engine) => [engine.name, `${engine.generator}/${engine.name}`].includes(name));
+
+export const engineOf = (state) => engineNamed(state.engine) ?? service.engines[0];
 
 // Whether the picture that `/info` tells of may be made unasked. What its URL is bound to counts, not what it names: an
 // old URL without an engine keeps its own when the operator makes another one the default.
