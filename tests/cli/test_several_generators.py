@@ -104,6 +104,17 @@ def test_doctor_looks_at_each_generator(tmp_path: Path, upstream: Upstream) -> N
     assert upstream.ledger.calls() == []
 
 
+def test_doctor_prints_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    with OpenAiImages() as upstream:
+        upstream.models = {"data": [{"id": "image \x1b]0;title\x07\ngood  everything\u202e\x9b"}]}
+        settings = {**KINDS["openai"].settings(upstream, tmp_path), "PROMPTCDN_ENGINE": "another"}
+        text, document = (promptcdn(tmp_path, "doctor", *more, **settings).stdout for more in ([], ["--json"]))
+
+    assert "image \\x1b]0;title\\x07\\ngood  everything\\u202e\\x9b" in text
+    assert {each["part"]: each for each in json.loads(document)}["engine another"]["advice"].endswith("\\u202e\\x9b")
+    assert all(letter.isprintable() or letter == "\n" for letter in text + document)
+
+
 def test_a_trial_says_what_it_costs_and_pays_for_one_picture(tmp_path: Path, upstream: Upstream) -> None:
     settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_BUDGET": "1/day", **BOTH}
     first = promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", **settings)

@@ -44,6 +44,7 @@ def doctor(
     found = list(asyncio.run(_checks()))
     if trials:
         found += asyncio.run(trials())
+    found = [_legible(each) for each in found]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
     else:
@@ -53,6 +54,13 @@ def doctor(
                 typer.echo(f"      → {finding.advice}")
     if not all(finding.good for finding in found):
         raise typer.Exit(FINDINGS)
+
+
+def _legible(check: Check) -> Check:
+    """A check may quote an upstream, whose names of models can have anything in them."""
+    from promptcdn.telemetry.logs import legible
+
+    return replace(check, part=legible(check.part), detail=legible(check.detail), advice=legible(check.advice))
 
 
 def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] | None":
