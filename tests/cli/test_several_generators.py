@@ -189,6 +189,18 @@ def test_doctor_counts_pictures_that_cannot_be_made_again(tmp_path: Path) -> Non
     assert " takes no seed: this picture cannot be made again as it was\n" in purged
 
 
+@pytest.mark.parametrize(("more", "tries"), [("", False), (", own", True)])
+def test_a_trial_asks_no_upscaler_for_a_picture(tmp_path: Path, upstream: Upstream, more: str, tries: bool) -> None:
+    engines = {"PROMPTCDN_GENERATOR": "sketch, stability", "PROMPTCDN_ENGINES": f"esrgan-v1-x2plus{more}"}
+
+    ended = promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", STABILITY_HOST=upstream.url, **engines)
+
+    assert checks(ended)["try sketch"]["good"]
+    assert ("try stability" in checks(ended)) is tries
+    assert ("--try makes no picture with stability" in ended.stderr) is not tries
+    assert len(upstream.ledger.calls()) == tries
+
+
 def test_doctor_names_generators_of_urls_that_are_not_set_up(tmp_path: Path, upstream: Upstream) -> None:
     with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
         assert service.get("/?prompt=a&seed=1").status_code == 200

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from promptcdn import problems
 from promptcdn.generators import Made
 from promptcdn.generators.http import Reply
-from promptcdn.generators.openai import answers, wire
+from promptcdn.generators.openai import DECLARATION, answers, wire
 from promptcdn.generators.openai.answers import Elsewhere
 from promptcdn.generators.openai.engines import RATIOS, families, ratio
 from promptcdn.generators.openai.prices import PRICES
@@ -215,6 +215,14 @@ def test_who_is_asked_by_shape_is_known_without_the_settings(kind: Server, name:
 
 def test_each_size_that_is_asked_by_shape_has_its_ratio() -> None:
     assert [ratio(size) for size in RATIOS] == list(RATIOS.values())
+
+
+@pytest.mark.parametrize("kind", SERVERS, ids=lambda kind: str(kind.name))
+def test_what_costs_nothing_has_no_price(kind: Server) -> None:
+    """Or `/info` and `promptcdn engines` name credits, and a budget counts them."""
+    found = DECLARATION.under(dict.fromkeys(DECLARATION.settings, "") | {"openai_server": kind.name})
+
+    assert bool(found.prices) is found.paid
 
 
 def test_the_default_engine_of_each_paid_server_has_a_price() -> None:

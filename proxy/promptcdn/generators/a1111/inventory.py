@@ -7,6 +7,7 @@ from promptcdn.checks import Check
 from promptcdn.generators.a1111 import answers
 from promptcdn.generators.a1111.engines import names_checkpoint
 from promptcdn.generators.declaration import LOADED
+from promptcdn.generators.http import documents
 from promptcdn.generators.http.statuses import is_page
 from promptcdn.problems import UPSTREAM_GARBLED, UPSTREAM_UNAUTHORIZED, UpstreamFailed
 
@@ -44,7 +45,7 @@ async def _asked(http: "Http", path: str, patience: float) -> Any:
         raise answers.refusal(reply, path)
     if is_page(reply):
         raise UpstreamFailed(UPSTREAM_GARBLED, f"the upstream answered with a web page for {path}", charged=False)
-    return answers.value(reply.body)
+    return documents.document(reply.body)
 
 
 def _advice(failure: UpstreamFailed) -> str:

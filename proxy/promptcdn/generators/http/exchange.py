@@ -77,7 +77,8 @@ class _Exchange:
         """Hears from httpcore2 that the connection stands and the request is being sent."""
         if event == "connection.connect_tcp.complete":
             self._connecting = info["return_value"]
-        if event.endswith("send_request_headers.started") and not self._sent:
+        # A proxy that is asked for a way to the upstream (CONNECT) has nothing of ours yet.
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT" and not self._sent:
             self._sent = True
             self._patience.begin(max(0.0, self._ends - self._loop.time()))
 

@@ -6,15 +6,12 @@ xAI's answers in the issues of Vercel's AI SDK (status 200 and no picture), hf-s
 (`{"detail": …}`, `{"error": "text"}`).
 """
 
-import binascii
-import json
 import re
-from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
 from promptcdn.generators import Made
-from promptcdn.generators.http import Reply
+from promptcdn.generators.http import Reply, documents
 from promptcdn.generators.http.statuses import failure
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_GARBLED, UpstreamFailed
 
@@ -47,12 +44,12 @@ def read(reply: Reply, *, seed: int, engine: str, silent_filter: bool = False) -
 
     Raises `UpstreamFailed`. No text of the upstream's is shown: it may quote the key.
     """
-    document = _parsed(reply.body)
     if reply.status != 200:
-        words = _words(document)
+        words = _words(documents.error(reply.body))
         if reply.status in _FILTERS and _FILTERED.search(words):
             return Made(b"", seed_sent=seed, filtered=True)
         raise _failed(reply, words, engine)
+    document = documents.fields(reply.body)
     item = _first(document)
     if _moderated(document, item) or (silent_filter and document.get("data") == []):
         return Made(b"", seed_sent=seed, filtered=True)
@@ -65,14 +62,6 @@ def read(reply: Reply, *, seed: int, engine: str, silent_filter: bool = False) -
     if isinstance(url, str) and url:
         return Elsewhere(url, echo)
     raise _garbled(f"the upstream sent no picture for engine {engine}")
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):  # a page in HTML, or nothing
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _first(document: dict[str, Any]) -> dict[str, Any]:
@@ -93,12 +82,10 @@ def _echo(item: dict[str, Any], seed: int) -> int:
 
 
 def _picture(coded: str, engine: str) -> bytes:
-    prefix = _DATA_URL.match(coded)
-    try:
-        return b64decode(coded[prefix.end() :] if prefix else coded, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    raise _garbled(f"the upstream sent no readable picture for engine {engine}")
+    picture = documents.file(coded)
+    if picture is None:
+        raise _garbled(f"the upstream sent no readable picture for engine {engine}")
+    return picture
 
 
 def _words(document: dict[str, Any]) -> str:
