@@ -176,6 +176,8 @@ def test_doctor_counts_pictures_that_cannot_be_made_again(tmp_path: Path) -> Non
     )
     assert "store copy" in found["advice"]
     assert " takes no seed: this picture cannot be made again as it was\n" in purged
+
+
 @pytest.mark.parametrize(("more", "tries"), [("", False), (", own", True)])
 def test_a_trial_asks_no_upscaler_for_a_picture(tmp_path: Path, upstream: Upstream, more: str, tries: bool) -> None:
     engines = {"PROMPTCDN_GENERATOR": "sketch, stability", "PROMPTCDN_ENGINES": f"esrgan-v1-x2plus{more}"}
