@@ -18,6 +18,8 @@ FORM = "hosts with commas between them, like pictures.example.org, *.example.net
 
 # Addresses with an IPv4 address in their last 32 bits, at which a gateway sends on: RFC 6052 section 2.1.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Of networks within an organisation, although Python takes them for the internet's: RFC 8215 and, of old, RFC 3879.
+_WITHIN_A_SITE = IPv6Network("64:ff9b:1::/48"), IPv6Network("fec0::/10")
 # What a target may be sent as: no white space, nothing that is not ASCII.
 _TARGET = re.compile(r"[\x21-\x7e]*")
 
@@ -87,6 +89,8 @@ def is_public(text: str) -> bool:
     try:
         found = ip_address(text.partition("%")[0])
     except ValueError:
+        return False
+    if any(found in network for network in _WITHIN_A_SITE):
         return False
     return all(each.is_global and not each.is_multicast for each in (found, *_within(found)))
 
