@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from promptcdn.generators.registry import BY_NAME
+from tests.support.raw_http import RawHttp, answer
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 from tests.upstream.kinds import KINDS
@@ -138,6 +139,16 @@ def test_a_trial_spends_nothing_where_nobody_can_agree(tmp_path: Path, upstream:
 
     assert (ended.returncode, "add --yes" in ended.stderr) == (2, True)
     assert upstream.ledger.calls() == []
+
+
+def test_nothing_that_an_upstream_says_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
+    loaded = json.dumps({"sd_model_checkpoint": "\x1b[2J\x9b31mred\u202e" + "x" * 100_000})
+    with RawHttp(answer(b"[]"), answer(loaded.encode())) as server:
+        ended = promptcdn(tmp_path, "doctor", A1111_URL=server.url)
+
+    assert "engine loaded: the server has loaded ?[2J?31mred?xxx" in ended.stdout
+    assert not {"\x1b", "\x9b", "\u202e"} & {*ended.stdout}
+    assert max(map(len, ended.stdout.splitlines())) < 3000
 
 
 def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:
