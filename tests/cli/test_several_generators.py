@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from promptcdn.generators.registry import BY_NAME
+from tests.support.raw_http import RawHttp, answer
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 from tests.upstream.kinds import KINDS
@@ -104,17 +105,6 @@ def test_doctor_looks_at_each_generator(tmp_path: Path, upstream: Upstream) -> N
     assert upstream.ledger.calls() == []
 
 
-def test_doctor_prints_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
-    with OpenAiImages() as upstream:
-        upstream.models = {"data": [{"id": "image \x1b]0;title\x07\ngood  everything\u202e\x9b"}]}
-        settings = {**KINDS["openai"].settings(upstream, tmp_path), "PROMPTCDN_ENGINE": "another"}
-        text, document = (promptcdn(tmp_path, "doctor", *more, **settings).stdout for more in ([], ["--json"]))
-
-    assert "image \\x1b]0;title\\x07\\ngood  everything\\u202e\\x9b" in text
-    assert {each["part"]: each for each in json.loads(document)}["engine another"]["advice"].endswith("\\u202e\\x9b")
-    assert all(letter.isprintable() or letter == "\n" for letter in text + document)
-
-
 def test_a_trial_says_what_it_costs_and_pays_for_one_picture(tmp_path: Path, upstream: Upstream) -> None:
     settings = {"STABILITY_HOST": upstream.url, "PROMPTCDN_BUDGET": "1/day", **BOTH}
     first = promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", **settings)
@@ -149,6 +139,16 @@ def test_a_trial_spends_nothing_where_nobody_can_agree(tmp_path: Path, upstream:
 
     assert (ended.returncode, "add --yes" in ended.stderr) == (2, True)
     assert upstream.ledger.calls() == []
+
+
+def test_no_word_of_an_upstream_moves_the_terminal(tmp_path: Path) -> None:
+    loaded = json.dumps({"sd_model_checkpoint": "\x1b[2J\x9b31mred\u202e" + "x" * 100_000})
+    with RawHttp(answer(b"[]"), answer(loaded.encode())) as server:
+        ended = promptcdn(tmp_path, "doctor", A1111_URL=server.url)
+
+    assert "engine loaded: the server has loaded ?[2J?31mred?xxx" in ended.stdout
+    assert not {"\x1b", "\x9b", "\u202e"} & {*ended.stdout}
+    assert max(map(len, ended.stdout.splitlines())) < 3000
 
 
 def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:

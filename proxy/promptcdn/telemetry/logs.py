@@ -39,8 +39,8 @@ class Lines(logging.Formatter):
             line = {"time": at, "level": record.levelname, "message": message, **fields}
             return json.dumps(line if trace is None else {**line, "exception": trace})
         words = [at, record.levelname, message, *(f"{name}={value}" for name, value in fields.items())]
-        traced = () if trace is None else (f"    {legible(part)}" for part in trace.splitlines())
-        return "\n".join([legible(" ".join(words)), *traced])
+        traced = () if trace is None else (f"    {_safe(part)}" for part in trace.splitlines())
+        return "\n".join([_safe(" ".join(words)), *traced])
 
     def _redacted(self, text: str) -> str:
         for secret in self._secrets:
@@ -83,6 +83,5 @@ def _without_details(record: logging.LogRecord) -> bool:
     return True
 
 
-def legible(text: str) -> str:
-    """`text` with what a terminal would obey, and what begins another line, as escapes."""
+def _safe(text: str) -> str:
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
