@@ -12,6 +12,8 @@ from promptcdn.generators.registry import BY_NAME
 from tests.support.raw_http import RawHttp, answer
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
+from tests.upstream.kinds import KINDS
+from tests.upstream.openai_images import OpenAiImages
 
 SDXL = "stable-diffusion-xl-1024-v1-0"
 BOTH = {"PROMPTCDN_GENERATOR": "stability, sketch"}
@@ -153,6 +155,38 @@ def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:
     ended = promptcdn(tmp_path, "doctor", "--try", "--json")
 
     assert checks(ended)["try sketch"]["detail"].endswith(" s, free")
+
+
+def test_doctor_says_that_caches_keep_what_gave_way(tmp_path: Path, upstream: Upstream) -> None:
+    with Promptcdn(tmp_path) as service:
+        assert service.get("/?prompt=a&seed=1").status_code == 200
+
+    before = checks(promptcdn(tmp_path, "doctor", "--json"))
+    after = checks(promptcdn(tmp_path, "doctor", "--json", STABILITY_HOST=upstream.url))
+    beside = checks(promptcdn(tmp_path, "doctor", "--json", STABILITY_HOST=upstream.url, **BOTH))
+
+    assert before["generator"]["advice"].startswith("of its pictures: browsers and caches keep them for a year")
+    assert after["caches"]["detail"] == "some URLs showed pictures of sketch; they show those of stability now"
+    assert "&v=2" in after["caches"]["advice"]
+    assert "caches" not in before
+    assert beside["sketch: generator"]["advice"] == ""
+
+
+def test_doctor_counts_pictures_that_cannot_be_made_again(tmp_path: Path) -> None:
+    with OpenAiImages("openai") as images:
+        settings = {"PROMPTCDN_GENERATOR": "openai", **KINDS["openai"].service(images, tmp_path)}
+        with Promptcdn(tmp_path, **settings) as service:
+            made = service.get("/?prompt=a&seed=1")
+            assert made.status_code == 200
+        found = checks(promptcdn(tmp_path, "doctor", "--json", **settings))["pictures without seeds"]
+        purged = promptcdn(tmp_path, "purge", "/?prompt=a&seed=1", "--dry-run", **settings).stdout
+
+    assert found["good"]
+    assert found["detail"].startswith(
+        "of 1 URLs looked at, some show pictures of engines that take no seed: openai/gpt"
+    )
+    assert "store copy" in found["advice"]
+    assert " takes no seed: this picture cannot be made again as it was\n" in purged
 
 
 @pytest.mark.parametrize(("more", "tries"), [("", False), (", own", True)])

@@ -105,10 +105,12 @@ def _row(wrong: str) -> str:
 
 
 async def _of_service(service: "Service") -> list[Check]:
+    from promptcdn.cli.doctor.bound import bound
+
     chosen = service.settings
     redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
     found = [*await service.store.checks(), *await _of_generators(service), *redis]
-    found += await _bound(service)
+    found += await bound(service)
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
     if chosen.disk_cache:
         found.append(_disk_cache(chosen))
@@ -124,6 +126,8 @@ async def _of_generators(service: "Service") -> list[Check]:
     found: list[Check] = []
     for declared in service.settings.generators:
         checks = await service.generators[declared.name].checks(service.settings.offered_by(declared))
+        if declared == service.settings.generators[0] and declared.caveat:
+            checks = (replace(checks[0], advice=f"of its pictures: {declared.caveat}"), *checks[1:])
         alone = len(service.generators) == 1
         found += checks if alone else (replace(each, part=f"{declared.name}: {each.part}") for each in checks)
         found += _without_seeds(declared, service.settings)
@@ -138,25 +142,6 @@ def _without_seeds(declared: "Declaration", chosen: "Settings") -> Iterator[Chec
         if not chosen.defaults.limits(Offered(declared.name, name)).seeded:
             lost = "it takes no seed, so a picture of it that the store loses cannot be made again"
             yield Check(f"seeds of {name}", True, lost, "keep a copy of the store: promptcdn store copy")
-
-
-async def _bound(service: "Service") -> list[Check]:
-    """Generators that URLs are bound to and that are not set up, as far as a sample of the store's URLs tells."""
-    from promptcdn.catalog.bound_generators import bound_generators
-    from promptcdn.generators.registry import bindings_folders
-    from promptcdn.problems import StoreUnavailable
-
-    try:
-        found = await bound_generators(service.store, bindings_folders(service.generators))
-    except StoreUnavailable:
-        return []  # the store's own check says so
-    missing = sorted(set(found) - set(service.generators))
-    if not missing:
-        return []
-    each = ", ".join(f"{name} ({found[name]})" for name in missing)
-    detail = f"of {found.total()} URLs looked at, some show pictures of generators that are not set up: {each}"
-    advice = "stored pictures are shown; to make a lost one again, name its generator in PROMPTCDN_GENERATOR"
-    return [Check("bound generators", True, detail, advice)]
 
 
 def _rate(service: "Service") -> Check:
