@@ -141,7 +141,7 @@ def test_a_trial_spends_nothing_where_nobody_can_agree(tmp_path: Path, upstream:
     assert upstream.ledger.calls() == []
 
 
-def test_no_word_of_an_upstream_commands_the_terminal(tmp_path: Path) -> None:
+def test_no_word_of_an_upstream_moves_the_terminal(tmp_path: Path) -> None:
     loaded = json.dumps({"sd_model_checkpoint": "\x1b[2J\x9b31mred\u202e" + "x" * 100_000})
     with RawHttp(answer(b"[]"), answer(loaded.encode())) as server:
         ended = promptcdn(tmp_path, "doctor", A1111_URL=server.url)
