@@ -96,6 +96,14 @@ def test_an_id_that_would_change_a_url_is_none() -> None:
             comfyui_answers.accepted(Reply(200, {}, json.dumps({"prompt_id": id_}).encode()))
 
 
+def test_a_file_whose_name_no_url_holds_is_no_picture() -> None:
+    """httpx2 would raise an error of its own."""
+    done = {"outputs": {"9": {"images": [{"filename": "x" * 100_000}]}}}
+
+    with pytest.raises(UpstreamFailed):
+        comfyui_answers.picture(done, "9")
+
+
 def test_a_refusal_of_many_errors_is_short() -> None:
     errors = {str(number): {"class_type": "K" * 80, "errors": [{"type": "t" * 80}]} for number in range(1000)}
 

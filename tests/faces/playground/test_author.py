@@ -135,3 +135,20 @@ def test_the_page_leads_to_the_description_of_the_interface(visitor: Visitor, se
 
     expect(visitor.page).to_have_url(f"{service.url}/docs")
     expect(visitor["h1"]).to_have_text(re.compile("promptcdn"))
+    visitor["text=The playground"].click()
+    expect(visitor.page).to_have_url(re.compile(re.escape(service.url) + "/(#.*)?$"))
+    visitor.sees("a lighthouse at dusk")
+
+
+def test_a_long_prompt_leaves_room_for_the_picture(visitor: Visitor) -> None:
+    words = "a city on a hill with many towers, and birds above it " * 10
+    visitor.open().sees("a lighthouse")
+
+    visitor.type("prompt", words)
+
+    visitor.sees(words.strip())
+    top, tall = (
+        visitor.page.evaluate(f"document.querySelector('#frame').getBoundingClientRect().{edge}")
+        for edge in ("top", "height")
+    )
+    assert top + tall / 3 < visitor.page.evaluate("innerHeight")

@@ -132,6 +132,22 @@ async def test_what_fails_after_the_call_was_sent_is_charged(told: Answer, kind:
     assert (failure.kind, failure.charged) == (kind, True)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        answer(gzip.compress(b"slow down"), "429 Too Many Requests", content_encoding="gzip"),
+        answer(b"x" * 2 * MOST, "429 Too Many Requests"),
+    ],
+    ids=["encoded", "large"],
+)
+async def test_a_refusal_is_told_by_its_status_whatever_its_words(told: Answer) -> None:
+    """It would count as charged, and as the answer of an upstream that works."""
+    with RawHttp(told) as server:
+        reply = await posted(server.url)
+
+    assert (reply.status, reply.body) == (429, b"")
+
+
 async def test_an_answer_that_does_not_come_in_time_is_charged() -> None:
     with RawHttp(silent) as server:
         failure = await failed(posted(server.url, seconds=0.5))

@@ -322,6 +322,12 @@ def test_a_refusal_by_the_filter_is_no_error(status: int, document: Any) -> None
         (401, openai_error(code="invalid_api_key"), problems.UPSTREAM_UNAUTHORIZED, False),
         (403, {"error": "insufficient balance, canary"}, problems.UPSTREAM_UNPAID, False),
         (403, openai_error(), problems.UPSTREAM_UNAUTHORIZED, False),
+        (
+            403,
+            {"error": "Your account is suspended: it violates our usage policy"},
+            problems.UPSTREAM_UNAUTHORIZED,
+            False,
+        ),
         (402, b"", problems.UPSTREAM_UNPAID, False),
         (404, openai_error(code="model_not_found"), problems.UPSTREAM_REFUSED, False),
         (422, {"detail": [{"loc": ["body", "model"]}], "body": {"prompt": "nsfw"}}, problems.UPSTREAM_REFUSED, False),

@@ -12,6 +12,7 @@ import * as variations from "./variations.js";
 const TYPING = 350; // milliseconds in which somebody may go on typing before anything is looked up
 const MORE = 350; // the same before a free picture is made
 const AGAIN = 2000; // between two looks at a picture that is being made
+const LONG = 140; // characters of a prompt that is shown in smaller letters
 const NO_URL = "This is neither the URL of a picture nor Markdown with one.";
 const FINAL = ["filtered", "denied", "removed"]; // problems that trying again does not change
 const EXAMPLES = [
@@ -46,6 +47,7 @@ function fill() {
   // They are of the picture before, until this one was looked up.
   $("make").disabled = $("copy").disabled = true;
   form.fill(state);
+  $("p-prompt").classList.toggle("long", (state.prompt ?? "").length > LONG);
   start.fill(state);
   variations.follow(state);
 }

@@ -16,6 +16,8 @@ from promptcdn.problems import UPSTREAM_GARBLED, UPSTREAM_REFUSED, UpstreamFaile
 _WHAT = "the workflow"
 # An id is a part of URLs. ComfyUI's are UUIDs.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# Longer than the name of any file.
+_QUERY_LONGEST = 4096
 # Of the errors of one workflow these are shown: their text is read by people.
 _ERRORS_SHOWN = 3
 
@@ -82,9 +84,10 @@ def picture(done: Mapping[str, Any], node: str) -> str:
     images = _object(_object(done.get("outputs")).get(node)).get("images")
     image = _object(images[0]) if isinstance(images, list) and images else {}
     place = {name: str(image.get(name) or "").encode(errors="replace") for name in ("filename", "subfolder", "type")}
-    if not place["filename"]:
+    query = urlencode(place)
+    if not place["filename"] or len(query) > _QUERY_LONGEST:
         raise _garbled(f"ComfyUI answered no picture of the node {node}")
-    return urlencode(place)
+    return query
 
 
 def viewed(reply: Reply) -> bytes:

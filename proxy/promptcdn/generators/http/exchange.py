@@ -98,6 +98,15 @@ class _Exchange:
         return self._unconnected(_why_unconnected(error))
 
     async def _body(self, response: "httpx2.Response", headers: Mapping[str, str]) -> bytes:
+        try:
+            return await self._whole(response, headers)
+        except UpstreamFailed:
+            # What a refusal or a failure means its status says, without a word.
+            if response.status_code < 300:
+                raise
+            return b""
+
+    async def _whole(self, response: "httpx2.Response", headers: Mapping[str, str]) -> bytes:
         most, length = self._bounds.most, headers.get("content-length", "")
         if headers.get("content-encoding", "").strip().lower() not in _PLAIN:
             raise self._garbled("the upstream's answer is encoded, which nobody asked for")

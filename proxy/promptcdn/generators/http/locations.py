@@ -18,8 +18,9 @@ FORM = "hosts with commas between them, like pictures.example.org, *.example.net
 
 # Addresses with an IPv4 address in their last 32 bits, at which a gateway sends on: RFC 6052 section 2.1.
 _NAT64 = IPv6Network("64:ff9b::/96")
-# Of networks within an organisation, although Python takes them for the internet's: RFC 8215 and, of old, RFC 3879.
-_WITHIN_A_SITE = IPv6Network("64:ff9b:1::/48"), IPv6Network("fec0::/10")
+# Of IPv6 the only other addresses on the internet (RFC 4291 section 2.4). Among the rest are site-local ones and other
+# ways to write an IPv4 address, and `ipaddress` takes some of them for global.
+_UNICAST = IPv6Network("2000::/3")
 # What a target may be sent as: no white space, nothing that is not ASCII.
 _TARGET = re.compile(r"[\x21-\x7e]*")
 
@@ -90,7 +91,7 @@ def is_public(text: str) -> bool:
         found = ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    if any(found in network for network in _WITHIN_A_SITE):
+    if isinstance(found, IPv6Address) and found not in _UNICAST and found not in _NAT64:
         return False
     return all(each.is_global and not each.is_multicast for each in (found, *_within(found)))
 
@@ -98,7 +99,7 @@ def is_public(text: str) -> bool:
 def _within(found: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
     if isinstance(found, IPv4Address):
         return ()
-    inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
+    inner = [found.sixtofour, *(found.teredo or ())]
     if found in _NAT64:
         inner.append(IPv4Address(int(found) & 0xFFFFFFFF))
     return tuple(each for each in inner if each is not None)

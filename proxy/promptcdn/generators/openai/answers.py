@@ -20,6 +20,12 @@ _FILTERED = re.compile(
     r"|safety system|content policy|content moderation|\bnsfw\b|flagged by|violates? .{0,40}(policy|guidelines)",
     re.IGNORECASE,
 )
+# An account that is shut for what it was used for: a verdict on each prompt of that day would stay for ever.
+_SHUT = re.compile(
+    r"account_(deactivated|suspended)"
+    r"|\b(account|organi[sz]ation|api key)\b.{0,60}\b(suspended|deactivated|disabled|banned|terminated)",
+    re.IGNORECASE,
+)
 _UNPAID = re.compile(
     r"insufficient_quota|insufficient_credits|credit_balance|spend_limit|billing_(hard_limit|not_active)"
     r"|current quota|out of credits?|insufficient (credit|balance|funds)|not enough (credit|balance)|payment required",
@@ -46,7 +52,7 @@ def read(reply: Reply, *, seed: int, engine: str, silent_filter: bool = False) -
     """
     if reply.status != 200:
         words = _words(documents.error(reply.body))
-        if reply.status in _FILTERS and _FILTERED.search(words):
+        if reply.status in _FILTERS and _FILTERED.search(words) and not _SHUT.search(words):
             return Made(b"", seed_sent=seed, filtered=True)
         raise _failed(reply, words, engine)
     document = documents.fields(reply.body)
