@@ -212,7 +212,7 @@ def test_a_page_for_browsers_is_shown_to_nobody_else(front: CacheServer) -> None
     """The playground and the refusal of the same URL, whoever comes first."""
     navigation = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
-    asked = (navigation, {}, AUDIENCES["GitHub's camo"])
+    asked: list[dict[str, str]] = [navigation, {}, AUDIENCES["GitHub's camo"]]
 
     answers = [front.get("/", **headers) for headers in (*asked, *reversed(asked)) for _ in range(2)]
 

@@ -1,12 +1,16 @@
 """What is pasted into the field "Open a URL": URLs as people have them, and each markup with a picture."""
 
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.faces.playground.visitor import Visitor
+from tests.support.caches import Nginx
 from tests.support.service import Promptcdn
 
 REST = "&seed=5&width=256&height=256"
+BELOW = "server { listen LISTEN; location /pics/ { proxy_pass http://ORIGIN/; } }"
 MARKUPS = ("markdown", "html", "picture", "asciidoc", "rst", "url", "sites")
 
 
@@ -67,3 +71,19 @@ def test_what_is_no_url_of_the_web_is_not_opened(visitor: Visitor, pasted: str) 
     paste(visitor, pasted)
 
     expect(visitor["#pasted-wrong"]).to_have_text("This is neither the URL of a picture nor Markdown with one.")
+
+
+def test_the_page_may_be_below_a_path_of_its_host(browser: Browser, service: Promptcdn, tmp_path: Path) -> None:
+    origin = service.url.removeprefix("http://")
+    with (
+        Nginx(tmp_path / "nginx", origin, site=BELOW) as front,
+        Visitor(browser, f"{front.url}/pics") as visitor,
+    ):
+        visitor.open().sees("a lighthouse")
+        assert visitor.snippet().startswith(f"![a lighthouse]({front.url}/pics/?prompt=")
+
+        for prompt, form in {"hill": "/?prompt=hill", "dune": "/i.png?prompt=dune", "lake": "/prompt/lake?"}.items():
+            paste(visitor, f"{front.url}/pics{form}{REST}")
+            visitor.sees(prompt)
+
+        assert [each.url for each in visitor.asked if not each.url.startswith(f"{front.url}/pics/")] == []
