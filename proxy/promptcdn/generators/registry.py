@@ -62,5 +62,5 @@ def apart(engine: str | None) -> str | None:
     if engine is None:
         return None
     of, _, name = engine.rpartition("/")
-    having = (each for each in GENERATORS if each.bindings != "bindings" and of in ("", each.name) and each.has(name))
+    having = (each for each in GENERATORS if each.gives_way and of in ("", each.name) and each.has(name))
     return next((each.name for each in having), None)

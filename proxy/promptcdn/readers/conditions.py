@@ -46,7 +46,11 @@ class Condition:
         """
         if was_there and self.since is not None:
             return rendition.made_at <= self.since
-        return (was_there and self.anything) or rendition.etag in (tag.removeprefix("W/") for tag in self.tags)
+        return (was_there and self.anything) or self.names(rendition.etag)
+
+    def names(self, etag: str) -> bool:
+        """Whether one of its tags is `etag`, by the weak comparison (section 8.8.3.2)."""
+        return etag in (tag.removeprefix("W/") for tag in self.tags)
 
     def tag_of(self, content_key: str) -> str | None:
         """The client's tag of any rendition of this picture, or `None`.

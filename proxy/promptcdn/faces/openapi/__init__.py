@@ -5,26 +5,17 @@ schemas    what values may be, as JSON Schema
 page       the description as a page without scripts
 """
 
-import hashlib
 import json
 from functools import cached_property
-from typing import NamedTuple
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from promptcdn.faces.openapi import page
 from promptcdn.faces.openapi.document import described
+from promptcdn.faces.texts import Text
 from promptcdn.readers import response_headers
-from promptcdn.readers.conditions import Condition
 from promptcdn.settings import Settings
-
-
-class Text(NamedTuple):
-    """What is sent, and the tag that it is known by."""
-
-    body: bytes
-    etag: str
 
 
 class Description:
@@ -37,12 +28,12 @@ class Description:
     @cached_property
     def document(self) -> Text:
         """An OpenAPI document, as JSON."""
-        return _text(json.dumps(self._described, ensure_ascii=False, indent=1))
+        return Text.of(json.dumps(self._described, ensure_ascii=False, indent=1))
 
     @cached_property
     def page(self) -> Text:
         """The same as HTML."""
-        return _text(page.html(self._described))
+        return Text.of(page.html(self._described))
 
     @cached_property
     def _described(self) -> dict[str, object]:
@@ -52,22 +43,10 @@ class Description:
 async def for_programs(http: HttpRequest) -> Response:
     """The description for programs (OpenAPI 3.1)."""
     description: Description = http.app.state.description
-    return _answer(http, description.document, response_headers.description_headers)
+    return description.document.answer(http, response_headers.description_headers)
 
 
 async def for_people(http: HttpRequest) -> Response:
     """The description for people."""
     description: Description = http.app.state.description
-    return _answer(http, description.page, lambda etag: response_headers.docs_headers(etag, page.STYLE_DIGEST))
-
-
-def _answer(http: HttpRequest, text: Text, headers: "page.Headers") -> Response:
-    condition = Condition.parse(http.headers.getlist("if-none-match"))
-    if condition.anything or text.etag in (tag.removeprefix("W/") for tag in condition.tags):
-        return Response(status_code=304, headers=headers(text.etag))
-    return Response(text.body, headers=headers(text.etag))
-
-
-def _text(content: str) -> Text:
-    body = content.encode()
-    return Text(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+    return description.page.answer(http, lambda etag: response_headers.docs_headers(etag, page.STYLE_DIGEST))

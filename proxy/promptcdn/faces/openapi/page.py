@@ -2,14 +2,12 @@
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from promptcdn.problems import KINDS
-
-Headers = Callable[[str], Mapping[str, str]]
 
 _STYLE = (Path(__file__).parent / "docs.css").read_text("utf-8")
 # The page's policy allows this style by its digest (Content Security Policy Level 3, section 2.3.1).

@@ -1,8 +1,9 @@
 """What values may be, as JSON Schema (draft 2020-12, which OpenAPI 3.1 uses)."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 
+from promptcdn.readers.answers import State
 from promptcdn.url import formats
 from promptcdn.url.parameters import Parameter
 from promptcdn.url.parameters.values import Hundredths, Matching, Multiple, OneOf, Prose, Ratio, Seed, Whole
@@ -40,7 +41,7 @@ def value(row: Parameter, defaults: Defaults) -> Schema:
             return _TEXT
 
 
-STATES = ("stored", "generating", "absent", "blocked", "removed")
+STATES: tuple[State, ...] = get_args(State)
 _STATE: Schema = {"type": "string", "enum": list(STATES)}
 _OR_NULL = {"type": "null"}
 

@@ -12,7 +12,6 @@ import json
 import re
 from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -20,10 +19,10 @@ from starlette.responses import Response
 from promptcdn import problems
 from promptcdn.faces import pictures, requests
 from promptcdn.faces.playground.description import described
+from promptcdn.faces.texts import Text
 from promptcdn.problems import Problem
 from promptcdn.readers import response_headers
 from promptcdn.readers.audience import Audience
-from promptcdn.readers.conditions import Condition
 from promptcdn.settings import Settings
 from promptcdn.url.parse import says_nothing
 
@@ -37,13 +36,6 @@ _MEDIA_TYPES = {
 }
 
 
-class Page(NamedTuple):
-    """The page as it is sent."""
-
-    body: bytes
-    etag: str
-
-
 class Playground:
     """The page of one service. `address` is what its snippets begin with."""
 
@@ -52,13 +44,12 @@ class Playground:
         self._address = address
 
     @cached_property
-    def page(self) -> Page:
+    def page(self) -> Text:
         """Made when it is first asked for: most starts are followed by no look at it."""
         told = json.dumps(described(self._settings, self._address), ensure_ascii=False, separators=(",", ":"))
         # In a data block only `<` could end the block or hide its end (HTML, section 4.12.1.3).
         text = _sent(_FOLDER / "page.html").decode().replace("VERSION", version())
-        body = text.replace("DESCRIPTION", told.replace("<", "\\u003c")).encode()
-        return Page(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+        return Text.of(text.replace("DESCRIPTION", told.replace("<", "\\u003c")))
 
 
 async def page_or_picture(http: HttpRequest) -> Response:
@@ -69,11 +60,7 @@ async def page_or_picture(http: HttpRequest) -> Response:
     if not (is_person and is_there and says_nothing(requests.raw_query(http))):
         return await pictures.picture(http)
     playground: Playground = http.app.state.playground
-    body, etag = playground.page
-    condition = Condition.parse(http.headers.getlist("if-none-match"))
-    if condition.anything or etag in (tag.removeprefix("W/") for tag in condition.tags):
-        return Response(status_code=304, headers=response_headers.page_headers(etag))
-    return Response(body, headers=response_headers.page_headers(etag))
+    return playground.page.answer(http, response_headers.page_headers)
 
 
 async def file(http: HttpRequest) -> Response:
