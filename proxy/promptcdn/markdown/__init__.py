@@ -75,5 +75,11 @@ def _found(text: str, kind: Kind, ours: Ours) -> Iterator[Found]:
             from promptcdn.markdown import html
 
             yield from html.urls(html.Tokenizer().tags(text), ours)
-        case _:
-            raise NotImplementedError(kind)
+        case Kind.RST:
+            from promptcdn.markdown import rst
+
+            yield from rst.find(Mapped.whole(text), ours)
+        case Kind.ASCIIDOC:
+            from promptcdn.markdown import asciidoc
+
+            yield from asciidoc.find(Mapped.whole(text), ours)

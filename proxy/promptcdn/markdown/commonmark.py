@@ -30,9 +30,10 @@ _FRONT_MATTER = re.compile(
     r"(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
     r"|\+\+\+[ \t]*\n(?:.*\n)*?\+\+\+[ \t]*(?:\n|\Z)"
 )
-# GFM section 6.9: what a link in plain text may follow, and what at its end is not of the link.
-_BARE = re.compile(r"(?:(?<=[\s*_~(])|\A)https?://[^\s<]+", re.IGNORECASE)
-_TRAILING = re.compile(r"(?:[?!.,:*_~'\"]|&[A-Za-z0-9]+;)\Z")
+# GFM section 6.9, and as GitHub does it: behind any mark, not only behind those that the section names. What at the end
+# of a link is not of it.
+_BARE = re.compile(r"(?<![A-Za-z])(?!(?<=<)[^\s<>]*>)(?=(?P<url>https?://[^ \t\n\v\f\r<]+))", re.IGNORECASE)
+_TRAILING = re.compile(r"(?:[?!.,:;*_~'\"]|&[A-Za-z0-9]+;)\Z")
 
 
 def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
@@ -81,6 +82,16 @@ class _HTMLBlock(block.HTMLBlock):
         self.lines = Mapped(lines)
 
     @classmethod
+    def match(cls, source: Source) -> int | bool:
+        kind = super().match(source)
+        if kind == 4:  # marko takes every `<!` for a declaration
+            if source.expect_re(r" {,3}<!\[CDATA\["):
+                source.context.html_end = re.compile(r"\]\]>")
+            elif not source.expect_re(r" {,3}<![A-Za-z]"):
+                return False
+        return kind
+
+    @classmethod
     def parse(cls, source: Source) -> Any:
         # As marko does it.
         lines, end = [], source.context.html_end
@@ -119,7 +130,7 @@ class _Bare(inline.InlineElement):
     def find(cls, text: str, *, source: Source) -> Iterator[Any]:
         del source
         for found in _BARE.finditer(text):
-            yield MatchObj("_Bare", text, found.start(), found.start() + len(_trimmed(found[0])))
+            yield MatchObj("_Bare", text, found.start(), found.start() + len(_trimmed(found["url"])))
 
 
 class _Parser(parser.Parser):
