@@ -51,8 +51,12 @@ def rewritten(text: str, urls: Mapping[Found, str]) -> str:
 
     The new URL is spelled as its place needs it: what would end or change it there is percent-encoded. No other
     character changes, and nothing does where the new URL is the old one.
+
+    Raises `ValueError` for a path where nothing but a whole URL is a link (`Found.takes_paths`).
     """
     for found in sorted(urls, key=lambda found: found.span, reverse=True):
+        if not found.takes_paths and "://" not in urls[found]:
+            raise ValueError(f"line {found.line}, column {found.column}: a path is no link here; write a whole URL")
         if urls[found] != found.url:
             text = text[: found.span.start] + spelled(urls[found], found) + text[found.span.end :]
     return text

@@ -31,6 +31,7 @@ _PASSED = re.compile(r"\+\+\+.*?\+\+\+|\+\+.*?\+\+|(?<![\w+])\+\S(?:.*?\S)?\+(?!
 
 def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
     """The URLs of ours in macros and links, and in the HTML of passthrough blocks."""
+    mapped = mapped.with_line_feeds()
     yield from moved(_Reader(ours).read(mapped.text), mapped)
 
 
@@ -88,7 +89,7 @@ class _Reader:
             else:
                 yield from self._found(macro, "url", start, Syntax.LINK_MACRO)
         for link in _LINK.finditer(text):
-            yield from self._found(link, 0, start, Syntax.LINK_MACRO)
+            yield from self._found(link, 0, start, Syntax.URL_MACRO)
 
     def _image(self, macro: re.Match[str], start: int, syntax: Syntax) -> Iterator[Found]:
         inside = start + macro.start("attributes")

@@ -41,6 +41,7 @@ def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
 
     Raises `ValueError` where quotes and lists are nested too deeply to be parsed.
     """
+    mapped = mapped.with_line_feeds()
     mapped = mapped.after(_begin(mapped.text))
     try:
         document = _Parser(ours).parse(mapped.text)

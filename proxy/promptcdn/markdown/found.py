@@ -30,7 +30,8 @@ class Syntax(StrEnum):
     TARGET = "target"  # reStructuredText: :target: URL, and .. _name: URL
     MACRO = "macro"  # AsciiDoc: image::URL[alt]
     INLINE_MACRO = "inline macro"  # AsciiDoc: image:URL[alt]
-    LINK_MACRO = "link macro"  # AsciiDoc: link=URL of an image, and link:URL[text]
+    URL_MACRO = "url macro"  # AsciiDoc: URL[text], and a URL in the text
+    LINK_MACRO = "link macro"  # AsciiDoc: link:URL[text], and link=URL of an image
 
 
 SHOWN = frozenset(
@@ -87,7 +88,12 @@ class Found:
     @property
     def base(self) -> str:
         """What stands before `target`, as this document spells it: another target behind it is a URL of ours."""
-        return self.url.removesuffix(self.target)
+        return self.url.removesuffix(self.target.removeprefix("/")).removesuffix("/")
+
+    @property
+    def takes_paths(self) -> bool:
+        """Whether a path without a host may stand here: text is a link only where it begins with a scheme."""
+        return self.syntax not in (Syntax.AUTOLINK, Syntax.BARE, Syntax.URL_MACRO)
 
     @property
     def is_shown(self) -> bool:

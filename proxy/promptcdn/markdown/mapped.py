@@ -37,10 +37,20 @@ class Mapped:
 
     @classmethod
     def whole(cls, document: str) -> Self:
-        """The document itself with line feeds for all line ends: parsers of Markdown count characters that way."""
-        if "\r" not in document:
-            return cls([Run(document, 0, len(document))])
-        return cls(_with_line_feeds(document))
+        """The document itself."""
+        return cls([Run(document, 0, len(document))])
+
+    def with_line_feeds(self) -> "Mapped":
+        """The text with line feeds for all line ends: parsers of Markdown count characters that way."""
+        return self if "\r" not in self.text else Mapped(self._with_line_feeds())
+
+    def _with_line_feeds(self) -> Iterator[Run]:
+        place = 0
+        for found in re.finditer("\r\n?", self.text):
+            yield from self._pieces(Span(place, found.start()))
+            yield Run("\n", *self.span(Span(*found.span())))
+            place = found.end()
+        yield from self._pieces(Span(place, len(self.text)))
 
     def span(self, span: Span) -> Span:
         """Where a slice of the text stands in the document, from its first character to its last."""
@@ -118,12 +128,3 @@ def moved(found: Iterable[Found], mapped: Mapped) -> Iterator[Found]:
 def _moved(image: Shown, mapped: Mapped) -> Shown:
     alt_span = None if image.alt_span is None else mapped.span(image.alt_span)
     return Shown(mapped.span(image.span), image.alt, alt_span)
-
-
-def _with_line_feeds(document: str) -> Iterator[Run]:
-    place = 0
-    for found in re.finditer("\r\n?", document):
-        yield Run(document[place : found.start()], place, found.start())
-        yield Run("\n", found.start(), found.end())
-        place = found.end()
-    yield Run(document[place:], place, len(document))

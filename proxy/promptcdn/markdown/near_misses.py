@@ -10,12 +10,13 @@ from promptcdn.markdown.found import Found, Span, Syntax
 
 # What stands before the URL of an image or link that was not read as one.
 _DESTINATION = re.compile(r"\]\([ \t]*<?\Z")
-_DEFINITION = re.compile(r"(?:^|[\r\n>])[ \t]*\[[^\[\]\r\n]+\]:[ \t]*<?\Z")
+_DEFINITION = re.compile(r"(?:^|[\r\n])[ \t>*+.)\d-]*\[[^\[\]\r\n]+\]:[ \t]*<?\Z")
 _ATTRIBUTE = re.compile(r"\b(?:src|href|srcset|poster)\s*=\s*(?P<quote>[\"']?)\Z", re.IGNORECASE)
 _BEFORE = 200
 # Behind an image whose URL ended at a bracket of its own: the rest of the URL, up to the bracket that was meant.
 _REST = re.compile(r"\)[^\s()\[\]<>|]*[&=+%][^\s()\[\]<>|]*\)")
 _WORD = re.compile(r"\S*")
+_BEHIND = re.compile(r"[^\r\n\[]*")
 _DESCRIPTORS = re.compile(r"\s+(?P<descriptors>[^,\"'<>]*)")
 _DESCRIPTOR = re.compile(r"\d+(?:\.\d+)?[xwh]")
 
@@ -80,7 +81,8 @@ def _in_text(text: str, found: Found) -> NearMiss | None:
 def _in_destination(text: str, span: Span) -> NearMiss:
     word = _WORD.match(text, span.start)
     assert word is not None
-    if "(" in word[0]:
-        return _PARENTHESIS
+    behind = _BEHIND.match(text, word.end())
+    if "(" in word[0] and behind and behind[0].count(")") <= behind[0].count("("):
+        return _PARENTHESIS  # the one that was meant to end the URL closes another in it
     following = text[word.end() :].lstrip()[:1]
-    return _BROKEN if following in ("", '"', "'", "(", ")") else _SPACE
+    return _BROKEN if following in ("", '"', "'", ")") else _SPACE

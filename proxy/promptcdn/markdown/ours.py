@@ -30,12 +30,12 @@ class Ours:
         return cls(public_urls)
 
     def may_be_in(self, text: str) -> bool:
-        """Whether `text` may have a URL of ours: one search, so that most documents are not parsed at all.
+        """Whether `text` may have a URL of ours: a plain search, so that most documents are not parsed at all.
 
-        The longest run of letters and digits of the host is looked for, which no escape of a dot can hide.
+        What is looked for are the words of a host, between its dots and dashes, which may be spelled with escapes.
         """
         lower = text.lower()
-        return any(word in lower for word in self._words)
+        return any(all(word in lower for word in words) for words in self._words)
 
     def target(self, url: str) -> str | None:
         """What is behind the public URL, beginning with a slash: `/?prompt=…`. `None` where `url` is no picture's."""
@@ -51,8 +51,8 @@ class Ours:
         return "|".join(f"(?:{pattern.pattern})" for pattern in self._patterns)
 
     @cached_property
-    def _words(self) -> tuple[str, ...]:
-        return tuple(max(re.findall(r"[^\W_]+", name), key=len) for url in self.public_urls for name in _names(url))
+    def _words(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(re.findall(r"[^\W_]+", name)) for url in self.public_urls for name in _names(url))
 
     @cached_property
     def _patterns(self) -> tuple["re.Pattern[str]", ...]:

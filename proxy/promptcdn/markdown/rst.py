@@ -45,6 +45,7 @@ class _Line(NamedTuple):
 
 def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
     """The URLs of ours in directives and targets, and in the HTML of `.. raw:: html`."""
+    mapped = mapped.with_line_feeds()
     yield from moved(_Reader(mapped.text, ours).read(), mapped)
 
 

@@ -10,17 +10,23 @@ from promptcdn.markdown.found import Found, Syntax
 # CommonMark 0.31 section 2.4 and 2.5: a backslash before punctuation, and references that end in a semicolon.
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 # WHATWG HTML section 13.2.5.73: in an attribute `&copy=` is no reference without its semicolon.
-_REFERENCE = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*)(;?)")
+_REFERENCE = re.compile(r"&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*)(;?)")
 # What is written as it is. All else is percent-encoded: white space, brackets, quotes, backslashes and bars, which end
 # or change a URL in some syntax, and letters that are not ASCII.
 _UNSAFE = re.compile(r"[^!#$%&*+,\-./0-9:;=?@A-Z_a-z~]")
-_OF_MARKDOWN = (Syntax.IMAGE, Syntax.LINK, Syntax.DEFINITION, Syntax.AUTOLINK)
+_OF_MARKDOWN = (Syntax.IMAGE, Syntax.LINK, Syntax.DEFINITION)
 _OF_HTML = (Syntax.ATTRIBUTE, Syntax.SRCSET, Syntax.HREF)
+_WITHOUT_BACKSLASHES = (
+    *(Syntax.AUTOLINK, Syntax.MACRO, Syntax.INLINE_MACRO),
+    *(Syntax.URL_MACRO, Syntax.LINK_MACRO),
+)
 # Marks that format nothing stand between letters or digits.
-_FORMATTING = r"(?<![A-Za-z0-9])[*_+]|[*_+](?![A-Za-z0-9])|~|(?<=-)-|(?<=\.)\."
+_FORMATTING = r"(?<![A-Za-z0-9])[*_+]|[*_+](?![A-Za-z0-9])|~|(?<=-)-|(?<=\.\.)\."
+_OF_THE_SENTENCE = rf"[?!.,:;]+\Z|{_FORMATTING}"
 # What a syntax takes for its own although it may stand in URLs.
 _SPECIAL = {
-    Syntax.BARE: r"[?!.,:*_~;]+\Z",  # belongs to the sentence
+    Syntax.BARE: _OF_THE_SENTENCE,
+    Syntax.URL_MACRO: _OF_THE_SENTENCE,
     Syntax.SRCSET: ",",
     Syntax.DIRECTIVE: r"_\Z",
     Syntax.TARGET: r"_\Z",  # names another target
@@ -36,7 +42,7 @@ def in_markdown(spelling: str) -> str:
 
 
 def in_autolink(spelling: str) -> str:
-    """What an autolink means: backslashes are backslashes there."""
+    """What an autolink of Markdown means, or a target of AsciiDoc: backslashes are backslashes there."""
     return _ESCAPED.sub(lambda found: found[0] if found[1] else _unescaped(found), spelling)
 
 
@@ -44,10 +50,11 @@ def in_attribute(spelling: str) -> str:
     """What an attribute's value means."""
 
     def unescaped(found: re.Match[str]) -> str:
-        behind = spelling[found.end() : found.end() + 1]
-        if not found[1] and found[0][1] != "#" and (behind == "=" or behind.isalnum()):
-            return found[0]
-        return html.unescape(found[0])
+        reference, semicolon = found[1], found[2]
+        if reference.startswith("#") or f"{reference}{semicolon}" in html5:
+            is_name = not semicolon and reference[0] != "#" and spelling[found.end() : found.end() + 1] == "="
+            return found[0] if is_name else html.unescape(found[0])
+        return found[0]
 
     return _REFERENCE.sub(unescaped, spelling)
 
@@ -68,6 +75,8 @@ def spelled(url: str, found: Found) -> str:
 def _means(spelling: str, syntax: Syntax) -> str:
     if syntax in _OF_MARKDOWN:
         return in_markdown(spelling)
+    if syntax in _WITHOUT_BACKSLASHES:
+        return in_autolink(spelling)
     return in_attribute(spelling) if syntax in _OF_HTML else spelling
 
 
