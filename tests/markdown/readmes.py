@@ -5,7 +5,7 @@ Where a planted URL lands, in code or in a table, the renderers say, which know 
 
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from email import message_from_string
 from html.parser import HTMLParser
 from importlib.metadata import distributions
@@ -40,7 +40,40 @@ MARKDOWN = (
     "## ![a]({one})",
     "![a]({one})\n---",
     "![a\nb]({one})",
-    "**![a]({one})** ~~[b]({two})~~ *{one}*",
+    "**![a]({one})** ~~[b]({two})~~",
+)
+
+RST = (
+    ".. image:: {one}",
+    ".. image:: {one}\n   :alt: a *b*\n   :target: {two}",
+    ".. figure:: {one}\n   :width: 5\n\n   A caption",
+    "text |l{n}| text\n\n.. |l{n}| image:: {one}\n   :alt: a\n   :target: {two}",
+    "`link l{n}`_ and `b <{two}>`_\n\n.. _link l{n}: {one}",
+    "* .. image:: {one}\n\n* a\n\n  .. image:: {two}",
+    ".. note::\n\n   .. image:: {one}",
+    "text::\n\n   .. image:: {one}",
+    ".. code::\n\n   .. image:: {one}",
+    ".. a comment\n\n   .. image:: {one}",
+    ".. raw:: html\n\n   <p><img src='{one}'></p>\n   <a href='{amp}'>a</a>",
+    "``.. image:: {one}``",
+)
+ASCIIDOC = (
+    "image::{one}[a]",
+    'image::{one}["a, b", 5, link={two}]',
+    "text image:{one}[a] text link:{two}[b].",
+    "{one}[a] and {two}",
+    "* a\n  image:{one}[b]",
+    "|===\n| a | image:{one}[a, 5]\n|===",
+    "====\nimage::{one}[]\n====",
+    "----\nimage::{one}[]\n----",
+    "....\nimage:{one}[]\n....",
+    "[source,asciidoc]\nimage:{one}[]",
+    "// image:{one}[]",
+    "////\nimage::{one}[]\n////",
+    "++++\n<img src='{one}'>\n++++",
+    " literal image:{one}[]",
+    "`+image:{one}[]+` image:{two}[]",
+    "== image:{one}[a]",
 )
 
 
@@ -71,16 +104,19 @@ def readmes(content_type: str, endings: tuple[str, ...]) -> list[Readme]:
     return sorted((one for one in found.values() if one.text.strip()), key=lambda one: one.name)
 
 
-def planted(readme: Readme, ways: Iterable[str], numbers: Callable[[], int]) -> str:
-    """The README with a URL in each of the ways, between lines that its name draws. No two URLs are the same."""
+def planted(readme: Readme, ways: Iterable[str], numbers: Iterator[int], *, begin: str = "\n") -> str:
+    """The README with a URL in each of the ways, between lines that its name draws. No two URLs are the same.
+
+    `begin` is what a place for one comes behind.
+    """
     draw = random.Random(readme.name)
     text = readme.text
     for way in ways:
-        one, two = url(numbers()), url(numbers())
-        snippet = way.format(one=one, two=two, amp=url(numbers()).replace("&", "&amp;"), n=numbers())
-        places = [0, *(found.end() for found in re.finditer("\n", text))]
+        one, two, amp = (url(next(numbers)) for _ in range(3))
+        snippet = way.format(one=one, two=two, amp=amp.replace("&", "&amp;"), n=next(numbers))
+        places = [0, *(found.end() for found in re.finditer(begin, text))]
         place = draw.choice(places)
-        blank = draw.choice(("\n", "\n\n"))
+        blank = draw.choice(("\n", "\n\n")) if begin == "\n" else "\n\n"
         text = text[:place] + blank + snippet + blank + text[place:]
     return text
 
@@ -96,29 +132,32 @@ def seeds(text: str) -> list[int]:
 
 
 class Events(HTMLParser):
-    """A page as a list: tags with their attributes, texts and comments."""
+    """A page as a list: tags with their attributes, texts, comments, and declarations."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.events: list[tuple[str, str, tuple[tuple[str, str | None], ...]]] = []
+        self.events: list[tuple[str, ...]] = []
+        self.values: list[str] = []
         self.feed(page)
         self.close()
 
     @property
     def seeds(self) -> set[int]:
         """The seeds of our URLs in attributes that name pictures or pages."""
-        named = {"src", "href", "srcset"}
-        values = (value or "" for _, _, pairs in self.events for name, value in pairs if name in named)
-        return {seed for value in values for seed in seeds(value)}
+        return {seed for value in self.values for seed in seeds(value)}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.events.append(("tag", tag, tuple(attrs)))
+        self.events.append((tag, *(f"{name}={value}" for name, value in attrs)))
+        self.values += [value for name, value in attrs if name in ("src", "href", "srcset") and value]
 
     def handle_endtag(self, tag: str) -> None:
-        self.events.append(("end", tag, ()))
+        self.events.append(("/", tag))
 
     def handle_data(self, data: str) -> None:
-        self.events.append(("text", data, ()))
+        self.events.append(("text", data))
 
     def handle_comment(self, data: str) -> None:
-        self.events.append(("comment", data, ()))
+        self.events.append(("comment", data))
+
+    def unknown_decl(self, data: str) -> None:
+        self.events.append(("declaration", data))

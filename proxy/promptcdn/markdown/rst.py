@@ -14,7 +14,9 @@ from promptcdn.markdown.mapped import Mapped, Run, moved
 from promptcdn.markdown.ours import Ours
 
 # The marks of lists may stand before what is indented as far as it is.
-_LINE = re.compile(r"(?P<indent>[ \t]*(?:(?:[-*+•]|\(?(?:\d+|[A-Za-z]|#)[.)])[ ]+)*)(?P<text>[^\n]*)(?:\n|\Z)")
+_LINE = re.compile(
+    r"(?P<indent>(?P<blank>[ \t]*)(?:(?:[-*+•]|\(?(?:\d+|[A-Za-z]|#)[.)])[ ]+)*)(?P<text>[^\n]*)(?:\n|\Z)"
+)
 _DIRECTIVE = re.compile(r"\.\.[ ]+(?:\|[^|\n]*\|[ ]+)?(?P<name>[A-Za-z][\w.:+-]*?)[ ]?::(?:[ ]+|\Z)(?P<rest>.*)")
 _TARGET = re.compile(r"(?:\.\.[ ]+_(?:`[^`]*`|(?:\\.|[^:\\`])+):|__)[ ]+(?P<url>\S.*)")
 _TARGET_OPTION = re.compile(r":target:[ ]+(?P<url>\S.*)")
@@ -31,8 +33,12 @@ _OPAQUE = frozenset(
 
 
 class _Line(NamedTuple):
-    """A line: how far it is indented, where its text begins, and the text without blanks at its end."""
+    """A line: how far it and its text are indented, where its text begins, and that without blanks at its end.
 
+    Between the two indents are the marks of lists.
+    """
+
+    outer: int
     indent: int
     place: int
     text: str
@@ -51,7 +57,8 @@ def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
 
 def _lines(text: str) -> Iterator[_Line]:
     for line in _LINE.finditer(text, text.startswith("\ufeff")):
-        yield _Line(len(line["indent"].expandtabs(8)), line.start("text"), line["text"].rstrip())
+        outer, indent = (len(line[name].expandtabs(8)) for name in ("blank", "indent"))
+        yield _Line(outer, indent, line.start("text"), line["text"].rstrip())
 
 
 class _Reader:
@@ -82,7 +89,7 @@ class _Reader:
     def _behind(self, number: int) -> int:
         """The first line that is not in the block of this one."""
         indent, number = self._lines[number].indent, number + 1
-        while number < len(self._lines) and (not self._lines[number].text or self._lines[number].indent > indent):
+        while number < len(self._lines) and (not self._lines[number].text or self._lines[number].outer > indent):
             number += 1
         return number
 

@@ -1,0 +1,134 @@
+"""READMEs of real packages with our URLs planted in every syntax. Independent renderers judge what is found.
+
+The renderers are GitHub's cmark-gfm, markdown-it and docutils; Asciidoctor for the pages that Debian has.
+"""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import count
+from urllib.parse import unquote
+
+import cmarkgfm
+import docutils.core
+import pytest
+from cmarkgfm.cmark import Options
+from markdown_it import MarkdownIt
+
+from promptcdn.markdown import Kind, Ours, Syntax, find, rewritten
+from tests.markdown.readmes import ASCIIDOC, HOST, MARKDOWN, RST, Events, Readme, planted, readmes, seeds, url
+
+OURS = Ours.of(HOST)
+IN_MARKDOWN = readmes("text/markdown", (".md", ".markdown"))
+IN_RST = readmes("text/x-rst", (".rst",))
+_GITHUB = ("table", "strikethrough", "autolink")
+_COMMONMARK = MarkdownIt("commonmark").enable("table").enable("strikethrough")
+
+
+def on_github(text: str) -> str:
+    page: str = cmarkgfm.markdown_to_html_with_extensions(text, Options.CMARK_OPT_UNSAFE, _GITHUB)
+    return page
+
+
+def by_docutils(text: str) -> str:
+    quiet = {"report_level": 5, "halt_level": 5, "warning_stream": False, "syntax_highlight": "none"}
+    page: bytes = docutils.core.publish_string(text, writer="html", settings_overrides=quiet)
+    return page.decode()
+
+
+def by_asciidoctor(text: str) -> str:
+    words = ["asciidoctor", "-e", "-q", "-o", "-", "-"]
+    return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def with_all_planted(readme: Readme) -> tuple[str, Iterator[int]]:
+    numbers = count(1)
+    return planted(readme, MARKDOWN, numbers), numbers
+
+
+def test_there_are_enough_readmes() -> None:
+    """Of the packages that the tests need, on every machine. More are read where Node's are installed."""
+    assert len(IN_MARKDOWN) > 60
+    assert len(IN_RST) > 30
+
+
+def test_all_and_only_the_urls_that_renderers_see_are_found() -> None:
+    for readme in IN_MARKDOWN:
+        text, _ = with_all_planted(readme)
+
+        found = find(text, Kind.MARKDOWN, OURS)
+
+        # Definitions that nothing uses are found too: they land where their use is code.
+        shown = {seed for one in found if one.syntax != Syntax.DEFINITION for seed in seeds(one.url)}
+        defined = {seed for one in found if one.syntax == Syntax.DEFINITION for seed in seeds(one.url)}
+        seen = Events(on_github(text)).seeds
+        assert shown <= seen <= shown | defined, readme.name
+        bare = {seed for one in found if one.syntax == Syntax.BARE for seed in seeds(one.url)}
+        seen = Events(_COMMONMARK.render(text)).seeds
+        assert shown - bare <= seen <= shown | defined, readme.name
+
+
+@pytest.mark.parametrize(("line_end", "every"), [("\n", 1), ("\r\n", 3)], ids=["lf", "crlf"])
+def test_a_rewrite_changes_those_bytes_and_those_urls(line_end: str, every: int) -> None:
+    """The bytes between the URLs stay; and of the page, rendered before and after, nothing but the URLs changes."""
+    for readme in IN_MARKDOWN[::every]:
+        text, numbers = with_all_planted(readme)
+        text = "\ufeff" + text.replace("\r\n", "\n").replace("\n", line_end)
+        found = find(text, Kind.MARKDOWN, OURS)
+        new = {one: re.sub(r"(?<=seed=)\d+", lambda _: str(next(numbers) + 1000), one.url) for one in found}
+
+        after = rewritten(text, new)
+
+        again = find(after, Kind.MARKDOWN, OURS)
+        assert [unquote(one.url) for one in again] == [unquote(new[one]) for one in found], readme.name
+        assert between(after, [one.span for one in again]) == between(text, [one.span for one in found])
+        by_seed = {seeds(one.url)[0]: seeds(new[one])[0] for one in found}
+        for render in (on_github, _COMMONMARK.render):
+            before = [tuple(replaced(each, by_seed) for each in event) for event in Events(render(text)).events]
+            assert [tuple(map(unquote, each)) for each in Events(render(after)).events] == before, readme.name
+
+
+def test_what_is_found_once_is_found_again_when_pinned() -> None:
+    """As of `pin`: twice is once."""
+    for readme in IN_MARKDOWN[::7]:
+        text = with_all_planted(readme)[0].replace("seed=", "steps=")
+
+        def pinned(text: str) -> str:
+            seedless = [one for one in find(text, Kind.MARKDOWN, OURS) if "seed=" not in one.target]
+            return rewritten(text, {one: f"{one.base}{one.target}&seed=9" for one in seedless})
+
+        assert pinned(pinned(text)) == pinned(text) != text
+
+
+def test_directives_in_real_readmes_are_those_of_docutils() -> None:
+    for readme in IN_RST:
+        text = planted(readme, RST, count(1), begin=r"\n\n(?!\s)")
+        judged(text, Kind.RST, by_docutils, readme.name)
+
+
+def test_macros_are_those_of_asciidoctor() -> None:
+    for number in range(12):
+        readme = Readme(str(number), "= A page\n\ntext\n\n" + "\n\n".join(f"text {n}" for n in range(9)) + "\n\n")
+        text = planted(readme, ASCIIDOC, count(1), begin="\n\n(?=text)")
+        judged(text, Kind.ASCIIDOC, by_asciidoctor, text)
+
+
+def judged(text: str, kind: Kind, render: Callable[[str], str], name: str) -> None:
+    """Asserts that what is found in a text is what a renderer makes of it, before and after a rewrite."""
+    found = find(text, kind, OURS)
+    shown = {seed for one in found for seed in seeds(one.url)}
+    assert shown == Events(render(text)).seeds, name
+    after = rewritten(text, {one: url(seeds(one.url)[0] + 1000) for one in found})
+    assert {seed + 1000 for seed in shown} == Events(render(after)).seeds, name
+
+
+def between(text: str, spans: list[tuple[int, int]]) -> list[str]:
+    """What stands between the URLs."""
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    return [text[end:start] for end, start in zip(ends, starts, strict=True)]
+
+
+def replaced(text: str, by_seed: dict[int, int]) -> str:
+    """A text with the seeds of the new URLs."""
+    return re.sub(r"(?<=seed=)\d+", lambda found: str(by_seed.get(int(found[0]), found[0])), unquote(text))
