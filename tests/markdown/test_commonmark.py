@@ -35,6 +35,9 @@ WAYS = [
     (Syntax.DEFINITION, f"![a][lab]\n\n[Lab]: <§{URL}§> 'title'", "a"),
     (Syntax.DEFINITION, f"![lab][]\n\n[lab]:\n  §{URL}§\n  (title)", "lab"),
     (Syntax.DEFINITION, f"> [lab]: §{URL}§\n\n![lab]", "lab"),
+    (Syntax.DEFINITION, f"> [a\n> b]:\n> §{URL}§\n> 'title'\n\n![x][a b]", "x"),
+    (Syntax.DEFINITION, f"> - [lab]:\n§{URL}§\n\n![lab]", "lab"),
+    (Syntax.DEFINITION, f"- [lab]: §{URL}§\n  ![a][lab]", "a"),
     (Syntax.ATTRIBUTE, f'<img src="§{AMP}§" alt="a &quot;b&quot;">', 'a "b"'),
     (Syntax.ATTRIBUTE, f"text <IMG alt='' SRC = '§{URL}§'/> text", ""),
     (Syntax.ATTRIBUTE, f"<p>\n<img width=5 src=§{URL}§>\n</p>", None),
@@ -65,6 +68,7 @@ ALONE = [
     f"\\<img src='{URL.replace('https:', '')}'>",
     f"[a](https://elsewhere.example/?u={URL})",
     f"<meta property='og:title' content='{URL}'>",
+    f"<![CDATA[ > ![a]({URL}) ]]>",
 ]
 
 

@@ -1,9 +1,12 @@
 """What is wrong with pictures in documents: each fault with its place, and a cure."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from promptcdn.markdown import Kind, Ours, find, rewritten
-from promptcdn.markdown.findings import GITHUB_URL_BYTES, Finding, Rules, findings
+from promptcdn.markdown.findings import CODES, GITHUB_URL_BYTES, Finding, Rules, findings
 
 OURS = Ours.of("https://pics.example.org")
 BASE = "https://pics.example.org/"
@@ -154,6 +157,15 @@ def test_what_a_cure_says_cures() -> None:
     after = rewritten(text, {one: f"{one.url}&seed=7" for one in find(text, Kind.MARKDOWN, OURS)})
 
     assert findings(after, Kind.MARKDOWN, OURS) == ()
+
+
+def test_every_code_is_tested_and_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "markdown.md").read_text()
+    of_rules = {"unsigned", "unsuitable-format", "no-extension"}
+
+    assert {code for code, _, _ in FAULTS} | of_rules == set(CODES)
+    assert set(re.findall(r"(?m)^\| `([a-z-]+)` \|", page)) == set(CODES)
+    assert f"{GITHUB_URL_BYTES:,} bytes" in page
 
 
 def test_a_finding_is_a_value_with_a_span() -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from marko import block, inline, parser
+from marko.block import _ParsedLines
 from marko.element import Element
 from marko.ext.gfm import elements as gfm
 from marko.helpers import normalize_label
@@ -59,17 +60,50 @@ def _begin(text: str) -> int:
 
 
 class _Definition(block.LinkRefDef):
-    """A definition with the place of its destination, and of all of it."""
+    """A definition with the place of its destination. marko sees none that goes on in the next line of a quote."""
 
     override = True
     dest_span: tuple[int, int]
+
+    @classmethod
+    def match(cls, source: Source) -> bool:
+        if not source.expect_re(r" {,3}\["):
+            return False
+        lines = _paragraph(source) if source.prefix else None
+        if lines is None:
+            return super().match(source)
+        within = Source(lines.text)
+        within.parser = source.parser
+        with within.under_state(block.Document()):
+            if not super().match(within):
+                return False
+        info = within.context.linkref_info
+        dest = lines.span(Span(info.link_dest.start, info.link_dest.end))
+        source.context.linkref_info = info._replace(
+            link_dest=info.link_dest._replace(start=dest.start, end=dest.end),
+            end=lines.span(Span(0, info.end)).end,
+        )
+        return True
 
     @classmethod
     def parse(cls, source: Source) -> Any:
         info = source.context.linkref_info
         made: Any = super().parse(source)
         made.dest_span = (info.link_dest.start, info.link_dest.end)
+        source._update_prefix()  # marko forgets that the first line of a list's item is over
         return made
+
+
+def _paragraph(source: Source) -> Mapped | None:
+    """The lines that would be a paragraph here, whose marks of quotes and lists are taken off. Consumes nothing."""
+    place, match, prefixes = source.pos, source.match, [state._prefix for state in source._states]
+    lines = block.Paragraph.parse(source)
+    source.pos, source.match = place, match
+    for state, prefix in zip(source._states, prefixes, strict=True):
+        state._prefix = prefix
+    if not isinstance(lines, _ParsedLines):
+        return None  # a heading that is underlined
+    return Mapped(Run(line, start, start + len(line)) for line, start in zip(lines, lines.line_starts, strict=True))
 
 
 class _HTMLBlock(block.HTMLBlock):

@@ -20,6 +20,13 @@ from promptcdn.url.snippets.tools import BY_NAME, Tool
 # GitHub's proxy writes each byte of a URL as two hex digits into a path, and servers take 8 kB of path.
 GITHUB_URL_BYTES = 3900
 
+# docs/markdown.md has a row for each.
+CODES = (
+    *("seedless", "missing-alt", "too-long", "raw-space", "unbalanced-parenthesis", "pipe-in-table"),
+    *("unquoted-attribute", "not-an-image", "maybe-a-mistake", "bad-url"),
+    *("unsigned", "unsuitable-format", "no-extension"),
+)
+
 _TARGET = re.compile(r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?")
 _PERMALINK = re.compile(r"/*/i/[0-9a-f]{64}(?P<extension>\.[A-Za-z]+)?")
 
