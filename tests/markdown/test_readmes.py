@@ -116,6 +116,49 @@ def test_macros_are_those_of_asciidoctor() -> None:
         judged(text, Kind.ASCIIDOC, by_asciidoctor, text)
 
 
+# What some markup takes for its own.
+NASTY = (
+    *" ()[]<>{}\"'`\\|^~*_-.,:;!?%=+@$/&",
+    *(
+        "++b++",
+        "+b+",
+        "__b__",
+        "_b_",
+        "**b**",
+        "*b*",
+        "--",
+        "b--b",
+        "...",
+        "(C)",
+        "->",
+        "b'b",
+        "~b~",
+        "^b^",
+        "``b``",
+        "{b}",
+    ),
+    *("&amp;", "&lt;b", "&copy", "&copy=b", "&copy;", "&#104;", "é", "🦊", "&seed=8#only-dark", "a_", "$b$", "[b](c)"),
+)
+NASTY_PLACES = [
+    *((Kind.MARKDOWN, on_github, place) for place in ("![a]({0})", "<{0}>", "|a|\n|-|\n|[a]({0})|", "see {0} now")),
+    *((Kind.MARKDOWN, on_github, place) for place in ("a <img src='{0}'>", "![a]({0} 'title')", "![a](<{0}>)")),
+    *((Kind.RST, by_docutils, place) for place in (".. image:: {0}", "`a <{0}>`__")),
+    *((Kind.ASCIIDOC, by_asciidoctor, place) for place in ("image::{0}[a]", "a image:{0}[a] b", "a link:{0}[a] b")),
+    *((Kind.ASCIIDOC, by_asciidoctor, place) for place in ("a {0}[a] b", "image::a.png[a,link={0}]")),
+]
+
+
+@pytest.mark.parametrize(("kind", "render", "place"), NASTY_PLACES, ids=[place for _, _, place in NASTY_PLACES])
+def test_renderers_read_a_new_url_as_it_was_meant(kind: Kind, render: Callable[[str], str], place: str) -> None:
+    text = "\n\n".join(place.format(url(number)) for number in range(len(NASTY))) + "\n"
+    urls = [f"{HOST}/?prompt=a{piece}" if "&seed" in piece else f"{HOST}/?prompt=a{piece}&seed=7" for piece in NASTY]
+
+    after = rewritten(text, dict(zip(find(text, kind, OURS), urls, strict=True)))
+
+    read = [value for value in Events(render(after)).values if value.startswith(HOST)]
+    assert [unquote(each.replace("+", " ")) for each in read] == [unquote(each.replace("+", " ")) for each in urls]
+
+
 def judged(text: str, kind: Kind, render: Callable[[str], str], name: str) -> None:
     """Asserts that what is found in a text is what a renderer makes of it, before and after a rewrite."""
     found = find(text, kind, OURS)

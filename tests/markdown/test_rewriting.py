@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -147,3 +148,13 @@ def test_text_without_our_host_is_not_parsed() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_the_example_in_the_docs_works(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "markdown.md").read_text()
+
+    exec(page.partition("```python\n")[2].partition("```")[0], {})  # noqa: S102
+
+    said = capsys.readouterr().out
+    assert said.startswith("1 17 /?prompt=a+lighthouse\n![a lighthouse](https://pictures.example.org/?prompt=a+light")
+    assert said.rstrip().endswith("&seed=7)")

@@ -11,7 +11,7 @@ from promptcdn.markdown import html
 from promptcdn.markdown.found import Found, Shown, Span, Syntax
 from promptcdn.markdown.mapped import Mapped, Run, moved
 from promptcdn.markdown.ours import Ours
-from promptcdn.markdown.spelling import in_autolink
+from promptcdn.markdown.spelling import in_attribute, in_autolink
 
 _LINE = re.compile(r"([^\n]*)(?:\n|\Z)")
 # A line that opens a block whose text is taken as it is, and that closes the block when it comes once more.
@@ -106,7 +106,8 @@ class _Reader:
     def _found(
         self, match: re.Match[str], group: str | int, start: int, syntax: Syntax, *images: Shown
     ) -> Iterator[Found]:
-        url = in_autolink(match[group].replace(" ", "%20"))
+        read = in_attribute if syntax is Syntax.MACRO else in_autolink
+        url = read(match[group].replace(" ", "%20"))
         if (target := self._ours.target(url)) is not None:
             span = Span(*(start + place for place in match.span(group)))
             yield Found(url, target, span, syntax, escaped="&amp;" in match[group], images=images)

@@ -15,11 +15,9 @@ _REFERENCE = re.compile(r"&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*)(;?)"
 # or change a URL in some syntax, and letters that are not ASCII.
 _UNSAFE = re.compile(r"[^!#$%&*+,\-./0-9:;=?@A-Z_a-z~]")
 _OF_MARKDOWN = (Syntax.IMAGE, Syntax.LINK, Syntax.DEFINITION)
-_OF_HTML = (Syntax.ATTRIBUTE, Syntax.SRCSET, Syntax.HREF)
-_WITHOUT_BACKSLASHES = (
-    *(Syntax.AUTOLINK, Syntax.MACRO, Syntax.INLINE_MACRO),
-    *(Syntax.URL_MACRO, Syntax.LINK_MACRO),
-)
+# Asciidoctor copies the target of a block into an attribute as it is.
+_OF_HTML = (Syntax.ATTRIBUTE, Syntax.SRCSET, Syntax.HREF, Syntax.MACRO, Syntax.LINK_MACRO)
+_WITHOUT_BACKSLASHES = (Syntax.AUTOLINK, Syntax.INLINE_MACRO, Syntax.URL_MACRO)
 # Marks that format nothing stand between letters or digits.
 _FORMATTING = r"(?<![A-Za-z0-9])[*_+]|[*_+](?![A-Za-z0-9])|~|(?<=-)-|(?<=\.\.)\."
 _OF_THE_SENTENCE = rf"[?!.,:;]+\Z|{_FORMATTING}"
@@ -77,7 +75,8 @@ def _means(spelling: str, syntax: Syntax) -> str:
         return in_markdown(spelling)
     if syntax in _WITHOUT_BACKSLASHES:
         return in_autolink(spelling)
-    return in_attribute(spelling) if syntax in _OF_HTML else spelling
+    # Of the two readings of `&copy=` the one that only some parsers have is to be avoided too.
+    return html.unescape(spelling) if syntax in _OF_HTML else spelling
 
 
 def _without_marks(url: str) -> str:
