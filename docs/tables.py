@@ -8,6 +8,7 @@ from pathlib import Path
 
 from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
+from promptcdn.generators.care.breaker import FIRST_PAUSES, LONGEST_PAUSE
 from promptcdn.generators.openai.servers import SERVERS
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
 from promptcdn.readers.user_agents import IMAGE_PROXIES, PREVIEWERS, Fetcher
@@ -96,6 +97,20 @@ def codes() -> str:
         for kind in problems.KINDS
     )
     return table(("code", "status", "title", "Cache-Control", "Retry-After", "what to do"), rows)
+
+
+def upstream_failures() -> str:
+    """When clients may try again, by what an upstream failed with."""
+    kinds = [kind for kind in problems.KINDS if kind.code.startswith("upstream_")]
+    rows = (
+        (
+            f"`{kind.code}`",
+            f"{kind.retry_after} s",
+            *((f"{FIRST_PAUSES[kind]:g} s", f"{LONGEST_PAUSE:g} s") if kind in FIRST_PAUSES else ("never", "")),
+        )
+        for kind in kinds
+    )
+    return table(("failure", "Retry-After", "the upstream rests at first", "at most"), rows)
 
 
 def outcomes() -> str:
@@ -189,6 +204,7 @@ TABLES = {
     "settings": settings(),
     "image servers": image_servers(),
     "problems": codes(),
+    "upstream failures": upstream_failures(),
     "outcomes": outcomes(),
     "image proxies": fetchers(IMAGE_PROXIES),
     "previewers": fetchers(PREVIEWERS),

@@ -83,6 +83,22 @@ def test_a_stored_picture_keeps_its_mark_and_folder(generator: str, mark: str, f
     assert (registry.source_type(generator), registry.bindings_folder(generator)) == (mark, folder)
 
 
+@pytest.mark.parametrize(
+    ("generator", "of_sources", "mark"),
+    [
+        ("sketch", ("algorithmicMedia", "algorithmicMedia"), "algorithmicMedia"),
+        ("sketch", ("trainedAlgorithmicMedia",), "compositeSynthetic"),
+        ("sketch", ("algorithmicMedia", "compositeSynthetic"), "compositeSynthetic"),
+        ("sketch", (None,), "compositeSynthetic"),
+        ("stability", ("algorithmicMedia",), "trainedAlgorithmicMedia"),
+    ],
+)
+def test_a_picture_from_pictures_is_marked_by_all_of_them(
+    generator: str, of_sources: tuple[str | None, ...], mark: str
+) -> None:
+    assert registry.source_type(generator, of_sources) == mark
+
+
 def test_only_its_own_engines_are_resolved_with_limits() -> None:
     sketch = BY_NAME["sketch"]
 

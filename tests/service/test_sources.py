@@ -91,6 +91,33 @@ def test_the_commands_know_them_too(service: Promptcdn) -> None:
     assert f"init={init}&" in by_permalink
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--init", "https://h.example/cat.png", "this service fetches no URL"),
+        ("--init", f"https://h.example/?prompt=a&v=/i/{ABSENT}", "this service fetches no URL"),
+        ("--mask", "/?prompt=a&seed=1", "this service fetches no URL"),
+    ],
+)
+def test_no_other_url_names_a_stored_picture(service: Promptcdn, option: str, value: str, said: str) -> None:
+    words = ["url", "b", option, value, *(() if option == "--init" else ("--init", ABSENT))]
+    ended = subprocess.run([PROMPTCDN, *words], cwd=service.folder, env=environment(), capture_output=True, text=True)
+
+    assert ended.returncode == 2
+    assert f'{option[2:]}="{value[:20]}' in ended.stderr
+    assert said in ended.stderr
+
+
+def test_a_chain_that_begins_with_a_sketch_says_so(service: Promptcdn) -> None:
+    first = key_of(service, f"/?prompt=begin&seed=1{SMALL}")
+    url = f"/?prompt=go+on&seed=1&init={first}"
+    second = key_of(service, url)
+
+    told = service.get(f"/info{url[1:]}").json()["notes"]
+    assert [note for note in told if note.startswith("it starts from a picture of the generator sketch, also when")]
+    assert told[-1] in command(service, "info", f"/i/{second}")
+
+
 def test_a_source_that_was_taken_down_makes_no_new_pictures(service: Promptcdn) -> None:
     init = key_of(service, f"/?prompt=gone&seed=1{SMALL}")
     made, new = f"/?prompt=of+it&seed=1&init={init}", f"/?prompt=of+it&seed=2&init={init}"

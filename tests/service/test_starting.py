@@ -316,3 +316,13 @@ def test_whoever_connects_during_a_start_is_answered(tmp_path: Path) -> None:
         service.stop()
 
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_the_start_line_says_that_caches_keep_sketches(tmp_path: Path) -> None:
+    """And of pictures that stay it says nothing such."""
+    with Promptcdn(tmp_path) as service:
+        assert (
+            "(browsers and caches keep them for a year: once another generator is set up, write &v=2" in service.said[0]
+        )
+    with Promptcdn(tmp_path, STABILITY_HOST="grpc://127.0.0.1:1") as service:
+        assert "&v=2" not in service.said[0]

@@ -33,6 +33,12 @@ def test_the_golden_entry_is_read() -> None:
     assert entries.read(decoded(GOLDEN)) == PAID
 
 
+def test_the_mark_of_a_picture_is_kept() -> None:
+    marked = replace(PAID, mark="compositeSynthetic")
+
+    assert entries.read(decoded(encoded(entries.written(marked)))) == marked
+
+
 def of_an_older_version(**changes: object) -> Record:
     record = entries.written(PAID)
     fields = {name: value for name, value in record.resolved.items() if name != "after"}

@@ -157,3 +157,34 @@ def test_an_engine_that_only_enlarges_draws_nothing() -> None:
 
 def test_no_engine_understands_sources_unless_its_family_says_so() -> None:
     assert not ANY.understands & {"init", "mask", "upscale"}
+
+
+ALONE = f"this is more than a content key; write {INIT} alone"
+FETCHED = "this service fetches no URL; /info has the content_key of a picture that is made here"
+
+
+@pytest.mark.parametrize("parameter", ["init", "mask"])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (f"/i/{INIT}", ALONE),
+        (f"/i/{INIT}.webp", ALONE),
+        (f"{INIT}.png", ALONE),
+        (f"https://h.example/i/{INIT}.webp%3Fw=64", ALONE),
+        (f"https://h.example/pictures/i/{INIT}%23top", ALONE),
+        ("https://h.example/cat.png", FETCHED),
+        ("//h.example/cat.png", FETCHED),
+        (f"https://h.example/{INIT}", FETCHED),
+        (f"/?prompt=a%26init={INIT}", FETCHED),
+        (INIT[:-1], "not in the allowed form"),
+        (f"x{INIT}", "not in the allowed form"),
+        (INIT.upper(), "not in the allowed form"),
+    ],
+)
+def test_what_is_no_content_key_says_which_part_to_take(parameter: str, value: str, why: str) -> None:
+    with pytest.raises(problems.Problem) as caught:
+        parse(f"prompt=a&seed=1&{parameter}={value}".encode())
+
+    assert caught.value.kind is problems.BAD_PARAMETER
+    assert caught.value.parameter == parameter
+    assert f": {why}; allowed: the content key of a picture" in caught.value.detail

@@ -78,10 +78,15 @@ class Encoder:
 
 def _made(variant: Variant, master: Record, pixels: "Pixels | None") -> Record:
     """The variant as an object. It takes time."""
-    body = pictures.encoded(master.body, variant, source_type(str(master.resolved["generator"])), pixels)
+    body = pictures.encoded(master.body, variant, mark_of(master), pixels)
     lineage = Lineage(master.picture, after=master.lineage.after)
     media_type = formats.BY_NAME[variant.format].media_type
     return Record(body, media_type, master.made_at, master.resolved, lineage).hashed()
+
+
+def mark_of(record: Record) -> str:
+    """The mark of a stored picture, which what is made of its file carries on."""
+    return pictures.source_type(record.body) or source_type(str(record.resolved["generator"]))
 
 
 def as_sent(content_key: str, record: Record, *, stored: bool = True) -> Rendition:

@@ -160,7 +160,7 @@ def _validated(paid: Paid) -> "tuple[Record, Pixels]":
     defect = validation.defect(resolved, decoded, answer.seed_sent, answer.seed_echo)
     if seen is None or defect:
         raise UpstreamFailed(problems.UPSTREAM_GARBLED, str(defect), charged=True)
-    clean = pictures.master(picture, registry.source_type(resolved.generator), seen.pixels)
+    clean = pictures.master(picture, paid.mark or registry.source_type(resolved.generator), seen.pixels)
     master = Record(clean, "image/png", paid.made_at, resolved.parameters(), Lineage(after=paid.after))
     return master.hashed(), seen.pixels
 

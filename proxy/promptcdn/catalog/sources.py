@@ -1,12 +1,17 @@
 """The pictures that a new one is made from: whether they are there, their size, and their files for the generator."""
 
+from collections.abc import Callable
+
 from promptcdn import pictures
 from promptcdn.catalog.removals import Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import NO_SOURCES, Sources
 from promptcdn.problems import SourceMissing, source_removed
-from promptcdn.url.engines import Size
+from promptcdn.url.engines import IMAGE_TO_IMAGE, Size
 from promptcdn.url.request import Asked, Resolved
+
+# A chain of pictures may be long, and /info is asked by anybody.
+_ORIGINS_MAX = 20
 
 
 class SourcePictures:
@@ -36,15 +41,35 @@ class SourcePictures:
             await self._size(name, key)  # a lost master may have something that stands in for it
         size = resolved.size
         own = None if resolved.upscale is not None else size
-        init = await self._renditions.worked(resolved.init, lambda master: pictures.as_init(master, own))
-        if init is None:
-            raise SourceMissing("init", resolved.init)
+        init, mark = await self._worked("init", resolved.init, lambda master: pictures.as_init(master, own))
         if resolved.mask is None:
-            return Sources(init)
-        mask = await self._renditions.worked(resolved.mask, lambda master: pictures.as_mask(master, size))
-        if mask is None:
-            raise SourceMissing("mask", resolved.mask)
-        return Sources(init, mask)
+            return Sources(init, marks=(mark,))
+        mask, masks = await self._worked("mask", resolved.mask, lambda master: pictures.as_mask(master, size))
+        return Sources(init, mask, (mark, masks))
+
+    async def origins(self, resolved: Resolved) -> frozenset[str]:
+        """The generators of the pictures that it is made from, of those that these were made from, and so on: as far
+        as they are stored, and `_ORIGINS_MAX` of them at most. Raises `StoreUnavailable`."""
+        found: set[str] = set()
+        looked: set[str] = set()
+        ahead = list(resolved.sources.values())
+        while ahead and len(looked) < _ORIGINS_MAX:
+            key = ahead.pop()
+            header = None if key in looked else await self._renditions.header(key)
+            looked.add(key)
+            if header is not None:
+                found.add(str(header.resolved["generator"]))
+                ahead += (header.resolved[name] for name in IMAGE_TO_IMAGE if name in header.resolved)
+        return frozenset(found)
+
+    async def _worked(
+        self, parameter: str, content_key: str, work: Callable[[bytes], bytes]
+    ) -> tuple[bytes, str | None]:
+        """What `work` makes of a stored picture, and its mark. Raises `SourceMissing`."""
+        worked = await self._renditions.worked(content_key, lambda master: (work(master), pictures.source_type(master)))
+        if worked is None:
+            raise SourceMissing(parameter, content_key)
+        return worked
 
     async def _size(self, parameter: str, content_key: str) -> Size:
         if await self._removals.removed(content_key):

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from promptcdn import pictures
-from promptcdn.catalog.encodes import rendition_name
+from promptcdn.catalog.encodes import mark_of, rendition_name
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.purges import Purged, PurgeNote
-from promptcdn.generators.registry import source_type
 from promptcdn.pictures.sizing import Variant, best_stand_in
 from promptcdn.stores import Header, Lineage, Record, Store
 
@@ -60,7 +59,7 @@ class Survivors:
             lineage = Lineage(after=after) if is_first else Lineage(source.picture, variant.label, after)
             return replace(source, lineage=lineage)
         resolved = source.resolved
-        size, mark = (resolved["width"], resolved["height"]), source_type(resolved["generator"])
+        size, mark = (resolved["width"], resolved["height"]), mark_of(source)
         png = await self._in_thread(lambda: pictures.restored(source.body, size, mark))
         lineage = Lineage(source.picture, variant.label, source.lineage.after)
         return Record(png, "image/png", source.made_at, resolved, lineage)

@@ -5,12 +5,14 @@ pool        a URL without a seed
 calendar    a URL whose seed is the present hour, day, week or month
 targets     what a URL is for
 stored      who is shown a stored picture, and who has it already (304)
+origins     what is said of a picture that is made from others
 """
 
 import random
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from promptcdn import problems
+from promptcdn.cdn import origins
 from promptcdn.cdn.calendar import Calendar
 from promptcdn.cdn.pool import Pool
 from promptcdn.cdn.seeded import Rules, Seeded
@@ -18,11 +20,11 @@ from promptcdn.cdn.stored import conditional
 from promptcdn.clock import Clock
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Asker, Look, Reply, State
+from promptcdn.readers.answers import Asker, Look, Looks, Reply, State
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Asked, Delivery, Request, Resolved
-from promptcdn.url.resolving import departures, losses, resolve
+from promptcdn.url.resolving import departures, irreplaceable, losses, resolve
 
 __all__ = ["Cdn", "Rules", "Seeded"]
 
@@ -68,6 +70,12 @@ class Cdn:
         """What there is of a request's picture, or of a calendar one's in the present period. Never makes or writes."""
         return await self._seeded.look(self._present(request))
 
+    async def looks(self, request: Request) -> Looks:
+        """The same for each picture of its pool, where a request has no seed."""
+        if request.asked.seed is None:
+            return await self._pool.looks(request)
+        return Looks((await self.look(request),))
+
     async def state(self, content_key: str) -> State:
         """What there is of the picture of a content key. Never makes or writes. Raises `Problem`."""
         return await self._seeded.state(content_key)
@@ -76,6 +84,14 @@ class Cdn:
         """A sentence for each parameter of `asked` that the picture is not drawn by, and for what its engine lacks."""
         yield from departures(asked, resolved)
         yield from losses(asked, resolved, self._rules.defaults, stored=stored)
+
+    async def origin_notes(self, resolved: Resolved, state: State, sources: Mapping[str, State]) -> list[str]:
+        """Sentences about the pictures that it is made from; `state` is its own, `sources` has theirs, by parameter."""
+        return list(origins.notes(resolved, state, sources, await self._seeded.origins(resolved)))
+
+    def irreplaceable(self, generator: str, engine: str) -> str:
+        """Why a picture of that engine could not be made again, if it were lost; empty where it could."""
+        return irreplaceable(generator, engine, self._rules.defaults)
 
     def first(self, request: Request) -> Request:
         """The seeded request that a URL begins with: a pool's first, or that of a calendar URL's present period."""

@@ -28,7 +28,7 @@ from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url import keys
 from promptcdn.url.order import Order
-from promptcdn.url.request import Delivery, Request
+from promptcdn.url.request import Delivery, Request, Resolved
 from promptcdn.url.resolving import Defaults
 
 # In seconds, for the rendition of a picture that was made just before its asker would have left.
@@ -67,7 +67,8 @@ class Seeded:
         self._rates = rates
         self._clock = clock
         self._observer = observer
-        self._targets = Targets(bindings, making, rules.defaults, SourcePictures(renditions, removals))
+        self._sources = SourcePictures(renditions, removals)
+        self._targets = Targets(bindings, making, rules.defaults, self._sources)
         self._stored = StoredPictures(renditions, removals)
         self._beginning = KeyedLocks()
 
@@ -126,6 +127,10 @@ class Seeded:
     async def state(self, content_key: str) -> State:
         """What there is of the picture of a content key, whatever URLs show it. Raises `Problem`."""
         return await self._state(content_key, bound=True)
+
+    async def origins(self, resolved: Resolved) -> frozenset[str]:
+        """The generators of all pictures that one is made from. Raises `StoreUnavailable`."""
+        return await self._sources.origins(resolved)
 
     async def location(self, view: Request) -> str:
         """The seeded URL of a view, in words that every face understands."""

@@ -12,6 +12,7 @@ from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
+    from promptcdn.readers.answers import State
     from promptcdn.settings import Settings
     from promptcdn.stores import Header
     from promptcdn.url.request import Request
@@ -67,35 +68,33 @@ async def _found(named: "str | Request", chosen: "Settings") -> dict[str, Any]:
 
 async def _of_permalink(content_key: str, service: "Service", public_url: str) -> dict[str, Any]:
     """The members of `/info` for a picture that is named by its content key: of URLs nothing is known."""
+    from promptcdn.faces.info import of_sources
     from promptcdn.url import parse as grammar
+    from promptcdn.url.request import Resolved
     from promptcdn.url.snippets import snippets
 
     await service.spool.refresh()
     header = await _header(content_key, service)
     resolved = dict(header.resolved) if header else None
+    state = await _state(content_key, header, service)
     permalink = grammar.permalink(content_key)
+    order = Resolved.from_parameters(resolved) if resolved else None
+    notes = ["a permalink names a picture, and does not say which URLs show it"]
+    sources: dict[str, Any] = {}
+    if order is not None:
+        sources, about_them = await of_sources(service.cdn, order, state)
+        notes += about_them
     return {
         "content_key": content_key,
-        "state": await _state(content_key, header, service),
+        "state": state,
         "permalink": permalink,
         "url": None,
         "as_asked": None,
         "resolved": resolved,
-        "sources": await _sources(resolved or {}, service),
+        "sources": sources,
         "pool": None,
         "snippets": snippets(public_url + permalink, str((resolved or {}).get("prompt", ""))),
-        "notes": ["a permalink names a picture, and does not say which URLs show it"],
-    }
-
-
-async def _sources(resolved: dict[str, Any], service: "Service") -> dict[str, Any]:
-    """By parameter: the pictures that this one was made from."""
-    from promptcdn.url.parse import permalink
-
-    keys = {name: str(resolved[name]) for name in ("init", "mask") if name in resolved}
-    return {
-        name: {"content_key": key, "state": await service.cdn.state(key), "permalink": permalink(key)}
-        for name, key in keys.items()
+        "notes": notes,
     }
 
 
@@ -108,7 +107,7 @@ async def _header(content_key: str, service: "Service") -> "Header | None":
     return next((header for header in headers if header is not None), None)
 
 
-async def _state(content_key: str, header: "Header | None", service: "Service") -> str:
+async def _state(content_key: str, header: "Header | None", service: "Service") -> "State":
     from promptcdn.stores import Name
 
     if await service.removals.removed(content_key):

@@ -37,11 +37,12 @@ _Undo = Annotated[
 @dataclass(frozen=True)
 class Target:
     """One picture: its content key, and the URL by which it was named (path-absolute, canonical) with the keys of its
-    bindings."""
+    bindings, and the generator whose folder may have them although it is not in use."""
 
     content_key: str
     url: str | None = None
     bound_as: tuple[str, ...] = ()
+    drew: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Done:
 
     `gone`: it was put back, and its bytes were deleted with its takedown. `still_taken_down`: it was taken down before,
     and what was done now leaves it so. Of a dry run, `taken_down` and `put_back` say what would be done.
+    `irreplaceable`: why the same picture cannot be made again; empty where it can.
     """
 
     content_key: str
@@ -71,6 +73,7 @@ class Done:
     gone: bool
     still_taken_down: bool
     purge_at_caches: tuple[str, ...]
+    irreplaceable: str = ""
 
 
 def purge(
@@ -125,23 +128,29 @@ async def _done(named: "str | Request", wanted: Wanted, chosen: "Settings") -> l
 
 async def _targets(named: "str | Request", service: "Service") -> list[Target]:
     """The pictures that are meant: all of a pool where a URL has no seed, the present period's of a calendar URL."""
+    from promptcdn.generators.registry import apart
     from promptcdn.url import keys
     from promptcdn.url.parse import canonical_url
 
     if isinstance(named, str):
         return [Target(named)]
-    views = service.cdn.pool(named) if named.asked.seed is None else (named,)
-    looks = [(view, await service.cdn.look(view)) for view in views]
-    seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
+    looks = (await service.cdn.looks(named)).found
+    seeded = [(named.asked.seeded(look.seed), look.content_key) for look in looks]
     return [
-        Target(content_key, canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
-        for asked, delivery, content_key in seeded
+        Target(
+            content_key,
+            canonical_url(asked, named.delivery),
+            (keys.as_asked_key(asked), keys.nearest_key(asked)),
+            apart(asked.engine),
+        )
+        for asked, content_key in seeded
     ]
 
 
 async def _one(target: Target, wanted: Wanted, service: "Service", public_url: str) -> Done:
     removals, key = service.removals, target.content_key
     was_taken_down = await removals.surely_removed(key)
+    irreplaceable = "" if wanted.takedown or wanted.undo else await _irreplaceable(key, service)
     if wanted.undo:
         names: tuple[Name, ...] = ()
         if not wanted.dry_run:
@@ -159,7 +168,15 @@ async def _one(target: Target, wanted: Wanted, service: "Service", public_url: s
         gone=wanted.undo and was_taken_down and not await removals.of(key),
         still_taken_down=was_taken_down and not (wanted.undo or wanted.takedown),
         purge_at_caches=tuple(f"{public_url}{path}" for path in _paths(target)),
+        irreplaceable=irreplaceable,
     )
+
+
+async def _irreplaceable(content_key: str, service: "Service") -> str:
+    """Why the stored picture cannot be made again as it was; empty where it can, or is not there."""
+    header = await service.renditions.header(content_key)
+    made_by = None if header is None else (str(header.resolved["generator"]), str(header.resolved["engine"]))
+    return "" if made_by is None else service.cdn.irreplaceable(*made_by)
 
 
 async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple[Name, ...]":
@@ -171,8 +188,9 @@ async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple
     else:
         names = await removals.purge(key)
     if wanted.rebind:
+        folders = bindings_folders((*service.generators, *filter(None, (target.drew,))))
         for bound_as in target.bound_as:
-            names += await removals.unbind(bound_as, bindings_folders(service.generators))
+            names += await removals.unbind(bound_as, folders)
     return names
 
 
@@ -193,6 +211,8 @@ def _lines(done: list[Done], *, undo: bool) -> Iterator[str]:
         yield f"{one.content_key}: {_undone(one) if undo else _purged(one)}"
         if one.still_taken_down:
             yield "  it was taken down before and stays so (410): promptcdn purge --undo makes it possible again"
+        if one.irreplaceable:
+            yield f"  {one.irreplaceable}: this picture cannot be made again as it was"
         yield from (f"  {path}" for path in one.deleted)
     if undo:
         return

@@ -90,7 +90,8 @@ def _greeting(service: "Service", here: str) -> Iterator[str]:
     budget = f"{chosen.budget_limits}{caveats and f' ({caveats})'}"
     makes = ", ".join(each.name for each in chosen.generators)
     what = f"{makes}, engine {_default_engine(chosen)}, budget {budget}{_MISSES[chosen.misses]}"
-    yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}"
+    caveat = chosen.generators[0].caveat
+    yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}{caveat and f' ({caveat})'}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
     yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example
 

@@ -31,6 +31,9 @@ _Face = Annotated[
     str | None,
     typer.Option(help="The form of the URL: query (/?prompt=), extension (/i.png?prompt=) or path (/prompt/)."),
 ]
+_Mask = Annotated[
+    str | None, typer.Option(help="The picture that is white where init may change: its key or permalink.")
+]
 _For = Annotated[
     str | None,
     typer.Option("--for", help="The tool that shows the picture, like mkdocs, epub or word: its best form and format."),
@@ -54,7 +57,7 @@ def url(
     rev: Annotated[str | None, typer.Option(help="A whole number: another makes another picture.")] = None,
     init: Annotated[str | None, typer.Option(help="The key or permalink of a picture to start from.")] = None,
     strength: Annotated[str | None, typer.Option(help="How far the picture may differ from init, 0 to 1.")] = None,
-    mask: Annotated[str | None, typer.Option(help="The same: init may change where it is white.")] = None,
+    mask: _Mask = None,
     upscale: Annotated[str | None, typer.Option(help="The factor by which init is enlarged: 2.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="A file format like webp or png, or auto.")] = None,
     w: Annotated[str | None, typer.Option("--w", help="The width of the file, in pixels.")] = None,
@@ -143,8 +146,8 @@ def _value(name: str, value: str | None) -> str | None:
     """The value of an option; of a permalink, where a stored picture is to be named, its content key."""
     from promptcdn.url.engines import SOURCE_PARAMETERS
 
-    found = re.search(r"/i/([0-9a-f]{64})(\.[a-z]+)?([?#].*)?$", value or "") if name in SOURCE_PARAMETERS else None
-    return found[1] if found else value
+    key = given.content_key(given.parts(value)) if value and name in SOURCE_PARAMETERS else None
+    return key or value
 
 
 def _path(request: "Request", face: "Face") -> str:

@@ -13,7 +13,7 @@ from promptcdn.money.costs import Prices
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
 from promptcdn.readers import response_headers
-from promptcdn.readers.answers import Look, State
+from promptcdn.readers.answers import Look, Looks, State
 from promptcdn.url import formats
 from promptcdn.url.dialects import mistakes
 from promptcdn.url.engines import Size
@@ -48,23 +48,33 @@ async def members(
 ) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
-    looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
+    all_looks = await cdn.looks(request)
+    looks = all_looks.found
     one = None if asked.seed is None else looks[0]
     # Snippets have the other style of URL, in which nothing is replaced by the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
     url = canonical_url(pasted, delivery)
+    state = one.state if one else _whole(look.state for look in looks)
+    sources, about_them = await of_sources(cdn, looks[0].resolved, state)
     return {
         "content_key": one and one.content_key,
-        "state": one.state if one else _whole(look.state for look in looks),
+        "state": state,
         "permalink": one and permalink(one.content_key, delivery),
         "url": url,
         "as_asked": asked.parameters(),
         "resolved": {**looks[0].resolved.parameters(), "seed": one and one.seed},
-        "sources": await _sources(cdn, looks[0].resolved),
+        "sources": sources,
         "pool": None if one else [_variant(pasted, delivery, look) for look in looks],
         "credits": prices.cost(looks[0].resolved).millicredits / 1000,
         "snippets": _snippets(pasted, delivery, public_url, described, looks[0].resolved.size),
-        "notes": [*request.notes, *mistakes.notes(request), *_of_engine(cdn, asked, looks), *_stand_ins(looks)],
+        "notes": [
+            *request.notes,
+            *mistakes.notes(request),
+            *_of_engine(cdn, asked, looks),
+            *about_them,
+            *_stand_ins(looks),
+            *_missing(all_looks),
+        ],
     }
 
 
@@ -96,12 +106,14 @@ def _canonical(dark: str) -> str:
     return canonical_url(other.asked, other.delivery)
 
 
-async def _sources(cdn: Cdn, resolved: Resolved) -> dict[str, object]:
-    """By parameter: the pictures that this one is made from."""
-    return {
-        name: {"content_key": key, "state": await cdn.state(key), "permalink": permalink(key)}
+async def of_sources(cdn: Cdn, resolved: Resolved, state: State) -> tuple[dict[str, object], list[str]]:
+    """By parameter the pictures that one is made from, and the notes about them; `state` is the picture's own."""
+    states = {name: await cdn.state(key) for name, key in resolved.sources.items()}
+    sources: dict[str, object] = {
+        name: {"content_key": key, "state": states[name], "permalink": permalink(key)}
         for name, key in resolved.sources.items()
     }
+    return sources, await cdn.origin_notes(resolved, state, states)
 
 
 def _of_engine(cdn: Cdn, asked: Asked, looks: Sequence[Look]) -> Iterator[str]:
@@ -113,6 +125,11 @@ def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
         if look.stand_in is not None:
             lost = f"the original file of the picture with seed {look.seed} was lost"
             yield f"{lost}: its rendition {look.stand_in} is shown in its place"
+
+
+def _missing(looks: Looks) -> Iterator[str]:
+    if looks.missing is not None:
+        yield f"no more pictures of this URL can be made: {looks.missing.detail}"
 
 
 def _whole(states: Iterable[State]) -> State:

@@ -31,10 +31,12 @@ class Sources:
 
     init  the picture to start from, in the size of the new one; with `upscale` in its own size
     mask  in the size of the new one and in shades of grey: white where init may change, black where it stays
+    marks  of the pictures as they are stored; `None` of one that has none
     """
 
     init: bytes | None = None
     mask: bytes | None = None
+    marks: tuple[str | None, ...] = ()
 
 
 NO_SOURCES = Sources()

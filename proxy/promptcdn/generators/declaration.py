@@ -15,8 +15,10 @@ if TYPE_CHECKING:  # Redis and the retries come in late, for generators that nee
 # The engine that is whatever model the server has loaded: no name is sent, and only the operator knows which it is.
 LOADED = "loaded"
 
-# Terms of IPTC's vocabulary DigitalSourceType: drawn by a trained model, or by an algorithm that learnt from nothing.
-SourceType = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
+# Terms of IPTC's vocabulary DigitalSourceType (cv.iptc.org/newscodes/digitalsourcetype, as of September 2024): drawn by
+# a trained model, by an algorithm that learnt from nothing, or a mix of elements of which a model drew at least one.
+# compositeWithTrainedAlgorithmicMedia is another thing: what a model edited.
+SourceType = Literal["trainedAlgorithmicMedia", "algorithmicMedia", "compositeSynthetic"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Declaration:
     concurrency  how many calls at once it takes at most, unless the operator says otherwise; `None`: any number
     by_settings  the declaration as it is under these values of `settings`, where they change it: which protocol is
                  spoken, what it costs. Raises `ValueError` where a setting cannot be right
-    source_type  the mark that its pictures carry
+    source_type  the mark that its pictures carry, if they are made from a text alone
     bindings     the folder in the store that has what its URLs are bound to
     """
 
@@ -80,6 +82,17 @@ class Declaration:
         assert self.prices or not self.paid, "a credits budget would count nothing"
         assert {*self.needs, *self.needs_one} <= set(self.settings), "what is needed must be among the settings"
         assert self.has(self.engine), "the default engine must be of a family"
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether its URLs show another generator's pictures once that is the default."""
+        return self.bindings != "bindings"
+
+    @property
+    def caveat(self) -> str:
+        """What to know of its pictures while it is the default and gives way; else empty."""
+        then = "once another generator is set up, write &v=2 at the end of URLs in use"
+        return f"browsers and caches keep them for a year: {then}" if self.gives_way else ""
 
     def has(self, engine: str) -> bool:
         """Whether an engine of that id can be one of this generator's."""

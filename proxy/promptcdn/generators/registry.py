@@ -20,9 +20,15 @@ GENERATORS: tuple[Declaration, ...] = (
 BY_NAME = {each.name: each for each in GENERATORS}
 
 
-def source_type(generator: str) -> SourceType:
-    """The mark of that generator's pictures; of a generator that only a newer version has, that of a trained model."""
-    return BY_NAME[generator].source_type if generator in BY_NAME else "trainedAlgorithmicMedia"
+def source_type(generator: str, of_sources: Iterable[str | None] = ()) -> SourceType:
+    """The mark of that generator's pictures; of a generator that only a newer version has, that of a trained model.
+
+    `of_sources` are the marks of the pictures that it is made from: an algorithm's picture with a model's in it is a
+    mix.
+    """
+    own = BY_NAME[generator].source_type if generator in BY_NAME else "trainedAlgorithmicMedia"
+    mixed = own == "algorithmicMedia" and any(mark != own for mark in of_sources)
+    return "compositeSynthetic" if mixed else own
 
 
 def limits(resolved: Resolved) -> Engine:
@@ -36,6 +42,25 @@ def bindings_folder(generator: str) -> Folder:
     return BY_NAME[generator].bindings if generator in BY_NAME else "bindings"
 
 
+def gives_way(generator: str) -> bool:
+    """Whether that generator's URLs show another one's pictures once that is the default."""
+    return generator in BY_NAME and BY_NAME[generator].gives_way
+
+
+def giving_way_folders() -> tuple[Folder, ...]:
+    """The folders of bindings that are read only while their generators are in use."""
+    return tuple(dict.fromkeys(each.bindings for each in GENERATORS if each.gives_way))
+
+
 def bindings_folders(generators: Iterable[str]) -> tuple[Folder, ...]:
     """Every folder in which a URL may be bound while these generators are in use."""
     return tuple(dict.fromkeys(("bindings", *map(bindings_folder, generators))))
+
+
+def apart(engine: str | None) -> str | None:
+    """The generator with a folder of bindings of its own of which a URL that names that engine asks for a picture."""
+    if engine is None:
+        return None
+    of, _, name = engine.rpartition("/")
+    having = (each for each in GENERATORS if each.bindings != "bindings" and of in ("", each.name) and each.has(name))
+    return next((each.name for each in having), None)

@@ -20,6 +20,7 @@ from promptcdn.catalog.sources import SourcePictures
 from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Generator
+from promptcdn.generators.registry import source_type
 from promptcdn.making.cooldown import Cooldown
 from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.money.budget import Budget, Reservation, purse
@@ -161,7 +162,8 @@ class Making:
         charged = generator.paid
         try:
             made = await generator.generate(order.resolved, key, sources=sources)
-            paid = await self._spool.put(Paid(order, made, self._now(), before.after))
+            mark = source_type(generator.name, sources.marks) if sources.marks else ""
+            paid = await self._spool.put(Paid(order, made, self._now(), before.after, mark))
             # Nobody shows the picture of before any more, when this one is shown.
             await asyncio.sleep(max(0.0, free_at - self._clock.monotonic()))
         except UpstreamFailed as failure:

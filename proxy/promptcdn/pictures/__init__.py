@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from promptcdn.pictures.encoding import ENCODERS, encoded, fitted, restored
-    from promptcdn.pictures.files import Pixels, Seen, decoded, master, seen
+    from promptcdn.pictures.files import Pixels, Seen, decoded, master, seen, source_type
     from promptcdn.pictures.sources import as_init, as_mask, negative
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "negative",
     "restored",
     "seen",
+    "source_type",
 ]
 
 

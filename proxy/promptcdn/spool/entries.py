@@ -12,6 +12,8 @@ from promptcdn.url.request import Resolved
 class Paid:
     """What a generator answered to an order, and when (Unix seconds): all that is needed to settle it.
 
+    `mark` is that of the picture; empty where it has its generator's usual one.
+
     There was another picture under the content key before, and the purge or the loss of it had the moment `after`
     (nanoseconds of the Unix clock); 0 where there was none.
     """
@@ -20,6 +22,7 @@ class Paid:
     made: Made
     made_at: int
     after: int = 0
+    mark: str = ""
 
 
 def written(paid: Paid) -> Record:
@@ -33,6 +36,7 @@ def written(paid: Paid) -> Record:
         "seed_echo": made.seed_echo,
         "filtered": made.filtered,
         "after": paid.after,
+        **({"mark": paid.mark} if paid.mark else {}),
     }
     return Record(made.picture, "application/octet-stream", paid.made_at, fields)
 
@@ -48,4 +52,4 @@ def read(record: Record) -> Paid:
         after = int(fields.get("after", fields.get("again", 0)))
     except (TypeError, KeyError) as error:
         raise ValueError("an entry of the spool was written by a version that this one does not know") from error
-    return Paid(order, made, record.made_at, after)
+    return Paid(order, made, record.made_at, after, str(fields.get("mark", "")))

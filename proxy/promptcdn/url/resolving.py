@@ -169,22 +169,30 @@ def departures(asked: Asked, resolved: Resolved) -> tuple[str, ...]:
 def losses(asked: Asked, resolved: Resolved, defaults: Defaults, *, stored: bool = True) -> Iterator[str]:
     """A sentence for each parameter of `asked` that the engine does not understand, and one where a lost picture could
     not be made again: the engine takes no seed, or is not set up. `stored`: no picture is lost yet."""
-    if missing := _missing(resolved, defaults):
+    if missing := _missing(resolved.generator, resolved.engine, defaults):
         what, cure = missing
         lost = f"this picture cannot be made until whoever runs this service {cure}"
-        yield f"the {what} is not set up here: {_LOST if stored else lost}"
+        yield f"the {what} is not set up here: {LOST if stored else lost}"
         return
     drawer = defaults.limits(Offered(resolved.generator, resolved.engine))
     for name in OPTIONAL_PARAMETERS:
         if getattr(asked, name) is not None and name not in drawer.understands:
             yield f"the engine {drawer.name} does not understand {name}: it does not change the picture"
-    if not drawer.seeded:
-        yield f"the engine {drawer.name} takes no seed: {_LOST}"
+    if why := irreplaceable(resolved.generator, resolved.engine, defaults):
+        yield f"{why}: {LOST}"
 
 
-def _missing(resolved: Resolved, defaults: Defaults) -> tuple[str, str] | None:
-    """What the picture would be made by and this service lacks, and what its operator does about that."""
-    generator, engine = resolved.generator, resolved.engine
+def irreplaceable(generator: str, engine: str, defaults: Defaults) -> str:
+    """Why a picture of that engine could not be made again, if it were lost; empty where it could."""
+    if missing := _missing(generator, engine, defaults):
+        return f"the {missing[0]} is not set up here"
+    if not defaults.limits(Offered(generator, engine)).seeded:
+        return f"the engine {engine} takes no seed"
+    return ""
+
+
+def _missing(generator: str, engine: str, defaults: Defaults) -> tuple[str, str] | None:
+    """What a picture of that engine would be made by and this service lacks, and what its operator does about that."""
     if generator not in defaults.families:
         return f"generator {generator}", f"adds {generator} to PROMPTCDN_GENERATOR"
     families = defaults.families[generator]
@@ -204,7 +212,7 @@ def as_drawn(asked: Asked, resolved: Resolved) -> Asked:
     return replace(drawn, width=resolved.width, height=resolved.height)
 
 
-_LOST = "if the store loses this picture, it cannot be made again"
+LOST = "if the store loses this picture, it cannot be made again"
 _WORDS = {"steps": "number of steps"}
 
 

@@ -50,7 +50,7 @@ def test_each_row_says_how_it_is_typed() -> None:
 def test_sketches_are_drawn_at_once_and_cost_nothing() -> None:
     (sketch,) = told()["engines"]
 
-    assert (sketch["live"], sketch["sketch"], sketch["paid"], sketch["credits"]) == (True, True, False, 0)
+    assert (sketch["live"], sketch["drawn"], sketch["paid"], sketch["credits"]) == (True, True, False, 0)
     assert sketch["from_pictures"] == ["init", "mask", "upscale"]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from promptcdn.settings import Settings
     from promptcdn.wiring import Service
 
-
+_LONGEST = 2000
 _Try = Annotated[
     bool, typer.Option("--try", help="Make one picture with each generator, too; says what that costs, and asks.")
 ]
@@ -44,6 +44,7 @@ def doctor(
     found = list(asyncio.run(_checks()))
     if trials:
         found += asyncio.run(trials())
+    found = [replace(each, detail=_plain(each.detail), advice=_plain(each.advice)) for each in found]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
     else:
@@ -53,6 +54,12 @@ def doctor(
                 typer.echo(f"      → {finding.advice}")
     if not all(finding.good for finding in found):
         raise typer.Exit(FINDINGS)
+
+
+def _plain(text: str) -> str:
+    """A text in which an upstream may have names of its own: none of them moves the cursor, or fills the screen."""
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    return "".join(letter if letter.isprintable() else "?" for letter in short)
 
 
 def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] | None":
@@ -98,10 +105,12 @@ def _row(wrong: str) -> str:
 
 
 async def _of_service(service: "Service") -> list[Check]:
+    from promptcdn.cli.doctor.bound import bound
+
     chosen = service.settings
     redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words
     found = [*await service.store.checks(), *await _of_generators(service), *redis]
-    found += await _bound(service)
+    found += await bound(service)
     found += [await _budget(service), _rate(service), _deny(service), _admin_token(chosen)]
     if chosen.disk_cache:
         found.append(_disk_cache(chosen))
@@ -117,6 +126,8 @@ async def _of_generators(service: "Service") -> list[Check]:
     found: list[Check] = []
     for declared in service.settings.generators:
         checks = await service.generators[declared.name].checks(service.settings.offered_by(declared))
+        if declared == service.settings.generators[0] and declared.caveat:
+            checks = (replace(checks[0], advice=f"of its pictures: {declared.caveat}"), *checks[1:])
         alone = len(service.generators) == 1
         found += checks if alone else (replace(each, part=f"{declared.name}: {each.part}") for each in checks)
         found += _without_seeds(declared, service.settings)
@@ -131,25 +142,6 @@ def _without_seeds(declared: "Declaration", chosen: "Settings") -> Iterator[Chec
         if not chosen.defaults.limits(Offered(declared.name, name)).seeded:
             lost = "it takes no seed, so a picture of it that the store loses cannot be made again"
             yield Check(f"seeds of {name}", True, lost, "keep a copy of the store: promptcdn store copy")
-
-
-async def _bound(service: "Service") -> list[Check]:
-    """Generators that URLs are bound to and that are not set up, as far as a sample of the store's URLs tells."""
-    from promptcdn.catalog.bound_generators import bound_generators
-    from promptcdn.generators.registry import bindings_folders
-    from promptcdn.problems import StoreUnavailable
-
-    try:
-        found = await bound_generators(service.store, bindings_folders(service.generators))
-    except StoreUnavailable:
-        return []  # the store's own check says so
-    missing = sorted(set(found) - set(service.generators))
-    if not missing:
-        return []
-    each = ", ".join(f"{name} ({found[name]})" for name in missing)
-    detail = f"of {found.total()} URLs looked at, some show pictures of generators that are not set up: {each}"
-    advice = "stored pictures are shown; to make a lost one again, name its generator in PROMPTCDN_GENERATOR"
-    return [Check("bound generators", True, detail, advice)]
 
 
 def _rate(service: "Service") -> Check:

@@ -67,7 +67,7 @@ def _engine(
         "generator": generator.name,
         "paid": generator.paid,
         "live": drawn and not generator.paid,
-        "sketch": drawn,
+        "drawn": drawn,
         "credits": settings.price_list.price(generator.name, drawer.name, default, steps) / 1000,
         "size": "{}x{}".format(*default),
         "sizes": _sizes(drawer),
@@ -82,4 +82,7 @@ def _sizes(drawer: engines.Engine) -> str:
         return ", ".join("{}x{}".format(*size) for size in drawer.sizes)
     sides = sorted({side for size in drawer.sizes for side in size})
     areas = sorted(width * height for width, height in drawer.sizes)
-    return f"sides from {sides[0]} to {sides[-1]} in steps of {engines.SIDE_STEP}, {areas[0]:,} to {areas[-1]:,} pixels"
+    any_side = f"sides from {sides[0]} to {sides[-1]} in steps of {engines.SIDE_STEP}"
+    if (areas[0], areas[-1]) == (sides[0] ** 2, sides[-1] ** 2):
+        return any_side
+    return f"{any_side}, with {areas[0]:,} to {areas[-1]:,} pixels in all"

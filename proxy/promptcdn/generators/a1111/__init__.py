@@ -10,6 +10,7 @@ Servers: AUTOMATIC1111, Forge, SD.Next, KoboldCpp and stable-diffusion.cpp's sd-
 Importing this module is cheap: httpx2 comes in with the first call.
 """
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -83,7 +84,8 @@ class A1111:
             return await self._enlarged(sources.init, resolved.upscale, seconds)
         body = wire.request(resolved, restores=self._restores, syntax=self._syntax, sources=sources)
         reply = await self._http.post(wire.path(sources), json=body, seconds=seconds, most=ANSWER_MAX)
-        return answers.made(reply, resolved)
+        # In a thread: tens of megabytes of text take a while to read.
+        return await asyncio.to_thread(answers.made, reply, resolved)
 
     async def _enlarged(self, init: bytes, factor: int, seconds: float) -> Made:
         if not self._upscaler:
@@ -94,7 +96,7 @@ class A1111:
             raise UpstreamFailed(GENERATOR_MISSING, detail, charged=False)
         body = wire.enlargement(init, factor, self._upscaler)
         reply = await self._http.post(wire.EXTRAS, json=body, seconds=seconds, most=UPSCALED_MAX)
-        return answers.enlarged(reply, self._upscaler)
+        return await asyncio.to_thread(answers.enlarged, reply, self._upscaler)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the server is there and has `engines` and the upscaler."""

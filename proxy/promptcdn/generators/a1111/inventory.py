@@ -7,6 +7,7 @@ from promptcdn.checks import Check
 from promptcdn.generators.a1111 import answers
 from promptcdn.generators.a1111.engines import names_checkpoint
 from promptcdn.generators.declaration import LOADED
+from promptcdn.generators.http import documents
 from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def _asked(http: "Http", path: str, patience: float) -> Any:
     reply = await http.get(path, seconds=patience, most=LIST_MAX)
     if reply.status != 200:
         raise answers.refusal(reply, path)
-    return answers.value(reply.body)
+    return documents.document(reply.body)
 
 
 def _advice(failure: UpstreamFailed) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from promptcdn.url import formats, seeds
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP, STEPS_MAX, STEPS_MIN
 from promptcdn.url.parameters.values import (
+    ContentKey,
     FormatName,
     Hundredths,
     Matching,
@@ -105,7 +106,6 @@ def _format(row: formats.Format) -> str:
     return row.name if row.extension == row.name else f"{row.name} (or {row.extension})"
 
 
-_KEY = r"[0-9a-f]{64}"
 _STORED = "the content key of a picture that is stored here: 64 hex digits, which its permalink has after /i/"
 _SIDE = Multiple(SIDE_MIN, SIDE_MAX, SIDE_STEP)
 _SIDES = f"a multiple of {SIDE_STEP} from {SIDE_MIN} to {SIDE_MAX} that the engine draws"
@@ -183,7 +183,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "init",
         "generation",
-        Matching(_KEY),
+        ContentKey(),
         _STORED,
         "picture to start from",
     ),
@@ -197,7 +197,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "mask",
         "generation",
-        Matching(_KEY),
+        ContentKey(),
         f"{_STORED}, and init beside it",
         "picture that marks where init may change: white where it may, black where it stays",
     ),

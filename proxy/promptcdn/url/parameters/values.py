@@ -119,6 +119,23 @@ class Matching:
 
 
 @dataclass(frozen=True)
+class ContentKey(Matching):
+    """The key of a stored picture. Of a permalink the part to take is named; no URL is ever fetched."""
+
+    pattern: str = r"[0-9a-f]{64}"
+
+    def __call__(self, value: str) -> str:
+        if (found := re.fullmatch(rf"(?:[^?#]*/i/)?({self.pattern})(?:\.[a-z]+)?(?:[?#].*)?", value)) is None:
+            if "/" in value:
+                raise ValueError(
+                    "this service fetches no URL; /info has the content_key of a picture that is made here"
+                )
+        elif found[1] != value:
+            raise ValueError(f"this is more than a content key; write {found[1]} alone")
+        return super().__call__(value)
+
+
+@dataclass(frozen=True)
 class Ratio(Matching):
     """A shape from 1:4 to 4:1."""
 
