@@ -34,6 +34,7 @@ DEFAULT_CFG_SCALE = 7.0
 PICTURE_BYTES = 32 << 20
 _ANSWER_BYTES = 64 << 10
 # What the operator checks where the endpoint denies access.
+_ADDRESS = "check HF_INFERENCE_ENDPOINT, and whether the server runs"
 _ACCESS = "HF_TOKEN, and HF_INFERENCE_ENDPOINT: another server may answer there"
 _LONGEST_LOAD = 300.0  # seconds: whoever says more about a model that is loading is not believed
 
@@ -86,10 +87,12 @@ class HuggingFace:
         try:
             reply = await self._http.get("", seconds=self._timings.account, most=_ANSWER_BYTES)
         except UpstreamFailed as failure:
-            advice = "check HF_INFERENCE_ENDPOINT, and whether the server runs"
-            return (Check("generator", False, f"{where}: {failure.detail}", advice),)
+            return (Check("generator", False, f"{where}: {failure.detail}", _ADDRESS),)
         if reply.status == 401:
             return (Check("generator", False, f"{where}: the token is not accepted", f"check {_ACCESS}"),)
+        # What the router answers to GET is nobody's promise: a page or a redirect may be right.
+        if statuses.fails(reply.status):
+            return (Check("generator", False, f"{where}: it answers {reply.status}", _ADDRESS),)
         return (Check("generator", True, where),)
 
     async def close(self) -> None:

@@ -10,7 +10,6 @@ Servers: AUTOMATIC1111, Forge, SD.Next, KoboldCpp and stable-diffusion.cpp's sd-
 Importing this module is cheap: httpx2 comes in with the first call.
 """
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -78,6 +77,8 @@ class A1111:
         A call that is given up goes on at the server: the API can stop whatever is drawn at the moment, and that may
         be somebody else's picture.
         """
+        import asyncio  # late: commands that make no pictures read the list of generators, too
+
         del content_key  # the API has no place for it
         seconds = self._timings.picture if seconds is None else seconds
         if resolved.upscale is not None and sources.init is not None:
@@ -88,6 +89,8 @@ class A1111:
         return await asyncio.to_thread(answers.made, reply, resolved)
 
     async def _enlarged(self, init: bytes, factor: int, seconds: float) -> Made:
+        import asyncio  # late, as above
+
         if not self._upscaler:
             detail = (
                 "this picture is enlarged by an upscaler of the generator a1111, and this service has none: whoever"

@@ -8,7 +8,7 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.declaration import LOADED
-from promptcdn.generators.http import Http, documents
+from promptcdn.generators.http import Http, documents, statuses
 from promptcdn.generators.openai import answers, wire
 from promptcdn.generators.openai.servers import OTHER, Server
 from promptcdn.problems import GENERATOR_MISSING, UPSTREAM_UNAUTHORIZED, UpstreamFailed
@@ -20,6 +20,7 @@ ANSWER_BYTES = 44 << 20
 _LIST_BYTES = 4 << 20
 # What the operator checks where the server denies access.
 ACCESS = "OPENAI_API_KEY, and OPENAI_BASE_URL: another server may answer there"
+_ADDRESS = "check OPENAI_BASE_URL, and whether the server runs"
 _UNKNOWN_SERVER = (
     "its kind is not known, so its pictures count as paid and its seeds as not obeyed:"
     " PROMPTCDN_OPENAI_SERVER says which kind of server it is, PROMPTCDN_ENGINE which of its models to ask for"
@@ -70,11 +71,12 @@ class Client:
         try:
             reply = await self._http.get("/models", seconds=self._http.timings.account, most=_LIST_BYTES)
         except UpstreamFailed as failure:
-            advice = "check OPENAI_BASE_URL, and whether the server runs"
-            return (Check("generator", False, f"{where}: {failure.detail}", advice),)
+            return (Check("generator", False, f"{where}: {failure.detail}", _ADDRESS),)
         if reply.status in (401, 403):
             detail = f"{where}: {UPSTREAM_UNAUTHORIZED.title}"
             return (Check("generator", False, detail, f"check {ACCESS}"),)
+        if wrong := statuses.fault(reply):
+            return (Check("generator", False, f"{where}: {wrong}", _ADDRESS),)
         reached = Check("generator", True, where, _UNKNOWN_SERVER if self._server is OTHER else "")
         listed = _listed(reply.body) if reply.status == 200 else set()
         # Software that one runs oneself has one model, and calls it what it likes.
