@@ -68,6 +68,7 @@ ALONE = [
     f"\\<img src='{URL.replace('https:', '')}'>",
     f"[a](https://elsewhere.example/?u={URL})",
     f"<meta property='og:title' content='{URL}'>",
+    f"| a |\n|---|\n| ![b][l] |\n[l]: {URL.replace('https:', '')}\n",
     f"<![CDATA[ > ![a]({URL}) ]]>",
 ]
 

@@ -1,5 +1,6 @@
 """What is wrong with pictures in documents: each fault with its place, and a cure."""
 
+import json
 import re
 from pathlib import Path
 
@@ -99,6 +100,20 @@ def test_faults_are_found_with_any_line_ends(line_end: str) -> None:
         text, line, column = planted(marked)
         (found,) = findings(text.replace("\n", line_end), Kind.MARKDOWN, OURS)
         assert (found.code, found.line, found.column) == (code, line, column)
+
+
+@pytest.mark.parametrize("in_lines", [True, False])
+def test_faults_are_found_in_notebooks(in_lines: bool) -> None:
+    for code, marked, cure in FAULTS:
+        text, _, _ = planted(marked)
+        source = text.splitlines(keepends=True) if in_lines else text
+        document = json.dumps({"cells": [{"cell_type": "markdown", "source": source}]}, indent=1)
+
+        (found,) = findings(document, Kind.NOTEBOOK, OURS)
+
+        assert (found.code, found.cure[: len(cure)]) == (code, cure)
+        beginning = marked.partition("§")[2].splitlines()[0][:20].replace('"', '\\"')
+        assert document.splitlines()[found.line - 1][found.column - 1 :].startswith(beginning)
 
 
 def codes(text: str, kind: Kind = Kind.MARKDOWN, **rules: object) -> list[str]:

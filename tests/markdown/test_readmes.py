@@ -3,6 +3,7 @@
 The renderers are GitHub's cmark-gfm, markdown-it and docutils; Asciidoctor for the pages that Debian has.
 """
 
+import random
 import re
 import subprocess
 from collections.abc import Callable
@@ -114,6 +115,67 @@ def test_macros_are_those_of_asciidoctor() -> None:
         readme = Readme(str(number), "= A page\n\ntext\n\n" + "\n\n".join(f"text {n}" for n in range(9)) + "\n\n")
         text = planted(readme, ASCIIDOC, count(1), begin="\n\n(?=text)")
         judged(text, Kind.ASCIIDOC, by_asciidoctor, text)
+
+
+# What documents are made of that no person wrote. A comment that is not closed is left out: a renderer goes on below
+# it, and a browser does not.
+PIECES = (
+    *(
+        "> ",
+        "- ",
+        "1. ",
+        "  ",
+        "    ",
+        "\t",
+        "\n",
+        "\n\n",
+        "\n> ",
+        "\n  ",
+        "\r\n",
+        "text",
+        "# ",
+        "\n---\n",
+        "`",
+        "``",
+        "```\n",
+    ),
+    *("![", "![a](", "[", "[a](", "](", "]", ")", "<", ">", "*", "**", "_", "~~", "\\", "&amp;", "!", "a", " ", "  \n"),
+    *(
+        "[l]: ",
+        "[l]:\n",
+        "[l]:\n> ",
+        ' "t"',
+        "\n  't'",
+        "\n> 't'",
+        "[l\nm]: ",
+        "[l\n> m]: ",
+        "[^1]: ",
+        "![l]",
+        "![l m]",
+    ),
+    *("<img src='", "'>", '<a href="', '">', "<p>\n", "</p>", "<!-- a -->", "\n| a |\n|---|\n| ", " |\n"),
+)
+
+
+def test_urls_are_found_in_what_no_person_wrote() -> None:
+    """Broken markup, too, is read as GitHub reads it."""
+    found_all = 0
+    for number in range(1500):
+        draw, numbers = random.Random(number), count(1)
+        text = "".join(
+            draw.choice(PIECES) if draw.random() < 0.7 else draw.choice(("{0}", "<{0}>")).format(url(next(numbers)))
+            for _ in range(draw.randint(2, 12))
+        )
+        text += "\n\n![l] ![l m]\n"
+
+        found = [one for one in find(text, Kind.MARKDOWN, OURS) if one.syntax != Syntax.BARE]
+
+        shown = {one.url for one in found if one.images or one.syntax != Syntax.DEFINITION}
+        page = cmarkgfm.markdown_to_html_with_extensions(text, Options.CMARK_OPT_UNSAFE, _GITHUB[:2])
+        seen = {value for value in Events(page).values if value.startswith(HOST)}
+        assert {unquote(each) for each in shown} == {unquote(each) for each in seen}, text
+        found_all += len(shown)
+    assert found_all > 200
 
 
 # What some markup takes for its own.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from promptcdn.markdown.found import Found, Kind, Shown, Span, Syntax
-from promptcdn.markdown.mapped import Lines, Mapped
+from promptcdn.markdown.mapped import Lines, Mapped, moved
 from promptcdn.markdown.ours import Ours
 from promptcdn.markdown.spelling import spelled
 
@@ -40,10 +40,21 @@ def find(text: str, kind: Kind, ours: Ours) -> tuple[Found, ...]:
         return ()
     lines = Lines.of(text)
     found = []
-    for one in sorted(_found(text, kind, ours), key=lambda one: one.span):
-        line, column = lines.position(one.span.start)
-        found.append(replace(one, line=line, column=column))
-    return tuple(found)
+    for part, its_kind in parts(text, kind):
+        for one in _found(part, its_kind, ours):
+            line, column = lines.position(one.span.start)
+            found.append(replace(one, line=line, column=column))
+    return tuple(sorted(found, key=lambda one: one.span))
+
+
+def parts(text: str, kind: Kind) -> Iterator[tuple[Mapped, Kind]]:
+    """What is written in one markup: the Markdown cells of a notebook, else the whole document."""
+    if kind is Kind.NOTEBOOK:
+        from promptcdn.markdown import notebooks
+
+        yield from ((cell, Kind.MARKDOWN) for cell in notebooks.cells(text))
+    else:
+        yield Mapped.whole(text), kind
 
 
 def rewritten(text: str, urls: Mapping[Found, str]) -> str:
@@ -62,28 +73,24 @@ def rewritten(text: str, urls: Mapping[Found, str]) -> str:
     return text
 
 
-def _found(text: str, kind: Kind, ours: Ours) -> Iterator[Found]:
+def _found(part: Mapped, kind: Kind, ours: Ours) -> Iterator[Found]:
+    if not ours.may_be_in(part.text):
+        return
     # Imported late: marko takes as long as the start of a command.
     match kind:
-        case Kind.MARKDOWN:
-            from promptcdn.markdown import commonmark
-
-            yield from commonmark.find(Mapped.whole(text), ours)
-        case Kind.NOTEBOOK:
-            from promptcdn.markdown import commonmark, notebooks
-
-            for cell in notebooks.cells(text):
-                if ours.may_be_in(cell.text):
-                    yield from commonmark.find(cell, ours)
         case Kind.HTML:
             from promptcdn.markdown import html
 
-            yield from html.urls(html.Tokenizer().tags(text), ours)
+            yield from moved(html.urls(html.Tokenizer().tags(part.text), ours), part)
         case Kind.RST:
             from promptcdn.markdown import rst
 
-            yield from rst.find(Mapped.whole(text), ours)
+            yield from rst.find(part, ours)
         case Kind.ASCIIDOC:
             from promptcdn.markdown import asciidoc
 
-            yield from asciidoc.find(Mapped.whole(text), ours)
+            yield from asciidoc.find(part, ours)
+        case _:
+            from promptcdn.markdown import commonmark
+
+            yield from commonmark.find(part, ours)

@@ -60,16 +60,21 @@ def _begin(text: str) -> int:
 
 
 class _Definition(block.LinkRefDef):
-    """A definition with the place of its destination. marko sees none that goes on in the next line of a quote."""
+    """A definition with the place of its destination.
+
+    It is looked for in the lines of a paragraph. marko looks in the bare text, where the marks of a quote stand in the
+    way, and where a definition seems to go on in the next block.
+    """
 
     override = True
     dest_span: tuple[int, int]
 
     @classmethod
     def match(cls, source: Source) -> bool:
-        if not source.expect_re(r" {,3}\["):
+        # Below a table it is one more row.
+        if isinstance(source.state, gfm.Table) or not source.expect_re(r" {,3}\["):
             return False
-        lines = _paragraph(source) if source.prefix else None
+        lines = _paragraph(source)
         if lines is None:
             return super().match(source)
         within = Source(lines.text)

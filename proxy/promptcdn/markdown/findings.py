@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from promptcdn import problems
-from promptcdn.markdown import find
+from promptcdn.markdown import find, parts
 from promptcdn.markdown.found import Found, Kind, Span
 from promptcdn.markdown.mapped import Lines
 from promptcdn.markdown.near_misses import near_miss
@@ -69,10 +69,11 @@ class _Said(NamedTuple):
 def findings(text: str, kind: Kind, ours: Ours, rules: Rules = Rules()) -> tuple[Finding, ...]:
     """All faults, in the order in which they stand. Raises `ValueError` as `find` does."""
     lines, found = Lines.of(text), []
-    for one in find(text, kind, ours):
-        for said in _of(one, text, kind, rules):
-            span = said.span or one.span
-            found.append(Finding(said.code, said.message, said.cure, *lines.position(span.start), span, one.url))
+    for part, its_kind in parts(text, kind):
+        for one in find(part.text, its_kind, ours):
+            for said in _of(one, part.text, its_kind, rules):
+                span = part.span(said.span or one.span)
+                found.append(Finding(said.code, said.message, said.cure, *lines.position(span.start), span, one.url))
     return tuple(sorted(found, key=lambda one: (one.span, one.code)))
 
 
