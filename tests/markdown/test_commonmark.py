@@ -1,5 +1,7 @@
 """URLs of ours in Markdown: where each is spelled, what shows it, and what is left alone."""
 
+import time
+
 import pytest
 
 from promptcdn.markdown import Kind, Ours, Syntax, find, rewritten
@@ -129,3 +131,20 @@ def test_a_rewrite_changes_the_urls_alone() -> None:
 def test_lists_that_are_nested_too_deeply_are_told() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         find("> " * 5000 + URL, Kind.MARKDOWN, OURS)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [f"[l{{}}]: {URL}\n", f"> [l{{}}]: {URL}\n", f"[a {{}}]({URL})\r\n", f"- ![a]({URL})\n\n", f"<img src='{URL}'>\n"],
+)
+def test_finding_takes_time_in_step_with_the_length(line: str) -> None:
+    """Also of a page that ends in hundreds of definitions, as changelogs do."""
+
+    def seconds(count: int) -> float:
+        text = "".join(line.format(number) for number in range(count))
+        began = time.process_time()
+        assert len(find(text, Kind.MARKDOWN, OURS)) == count
+        return time.process_time() - began
+
+    # Eight times the text in eight times the time; looking at each line for each line would take sixty-four.
+    assert min(seconds(640) for _ in range(3)) < 24 * max(min(seconds(80) for _ in range(3)), 1e-4)

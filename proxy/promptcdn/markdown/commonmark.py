@@ -72,23 +72,29 @@ class _Definition(block.LinkRefDef):
     @classmethod
     def match(cls, source: Source) -> bool:
         # Below a table it is one more row.
-        if isinstance(source.state, gfm.Table) or not source.expect_re(r" {,3}\["):
+        begin = None if isinstance(source.state, gfm.Table) else source.expect_re(r" {,3}\[")
+        if begin is None:
             return False
-        lines = _paragraph(source)
-        if lines is None:
-            return super().match(source)
-        within = Source(lines.text)
+        lines, first = _paragraph(source, begin.start())
+        for length in (4, 64, len(lines)):  # most have one line, and hundreds may stand in a row
+            few = Mapped(lines[first : first + length])
+            info = cls._info(few.text, source)
+            if info is not None and (info.end < len(few.text) or first + length >= len(lines)):
+                dest = few.span(Span(info.link_dest.start, info.link_dest.end))
+                source.context.linkref_info = info._replace(
+                    link_dest=info.link_dest._replace(start=dest.start, end=dest.end),
+                    end=few.span(Span(0, info.end)).end,
+                )
+                return True
+        return False
+
+    @classmethod
+    def _info(cls, text: str, source: Source) -> Any:
+        """What marko finds of a definition at the beginning of `text`."""
+        within = Source(text)
         within.parser = source.parser
         with within.under_state(block.Document()):
-            if not super().match(within):
-                return False
-        info = within.context.linkref_info
-        dest = lines.span(Span(info.link_dest.start, info.link_dest.end))
-        source.context.linkref_info = info._replace(
-            link_dest=info.link_dest._replace(start=dest.start, end=dest.end),
-            end=lines.span(Span(0, info.end)).end,
-        )
-        return True
+            return within.context.linkref_info if super().match(within) else None
 
     @classmethod
     def parse(cls, source: Source) -> Any:
@@ -99,16 +105,37 @@ class _Definition(block.LinkRefDef):
         return made
 
 
-def _paragraph(source: Source) -> Mapped | None:
-    """The lines that would be a paragraph here, whose marks of quotes and lists are taken off. Consumes nothing."""
+class _Lines(gfm.Paragraph):
+    """A paragraph that is not yet known to be no heading."""
+
+    @staticmethod
+    def is_setext_heading(line: str) -> bool:
+        del line
+        return False
+
+
+def _paragraph(source: Source, start: int) -> tuple[list[Run], int]:
+    """The lines of the paragraph at `start`, their marks of quotes and lists taken off, and the one that begins there.
+
+    Consumes nothing. The lines are kept, since the definitions of a document often are one paragraph.
+    """
+    states = source._states[:]
+    known, lines, numbers = getattr(source.context, "paragraph", ([], [], {}))
+    if known != states or start not in numbers:
+        lines = _read(source)
+        numbers = {line.start: number for number, line in enumerate(lines)}
+        source.context.paragraph = (states, lines, numbers)
+    return lines, numbers.get(start, 0)
+
+
+def _read(source: Source) -> list[Run]:
     place, match, prefixes = source.pos, source.match, [state._prefix for state in source._states]
-    lines = block.Paragraph.parse(source)
+    lines = _Lines.parse(source)
     source.pos, source.match = place, match
     for state, prefix in zip(source._states, prefixes, strict=True):
         state._prefix = prefix
-    if not isinstance(lines, _ParsedLines):
-        return None  # a heading that is underlined
-    return Mapped(Run(line, start, start + len(line)) for line, start in zip(lines, lines.line_starts, strict=True))
+    assert isinstance(lines, _ParsedLines)
+    return [Run(line, start, start + len(line)) for line, start in zip(lines, lines.line_starts, strict=True)]
 
 
 class _HTMLBlock(block.HTMLBlock):
