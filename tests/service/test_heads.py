@@ -155,6 +155,21 @@ def test_a_head_out_of_bounds_is_answered_in_its_turn(service: Promptcdn) -> Non
     assert re.findall(rb"HTTP/1.1 ([0-9]{3})", raw) == [b"200", b"414"]
 
 
+@pytest.mark.parametrize(
+    "malformed", [b"GET /healthz HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"]
+)
+def test_a_malformed_request_is_answered_in_its_turn(service: Promptcdn, malformed: bytes) -> None:
+    """A request that is no HTTP and comes behind others is answered after them, whether those took long or not."""
+    asked = b"".join(b"GET /?prompt=in+its+turn&seed=%d HTTP/1.1\r\nHost: h\r\n\r\n" % seed for seed in (1, 2))
+    for _ in ("made", "from memory"):
+        with connected(service) as connection:
+            connection.sendall(asked + malformed)
+            raw = b"".join(iter(partial(connection.recv, 65536), b""))
+
+        assert re.findall(rb"HTTP/1.1 ([0-9]{3})", raw) == [b"200", b"200", b"400"]
+        assert raw.lower().count(b"connection: close") == 1
+
+
 def test_an_endless_head_is_cut_off_while_it_is_sent(service: Promptcdn) -> None:
     with connected(service) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")

@@ -165,8 +165,8 @@ ODD = [
     Odd("websocket", GET + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + SMUGGLED, (200,)),
     # Connections.
     Odd("one request after another", GET + HOST + b"\r\n" + GET + HOST + b"\r\n" + GET + END, (200, 200, 200)),
-    Odd("garbage behind a request", GET + HOST + b"\r\nthis is no request\r\n\r\n", (200,)),
-    Odd("two Hosts behind a request", GET + HOST + b"\r\n" + GET + HOST + END, (200,)),
+    Odd("garbage behind a request", GET + HOST + b"\r\nthis is no request\r\n\r\n", (200, 400)),
+    Odd("two Hosts behind a request", GET + HOST + b"\r\n" + GET + HOST + END, (200, 400)),
     Odd("more after the end", GET + END + SMUGGLED, (200,)),
     Odd("closed in the head", GET + b"Host: e", (), then_closed=True),
     Odd("closed before a byte", b"", (), then_closed=True),

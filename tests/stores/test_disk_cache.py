@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -369,6 +370,24 @@ async def test_what_is_damaged_is_read_from_the_bucket_and_replaced(tmp_path: Pa
         assert one.files.count == len(one.held)
 
 
+async def test_a_file_of_another_name_is_read_from_the_bucket(tmp_path: Path) -> None:
+    """Each file whole, and under the name of another one: a disk may give that after a power cut."""
+    names = (*pictures(4), BINDING, OWN_BINDING)
+    async with replica(tmp_path) as one:
+        for name in names:
+            await one.bucket.put(name, record(name.leaf.encode()))
+        before = await one.read(*names)
+        files = sorted((one.disk / "objects").rglob("*~*"))
+        held = [path.read_bytes() for path in files]
+        for path, data in zip(files, (*held[1:], held[0]), strict=True):
+            path.write_bytes(data)
+
+        assert await one.read(*names) == before
+        assert one.cache.reads["corrupt"] == len(one.bucket.asked) == len(names)
+        assert await one.read(*names) == before
+        assert one.bucket.asked == []
+
+
 def pictures(count: int) -> list[Name]:
     """Of keys that are spread as hashes are."""
     return [Name("renditions", f"{number * 37 % 256:02x}{number:062x}.webp") for number in range(count)]
@@ -498,6 +517,32 @@ async def test_files_deleted_by_hand_give_their_room_back(tmp_path: Path) -> Non
         await one.read(*names[3:])
         assert one.held == sorted(f"{name.leaf}~renditions" for name in names[3:])
         assert one.files.count == 3
+
+
+@pytest.mark.parametrize("deleted", [".", "objects"])
+async def test_a_folder_that_is_deleted_begins_anew(tmp_path: Path, deleted: str) -> None:
+    """Also where files were to be written into it meanwhile."""
+    async with replica(tmp_path, *ALL) as one:
+        await one.read(*ALL)
+        shutil.rmtree(one.disk / deleted)
+        assert await one.read(*ALL) == [record()] * len(ALL)
+        await one.heard()
+        await one.read(*ALL)
+        assert len(one.held) == len(ALL)
+        assert await one.read(*ALL) == [record()] * len(ALL)
+        assert one.bucket.asked == []
+
+
+async def test_a_new_folder_is_one_processs_where_one_is_deleted(tmp_path: Path) -> None:
+    async with replica(tmp_path, RENDITION) as one:
+        shutil.rmtree(one.disk)
+        async with replica(tmp_path, heard=False) as two:
+            await two.heard()
+            await one.heard()
+            assert two.cache.check.detail.startswith("is used")
+            assert "another process" in one.cache.check.detail
+            await one.read(RENDITION)
+            assert (one.held, one.bucket.asked) == ([], [("get", RENDITION)])
 
 
 async def test_a_stop_does_not_wait_until_an_old_cache_is_deleted(tmp_path: Path) -> None:

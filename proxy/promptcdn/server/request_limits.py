@@ -66,6 +66,7 @@ class LimitedRequests(HttpToolsProtocol):
         self._began = self.loop.time()
         self._objection = Problem(problems.BAD_REQUEST, "the request is not valid HTTP")
         self._out_of_bounds: Problem | None = None
+        self._refused_next: Problem | None = None  # said once the answers to the requests before are sent
         self._skipped = 0
         self._framing: list[tuple[bytes, bytes]] = []  # of the head that is arriving, the fields that decide its end
         self._unread_max = -1  # the transport has no limit of ours yet
@@ -190,6 +191,9 @@ class LimitedRequests(HttpToolsProtocol):
             self._signal_unread_beyond(0)
         if self.cycle is None or self.cycle.response_complete:
             self._connections.waits(self)
+            if self._refused_next is not None:
+                problem, self._refused_next = self._refused_next, None
+                self._refuse(problem)
 
     def _signal_unread_beyond(self, size: int) -> None:
         """From now on `pause_writing` is called once more than `size` bytes are unread, `resume_writing` at none."""
@@ -308,7 +312,7 @@ class LimitedRequests(HttpToolsProtocol):
         self._refused = True
         if self.cycle is not None and not self.cycle.response_complete:
             # An answer in the middle of the one before would be read as part of it.
-            self.cycle.keep_alive = False
+            self._refused_next = problem
             self.flow.pause_reading()
             return
         request_id = secrets.token_hex(8)

@@ -31,6 +31,8 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
         self._on_stop = on_stop
         self._on_hangup = on_hangup
+        # Of the service once it answers. Signals may come before that.
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -39,11 +41,16 @@ class _Server(uvicorn.Server):
             # By default the signal kills the process, and loses pictures that are being made and paid for.
             on_hangup = self._on_hangup or partial(self.handle_exit, signal.SIGTERM, None)
             self._loop.add_signal_handler(signal.SIGHUP, on_hangup)
-        self._on_ready()
+        if self.should_exit:
+            # A signal came while the service started.
+            self._on_stop()
+        else:
+            self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn tells the application only after all connections have ended, which wait for the application.
-        self._loop.call_soon_threadsafe(self._on_stop)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_stop)
         super().handle_exit(sig, frame)
 
 

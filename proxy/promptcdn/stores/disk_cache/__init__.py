@@ -264,6 +264,10 @@ class DiskCache:
         try:
             if store_id is None:
                 return
+            if self._of and self.files.is_gone():
+                log.warning("the folder of the disk cache was deleted; it begins anew")
+                self._of = ""
+                self.files.close()
             if not self.files.lock():
                 self._wait("another process of this machine has it")
                 return

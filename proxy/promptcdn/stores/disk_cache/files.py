@@ -87,6 +87,13 @@ class Files:
         self._lock = descriptor
         return True
 
+    def is_gone(self) -> bool:
+        """Whether somebody took the folder away after `lock`: another process may have the one that is there now."""
+        try:
+            return self._lock is None or not os.path.samestat(os.fstat(self._lock), os.stat(self._root / "lock"))
+        except OSError:
+            return True
+
     def stop(self) -> None:
         """Ends a `sum_up` that goes on in another thread."""
         self._stopped.set()
@@ -98,10 +105,11 @@ class Files:
             self._lock = None
 
     def read(self, name: str) -> bytes | None:
-        """What is in the file; `None` where there is none, or none that can be read."""
+        """What is in the file, nothing where that is another file's; `None` where there is none that can be read."""
         try:
             with open(self._place(name), "rb") as file:
-                data = file.read()
+                own = file.readline() == _first_line(name)
+                data = file.read() if own else b""
                 self._note_use(file.fileno())
         except OSError:
             return None
@@ -109,18 +117,18 @@ class Files:
 
     def write(self, name: str, data: bytes) -> bool:
         """Whether the file is there from now on. It is not where it has no room, or the disk takes nothing."""
-        weight = _weight(len(data))
+        first = _first_line(name)
+        weight = _weight(len(first) + len(data))
         if time.monotonic() < self._no_write_before or weight > self.size // _SHARE:
             return False
         temporary = self._root / f"new.{secrets.token_hex(8)}"
         try:
             self._require_room(weight)
             with open(temporary, "xb", opener=permissions.opener) as file:
-                file.write(data)
+                file.writelines((first, data))
             place = self._place(name)
             self.remove(name)
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(os.path.dirname(place), permissions.FOLDER)
+            permissions.make_folder(Path(place).parent)
             os.rename(temporary, place)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -163,6 +171,7 @@ class Files:
             self._objects.rename(self._root / f"old.{secrets.token_hex(8)}")
         permissions.make_folder(self._objects)
         self.bytes = self.count = 0
+        self._no_write_before = 0.0
 
     def free_room(self) -> None:
         """Takes away what was half-written, and what was cleared; the next start does the rest where `stop` ends it."""
@@ -284,6 +293,11 @@ class Files:
 
     def _place(self, name: str) -> str:
         return f"{self._objects}/{name[:2]}/{name}"
+
+
+def _first_line(name: str) -> bytes:
+    """A file begins with its own name: after a power cut a disk may give what another file had before."""
+    return f"{name}\n".encode()
 
 
 def _key(name: str) -> str:
