@@ -18,10 +18,10 @@ from promptcdn.url.request import Request
 class Mistake(NamedTuple):
     """One row: a pattern that is searched for in a value, without regard to case, and what a note says of the value.
 
-    `note` goes on after `the seed "7)"`: it says what the value looks like and what to do. It may name the parts of the
-    value that the pattern finds: `{rest}`, what was probably meant, and `{part}`, what follows; `{leave}` tells to
-    write the first alone, `{instead}` what to write for the `mark` between them. `{behind}` is a parameter that keeps
-    marks off the value.
+    `note` goes on after `the seed "7)"`: it says what the value looks like and, behind a colon, what to do. It may name
+    the parts of the value that the pattern finds: `{rest}`, what was probably meant, and `{part}`, what follows;
+    `{leave}` tells to write the first alone, `{instead}` what to write for the `mark` between them. `{behind}` is a
+    parameter that keeps marks off the value.
 
     Every pattern takes time in step with the length of the value, which strangers choose.
     """
@@ -129,6 +129,11 @@ def notes(request: Request) -> Iterator[str]:
 
 def warnings(request: Request) -> Iterator[str]:
     """The sentences of `notes` about what may be mistakes: what each value looks like, and what to do."""
+    return (f"{MAYBE} {looks}: {cure}" for looks, cure in mistakes(request))
+
+
+def mistakes(request: Request) -> Iterator[tuple[str, str]]:
+    """What may be mistakes: what each value looks like, and what to do."""
     asked, of_prompts = request.asked, (*_UNFILLED, *_APPENDED, *_STUCK_TO_PROMPTS)
     for name, value, rows in (
         ("seed", request.word, (*_UNFILLED, *_APPENDED, *_NEARLY, *_STUCK_TO_SEEDS)),
@@ -137,7 +142,8 @@ def warnings(request: Request) -> Iterator[str]:
     ):
         in_path = name == "prompt" and request.nearest
         if value is not None and (note := _note(name, value, rows, in_path=in_path)):
-            yield f'{MAYBE} the {name} "{_end(value)}" {note}'
+            looks, cure = note
+            yield f'the {name} "{_end(value)}" {looks}', cure
 
 
 def is_word(seed: str) -> bool:
@@ -145,7 +151,7 @@ def is_word(seed: str) -> bool:
     return text.number(seed) is None and seed != "random" and seed not in PERIODS
 
 
-def _note(name: str, value: str, rows: Iterable[Mistake], *, in_path: bool) -> str | None:
+def _note(name: str, value: str, rows: Iterable[Mistake], *, in_path: bool) -> tuple[str, str] | None:
     searched = ((row.note, re.search(row.pattern, value, re.IGNORECASE)) for row in rows)
     note, found = next(((note, found) for note, found in searched if found), ("", None))
     if found is None:
@@ -153,14 +159,18 @@ def _note(name: str, value: str, rows: Iterable[Mistake], *, in_path: bool) -> s
     parts = found.groupdict()
     rest = parts.get("rest") or ""
     part = value[len(rest) :]
-    return note.format(
-        name=name,
-        rest=_end(rest),
-        part=_end(part),
-        leave=f"write seed={quote_plus(rest)}" if name == "seed" else f'leave "{_end(part)}" off',
-        instead=(_INSTEAD_IN_PATH if in_path else _INSTEAD).get(parts.get("mark") or ""),
-        behind="?v=1" if in_path else "&v=1",
+    looks, _, cure = (
+        half.format(
+            name=name,
+            rest=_end(rest),
+            part=_end(part),
+            leave=f"write seed={quote_plus(rest)}" if name == "seed" else f'leave "{_end(part)}" off',
+            instead=(_INSTEAD_IN_PATH if in_path else _INSTEAD).get(parts.get("mark") or ""),
+            behind="?v=1" if in_path else "&v=1",
+        )
+        for half in note.partition(": ")
     )
+    return looks, cure
 
 
 def _end(value: str) -> str:

@@ -1,0 +1,113 @@
+"""URLs of ours in AsciiDoc, by its macros. Best effort: there is no parser of AsciiDoc to ask.
+
+The patterns are those of Asciidoctor 2 (`BlockMediaMacroRx`, `InlineImageMacroRx`, `InlineLinkMacroRx`). Listings,
+literal blocks, passthroughs and comments are left alone.
+"""
+
+import re
+from collections.abc import Iterator
+
+from promptcdn.markdown import html
+from promptcdn.markdown.found import Found, Shown, Span, Syntax
+from promptcdn.markdown.mapped import Mapped, Run, moved
+from promptcdn.markdown.ours import Ours
+from promptcdn.markdown.spelling import in_attribute, in_autolink
+
+_LINE = re.compile(r"([^\n]*)(?:\n|\Z)")
+# A line that opens a block whose text is taken as it is, and that closes the block when it comes once more.
+_DELIMITER = re.compile(r"-{4,}|`{3,}[\w+-]*|\.{4,}|\+{4,}|/{4,}")
+_CODE = re.compile(r"\[(?:source|listing|literal|stem|latexmath|asciimath|pass)\b.*\]")
+_BLOCK = re.compile(r"(?P<macro>image|video|audio)::(?P<url>\S|\S.*?\S)\[(?P<attributes>.*)\]")
+_INLINE = re.compile(
+    r"(?<!\\)(?P<macro>image|link):(?P<url>[^:\s\[](?:[^\n\[]*?[^\s\[])?)\[(?P<attributes>(?:\\\]|[^\]\n])*)\]"
+)
+_LINK = re.compile(r"(?:^|(?<=[\s<>(\[;]))https?://[^\s\[\]<>]*[^\s\[\]<>.,;:!?)]", re.IGNORECASE)
+_LINK_ATTRIBUTE = re.compile(r"(?:^|,)\s*link=(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^,\s]+))")
+_ALT = re.compile(r"""\s*(?:alt=)?(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^,"=][^,=]*?|)\s*(?=,|\Z))""")
+_NAMED_ALT = re.compile(r"""(?:^|,)\s*alt=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^,"]*))""")
+# What Asciidoctor takes out of the text before it looks for macros: `+++…+++`, `++…++`, `+…+`, `pass:[…]`.
+_PASSED = re.compile(r"\+\+\+.*?\+\+\+|\+\+.*?\+\+|(?<![\w+])\+\S(?:.*?\S)?\+(?![\w+])|pass:[a-z,]*\[.*?\]")
+
+
+def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
+    """The URLs of ours in macros and links, and in the HTML of passthrough blocks."""
+    mapped = mapped.with_line_feeds()
+    yield from moved(_Reader(ours).read(mapped.text), mapped)
+
+
+class _Reader:
+    """Goes through the lines once."""
+
+    def __init__(self, ours: Ours) -> None:
+        self._ours = ours
+        self._delimiter = ""
+        self._passed: list[Run] = []
+        # Whether the paragraph is code; whether the line before was the last one of a block.
+        self._is_code, self._is_between = False, True
+
+    def read(self, text: str) -> Iterator[Found]:
+        """All that is found. A block that is not closed goes on to the end."""
+        for line in _LINE.finditer(text, text.startswith("\ufeff")):
+            if self._delimiter:
+                self._within(line)
+            elif _DELIMITER.fullmatch(line[1].rstrip()):
+                yield from self._html()
+                self._delimiter = line[1].rstrip()
+            else:
+                yield from self._paragraph(line)
+        yield from self._html()
+
+    def _within(self, line: re.Match[str]) -> None:
+        if line[1].rstrip() == (self._delimiter if self._delimiter[0] != "`" else "```"):
+            self._delimiter, self._is_code = "", False
+        elif self._delimiter.startswith("+") and line[0]:
+            self._passed.append(Run(line[0], *line.span()))
+
+    def _html(self) -> Iterator[Found]:
+        """What is found in the passthrough blocks so far."""
+        piece, self._passed = Mapped(self._passed), []
+        yield from moved(html.urls(html.Tokenizer().tags(piece.text), self._ours), piece)
+
+    def _paragraph(self, line: re.Match[str]) -> Iterator[Found]:
+        text = line[1].rstrip()
+        begins, self._is_between = self._is_between, not text
+        if not text:
+            self._is_code = False
+        elif _CODE.fullmatch(text) or (begins and text[0] in " \t"):
+            self._is_code = True
+        elif not self._is_code and not (text.startswith("//") and not text.startswith("///")):
+            yield from self._macros(text, line.start())
+
+    def _macros(self, text: str, start: int) -> Iterator[Found]:
+        if block := _BLOCK.fullmatch(text):
+            yield from self._image(block, start, Syntax.MACRO)
+            return
+        text = _PASSED.sub(lambda passed: "\0" * len(passed[0]), text)
+        for macro in _INLINE.finditer(text):
+            if macro["macro"] == "image":
+                yield from self._image(macro, start, Syntax.INLINE_MACRO)
+            else:
+                yield from self._found(macro, "url", start, Syntax.LINK_MACRO)
+        for link in _LINK.finditer(text):
+            yield from self._found(link, 0, start, Syntax.URL_MACRO)
+
+    def _image(self, macro: re.Match[str], start: int, syntax: Syntax) -> Iterator[Found]:
+        inside = start + macro.start("attributes")
+        alt = _NAMED_ALT.search(macro["attributes"]) or _ALT.match(macro["attributes"])
+        group = alt.lastgroup if alt else None
+        shown = Shown(Span(start + macro.start(), start + macro.end()))
+        if alt and group and alt[group]:
+            alt_span = Span(*(inside + place for place in alt.span(group)))
+            shown = Shown(shown.span, alt[group].replace('\\"', '"'), alt_span)
+        yield from self._found(macro, "url", start, syntax, shown)
+        if link := _LINK_ATTRIBUTE.search(macro["attributes"]):
+            yield from self._found(link, link.lastgroup or 0, inside, Syntax.LINK_MACRO)
+
+    def _found(
+        self, match: re.Match[str], group: str | int, start: int, syntax: Syntax, *images: Shown
+    ) -> Iterator[Found]:
+        read = in_attribute if syntax is Syntax.MACRO else in_autolink
+        url = read(match[group].replace(" ", "%20"))
+        if (target := self._ours.target(url)) is not None:
+            span = Span(*(start + place for place in match.span(group)))
+            yield Found(url, target, span, syntax, escaped="&amp;" in match[group], images=images)

@@ -1,0 +1,141 @@
+"""What is wrong with our pictures in a document, or may be: where, why, and what to do about it. Policy of `check`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from promptcdn import problems
+from promptcdn.markdown import find, parts
+from promptcdn.markdown.found import Found, Kind, Span
+from promptcdn.markdown.mapped import Lines
+from promptcdn.markdown.near_misses import near_miss
+from promptcdn.markdown.ours import Ours
+from promptcdn.url import formats
+from promptcdn.url.dialects import mistakes
+from promptcdn.url.parse import parse_delivery, parse_url
+from promptcdn.url.request import Delivery, Request
+from promptcdn.url.snippets.tools import BY_NAME, Tool
+
+# GitHub's proxy writes each byte of a URL as two hex digits into a path, and servers take 8 kB of path.
+GITHUB_URL_BYTES = 3900
+
+# docs/markdown.md has a row for each.
+CODES = (
+    *("seedless", "missing-alt", "too-long", "raw-space", "unbalanced-parenthesis", "pipe-in-table"),
+    *("unquoted-attribute", "not-an-image", "maybe-a-mistake", "bad-url"),
+    *("unsigned", "unsuitable-format", "no-extension"),
+)
+
+_TARGET = re.compile(r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?")
+_PERMALINK = re.compile(r"/*/i/[0-9a-f]{64}(?P<extension>\.[A-Za-z]+)?")
+
+
+class Finding(NamedTuple):
+    """One fault: a stable code, a sentence about it, what to do, and where it is."""
+
+    code: str
+    message: str
+    cure: str
+    line: int
+    column: int
+    span: Span
+    url: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked of pictures beyond being right.
+
+    seeds   each has a seed, or a seed that changes with the calendar
+    signed  each is signed: the operator has set PROMPTCDN_MISSES=signed
+    tool    what the document is made into, a name that `promptcdn url --for` takes; its pictures have to suit that
+    """
+
+    seeds: bool = True
+    signed: bool = False
+    tool: str | None = None
+
+
+class _Said(NamedTuple):
+    """A fault before its place is known: code, sentence, what to do; and its place where that is not the URL's."""
+
+    code: str
+    message: str
+    cure: str
+    span: Span | None = None
+
+
+def findings(text: str, kind: Kind, ours: Ours, rules: Rules = Rules()) -> tuple[Finding, ...]:
+    """All faults, in the order in which they stand. Raises `ValueError` as `find` does."""
+    lines, found = Lines.of(text), []
+    for part, its_kind in parts(text, kind):
+        for one in find(part.text, its_kind, ours):
+            for said in _of(one, part.text, its_kind, rules):
+                span = part.span(said.span or one.span)
+                found.append(Finding(said.code, said.message, said.cure, *lines.position(span.start), span, one.url))
+    return tuple(sorted(found, key=lambda one: (one.span, one.code)))
+
+
+def _of(found: Found, text: str, kind: Kind, rules: Rules) -> Iterator[_Said]:
+    missed = near_miss(text, found)
+    if missed is not None:
+        yield _Said(*missed)
+    for image in found.images:
+        if image.alt is None:
+            yield _Said("missing-alt", "the picture has no description", "write what it shows", image.span)
+    if kind is not Kind.HTML and (length := len(found.url.encode(errors="surrogatepass"))) > GITHUB_URL_BYTES:
+        message = f"the URL has {length} bytes, and GitHub shows no picture with more than {GITHUB_URL_BYTES}"
+        yield _Said("too-long", message, "shorten the prompt, or use the permalink that /info names")
+    # Of a URL that is cut nothing more can be said: its rest is missing.
+    if missed is None:
+        # A link may lead to any picture; what is shown has to be the one that was meant, and to suit the tool.
+        yield from _of_target(found.target, rules if found.is_shown else replace(rules, seeds=False, tool=None))
+
+
+def _of_target(target: str, rules: Rules) -> Iterator[_Said]:
+    """What is wrong with what a URL asks for."""
+    parts = _TARGET.match(target)
+    assert parts is not None
+    path, query = parts["path"], (parts["query"] or "").encode(errors="surrogatepass")
+    permalink = _PERMALINK.fullmatch(path)
+    try:
+        if permalink:
+            delivery = parse_delivery(query, formats.split_extension(path)[1])
+        else:
+            request = parse_url(path.encode(errors="surrogatepass"), query)
+            delivery = request.delivery
+            yield from _of_request(request, rules)
+    except problems.Problem as problem:
+        yield _Said("bad-url", f"the service refuses this URL: {problem.detail}", "write the URL as the message says")
+        return
+    if rules.tool is not None:
+        yield from _for_tool(path, delivery, BY_NAME[rules.tool], rules.tool)
+
+
+def _of_request(request: Request, rules: Rules) -> Iterator[_Said]:
+    if rules.seeds and request.asked.seed is None:
+        yield _Said(
+            "seedless",
+            "the URL has no seed, so each view may show another picture",
+            "append &seed=7, or let promptcdn pin write the seed of a picture that you see",
+        )
+    if rules.signed and request.control.sig is None:
+        message = "the URL is not signed, and the service makes new pictures for signed URLs only"
+        yield _Said("unsigned", message, "have the operator sign it with promptcdn sign")
+    for looks, cure in mistakes.mistakes(request):
+        yield _Said("maybe-a-mistake", looks, cure)
+
+
+def _for_tool(path: str, delivery: Delivery, tool: Tool, name: str) -> Iterator[_Said]:
+    """Whether a tool shows the format, and finds the extension that it names files by (`url/snippets/tools.py`)."""
+    best = formats.BY_NAME[tool.shows[0]].extension
+    asked = formats.DEFAULT.name if delivery.format == formats.AUTO else delivery.format
+    if asked not in tool.shows:
+        message = f"the picture is a file in the format {asked}, which {tool.what} may not show"
+        cure = f"begin the URL with /i.{best}? or write format={tool.shows[0]}, as promptcdn url --for {name} does"
+        yield _Said("unsuitable-format", message, cure)
+    elif tool.face != "query" and "." not in path.rpartition("/")[2]:
+        message = f"the path of the URL has no extension: {tool.why}"
+        extension = formats.BY_NAME[asked].extension
+        yield _Said("no-extension", message, f"begin the URL with /i.{extension}? instead of /?")
