@@ -503,6 +503,11 @@ BOUNDS = (
         "generators.stability.grpc.channels:MAX_MESSAGE_BYTES",
         unit="bytes",
     ),
+    Row(
+        "Most values in a document in JSON that is read from an upstream over HTTP",
+        "generators.http.documents:VALUES_MAX",
+        unit="values",
+    ),
     Row("Largest file of a workflow of ComfyUI", "generators.comfyui:FILE_MAX", unit="bytes"),
     Row("Largest picture that ComfyUI may answer with", "generators.comfyui.client:PICTURE_MAX", unit="bytes"),
     Row("Largest history or queue of ComfyUI that is read", "generators.comfyui.client:DOCUMENT_MAX", unit="bytes"),

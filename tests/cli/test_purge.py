@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.test_tools import promptcdn
 from tests.support.service import Promptcdn
+from tests.support.waiting import until
 
 URL = "/?prompt=a+cat&seed=7&width=256&height=256"
 HEARD = "Running services on this store hear of it within 5 s."
@@ -144,3 +145,19 @@ def test_a_prompt_that_is_empty_is_still_told_to_be_missing(tmp_path: Path) -> N
         assert 'prompt="": the parameter is missing' in purge(tmp_path, text).stderr
     assert "did you mean prompt?" in purge(tmp_path, "/?promt=a").stderr
     assert "allowed:" not in purge(tmp_path, "/?promt=a").stderr
+
+
+def test_a_pool_without_its_origin_is_purged_and_told_of(tmp_path: Path, key: str) -> None:
+    url, takedown = f"/?prompt=a+dog&init={key}", ("--takedown", "--reason", "a test")
+    with Promptcdn(tmp_path) as service:
+        service.get(url)
+        assert purge(tmp_path, key, *takedown).returncode == 0
+        until(lambda: service.get(URL).status_code == 410)
+
+        known = service.get("/info" + url[1:]).json()
+        assert known["state"] == "stored"
+        assert {each["state"] for each in known["pool"]} == {"stored"}
+        assert known["notes"][-1].startswith(f'no more pictures of this URL can be made: init="{key}"')
+
+        assert purge(tmp_path, url, *takedown).returncode == 0
+        until(lambda: service.get(url).status_code == 410)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from promptcdn.generators.registry import BY_NAME
+from tests.support.raw_http import RawHttp, answer
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 from tests.upstream.kinds import KINDS
@@ -140,6 +141,16 @@ def test_a_trial_spends_nothing_where_nobody_can_agree(tmp_path: Path, upstream:
     assert upstream.ledger.calls() == []
 
 
+def test_no_word_of_an_upstream_moves_the_terminal(tmp_path: Path) -> None:
+    loaded = json.dumps({"sd_model_checkpoint": "\x1b[2J\x9b31mred\u202e" + "x" * 100_000})
+    with RawHttp(answer(b"[]"), answer(loaded.encode())) as server:
+        ended = promptcdn(tmp_path, "doctor", A1111_URL=server.url)
+
+    assert "engine loaded: the server has loaded ?[2J?31mred?xxx" in ended.stdout
+    assert not {"\x1b", "\x9b", "\u202e"} & {*ended.stdout}
+    assert max(map(len, ended.stdout.splitlines())) < 3000
+
+
 def test_a_trial_that_costs_nothing_asks_nobody(tmp_path: Path) -> None:
     ended = promptcdn(tmp_path, "doctor", "--try", "--json")
 
@@ -176,6 +187,18 @@ def test_doctor_counts_pictures_that_cannot_be_made_again(tmp_path: Path) -> Non
     )
     assert "store copy" in found["advice"]
     assert " takes no seed: this picture cannot be made again as it was\n" in purged
+
+
+@pytest.mark.parametrize(("more", "tries"), [("", False), (", own", True)])
+def test_a_trial_asks_no_upscaler_for_a_picture(tmp_path: Path, upstream: Upstream, more: str, tries: bool) -> None:
+    engines = {"PROMPTCDN_GENERATOR": "sketch, stability", "PROMPTCDN_ENGINES": f"esrgan-v1-x2plus{more}"}
+
+    ended = promptcdn(tmp_path, "doctor", "--try", "--yes", "--json", STABILITY_HOST=upstream.url, **engines)
+
+    assert checks(ended)["try sketch"]["good"]
+    assert ("try stability" in checks(ended)) is tries
+    assert ("--try makes no picture with stability" in ended.stderr) is not tries
+    assert len(upstream.ledger.calls()) == tries
 
 
 def test_doctor_names_generators_of_urls_that_are_not_set_up(tmp_path: Path, upstream: Upstream) -> None:

@@ -264,6 +264,13 @@ def test_an_echo_that_is_no_seed_says_nothing(seed: object) -> None:
     assert answers.made(Reply(200, {}, json.dumps(document).encode()), ORDER) == Made(b"hello", 7)
 
 
+def test_a_sampler_that_is_not_said_is_no_other_one() -> None:
+    document = {"images": ["aGVsbG8="], "info": json.dumps({"sampler_name": None})}
+    order = replace(ORDER, sampler="k_euler")
+
+    assert answers.made(Reply(200, {}, json.dumps(document).encode()), order).picture == b"hello"
+
+
 def test_the_largest_picture_fits_into_an_answer() -> None:
     assert len(picture((1536, 1536), compress_level=0)) * 4 / 3 < ANSWER_MAX
 

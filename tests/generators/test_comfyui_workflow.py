@@ -51,9 +51,11 @@ def test_every_place_is_filled_and_nothing_else_changes() -> None:
 
 
 def test_what_is_unset_stays_as_it_was_exported() -> None:
-    sampling = filled(parsed())["3"]["inputs"]
+    nodes = filled(parsed())
+    sampling = nodes["3"]["inputs"]
 
     assert (sampling["sampler_name"], sampling["scheduler"]) == ("euler", "normal")
+    assert nodes["7"]["inputs"]["text"] == WORKFLOW["7"]["inputs"]["text"] != ""
 
 
 def test_filling_in_leaves_the_workflow_as_it_was() -> None:

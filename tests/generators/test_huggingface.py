@@ -150,3 +150,4 @@ def test_only_a_server_on_this_machine_is_free(text: str, paid: bool) -> None:
     found: Declaration = DECLARATION.under({"hf_token": "t", "hf_inference_endpoint": text})
 
     assert found.paid is paid
+    assert bool(found.prices) is paid

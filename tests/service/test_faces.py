@@ -177,6 +177,13 @@ def test_info_understands_the_urls_with_an_extension(service: Promptcdn, extensi
     assert service.get(f"/info/i.{extension}?{query}&format=gif").json()["parameter"] == "format"
 
 
+def test_a_pictures_url_behind_info_is_a_url_of_info(service: Promptcdn) -> None:
+    known = service.get("/info?prompt=a+cat&seed=5&w=320").json()
+
+    assert service.get("/info" + known["url"]).json() == known
+    assert service.get("/info/").json()["parameter"] == "prompt"
+
+
 def test_info_of_a_permalink_says_whom_to_ask(service: Promptcdn) -> None:
     for name in ("0" * 64, "0" * 64 + ".png", "abc"):
         answer = service.get(f"/info/i/{name}")

@@ -13,6 +13,7 @@ from tests.upstream import Upstream
 
 SDXL = "stable-diffusion-xl-1024-v1-0"
 REAL, DRAWN = "/?prompt=a&seed=1", "/?prompt=a&seed=1&engine=sketch"
+DRAWN_ANEW = "/?prompt=a&engine=sketch"
 BOTH = {"PROMPTCDN_GENERATOR": "stability, sketch"}
 
 
@@ -49,6 +50,30 @@ def test_a_change_of_the_default_generator_moves_no_url(tmp_path: Path, upstream
             default = generators.partition(",")[0]
             assert resolved(service, "/?prompt=never+answered&seed=1")[0] == default
     assert len(upstream.ledger.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [DRAWN, f"{DRAWN}/sketch", "/prompt/a?seed=1&model=sketch", "/?prompt=a&seed=day&engine=sketch", DRAWN_ANEW],
+)
+def test_a_url_that_names_a_sketch_outlives_the_generator(tmp_path: Path, upstream: Upstream, url: str) -> None:
+    with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_VARIANTS=1, **BOTH) as service:
+        was = service.get(url)
+    with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_VARIANTS=1) as service:
+        found = service.get(url)
+        assert (found.status_code, found.content) == (200, was.content)
+        assert found.headers.get("etag") == was.headers.get("etag") or url == DRAWN_ANEW
+        assert service.get("/?prompt=never+answered&seed=1&engine=sketch").status_code == 400
+    assert upstream.ledger.calls() == []
+
+
+def test_rebind_of_a_named_sketch_needs_no_sketches(tmp_path: Path, upstream: Upstream) -> None:
+    with Promptcdn(tmp_path, STABILITY_HOST=upstream.url, **BOTH) as service:
+        service.get(DRAWN)
+    real = {"STABILITY_HOST": upstream.url, "PROMPTCDN_DATA_DIR": tmp_path / "data"}
+    subprocess.run([PROMPTCDN, "purge", "--rebind", DRAWN], env=environment(**real), capture_output=True, check=True)
+    with Promptcdn(tmp_path, **real) as service:
+        assert service.get(DRAWN).status_code == 400
 
 
 def test_a_demos_urls_become_real_but_for_those_of_a_sketch(tmp_path: Path, upstream: Upstream) -> None:

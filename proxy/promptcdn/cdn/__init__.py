@@ -20,7 +20,7 @@ from promptcdn.cdn.stored import conditional
 from promptcdn.clock import Clock
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Asker, Look, Reply, State
+from promptcdn.readers.answers import Asker, Look, Looks, Reply, State
 from promptcdn.readers.conditions import NOTHING, Condition
 from promptcdn.url.engines import Size
 from promptcdn.url.request import Asked, Delivery, Request, Resolved
@@ -69,6 +69,12 @@ class Cdn:
     async def look(self, request: Request) -> Look:
         """What there is of a request's picture, or of a calendar one's in the present period. Never makes or writes."""
         return await self._seeded.look(self._present(request))
+
+    async def looks(self, request: Request) -> Looks:
+        """The same for each picture of its pool, where a request has no seed."""
+        if request.asked.seed is None:
+            return await self._pool.looks(request)
+        return Looks((await self.look(request),))
 
     async def state(self, content_key: str) -> State:
         """What there is of the picture of a content key. Never makes or writes. Raises `Problem`."""

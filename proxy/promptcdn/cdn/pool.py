@@ -17,13 +17,15 @@ from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.flights import Flight, KeyedLocks
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Answer, Asker, Reply, Unchanged, Unmade
+from promptcdn.readers.answers import Answer, Asker, Look, Looks, Reply, Unchanged, Unmade
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import NOTHING
 from promptcdn.url import keys, seeds
 from promptcdn.url.request import Request
 
 _POOLS_CACHED = 10_000
+# What a picture that was not made yet cannot be made for: a parameter, or a picture that it is made from.
+_NEVER_MADE = (problems.BAD_PARAMETER, problems.NOT_FOUND, problems.REMOVED)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,23 @@ class Pool:
         """The seeded requests that a seedless one is drawn from."""
         drawn = seeds.pool(keys.as_asked_form(request.asked), self._variants)
         return tuple(request.view(seed) for seed in drawn)
+
+    async def looks(self, request: Request) -> Looks:
+        """What there is of each picture of a pool. Never makes, never writes.
+
+        Raises `Problem` where none of them was made or can be, or where the store does not answer.
+        """
+        looks, missing = list[Look](), None
+        for view in self.views(request):
+            try:
+                looks.append(await self._seeded.look(view))
+            except Problem as problem:
+                if problem.kind not in _NEVER_MADE:
+                    raise
+                missing = problem
+        if missing is not None and not looks:
+            raise missing
+        return Looks(tuple(looks), missing)
 
     async def _shown(self, pool: Sequence[Request], last: int | None, draw: _Draw) -> tuple[Request, Answer] | None:
         """The first picture that is stored, in the order of a draw.

@@ -7,6 +7,7 @@ import cachetools
 
 from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.sources import SourcePictures
+from promptcdn.generators.registry import apart
 from promptcdn.making import Making
 from promptcdn.problems import Problem
 from promptcdn.url import keys
@@ -135,7 +136,10 @@ class Targets:
             return None
 
     def _drawer(self, asked: Asked) -> str:
-        """The generator that would draw the request today, if only the nearest of what it asks for."""
+        """The generator in whose folder the request may be bound: the one that would draw it today, if only the nearest
+        of what it asks for. A sketch that its URL asks for is shown also where no sketches are offered any more."""
+        if asked.engine is not None and self._defaults.find(asked.engine) is None and (drew := apart(asked.engine)):
+            return drew
         return chosen_engine(asked, self._defaults, nearest=True).generator
 
     async def _new(self, asked: Asked) -> Target:

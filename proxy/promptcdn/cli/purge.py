@@ -37,11 +37,12 @@ _Undo = Annotated[
 @dataclass(frozen=True)
 class Target:
     """One picture: its content key, and the URL by which it was named (path-absolute, canonical) with the keys of its
-    bindings."""
+    bindings, and the generator whose folder may have them although it is not in use."""
 
     content_key: str
     url: str | None = None
     bound_as: tuple[str, ...] = ()
+    drew: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,17 +128,22 @@ async def _done(named: "str | Request", wanted: Wanted, chosen: "Settings") -> l
 
 async def _targets(named: "str | Request", service: "Service") -> list[Target]:
     """The pictures that are meant: all of a pool where a URL has no seed, the present period's of a calendar URL."""
+    from promptcdn.generators.registry import apart
     from promptcdn.url import keys
     from promptcdn.url.parse import canonical_url
 
     if isinstance(named, str):
         return [Target(named)]
-    views = service.cdn.pool(named) if named.asked.seed is None else (named,)
-    looks = [(view, await service.cdn.look(view)) for view in views]
-    seeded = [(view.asked.seeded(look.seed), view.delivery, look.content_key) for view, look in looks]
+    looks = (await service.cdn.looks(named)).found
+    seeded = [(named.asked.seeded(look.seed), look.content_key) for look in looks]
     return [
-        Target(content_key, canonical_url(asked, delivery), (keys.as_asked_key(asked), keys.nearest_key(asked)))
-        for asked, delivery, content_key in seeded
+        Target(
+            content_key,
+            canonical_url(asked, named.delivery),
+            (keys.as_asked_key(asked), keys.nearest_key(asked)),
+            apart(asked.engine),
+        )
+        for asked, content_key in seeded
     ]
 
 
@@ -182,8 +188,9 @@ async def _deleted(target: Target, wanted: Wanted, service: "Service") -> "tuple
     else:
         names = await removals.purge(key)
     if wanted.rebind:
+        folders = bindings_folders((*service.generators, *filter(None, (target.drew,))))
         for bound_as in target.bound_as:
-            names += await removals.unbind(bound_as, bindings_folders(service.generators))
+            names += await removals.unbind(bound_as, folders)
     return names
 
 

@@ -77,6 +77,8 @@ def _routes(*, takedowns: bool) -> list[Route]:
         Route("/prompt/{prompt:path}", pictures.picture),
         Route("/i/{name}", pictures.permalink, methods=["GET", "DELETE"] if takedowns else ["GET"]),
         Route("/info", info.info),
+        # Behind /info stands a picture's URL as it is, which most often begins with /?.
+        Route("/info/", info.info),
         *(Route(f"/info/i{extension}", info.info) for extension in BY_FILE_EXTENSION),
         Route("/info/i/{name}", info.of_permalink),
         Route("/info/prompt/{prompt:path}", info.info),

@@ -13,7 +13,7 @@ from promptcdn.money.costs import Prices
 from promptcdn.pictures import sizing
 from promptcdn.problems import Problem
 from promptcdn.readers import response_headers
-from promptcdn.readers.answers import Look, State
+from promptcdn.readers.answers import Look, Looks, State
 from promptcdn.url import formats
 from promptcdn.url.dialects import mistakes
 from promptcdn.url.engines import Size
@@ -48,7 +48,8 @@ async def members(
 ) -> dict[str, object]:
     """The members of `/info`. `public_url` begins the URLs in snippets. Raises `Problem` as the picture's URL would."""
     asked, delivery = request.asked, request.delivery
-    looks = [await cdn.look(view) for view in (cdn.pool(request) if asked.seed is None else (request,))]
+    all_looks = await cdn.looks(request)
+    looks = all_looks.found
     one = None if asked.seed is None else looks[0]
     # Snippets have the other style of URL, in which nothing is replaced by the nearest that is offered.
     pasted = as_drawn(asked, looks[0].resolved) if request.nearest else asked
@@ -72,6 +73,7 @@ async def members(
             *_of_engine(cdn, asked, looks),
             *about_them,
             *_stand_ins(looks),
+            *_missing(all_looks),
         ],
     }
 
@@ -123,6 +125,11 @@ def _stand_ins(looks: Iterable[Look]) -> Iterator[str]:
         if look.stand_in is not None:
             lost = f"the original file of the picture with seed {look.seed} was lost"
             yield f"{lost}: its rendition {look.stand_in} is shown in its place"
+
+
+def _missing(looks: Looks) -> Iterator[str]:
+    if looks.missing is not None:
+        yield f"no more pictures of this URL can be made: {looks.missing.detail}"
 
 
 def _whole(states: Iterable[State]) -> State:

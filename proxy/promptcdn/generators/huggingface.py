@@ -7,7 +7,6 @@ parameters and prices (402 where the credits are used up), users' pages on a mod
 Importing this module is cheap: httpx2 comes in with the first call.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import NO_SOURCES, InspectedGenerator, Made, Sources, prompts
 from promptcdn.generators.declaration import Declaration, Given
-from promptcdn.generators.http import TIMINGS, Address, Reply, Timings, address, require_sendable, statuses
+from promptcdn.generators.http import TIMINGS, Address, Reply, Timings, address, documents, require_sendable, statuses
 from promptcdn.money.costs import Price
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_GARBLED, UPSTREAM_REFUSED, UpstreamFailed
 from promptcdn.url.engines import ANY
@@ -35,6 +34,7 @@ DEFAULT_CFG_SCALE = 7.0
 PICTURE_BYTES = 32 << 20
 _ANSWER_BYTES = 64 << 10
 # What the operator checks where the endpoint denies access.
+_ADDRESS = "check HF_INFERENCE_ENDPOINT, and whether the server runs"
 _ACCESS = "HF_TOKEN, and HF_INFERENCE_ENDPOINT: another server may answer there"
 _LONGEST_LOAD = 300.0  # seconds: whoever says more about a model that is loading is not believed
 
@@ -87,10 +87,12 @@ class HuggingFace:
         try:
             reply = await self._http.get("", seconds=self._timings.account, most=_ANSWER_BYTES)
         except UpstreamFailed as failure:
-            advice = "check HF_INFERENCE_ENDPOINT, and whether the server runs"
-            return (Check("generator", False, f"{where}: {failure.detail}", advice),)
+            return (Check("generator", False, f"{where}: {failure.detail}", _ADDRESS),)
         if reply.status == 401:
             return (Check("generator", False, f"{where}: the token is not accepted", f"check {_ACCESS}"),)
+        # What the router answers to GET is nobody's promise: a page or a redirect may be right.
+        if statuses.fails(reply.status):
+            return (Check("generator", False, f"{where}: it answers {reply.status}", _ADDRESS),)
         return (Check("generator", True, where),)
 
     async def close(self) -> None:
@@ -138,12 +140,8 @@ def _loading(reply: Reply) -> float | None:
     """The seconds until a model is loaded, where the upstream says that it loads one."""
     if reply.status != 503:
         return None
-    try:
-        document = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
-    seconds = document.get("estimated_time") if isinstance(document, dict) else None
-    return min(max(0.0, float(seconds)), _LONGEST_LOAD) if isinstance(seconds, int | float) else None
+    seconds = documents.number(documents.error(reply.body).get("estimated_time"))
+    return None if seconds is None else min(max(0.0, seconds), _LONGEST_LOAD)
 
 
 def endpoint(text: str) -> Address:
@@ -159,7 +157,7 @@ def _is_router(where: Address) -> bool:
 def _under(settings: Mapping[str, str]) -> Declaration:
     """The declaration for the endpoint that the settings name: a server on this machine costs nothing."""
     where = endpoint(settings["hf_inference_endpoint"])
-    return replace(DECLARATION, paid=not where.loopback)
+    return replace(DECLARATION, prices=(), paid=False) if where.loopback else DECLARATION
 
 
 def _opened(given: Given) -> InspectedGenerator:

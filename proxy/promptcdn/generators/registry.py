@@ -55,3 +55,12 @@ def giving_way_folders() -> tuple[Folder, ...]:
 def bindings_folders(generators: Iterable[str]) -> tuple[Folder, ...]:
     """Every folder in which a URL may be bound while these generators are in use."""
     return tuple(dict.fromkeys(("bindings", *map(bindings_folder, generators))))
+
+
+def apart(engine: str | None) -> str | None:
+    """The generator with a folder of bindings of its own of which a URL that names that engine asks for a picture."""
+    if engine is None:
+        return None
+    of, _, name = engine.rpartition("/")
+    having = (each for each in GENERATORS if each.bindings != "bindings" and of in ("", each.name) and each.has(name))
+    return next((each.name for each in having), None)

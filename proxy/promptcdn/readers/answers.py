@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from promptcdn.problems import Problem
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import NOTHING, Condition
@@ -89,3 +90,14 @@ class Look:
     content_key: str
     state: State
     stand_in: str | None = None
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The states of all pictures of a request: of its one, or of those of its pool that were made or can be.
+
+    `missing` is why there are no more of them.
+    """
+
+    found: tuple[Look, ...]
+    missing: Problem | None = None

@@ -98,6 +98,32 @@ def test_other_seeds_name_the_price_of_all(
     assert calls(upstream, spent) == 6
 
 
+def test_other_seeds_can_be_made_after_one_was_refused(visitor: Visitor, upstream: Upstream, spent: list[int]) -> None:
+    visitor.open("#prompt=a+pier+at+night&seed=1").is_offered()
+    visitor["#show-all"].click()
+    expect(visitor["#make-all"]).to_contain_text("Make the other 6")
+    upstream.script("filter", "unauthenticated")
+
+    visitor["#make-all"].click()
+
+    expect(visitor["#problem-title"]).to_have_text("The image generator denied access", timeout=PATIENCE)
+    expect(visitor["#grid .blank"].first).to_have_text("refused by the filter")
+    expect(visitor["#make-all"]).to_contain_text("Make the other 5")
+    assert calls(upstream, spent) == 1
+
+
+def test_a_variation_that_is_made_alone_is_in_the_grid(visitor: Visitor) -> None:
+    visitor.open("#prompt=a+raft&seed=1").is_offered()
+    visitor["#show-all"].click()
+    expect(visitor["#make-all"]).to_contain_text("Make the other 6")
+
+    visitor["#make"].click()
+
+    visitor.sees("a raft")
+    expect(visitor["#grid img"]).to_have_count(1)
+    expect(visitor["#make-all"]).to_contain_text("Make the other 5")
+
+
 def test_a_look_at_a_pool_costs_nothing(
     visitor: Visitor, service: Promptcdn, upstream: Upstream, spent: list[int]
 ) -> None:
@@ -166,8 +192,14 @@ def test_a_slow_picture_is_waited_for_and_paid_once(visitor: Visitor, upstream: 
 
 def test_what_the_filter_refused_is_told(visitor: Visitor, upstream: Upstream, spent: list[int]) -> None:
     upstream.script("filter")
-    visitor.open("#prompt=a+gate&seed=1").is_offered().click()
+    visitor.open("#prompt=a+gate&seed=1&engine=sketch").sees("a gate")
+    visitor["#p-engine"].select_option(index=0)
+    visitor.is_offered().click()
     expect(visitor["#problem-title"]).to_have_text("Refused by the image generator's content filter", timeout=PATIENCE)
+
+    expect(visitor["#frame"]).to_have_attribute("data-stage", "none")
+    expect(visitor["#make"]).to_be_hidden()
+    assert visitor["#picture"].get_attribute("src") is None  # the sketch would be taken for it
 
     visitor.page.reload()
 

@@ -132,6 +132,22 @@ async def test_what_fails_after_the_call_was_sent_is_charged(told: Answer, kind:
     assert (failure.kind, failure.charged) == (kind, True)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        answer(gzip.compress(b"slow down"), "429 Too Many Requests", content_encoding="gzip"),
+        answer(b"x" * 2 * MOST, "429 Too Many Requests"),
+    ],
+    ids=["encoded", "large"],
+)
+async def test_a_refusal_is_told_by_its_status_whatever_its_words(told: Answer) -> None:
+    """It would count as charged, and as the answer of an upstream that works."""
+    with RawHttp(told) as server:
+        reply = await posted(server.url)
+
+    assert (reply.status, reply.body) == (429, b"")
+
+
 async def test_an_answer_that_does_not_come_in_time_is_charged() -> None:
     with RawHttp(silent) as server:
         failure = await failed(posted(server.url, seconds=0.5))
@@ -188,6 +204,18 @@ async def test_a_proxy_is_used_but_for_this_machine(monkeypatch: pytest.MonkeyPa
         local = await posted(here.url)
 
     assert (elsewhere.body, local.body) == (b"by proxy", b"here")
+
+
+@pytest.mark.parametrize("told", [answer(b"", "403 Forbidden"), answer(b"", "502 Bad Gateway"), nothing, silent])
+async def test_a_proxy_that_leads_nowhere_is_not_charged(told: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was asked for a way to the upstream, and nothing of the call was sent."""
+    with RawHttp(told) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        failure = await failed(posted("https://upstream.example", seconds=2))
+
+    assert proxy.requests[0].startswith(b"CONNECT upstream.example:443")
+    assert b"canary" not in proxy.requests[0]
+    assert (failure.kind, failure.charged) == (problems.UPSTREAM_UNREACHABLE, False)
 
 
 async def fetched(url: str, upstream: str, peer: str = "127.0.0.1", hosts: str = "", most: int = MOST) -> Reply:
@@ -272,6 +300,15 @@ async def test_a_picture_is_not_fetched_through_a_proxy(monkeypatch: pytest.Monk
 
     assert proxy.requests == []
     assert failure.charged
+
+
+async def test_a_picture_at_what_is_no_host_is_not_there() -> None:
+    """No part of a name has more than 63 letters: the look-up fails in another way than for a host that is away."""
+    host = f"{'a' * 64}.cdn.example"
+
+    failure = await failed(fetched(f"https://{host}/a.png", "https://up.example", hosts="*.cdn.example"))
+
+    assert (failure.kind, failure.charged) == (problems.UPSTREAM_GARBLED, True)
 
 
 async def test_a_redirect_of_a_picture_is_not_followed() -> None:

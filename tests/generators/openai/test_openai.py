@@ -9,6 +9,7 @@ import pytest
 
 from promptcdn import problems
 from promptcdn.generators import Made
+from promptcdn.generators.declaration import LOADED
 from promptcdn.generators.http import Hosts, Timings
 from promptcdn.generators.openai import OpenAi, base_url, own_fields
 from promptcdn.generators.openai.servers import BY_NAME, SERVERS
@@ -28,11 +29,18 @@ TAG = '<sd_cpp_extra_args>{"seed": 99, "width": 128, "height": 128}</sd_cpp_extr
 
 
 async def made(
-    upstream: OpenAiImages, order: Resolved = ORDER, key: str | None = None, seconds: float = 20, **more: Any
+    upstream: OpenAiImages,
+    order: Resolved = ORDER,
+    key: str | None = None,
+    seconds: float = 20,
+    kind: str = "",
+    **more: Any,
 ) -> Made:
-    """What the generator gives for one order."""
-    where = base_url(upstream.url)
-    generator = OpenAi(where, BY_NAME[upstream.kind], key, timings=Timings(between_fetches=0.01), **more)
+    """What the generator gives for one order; `kind` is what it takes the server for, where that is wrong."""
+    where, server = base_url(upstream.url), BY_NAME[kind or upstream.kind]
+    if server.engine != LOADED and order.engine == LOADED:
+        order = replace(order, engine="a-model")
+    generator = OpenAi(where, server, key, timings=Timings(between_fetches=0.01), **more)
     try:
         return await generator.generate(order, KEY, seconds)
     finally:
@@ -119,6 +127,18 @@ async def test_steps_and_negative_prompt_reach_who_understands_them(kind: str) -
 
         assert one(upstream).steps == 20
         assert one(upstream).prompts[1] == ("fog", -1.0)
+
+
+async def test_a_service_is_not_asked_for_what_a_server_had_loaded() -> None:
+    """A URL of before the address was changed: the service would draw with a model of its own, and charge it."""
+    with OpenAiImages("openai") as upstream:
+        generator = OpenAi(base_url(upstream.url), BY_NAME["openai"])
+        with pytest.raises(UpstreamFailed) as raised:
+            await generator.generate(ORDER, KEY, 20)
+        await generator.close()
+
+        assert upstream.bodies == []
+    assert (raised.value.kind, raised.value.charged) == (problems.GENERATOR_MISSING, False)
 
 
 async def test_a_key_is_sent_where_there_is_one() -> None:
@@ -210,6 +230,16 @@ async def test_an_echo_of_another_seed_is_passed_on() -> None:
         assert (found.seed_sent, found.seed_echo) == (7, 8)
 
 
+async def test_an_echo_is_not_compared_where_seeds_may_be_ignored() -> None:
+    """A gateway that draws a seed of its own and says so would have each of its pictures paid for and thrown away."""
+    with OpenAiImages("vllm-omni") as upstream:
+        upstream.always("wrong_seed")
+        found = await made(upstream, kind="other")
+
+        assert one(upstream).seeds == (7,)
+        assert found.seed_echo in (0, found.seed_sent)
+
+
 async def test_a_picture_at_a_url_of_the_upstream_is_fetched() -> None:
     """As an old LocalAI answers, whatever `response_format` says."""
     with OpenAiImages("localai") as upstream:
@@ -281,7 +311,7 @@ def test_a_base_url_without_a_path_is_v1() -> None:
     assert str(base_url("")) == "https://api.openai.com/v1"
 
 
-@pytest.mark.parametrize("text", ["quality=low", "[]", "7", "{"])
+@pytest.mark.parametrize("text", ["quality=low", "[]", "7", "{", '{"a": NaN}', "[" * 100_000])
 def test_fields_that_are_no_object_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="allowed: a JSON object"):
         own_fields(text)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from promptcdn import problems
 from promptcdn.generators import Made
 from promptcdn.generators.http import Reply
-from promptcdn.generators.openai import answers, wire
+from promptcdn.generators.openai import DECLARATION, answers, wire
 from promptcdn.generators.openai.answers import Elsewhere
 from promptcdn.generators.openai.engines import RATIOS, families, ratio
 from promptcdn.generators.openai.prices import PRICES
@@ -217,6 +217,14 @@ def test_each_size_that_is_asked_by_shape_has_its_ratio() -> None:
     assert [ratio(size) for size in RATIOS] == list(RATIOS.values())
 
 
+@pytest.mark.parametrize("kind", SERVERS, ids=lambda kind: str(kind.name))
+def test_what_costs_nothing_has_no_price(kind: Server) -> None:
+    """Or `/info` and `promptcdn engines` name credits, and a budget counts them."""
+    found = DECLARATION.under(dict.fromkeys(DECLARATION.settings, "") | {"openai_server": kind.name})
+
+    assert bool(found.prices) is found.paid
+
+
 def test_the_default_engine_of_each_paid_server_has_a_price() -> None:
     for kind in SERVERS:
         order = replace(ORDER, engine=kind.engine)
@@ -314,6 +322,12 @@ def test_a_refusal_by_the_filter_is_no_error(status: int, document: Any) -> None
         (401, openai_error(code="invalid_api_key"), problems.UPSTREAM_UNAUTHORIZED, False),
         (403, {"error": "insufficient balance, canary"}, problems.UPSTREAM_UNPAID, False),
         (403, openai_error(), problems.UPSTREAM_UNAUTHORIZED, False),
+        (
+            403,
+            {"error": "Your account is suspended: it violates our usage policy"},
+            problems.UPSTREAM_UNAUTHORIZED,
+            False,
+        ),
         (402, b"", problems.UPSTREAM_UNPAID, False),
         (404, openai_error(code="model_not_found"), problems.UPSTREAM_REFUSED, False),
         (422, {"detail": [{"loc": ["body", "model"]}], "body": {"prompt": "nsfw"}}, problems.UPSTREAM_REFUSED, False),

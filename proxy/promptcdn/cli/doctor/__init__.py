@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from promptcdn.settings import Settings
     from promptcdn.wiring import Service
 
-
+_LONGEST = 2000
 _Try = Annotated[
     bool, typer.Option("--try", help="Make one picture with each generator, too; says what that costs, and asks.")
 ]
@@ -44,6 +44,7 @@ def doctor(
     found = list(asyncio.run(_checks()))
     if trials:
         found += asyncio.run(trials())
+    found = [replace(each, detail=_plain(each.detail), advice=_plain(each.advice)) for each in found]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
     else:
@@ -53,6 +54,12 @@ def doctor(
                 typer.echo(f"      → {finding.advice}")
     if not all(finding.good for finding in found):
         raise typer.Exit(FINDINGS)
+
+
+def _plain(text: str) -> str:
+    """A text in which an upstream may have names of its own: none of them moves the cursor, or fills the screen."""
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    return "".join(letter if letter.isprintable() else "?" for letter in short)
 
 
 def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] | None":

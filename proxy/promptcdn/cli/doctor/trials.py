@@ -26,7 +26,7 @@ def agreed(chosen: "Settings", *, yes: bool) -> "tuple[Order, ...]":
     costs = [_cost(order, chosen) for order in orders]
     for order, cost in zip(orders, costs, strict=True):
         typer.echo(f"--try makes one picture with {cost.engine}: {_price(order, cost, chosen)}", err=True)
-    if yes or not chosen.paid:
+    if yes or not (orders and chosen.paid):
         return orders
     if not sys.stdin.isatty():
         fail("--try asks before it spends, and nobody can answer here: add --yes")
@@ -67,16 +67,24 @@ async def _tried(order: "Order", service: "Service") -> Check:
 
 
 def _orders(chosen: "Settings") -> "Iterator[Order]":
-    """A new picture of each generator, by the first engine that it offers: another one at each trial."""
+    """A new picture of each generator, by the first engine that it offers and that draws: another one at each trial.
+
+    One that only enlarges has no picture to start from.
+    """
     from promptcdn.url.order import Order
     from promptcdn.url.request import Asked
     from promptcdn.url.resolving import Offered, resolve
 
     seed = random.SystemRandom().randrange(1, 2**32)
     for generator in chosen.generators:
-        name = Offered(generator.name, chosen.offered_by(generator)[0]).full_name
-        resolved = resolve(Asked(_PROMPT, seed=seed, engine=name), chosen.defaults)
-        yield Order.of("", resolved)
+        offered = (Offered(generator.name, engine) for engine in chosen.offered_by(generator))
+        drawer = next((each for each in offered if not chosen.defaults.limits(each).only_upscales), None)
+        if drawer is None:
+            typer.echo(
+                f"--try makes no picture with {generator.name}: its engines here only enlarge pictures", err=True
+            )
+            continue
+        yield Order.of("", resolve(Asked(_PROMPT, seed=seed, engine=drawer.full_name), chosen.defaults))
 
 
 def _cost(order: "Order", chosen: "Settings") -> "Cost":

@@ -27,7 +27,8 @@ def html(document: Mapping[str, Any]) -> str:
             f"<style>{_STYLE}</style></head><body><main>",
             f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
             f"<p><strong>{escape(info['summary'])}</strong> {_marked(info['description'])}</p>",
-            '<p class="soft">The same for programs: <a href="openapi.json">openapi.json</a>.',
+            '<p class="soft"><a href="./">The playground</a> writes URLs.'
+            ' The same for programs: <a href="openapi.json">openapi.json</a>.',
             ' <a href="#parameters">Parameters</a>, <a href="#problems">problems</a>.</p>',
             "<h2>Paths</h2>",
             *(_operation(*each) for each in operations),

@@ -9,6 +9,7 @@ app.js         what happens when something is typed, made, chosen or gone back t
 
 import hashlib
 import json
+import re
 from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,8 @@ from promptcdn.settings import Settings
 from promptcdn.url.parse import says_nothing
 
 _FOLDER = Path(__file__).parent
+# Indentation, and lines of comment. What is left has the same numbers of lines, which errors of scripts are told by.
+_UNSENT = re.compile(rb"^ *(//.*)?", re.MULTILINE)
 _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -53,7 +56,7 @@ class Playground:
         """Made when it is first asked for: most starts are followed by no look at it."""
         told = json.dumps(described(self._settings, self._address), ensure_ascii=False, separators=(",", ":"))
         # In a data block only `<` could end the block or hide its end (HTML, section 4.12.1.3).
-        text = (_FOLDER / "page.html").read_text("utf-8").replace("VERSION", version())
+        text = _sent(_FOLDER / "page.html").decode().replace("VERSION", version())
         body = text.replace("DESCRIPTION", told.replace("<", "\\u003c")).encode()
         return Page(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
 
@@ -82,7 +85,11 @@ async def file(http: HttpRequest) -> Response:
 @cache
 def files() -> dict[str, bytes]:
     """Those that the page loads, by name."""
-    return {path.name: path.read_bytes() for path in sorted(_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
+    return {path.name: _sent(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
+
+
+def _sent(path: Path) -> bytes:
+    return _UNSENT.sub(b"", path.read_bytes())
 
 
 @cache

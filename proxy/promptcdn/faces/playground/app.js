@@ -12,6 +12,9 @@ import * as variations from "./variations.js";
 const TYPING = 350; // milliseconds in which somebody may go on typing before anything is looked up
 const MORE = 350; // the same before a free picture is made
 const AGAIN = 2000; // between two looks at a picture that is being made
+const LONG = 140; // characters of a prompt that is shown in smaller letters
+const NO_URL = "This is neither the URL of a picture nor Markdown with one.";
+const FINAL = ["filtered", "denied", "removed"]; // problems that trying again does not change
 const EXAMPLES = [
   "a lighthouse at dusk",
   "mountains at sunrise",
@@ -43,14 +46,16 @@ function update(changes) {
 
 function fill() {
   form.fill(state);
+  $("p-prompt").classList.toggle("long", (state.prompt ?? "").length > LONG);
   start.fill(state);
   variations.follow(state);
 }
 
 const soon = later(TYPING, () => look());
 
-// Finds out what there is of the picture, shows what is stored, and makes what is free or what `make` allows.
-async function look(make = false) {
+// Finds out what there is of the picture, shows what is stored, and makes what is free or what `make` allows. With
+// `isNext`, the next picture of a pool is shown.
+async function look(make = false, isNext = false) {
   looking.abort();
   looking = new AbortController();
   const { signal } = looking;
@@ -59,7 +64,7 @@ async function look(make = false) {
   try {
     known = await info(state, snippets.wanted(state), signal);
     accepted();
-    await proceed(make, signal);
+    await proceed(make, isNext, signal);
   } catch (error) {
     if (error instanceof Refused && !signal.aborted) refused(error.problem, signal);
     else if (!(error instanceof Refused) && error.name !== "AbortError") throw error;
@@ -80,16 +85,16 @@ function accepted() {
   snippets.show(known);
   $("notes").replaceChildren(...known.notes.map((note) => element("li", {}, note)));
   const { width, height } = known.resolved;
-  $("frame").style.setProperty("--ratio", String(width / height));
+  document.documentElement.style.setProperty("--ratio", String(width / height));
   $("pin").hidden = !known.pool;
   const isOne = (known.pool ?? []).filter((one) => one.state === "stored").length < 2;
   $("another").hidden = !known.pool || (isOne && !engineOf(state).live);
 }
 
-async function proceed(make, signal) {
+async function proceed(make, isNext, signal) {
   const engine = engineOf(state);
   const isFree = engine.live && service.misses === "open";
-  if (known.state === "stored") return show(stored(engine), signal);
+  if (known.state === "stored") return show(stored(isFree, isNext), signal);
   if (known.state === "generating") return waitForIt(signal);
   if (known.state === "blocked" || known.state === "removed") return gone();
   if (make) return show(known.url, signal);
@@ -100,9 +105,9 @@ async function proceed(make, signal) {
 }
 
 // The URL of a stored picture. Of a pool it is one that is stored where another one would cost something.
-function stored(engine) {
-  if (!known.pool || engine.live) return known.url;
-  const there = known.pool.filter((one) => one.state === "stored");
+function stored(isFree, isNext) {
+  if (!known.pool || (isFree && !isNext)) return known.url;
+  const there = known.pool.filter((one) => one.state === "stored" || (isFree && one.state === "absent"));
   const next = there.findIndex((one) => one.content_key === shown?.key) + 1;
   return there[next % there.length].url;
 }
@@ -118,7 +123,7 @@ async function show(url, signal) {
   }
   if (signal.aborted) return undefined;
   const seed = known.pool?.find((one) => one.content_key === found.key)?.seed ?? known.resolved.seed;
-  shown = { ...found, seed };
+  shown = { ...found, seed, isPinned: !known.pool || url !== known.url };
   const image = $("picture");
   image.alt = $("alt").value.trim() || known.as_asked.prompt;
   image.src = at(found.url);
@@ -141,23 +146,26 @@ function settled() {
   const { resolved } = known;
   const size = `${resolved.width} × ${resolved.height}`;
   $("caption").textContent = `seed ${shown.seed} · ${size} · ${resolved.engine}`;
-  const rows = explained(shown.headers, shown.fromBrowser);
+  const rows = explained(shown, Boolean(known.pool));
   $("why").replaceChildren(
     ...rows.flatMap(({ name, value, words }) => [
       element("dt", {}, element("strong", {}, name), value ? element("code", {}, value) : null),
       element("dd", {}, words),
     ]),
   );
-  past.add(toFragment(state), shown.key, known.as_asked.prompt, shown.seed, go);
+  past.add(toFragment(state), shown.key, known.as_asked.prompt, shown.seed, goBack);
+  variations.made(shown.key);
   announce(`The picture is shown: ${known.as_asked.prompt}`);
 }
 
 // The frame shows the picture, that it is coming, that it could be made, or that there is none.
 function stage(name) {
   $("frame").dataset.stage = name;
+  if (name === "offer") $("picture").removeAttribute("src"); // it is the one of another prompt
   $("tools").hidden = name !== "shown";
   $("offer").hidden = name !== "offer";
   $("progress").hidden = name !== "busy";
+  $("unmade").hidden = name !== "offer" || service.misses === "open";
 }
 
 function busy(text) {
@@ -190,6 +198,7 @@ async function describe() {
 
 function gone() {
   stage("none");
+  $("picture").removeAttribute("src");
   const why = { blocked: "The content filter of the image generator refused this picture.", removed: "The operator took this picture down." };
   say({ title: "There is no such picture", detail: why[known.state] });
 }
@@ -214,8 +223,8 @@ function refused(problem) {
   const hasField = form.mark(problem);
   say(document.activeElement.id === `p-${problem.parameter}` ? null : problem);
   if (hasField) announce(problem.detail);
-  const isWhole = known && !hasField;
-  if (isWhole && !engineOf(state).live) offer(engineOf(state));
+  const canBeTried = known && !hasField && !FINAL.includes(problem.code);
+  if (canBeTried && !engineOf(state).live) offer(engineOf(state));
   else stage("none");
 }
 
@@ -225,12 +234,14 @@ function say(problem) {
   $("problem-detail").textContent = problem?.detail ?? "";
 }
 
-function go(fragment) {
-  state = fromFragment(fragment);
+function go(next) {
+  state = next;
   fill();
   look();
   $("p-prompt").scrollIntoView({ block: "nearest" });
 }
+
+const goBack = (fragment) => go(fromFragment(fragment));
 
 async function vary() {
   try {
@@ -243,14 +254,16 @@ async function vary() {
 
 async function paste(event) {
   event.preventDefault();
+  $("pasted-wrong").hidden = true;
   try {
     const { known: found, signature } = await infoOfUrl($("pasted").value.trim());
-    state = changed(fromQuery(found.url.slice(2)), signature);
     $("pasted").value = "";
-    fill();
-    look();
+    go(changed(fromQuery(found.url.slice(2)), signature));
   } catch (error) {
-    say(error instanceof Refused ? error.problem : { title: "This is no URL of a picture", detail: "" });
+    $("pasted-wrong").hidden = false;
+    $("pasted-wrong").textContent = error instanceof Refused ? error.problem.detail : NO_URL;
+    $("pasted-wrong").scrollIntoView({ block: "nearest" });
+    announce($("pasted-wrong").textContent);
   }
 }
 
@@ -283,19 +296,33 @@ function begin() {
   start.draw(update);
   start.draggable($("picture"), () => shown?.key);
   snippets.draw(later(TYPING, describe), (prompt) => update({ prompt }));
-  variations.draw({ choose: (seed) => update({ seed }), start: (key) => update({ init: key }), refused });
-  past.draw(go);
+  const startFrom = (init) => {
+    update({ init });
+    $("strength").focus();
+  };
+  const choose = (seed) => {
+    update({ seed });
+    $("frame").scrollIntoView({ block: "nearest" });
+  };
+  variations.draw({ choose, start: startFrom, refused });
+  past.draw(goBack);
   for (const prompt of EXAMPLES.slice(1, 4))
     $("examples").append(element("button", { type: "button", onclick: () => update({ prompt }) }, prompt));
   $("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the fragment is for parameters
     $("p-prompt").focus();
   });
+  // These are hidden by what their buttons do: whoever goes by keyboard would be sent back to the top of the page.
+  for (const id of ["tools", "offer"])
+    $(id).addEventListener("click", () => $("frame").focus({ preventScroll: true }), { capture: true });
   $("surprise").addEventListener("click", surprise);
   $("make").addEventListener("click", () => look(true));
-  $("another").addEventListener("click", () => look());
+  $("another").addEventListener("click", () => look(false, true));
   $("pin").addEventListener("click", () => update({ seed: String(shown.seed) }));
-  $("use").addEventListener("click", () => update({ init: shown.key }));
+  $("use").addEventListener("click", () => startFrom(shown.key));
+  $("p-prompt").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) event.preventDefault(); // a prompt is one line
+  });
   $("show-all").addEventListener("click", vary);
   $("paste").addEventListener("submit", paste);
   $("theme").addEventListener("click", () => {
@@ -305,7 +332,7 @@ function begin() {
   });
   addEventListener("popstate", () => {
     wasShown = false;
-    go(location.hash);
+    goBack(location.hash);
   });
   theme(kept.read("theme", ""));
   aboutSketches();

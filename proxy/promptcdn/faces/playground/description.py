@@ -82,4 +82,7 @@ def _sizes(drawer: engines.Engine) -> str:
         return ", ".join("{}x{}".format(*size) for size in drawer.sizes)
     sides = sorted({side for size in drawer.sizes for side in size})
     areas = sorted(width * height for width, height in drawer.sizes)
-    return f"sides from {sides[0]} to {sides[-1]} in steps of {engines.SIDE_STEP}, {areas[0]:,} to {areas[-1]:,} pixels"
+    any_side = f"sides from {sides[0]} to {sides[-1]} in steps of {engines.SIDE_STEP}"
+    if (areas[0], areas[-1]) == (sides[0] ** 2, sides[-1] ** 2):
+        return any_side
+    return f"{any_side}, with {areas[0]:,} to {areas[-1]:,} pixels in all"

@@ -2,7 +2,7 @@
 import { $, element } from "./dom.js";
 import { engineOf, priceOf, service } from "./state.js";
 
-const GROUPS = { generation: "The picture", delivery: "Its file", control: "The request" };
+const GROUPS = { generation: "More of the picture", delivery: "File format and size", control: "Waiting and signature" };
 // Fields that stand beside the picture; all others are in the list of their group.
 const PLACES = { prompt: "prompt-place", seed: "seed-place", engine: "engine-place", style_preset: "style-place" };
 const SHAPES = ["1:1", "3:2", "16:9", "2:3", "9:16"];
@@ -58,7 +58,8 @@ function engineChoice(id) {
 function hint(row) {
   const steps = row.step > 1 ? `, in steps of ${row.step}` : "";
   const allowed = row.kind === "number" ? `${row.least} to ${row.most}${steps}` : row.allowed;
-  return allowed && row.name !== "engine" ? `${row.meaning}. ${allowed}` : row.meaning;
+  const meaning = `${row.meaning[0].toUpperCase()}${row.meaning.slice(1)}.`;
+  return allowed && row.name !== "engine" ? `${meaning} Allowed: ${allowed}.` : meaning;
 }
 
 function shapeButton(shape, change) {
@@ -100,7 +101,7 @@ export function fill(state) {
 }
 
 function about(engine) {
-  const said = [`Draws ${engine.sizes}; usually ${engine.size}.`];
+  const said = [`Draws ${engine.sizes}; without a shape or size ${engine.size}.`];
   if (engine.from_pictures.length) said.push(`Can start from pictures: ${engine.from_pictures.join(", ")}.`);
   if (engine.lacks.length) said.push(`Does not understand ${engine.lacks.join(", ")}.`);
   if (!engine.seeded) said.push("Takes no seed: if the store loses a picture, it cannot be made again.");

@@ -43,10 +43,16 @@ const WORDS = {
 };
 
 // One row for each header that says something: its name, its value and what it means.
-export function explained(headers, fromBrowser) {
+// `shown` is the picture; of a pool, its URL with a seed may have been asked for instead of the one without.
+export function explained({ headers, fromBrowser, seed, isPinned }, isPool) {
   const rows = Object.entries(WORDS)
     .filter(([name]) => headers.has(name))
     .map(([name, words]) => ({ name, value: headers.get(name), words: words(headers.get(name)) }));
   const local = "Your browser had the picture already. It asked nobody; the headers are those that came with it.";
-  return fromBrowser ? [{ name: "your browser", value: "", words: local }, ...rows] : rows;
+  const pinned = "The page asked for the picture by its seed. The URL without a seed is kept by nobody: each view may show another picture.";
+  return [
+    ...(isPool && isPinned ? [{ name: `seed ${seed}`, value: "", words: pinned }] : []),
+    ...(fromBrowser ? [{ name: "your browser", value: "", words: local }] : []),
+    ...rows,
+  ];
 }

@@ -21,6 +21,7 @@ export async function info(state, more = {}, signal) {
 
 // The JSON about a URL that somebody pasted, with the parameters that are as text.
 export async function infoOfUrl(text) {
+  if (!/[/?]/.test(text)) throw new TypeError("no URL");
   const found = text.match(/(?:https?:\/\/[^\s/]+)?(\/[^\s)"'<>\]]*)/);
   const url = new URL(found ? found[1] : text, location.href);
   const query = new URLSearchParams(url.search.replaceAll("&amp;", "&"));

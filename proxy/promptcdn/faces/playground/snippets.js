@@ -1,17 +1,18 @@
 // What is copied: the service writes it (`snippets` in /info), so that no prompt can break out of its markup.
-import { $, announce, element } from "./dom.js";
+import { $, announce, element, later } from "./dom.js";
 import { at } from "./service.js";
 import { changed, service, toQuery } from "./state.js";
 
 const MARKUPS = {
   markdown: ["Markdown", "For READMEs and issues."],
   html: ["HTML", "With width and height, so that the page does not jump when the picture comes."],
-  picture: ["Dark & light", "Two pictures: readers with a dark page see the second one. GitHub understands this, too."],
+  picture: ["Dark & light", "Two pictures: readers with a dark page see the other one. GitHub understands this, too.", "both pictures"],
   asciidoc: ["AsciiDoc", "For Asciidoctor and Antora."],
   rst: ["RST", "For Sphinx and docutils."],
   url: ["URL", "For everything else."],
-  sites: ["Docs sites", "For MkDocs, Hugo, Astro and Eleventy, which take pictures in and name the files by the path."],
+  sites: ["Docs sites", "For MkDocs, Hugo, Astro and Eleventy, which take pictures in and name the files by the path.", "for docs sites"],
 };
+const unsaid = later(1500, mark);
 let current = "markdown";
 let found = {};
 
@@ -30,6 +31,7 @@ export function draw(ask, look) {
     });
   $("dark-look").addEventListener("click", () => look(darkPrompt($("dark-prompt").placeholder)));
   $("copy").addEventListener("click", copy);
+  $("local").hidden = !service.address || !/^(localhost|127\.|\[::1)/.test(location.hostname);
   mark();
 }
 
@@ -59,7 +61,8 @@ function mark() {
   }
   $("snippet-panel").setAttribute("aria-labelledby", `tab-${current}`);
   $("snippet-about").textContent = MARKUPS[current][1];
-  $("copy").textContent = `Copy ${MARKUPS[current][0]}`;
+  const [name, , what = name] = MARKUPS[current];
+  $("copy").textContent = `Copy ${what}`;
   $("dark-fields").hidden = current !== "picture";
 }
 
@@ -97,5 +100,5 @@ async function copy() {
   }
   $("copy").textContent = "Copied";
   announce("Copied");
-  setTimeout(mark, 1500);
+  unsaid();
 }

@@ -5,8 +5,11 @@ import { draggable } from "./start.js";
 import { changed, engineOf, priceOf, service, toQuery } from "./state.js";
 
 const COUNT = 6;
+const SAID = { absent: "not made yet", blocked: "refused by the filter", removed: "taken down" };
 let tiles = [];
 let grid = "";
+let engine;
+let isMaking = false;
 let act;
 
 // `choose(seed)`, `start(key)` and `refused(problem)` are called for what happens to the pictures.
@@ -40,16 +43,29 @@ export async function open(state, known) {
   tiles = looks.map((look, index) => tile(String(seeds[index]), look));
   $("grid").replaceChildren(...tiles.map((one) => one.figure));
   follow(state);
-  const missing = tiles.filter((one) => one.look.state === "absent");
-  const engine = engineOf(state);
-  if (!missing.length || service.misses !== "open") {
-    announce(`${tiles.length - missing.length} of ${tiles.length} variations are stored`);
-    return;
-  }
-  if (engine.live) return make();
-  const cost = missing.reduce((sum, one) => sum + one.look.credits, 0);
-  $("make-all").textContent = `Make the other ${missing.length} — ${priceOf(cost, engine)}`;
-  $("make-all").hidden = false;
+  engine = engineOf(state);
+  if (engine.live && service.misses === "open") return make();
+  announce(`${tiles.length - missing().length} of ${tiles.length} variations are stored`);
+  offer();
+}
+
+const missing = () => tiles.filter((one) => one.look.state === "absent");
+
+// The button that makes what is not there yet, with its price.
+function offer() {
+  const left = missing();
+  const cost = left.reduce((sum, one) => sum + one.look.credits, 0);
+  $("make-all").textContent = `Make the other ${left.length} — ${priceOf(cost, engine)}`;
+  $("make-all").hidden = !left.length || service.misses !== "open" || isMaking;
+}
+
+// The picture with this content key is stored now.
+export function made(key) {
+  const one = missing().find((each) => each.look.content_key === key);
+  if (!one) return;
+  one.look.state = "stored";
+  show(one);
+  offer();
 }
 
 function tile(seed, look) {
@@ -65,7 +81,7 @@ function show(one) {
   const stored = one.look.state === "stored";
   one.use.hidden = !stored;
   if (!stored) {
-    one.button.replaceChildren(element("span", { class: "blank" }, one.look.state === "absent" ? "not made yet" : one.look.state));
+    one.button.replaceChildren(element("span", { class: "blank" }, SAID[one.look.state] ?? one.look.state));
     return;
   }
   const image = element("img", { src: thumbnail(one.look.content_key, 320), alt: "", loading: "lazy" });
@@ -73,24 +89,35 @@ function show(one) {
   one.button.replaceChildren(image);
 }
 
-// One after the other: the first that is refused ends it, and nothing more is spent.
 async function make() {
-  $("make-all").hidden = true;
-  const asked = grid;
-  for (const one of tiles.filter((each) => each.look.state === "absent")) {
+  $("make-all").hidden = isMaking = true;
+  try {
+    await makeEach(grid);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    act.refused(error.problem);
+  } finally {
+    isMaking = false;
+    if (tiles.length) offer();
+  }
+}
+
+// One after the other: the first that is refused ends it, and nothing more is spent. Only the filter's word is about one
+// picture alone.
+async function makeEach(asked) {
+  for (const one of missing()) {
     if (asked !== grid) return;
     one.button.classList.add("busy");
     try {
       await picture(one.look.url);
       one.look.state = "stored";
-      show(one);
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      act.refused(error.problem);
-      return;
+      if (error.problem?.code !== "filtered") throw error;
+      one.look.state = "blocked";
     } finally {
       one.button.classList.remove("busy");
     }
+    show(one);
   }
-  if (tiles.length) announce("All variations are there");
+  announce("All variations are there");
 }

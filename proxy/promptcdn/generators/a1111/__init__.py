@@ -77,15 +77,20 @@ class A1111:
         A call that is given up goes on at the server: the API can stop whatever is drawn at the moment, and that may
         be somebody else's picture.
         """
+        import asyncio  # late: commands that make no pictures read the list of generators, too
+
         del content_key  # the API has no place for it
         seconds = self._timings.picture if seconds is None else seconds
         if resolved.upscale is not None and sources.init is not None:
             return await self._enlarged(sources.init, resolved.upscale, seconds)
         body = wire.request(resolved, restores=self._restores, syntax=self._syntax, sources=sources)
         reply = await self._http.post(wire.path(sources), json=body, seconds=seconds, most=ANSWER_MAX)
-        return answers.made(reply, resolved)
+        # In a thread: tens of megabytes of text take a while to read.
+        return await asyncio.to_thread(answers.made, reply, resolved)
 
     async def _enlarged(self, init: bytes, factor: int, seconds: float) -> Made:
+        import asyncio  # late, as above
+
         if not self._upscaler:
             detail = (
                 "this picture is enlarged by an upscaler of the generator a1111, and this service has none: whoever"
@@ -94,7 +99,7 @@ class A1111:
             raise UpstreamFailed(GENERATOR_MISSING, detail, charged=False)
         body = wire.enlargement(init, factor, self._upscaler)
         reply = await self._http.post(wire.EXTRAS, json=body, seconds=seconds, most=UPSCALED_MAX)
-        return answers.enlarged(reply, self._upscaler)
+        return await asyncio.to_thread(answers.enlarged, reply, self._upscaler)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
         """Whether the server is there and has `engines` and the upscaler."""

@@ -5,15 +5,12 @@ AUTOMATIC1111's `modules/api`, `Processed.js` in its `modules/processing.py`, an
 mix1009/sdwebuiapi; KoboldCpp's `koboldcpp.py`; stable-diffusion.cpp's `routes_sdapi.cpp`.
 """
 
-import binascii
-import json
-from base64 import b64decode
 from typing import Any
 
 from promptcdn.generators import Made
 from promptcdn.generators.a1111.engines import checkpoint, names_checkpoint
 from promptcdn.generators.a1111.names import SAMPLERS
-from promptcdn.generators.http import Reply, statuses
+from promptcdn.generators.http import Reply, documents, statuses
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_GARBLED, UPSTREAM_REFUSED, UpstreamFailed
 from promptcdn.url.request import Resolved
 
@@ -27,8 +24,8 @@ def made(reply: Reply, resolved: Resolved) -> Made:
     """The picture in `reply`. Raises `UpstreamFailed`; no text of the server is in it, since it may quote a prompt."""
     if reply.status != 200:
         raise refusal(reply, f"engine {resolved.engine}", resolved.sampler)
-    answer = value(reply.body)
-    images = answer.get("images") if isinstance(answer, dict) else None
+    answer = documents.fields(reply.body)
+    images = answer.get("images")
     if not isinstance(images, list) or not images or not isinstance(images[0], str):
         raise _garbled("the upstream sent no picture")
     info = _info(answer)
@@ -40,16 +37,14 @@ def made(reply: Reply, resolved: Resolved) -> Made:
 
 def enlarged(reply: Reply, upscaler: str) -> Made:
     """The enlarged picture in `reply`, which `upscaler` was to make. Raises `UpstreamFailed`."""
-    answer = value(reply.body)
-    answer = answer if isinstance(answer, dict) else {}
     if reply.status in (404, 405):
         raise UpstreamFailed(UPSTREAM_REFUSED, "the upstream has no API that enlarges pictures", charged=False)
     # An assertion of AUTOMATIC1111's.
-    if reply.status == 500 and "could not find upscaler" in str(answer.get("errors")):
+    if reply.status == 500 and "could not find upscaler" in str(documents.error(reply.body).get("errors")):
         raise UpstreamFailed(UPSTREAM_REFUSED, f"the upstream has no upscaler {upscaler}", charged=False)
     if reply.status != 200:
         raise refusal(reply, f"upscaler {upscaler}")
-    image = answer.get("image")
+    image = documents.fields(reply.body).get("image")
     if not isinstance(image, str) or not image:
         raise _garbled("the upstream sent no picture")
     return Made(_decoded(image), seed_sent=0)
@@ -57,8 +52,7 @@ def enlarged(reply: Reply, upscaler: str) -> Made:
 
 def refusal(reply: Reply, what: str, sampler: str | None = None) -> UpstreamFailed:
     """What an answer that is no success means; `what` says for what."""
-    answer = value(reply.body)
-    detail = answer.get("detail") if isinstance(answer, dict) else None
+    detail = documents.error(reply.body).get("detail")
     # The status of a sampler that is not there is 404 with AUTOMATIC1111 and SD.Next, and 400 with Forge.
     if reply.status in (400, 404) and detail == "Sampler not found":
         return UpstreamFailed(UPSTREAM_REFUSED, f"the upstream has no sampler {sampler}", charged=False)
@@ -70,19 +64,12 @@ def refusal(reply: Reply, what: str, sampler: str | None = None) -> UpstreamFail
     return statuses.failure(reply.status, reply.headers, what)
 
 
-def value(body: bytes) -> Any:
-    """What a body of JSON says; `None` where it is none."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _info(answer: dict[str, Any]) -> dict[str, Any]:
     """`info`, which is JSON in a text. It is an empty text with sd-server and KoboldCpp: then nothing is said."""
     said = answer.get("info")
-    found = value(said.encode(errors="replace")) if isinstance(said, str) else said
-    return found if isinstance(found, dict) else {}
+    if isinstance(said, str):
+        return documents.fields(said.encode(errors="replace"))
+    return said if isinstance(said, dict) else {}
 
 
 def _require_as_asked(info: dict[str, Any], resolved: Resolved) -> None:
@@ -91,7 +78,7 @@ def _require_as_asked(info: dict[str, Any], resolved: Resolved) -> None:
     if wanted is not None and any(found) and not names_checkpoint(wanted, *found):
         raise _another("checkpoint", wanted)
     sampler = SAMPLERS[resolved.sampler] if resolved.sampler else None
-    if sampler is not None and info.get("sampler_name", sampler) != sampler:
+    if sampler is not None and (info.get("sampler_name") or sampler) != sampler:
         raise _another("sampler", str(resolved.sampler))
 
 
@@ -101,13 +88,10 @@ def _another(what: str, wanted: str) -> UpstreamFailed:
 
 
 def _decoded(text: str) -> bytes:
-    """The bytes of a picture in Base64, with or without `data:image/png;base64,` before it."""
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        return b64decode(text)
-    except (binascii.Error, ValueError):
-        raise _garbled("the upstream's picture is not Base64") from None
+    picture = documents.file(text)
+    if picture is None:
+        raise _garbled("the upstream's picture is not Base64")
+    return picture
 
 
 def _garbled(what: str) -> UpstreamFailed:

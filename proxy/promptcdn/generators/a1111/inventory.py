@@ -7,7 +7,9 @@ from promptcdn.checks import Check
 from promptcdn.generators.a1111 import answers
 from promptcdn.generators.a1111.engines import names_checkpoint
 from promptcdn.generators.declaration import LOADED
-from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
+from promptcdn.generators.http import documents
+from promptcdn.generators.http.statuses import is_page
+from promptcdn.problems import UPSTREAM_GARBLED, UPSTREAM_UNAUTHORIZED, UpstreamFailed
 
 if TYPE_CHECKING:
     from promptcdn.generators.http.client import Http
@@ -41,7 +43,9 @@ async def _asked(http: "Http", path: str, patience: float) -> Any:
     reply = await http.get(path, seconds=patience, most=LIST_MAX)
     if reply.status != 200:
         raise answers.refusal(reply, path)
-    return answers.value(reply.body)
+    if is_page(reply):
+        raise UpstreamFailed(UPSTREAM_GARBLED, f"the upstream answered with a web page for {path}", charged=False)
+    return documents.document(reply.body)
 
 
 def _advice(failure: UpstreamFailed) -> str:

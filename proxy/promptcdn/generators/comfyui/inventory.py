@@ -6,6 +6,7 @@ from urllib.parse import quote
 from promptcdn.checks import Check
 from promptcdn.generators.comfyui import answers
 from promptcdn.generators.comfyui.workflow import Workflow
+from promptcdn.generators.http import documents
 from promptcdn.problems import UpstreamFailed
 
 if TYPE_CHECKING:
@@ -48,4 +49,4 @@ async def _asked(http: "Http", path: str, patience: float) -> Any:
     reply = await http.get(path, seconds=patience, most=KIND_MAX)
     if reply.status != 200:
         raise answers.refusal(reply, path)
-    return answers.value(reply.body)
+    return documents.document(reply.body)

@@ -65,7 +65,8 @@ class Workflow:
 def _values(resolved: Resolved, *, syntax: bool) -> Iterator[tuple[str, Any]]:
     """The value for each place; what is unset is as the operator exported it."""
     yield "prompt", prompts.sent(resolved.prompt, prompts.COMFYUI, allowed=syntax)
-    yield "negative_prompt", prompts.sent(resolved.negative_prompt or "", prompts.COMFYUI, allowed=syntax)
+    if resolved.negative_prompt is not None:
+        yield "negative_prompt", prompts.sent(resolved.negative_prompt, prompts.COMFYUI, allowed=syntax)
     # 0 is a seed like others (KSampler, "min": 0).
     yield "seed", resolved.seed
     yield "width", resolved.width

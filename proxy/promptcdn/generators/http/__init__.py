@@ -4,6 +4,7 @@
     client     one call: bounded in time and size, without redirects, cookies or kept connections
     reply      an answer
     exchange   how one request is sent and its answer read, and what a failure of that means
+    documents  what an answer in JSON says
     statuses   every HTTP status, and what it means for us
     pauses     for how long the upstream wants no further call
     locations  from where a picture may be fetched, where the upstream answers with a URL

@@ -77,7 +77,8 @@ class _Exchange:
         """Hears from httpcore2 that the connection stands and the request is being sent."""
         if event == "connection.connect_tcp.complete":
             self._connecting = info["return_value"]
-        if event.endswith("send_request_headers.started") and not self._sent:
+        # A proxy that is asked for a way to the upstream (CONNECT) has nothing of ours yet.
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT" and not self._sent:
             self._sent = True
             self._patience.begin(max(0.0, self._ends - self._loop.time()))
 
@@ -97,6 +98,15 @@ class _Exchange:
         return self._unconnected(_why_unconnected(error))
 
     async def _body(self, response: "httpx2.Response", headers: Mapping[str, str]) -> bytes:
+        try:
+            return await self._whole(response, headers)
+        except UpstreamFailed:
+            # What a refusal or a failure means its status says, without a word.
+            if response.status_code < 300:
+                raise
+            return b""
+
+    async def _whole(self, response: "httpx2.Response", headers: Mapping[str, str]) -> bytes:
         most, length = self._bounds.most, headers.get("content-length", "")
         if headers.get("content-encoding", "").strip().lower() not in _PLAIN:
             raise self._garbled("the upstream's answer is encoded, which nobody asked for")

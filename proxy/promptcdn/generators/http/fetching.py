@@ -69,7 +69,7 @@ async def _addresses(location: Location, seconds: float) -> list[str]:
             found = list(dict.fromkeys(str(info[4][0]) for info in infos))
     except TimeoutError:
         late = True
-    except OSError:
+    except (OSError, UnicodeError):  # not there, or no host name: a part of it is longer than 63 letters
         pass
     if late:
         raise UpstreamFailed(UPSTREAM_TIMEOUT, "the host of the upstream's picture was not found in time", charged=True)

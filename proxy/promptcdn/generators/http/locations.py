@@ -18,6 +18,9 @@ FORM = "hosts with commas between them, like pictures.example.org, *.example.net
 
 # Addresses with an IPv4 address in their last 32 bits, at which a gateway sends on: RFC 6052 section 2.1.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Of IPv6 the only other addresses on the internet (RFC 4291 section 2.4). Among the rest are site-local ones and other
+# ways to write an IPv4 address, and `ipaddress` takes some of them for global.
+_UNICAST = IPv6Network("2000::/3")
 # What a target may be sent as: no white space, nothing that is not ASCII.
 _TARGET = re.compile(r"[\x21-\x7e]*")
 
@@ -88,13 +91,15 @@ def is_public(text: str) -> bool:
         found = ip_address(text.partition("%")[0])
     except ValueError:
         return False
+    if isinstance(found, IPv6Address) and found not in _UNICAST and found not in _NAT64:
+        return False
     return all(each.is_global and not each.is_multicast for each in (found, *_within(found)))
 
 
 def _within(found: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
     if isinstance(found, IPv4Address):
         return ()
-    inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
+    inner = [found.sixtofour, *(found.teredo or ())]
     if found in _NAT64:
         inner.append(IPv4Address(int(found) & 0xFFFFFFFF))
     return tuple(each for each in inner if each is not None)

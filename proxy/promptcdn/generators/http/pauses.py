@@ -33,6 +33,6 @@ def _number(text: str) -> float | None:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one with a year of twenty digits
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptcdn.generators.http import pauses
+from promptcdn.generators.http.reply import Reply
 from promptcdn.problems import (
     UPSTREAM_BUSY,
     UPSTREAM_GARBLED,
@@ -20,6 +21,8 @@ from promptcdn.problems import (
     ProblemType,
     UpstreamFailed,
 )
+
+_REDIRECT = "a redirect, which is not followed"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,28 @@ _REFUSED = Meaning(UPSTREAM_REFUSED, charged=False)
 _FAILED = Meaning(UPSTREAM_GARBLED, charged=True)
 
 
+def fault(reply: Reply) -> str:
+    """What is wrong with an upstream that answers a question of `doctor` so; empty where nothing need be.
+
+    One that does not know the question (404, 405, 501) may draw all the same.
+    """
+    if 300 <= reply.status < 400:
+        return f"it answers {reply.status}, {_REDIRECT}"
+    if is_page(reply):
+        return "it answers with a web page, which no image API does"
+    return f"it answers {reply.status}" if fails(reply.status) else ""
+
+
+def fails(status: int) -> bool:
+    """Whether an upstream that answers any question so does not work. 501 only says that it does not know it."""
+    return status >= 500 and status != 501
+
+
+def is_page(reply: Reply) -> bool:
+    """Whether a web site answered in the place of an API."""
+    return reply.status == 200 and reply.body.lstrip()[:1] == b"<"
+
+
 def meaning(status: int) -> Meaning:
     """What an answer with that status, which is no success, means."""
     return MEANINGS.get(status) or (_REFUSED if 300 <= status < 500 else _FAILED)
@@ -69,7 +94,7 @@ def failure(status: int, headers: Mapping[str, str], what: str, *, unpaid: bool 
     row, pause = meaning(status), pauses.named(headers)
     # Who says when to come back refused the call on purpose.
     charged = row.charged and not (status == 503 and pause is not None)
-    redirected = ", a redirect, which is not followed: check the address of the upstream" if 300 <= status < 400 else ""
+    redirected = f", {_REDIRECT}: check the address of the upstream" if 300 <= status < 400 else ""
     return UpstreamFailed(
         row.kind, f"the upstream answered {status} for {what}{redirected}", charged=charged, pause=pause
     )

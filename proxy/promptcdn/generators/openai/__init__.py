@@ -100,7 +100,8 @@ def own_fields(text: str) -> Mapping[str, Any]:
     """The fields that PROMPTCDN_OPENAI_FIELDS names, a JSON object. Raises `ValueError`."""
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+        json.dumps(found, allow_nan=False)  # what json.loads takes and no request can hold
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise ValueError('allowed: a JSON object like {"quality": "low"}')  # noqa: TRY004
@@ -119,6 +120,7 @@ def _under(settings: Mapping[str, str]) -> Declaration:
         engine=chosen.engine,
         known=(),
         engines=families(chosen),
+        prices=() if chosen.self_hosted else PRICES,
         paid=not chosen.self_hosted,
     )
 

@@ -6,21 +6,24 @@ xAI's answers in the issues of Vercel's AI SDK (status 200 and no picture), hf-s
 (`{"detail": …}`, `{"error": "text"}`).
 """
 
-import binascii
-import json
 import re
-from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
 from promptcdn.generators import Made
-from promptcdn.generators.http import Reply
+from promptcdn.generators.http import Reply, documents
 from promptcdn.generators.http.statuses import failure
 from promptcdn.problems import UPSTREAM_BUSY, UPSTREAM_GARBLED, UpstreamFailed
 
 _FILTERED = re.compile(
     r"moderation_blocked|content_policy_violation|content_filter|safety_violation"
     r"|safety system|content policy|content moderation|\bnsfw\b|flagged by|violates? .{0,40}(policy|guidelines)",
+    re.IGNORECASE,
+)
+# An account that is shut for what it was used for: a verdict on each prompt of that day would stay for ever.
+_SHUT = re.compile(
+    r"account_(deactivated|suspended)"
+    r"|\b(account|organi[sz]ation|api key)\b.{0,60}\b(suspended|deactivated|disabled|banned|terminated)",
     re.IGNORECASE,
 )
 _UNPAID = re.compile(
@@ -47,12 +50,12 @@ def read(reply: Reply, *, seed: int, engine: str, silent_filter: bool = False) -
 
     Raises `UpstreamFailed`. No text of the upstream's is shown: it may quote the key.
     """
-    document = _parsed(reply.body)
     if reply.status != 200:
-        words = _words(document)
-        if reply.status in _FILTERS and _FILTERED.search(words):
+        words = _words(documents.error(reply.body))
+        if reply.status in _FILTERS and _FILTERED.search(words) and not _SHUT.search(words):
             return Made(b"", seed_sent=seed, filtered=True)
         raise _failed(reply, words, engine)
+    document = documents.fields(reply.body)
     item = _first(document)
     if _moderated(document, item) or (silent_filter and document.get("data") == []):
         return Made(b"", seed_sent=seed, filtered=True)
@@ -65,14 +68,6 @@ def read(reply: Reply, *, seed: int, engine: str, silent_filter: bool = False) -
     if isinstance(url, str) and url:
         return Elsewhere(url, echo)
     raise _garbled(f"the upstream sent no picture for engine {engine}")
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):  # a page in HTML, or nothing
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _first(document: dict[str, Any]) -> dict[str, Any]:
@@ -93,12 +88,10 @@ def _echo(item: dict[str, Any], seed: int) -> int:
 
 
 def _picture(coded: str, engine: str) -> bytes:
-    prefix = _DATA_URL.match(coded)
-    try:
-        return b64decode(coded[prefix.end() :] if prefix else coded, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    raise _garbled(f"the upstream sent no readable picture for engine {engine}")
+    picture = documents.file(coded)
+    if picture is None:
+        raise _garbled(f"the upstream sent no readable picture for engine {engine}")
+    return picture
 
 
 def _words(document: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """One call for a picture, and what `doctor` asks."""
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 from promptcdn.checks import Check
 from promptcdn.generators import Made
 from promptcdn.generators.declaration import LOADED
-from promptcdn.generators.http import Http
+from promptcdn.generators.http import Http, documents, statuses
 from promptcdn.generators.openai import answers, wire
 from promptcdn.generators.openai.servers import OTHER, Server
-from promptcdn.problems import UPSTREAM_UNAUTHORIZED, UpstreamFailed
+from promptcdn.problems import GENERATOR_MISSING, UPSTREAM_UNAUTHORIZED, UpstreamFailed
 from promptcdn.url.request import Resolved
 
 # 2336x992 pixels of noise are 7 MB as a PNG; in base64 a picture is a third larger.
@@ -21,9 +20,16 @@ ANSWER_BYTES = 44 << 20
 _LIST_BYTES = 4 << 20
 # What the operator checks where the server denies access.
 ACCESS = "OPENAI_API_KEY, and OPENAI_BASE_URL: another server may answer there"
+_ADDRESS = "check OPENAI_BASE_URL, and whether the server runs"
 _UNKNOWN_SERVER = (
     "its kind is not known, so its pictures count as paid and its seeds as not obeyed:"
     " PROMPTCDN_OPENAI_SERVER says which kind of server it is, PROMPTCDN_ENGINE which of its models to ask for"
+)
+
+# The service would choose a model of its own, which may cost money, and draw the picture of another one under the key.
+_NOTHING_LOADED = (
+    "this URL shows a picture of the model that the upstream of the generator openai had loaded, and a service like {}"
+    " has no such model: whoever runs the service names a server of their own in OPENAI_BASE_URL"
 )
 
 
@@ -43,8 +49,11 @@ class Client:
         """
         ends = time.monotonic() + seconds
         server = self._server
+        if resolved.engine == LOADED and server.engine != LOADED:
+            raise UpstreamFailed(GENERATOR_MISSING, _NOTHING_LOADED.format(server.name), charged=False)
         body = wire.body(resolved, server, syntax_allowed=self._syntax_allowed, extra=self._extra)
-        seed = wire.seed_sent(resolved, server)
+        # Where nobody knows whether a seed is obeyed, an echo of another one must not cost a paid picture.
+        seed = wire.seed_sent(resolved, server) if server.seeded else 0
         reply = await self._http.post(wire.PATH, json=body, seconds=seconds, most=ANSWER_BYTES)
         # In a thread: tens of megabytes of text take a while to read.
         found = await asyncio.to_thread(
@@ -62,11 +71,12 @@ class Client:
         try:
             reply = await self._http.get("/models", seconds=self._http.timings.account, most=_LIST_BYTES)
         except UpstreamFailed as failure:
-            advice = "check OPENAI_BASE_URL, and whether the server runs"
-            return (Check("generator", False, f"{where}: {failure.detail}", advice),)
+            return (Check("generator", False, f"{where}: {failure.detail}", _ADDRESS),)
         if reply.status in (401, 403):
             detail = f"{where}: {UPSTREAM_UNAUTHORIZED.title}"
             return (Check("generator", False, detail, f"check {ACCESS}"),)
+        if wrong := statuses.fault(reply):
+            return (Check("generator", False, f"{where}: {wrong}", _ADDRESS),)
         reached = Check("generator", True, where, _UNKNOWN_SERVER if self._server is OTHER else "")
         listed = _listed(reply.body) if reply.status == 200 else set()
         # Software that one runs oneself has one model, and calls it what it likes.
@@ -80,10 +90,7 @@ class Client:
 
 def _listed(body: bytes) -> set[str]:
     """The ids in a list of models: `{"data": [{"id": …}]}`, or the list alone (Together's)."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return set()
+    document = documents.document(body)
     items = document.get("data") if isinstance(document, dict) else document
     ids = (item.get("id") for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
     return {each for each in ids if isinstance(each, str)}

@@ -4,10 +4,10 @@ Source: the service's OpenAPI document, `GET /v1/user/balance` → `{"credits": 
 of v2beta: those that this version knows are the list.
 """
 
-import json
 from collections.abc import Sequence
 
 from promptcdn.checks import Check
+from promptcdn.generators.http import documents
 from promptcdn.generators.http.reply import Reply
 from promptcdn.generators.stability.access import ACCESS
 from promptcdn.generators.stability.rest.engines import ENDPOINTS
@@ -38,9 +38,4 @@ def _balance(reply: Reply) -> Check:
 
 
 def _credits(reply: Reply) -> float | None:
-    try:
-        document = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return None
-    found = document.get("credits") if reply.status == 200 and isinstance(document, dict) else None
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return documents.number(documents.fields(reply.body).get("credits")) if reply.status == 200 else None

@@ -6,6 +6,7 @@ from promptcdn import __version__
 from promptcdn.checks import Check
 from promptcdn.generators import Made, Sources
 from promptcdn.generators.http import Address, Http
+from promptcdn.generators.http.statuses import fault
 from promptcdn.generators.stability.rest import account, answers, wire
 from promptcdn.generators.stability.rest.engines import ENDPOINTS
 from promptcdn.generators.stability.timings import Timings
@@ -17,6 +18,7 @@ PICTURE_BYTES = 32 << 20
 # An upscaler's 4096x4096 pixels have 50 MB where they do not compress at all.
 UPSCALED_BYTES = 64 << 20
 _ANSWER_BYTES = 64 << 10
+_ADDRESS = "check STABILITY_HOST, its scheme (https:// or http://), and whether the server runs"
 
 
 class Client:
@@ -51,8 +53,9 @@ class Client:
         try:
             reply = await self._http.get(account.BALANCE, seconds=self._timings.account, most=_ANSWER_BYTES)
         except UpstreamFailed as failure:
-            advice = "check STABILITY_HOST, its scheme (https:// or http://), and whether the server runs"
-            return (Check("generator", False, f"stability at {self._where}: {failure.detail}", advice),)
+            return (Check("generator", False, f"stability at {self._where}: {failure.detail}", _ADDRESS),)
+        if wrong := fault(reply):
+            return (Check("generator", False, f"stability at {self._where}: {wrong}", _ADDRESS),)
         return (Check("generator", True, f"stability at {self._where}"), *account.checks(reply, engines))
 
     async def close(self) -> None:

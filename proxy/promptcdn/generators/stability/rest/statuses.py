@@ -5,10 +5,9 @@ in its examples; its pages about v1 for 401 and 404; users' reports of 2025 and 
 Other statuses mean what they mean everywhere (`generators/http/statuses`).
 """
 
-import json
 from collections.abc import Mapping
 
-from promptcdn.generators.http import pauses, statuses
+from promptcdn.generators.http import documents, pauses, statuses
 from promptcdn.generators.http.reply import Reply
 from promptcdn.problems import UPSTREAM_REFUSED, UpstreamFailed
 
@@ -20,17 +19,11 @@ _UNPAID = frozenset({"payment_required", "insufficient_credits", "insufficient_b
 _EXPLAINED = {"invalid_language": "the upstream takes prompts in English only"}
 # Whoever asked too often is shut out for so long (150 requests in 10 s), and the answer has no Retry-After.
 RATE_LIMITED_FOR = 60.0
-# The service's errors have some hundred bytes.
-_READ_BYTES = 64 << 10
 
 
 def name(reply: Reply) -> str:
     """The name of the error in the body of an answer; empty where it has none."""
-    try:
-        document = json.loads(reply.body) if len(reply.body) <= _READ_BYTES else None
-    except (ValueError, RecursionError):
-        return ""
-    found = document.get("name") if isinstance(document, dict) else None
+    found = documents.error(reply.body).get("name")
     return found if isinstance(found, str) else ""
 
 
