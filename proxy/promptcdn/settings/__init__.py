@@ -294,9 +294,8 @@ def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
     for style in get_args(Settings.model_fields["s3_addressing_style"].annotation):
         if value == style:
             return style  # type: ignore[no-any-return]
-    raise BadSettings(
-        f'{shown_name("s3_addressing_style")}="{misconfiguration.visible(value)}": allowed: {allowed("s3_addressing_style")}'
-    )
+    shown = misconfiguration.visible(value)
+    raise BadSettings(f'{shown_name("s3_addressing_style")}="{shown}": allowed: {allowed("s3_addressing_style")}')
 
 
 def shown_name(name: str) -> str:
