@@ -69,6 +69,27 @@ def test_an_error_in_the_settings_shows_no_secret(only: pytest.MonkeyPatch, name
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROMPTCDN_FASTPATH", "on\nor off"),
+        ("PROMPTCDN_FASTPATH", "on\x85or off"),
+        ("PROMPTCDN_STORE", "disk:a\nb"),
+        ("PROMPTCDN_GENERATOR", "sketch, o\nther"),
+        ("PROMPTCDN_MEMORY", "9" * 5000),
+        ("PROMPTCDN_STORE", "x" * 5000),
+    ],
+)
+def test_a_bad_value_is_one_short_line(only: pytest.MonkeyPatch, name: str, value: str) -> None:
+    only.setenv(name, value)
+    with pytest.raises(BadSettings) as wrong:
+        settings.load()
+    said = str(wrong.value)
+    assert len(said.splitlines()) == 1
+    assert name in said
+    assert len(said) < 500
+
+
 def test_a_secrets_last_line_break_is_no_part_of_it(only: pytest.MonkeyPatch) -> None:
     """The line break at the end of a secret's file is no part of the secret."""
     only.setenv("STABILITY_KEY", "canary-stability-key\n")

@@ -57,6 +57,10 @@ _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
 # go-camo's, in all: of three seconds' waiting and one second's answer.
 CAMO_SECONDS = 4
+# So many characters of a value are quoted.
+_QUOTED_MOST = 200
+# What ends a line, here or in a terminal.
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LOCAL_NAME = re.compile(r"[^.]*|.*\.(local|localhost|lan|internal|test|home\.arpa)", re.IGNORECASE)
 _HOST = re.compile(r"https?://(\[[^]]*\]|[^/:]*)")
 
@@ -100,7 +104,7 @@ def require_no_credentials(address: str) -> None:
 def shown(address: str) -> str:
     """`="address"` for a message about it, or nothing where it may hold a secret."""
     odd = _CREDENTIALS.search(address) or _ODD_COLON.search(_STORE.sub("", address))
-    return "" if odd else f'="{address}"'
+    return "" if odd else f'="{visible(address)}"'
 
 
 def require_aws(variables: Mapping[str, str]) -> None:
@@ -112,7 +116,7 @@ def require_aws(variables: Mapping[str, str]) -> None:
         region = variables.get(name, "")
         if region and _REGION.fullmatch(region) is None:
             raise WrongVariable(
-                f'{name}="{_visible(region)}"', ": a region is letters, digits and hyphens, like us-east-1 or auto"
+                f'{name}="{visible(region)}"', ": a region is letters, digits and hyphens, like us-east-1 or auto"
             )
     for name in _AWS_KEYS:
         if _UNSENDABLE.search(variables.get(name, "")):
@@ -135,7 +139,7 @@ def _require_endpoint(name: str, address: str) -> None:
     bare = re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?(/\S*)?", address)
     like = f"http://{address} or https://{address}" if bare else "https://s3.example.org or http://127.0.0.1:9000"
     allowed = "http:// or https://, a host of letters, digits, dots and hyphens, and perhaps a port"
-    value = f'="{_visible(address)}"' if shown(address.strip()) else ""
+    value = f'="{visible(address)}"' if shown(address.strip()) else ""
     raise WrongVariable(f"{name}{value}", f": an endpoint is {allowed}, like {like}")
 
 
@@ -144,9 +148,14 @@ def not_an_endpoint(names: Iterable[str]) -> str:
     return next((name for name in sorted(names) if _NO_ENDPOINT.fullmatch(name)), "")
 
 
-def _visible(value: str) -> str:
-    """With a line break as people write it."""
-    return re.sub(r"[\x00-\x1f\x7f]", lambda odd: repr(odd[0])[1:-1], value)
+def visible(value: str) -> str:
+    """A value as a message quotes it: on one line, and of a long one its beginning."""
+    return one_line(value if len(value) <= _QUOTED_MOST else f"{value[:_QUOTED_MOST]}…")
+
+
+def one_line(text: str) -> str:
+    """With line breaks as people write them."""
+    return _BREAKS.sub(lambda odd: repr(odd[0])[1:-1], text)
 
 
 def elsewhere(name: str) -> str | None:

@@ -284,7 +284,7 @@ def load(host: str | None = None, port: int | None = None) -> Settings:
     except ValidationError as error:
         wrong += [_line(detail) for detail in error.errors()]
     if wrong:
-        raise BadSettings("\n".join(wrong))
+        raise BadSettings("\n".join(map(misconfiguration.one_line, wrong)))
     return settings
 
 
@@ -294,7 +294,8 @@ def s3_addressing_style() -> Literal["auto", "path", "virtual"]:
     for style in get_args(Settings.model_fields["s3_addressing_style"].annotation):
         if value == style:
             return style  # type: ignore[no-any-return]
-    raise BadSettings(f'{shown_name("s3_addressing_style")}="{value}": allowed: {allowed("s3_addressing_style")}')
+    shown = misconfiguration.visible(value)
+    raise BadSettings(f'{shown_name("s3_addressing_style")}="{shown}": allowed: {allowed("s3_addressing_style")}')
 
 
 def shown_name(name: str) -> str:
@@ -342,7 +343,8 @@ def _line(detail: Any) -> str:
     shown = shown_name(name)
     if any(word in shown for word in _SECRETS):
         return f"{shown}: {message}"
-    value = misconfiguration.shown(str(detail["input"])) if name.endswith(_ADDRESSES) else f'="{detail["input"]}"'
+    given = str(detail["input"])
+    value = misconfiguration.shown(given) if name.endswith(_ADDRESSES) else f'="{misconfiguration.visible(given)}"'
     if isinstance(wrong := detail.get("ctx", {}).get("error"), misconfiguration.WrongVariable):
         return wrong.needed_by(f"{shown}{value}")
     return f"{shown}{value}: {message}"
