@@ -2,17 +2,17 @@
 
 import difflib
 import json
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 
 import typer
 
-from promptcdn.cli import given
+from promptcdn.cli.base import Base, base_url
 from promptcdn.cli.ending import fail
 from promptcdn.cli.signatures import Expires, Key, signed_urls
 from promptcdn.problems import BadSettings
+from promptcdn.url.dialects import given
 
 if TYPE_CHECKING:
     from promptcdn.url.engines import Size
@@ -65,7 +65,7 @@ def url(
     fit: Annotated[str | None, typer.Option(help="How the picture fits into w and h: inside or cover.")] = None,
     dpr: Annotated[str | None, typer.Option(help="Device pixels for each pixel of w and h: 1, 2 or 3.")] = None,
     q: Annotated[str | None, typer.Option("--q", help="The quality of the file, 1 to 100.")] = None,
-    base: Annotated[str | None, typer.Option(help="What the URL begins with; by default PROMPTCDN_PUBLIC_URL.")] = None,
+    base: Base = None,
     face: _Face = None,
     tool: _For = None,
     markup: _As = "url",
@@ -87,7 +87,7 @@ def _print(options: dict[str, Any], *, as_json: bool, sign: bool) -> None:
     face, options["format"] = _form(options["face"], options["tool"], options["format"])
     request = _request(options)
     path = _path(request, face)
-    address = _base(base) + path
+    address = base_url(base) + path
     if sign:
         (address,) = signed_urls([address], expires, key)
     elif expires or key:
@@ -188,19 +188,3 @@ def _query(options: dict[str, str | None]) -> bytes:
     """Bytes of the terminal that are no text go on as they are: the grammar says what is wrong with them."""
     chosen = {name: value for name, value in options.items() if value}
     return urlencode(chosen, errors="surrogateescape").encode()
-
-
-def _base(base: str | None) -> str:
-    """What a URL begins with: `--base`, the public URL of the settings, or where the service listens."""
-    from promptcdn import settings
-    from promptcdn.settings.forms import FORMS, PUBLIC_URL
-
-    if base is not None:
-        if re.fullmatch(PUBLIC_URL, base) is None:
-            fail(f'--base="{base}": allowed: {FORMS["public_url"]}')
-        return base.rstrip("/")
-    try:
-        chosen = settings.load()
-    except BadSettings as wrong:
-        fail(str(wrong))
-    return chosen.public_url or chosen.address(chosen.port)
