@@ -1,0 +1,73 @@
+"""What is stored and what is new, found out before anything is made."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from promptcdn.cli.documents import opening
+from promptcdn.cli.documents.paying import Totals
+from promptcdn.cli.documents.warming import Looked, Picture, Wanted, Way, running
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pictures in the order in which they are wanted, and what became of those of which nothing can be known."""
+
+    pictures: tuple[Picture, ...]
+    outcomes: tuple[str, ...] = ()
+
+    @property
+    def totals(self) -> Totals:
+        """How many are stored, and what the new ones cost."""
+        new = [picture.looked.price for picture in self.pictures if picture.looked.is_new]
+        there = sum(picture.looked.state in ("stored", "generating") for picture in self.pictures)
+        refused = len(self.pictures) - len(new) - there + len(self.outcomes)
+        return Totals.of(there, new, refused)
+
+    def limited(self, most: int | None) -> "Found":
+        """The same with at most so many new pictures; the others are `later`."""
+        names: list[object] = [
+            picture.looked.price.content_key or picture for picture in self.pictures if picture.looked.is_new
+        ]
+        first = set(list(dict.fromkeys(names))[:most])
+        kept = tuple(
+            picture
+            for picture in self.pictures
+            if not picture.looked.is_new or (picture.looked.price.content_key or picture) in first
+        )
+        return Found(kept, (*self.outcomes, *("later" for _ in range(len(self.pictures) - len(kept)))))
+
+
+async def found(way: Way, groups: Sequence[tuple[Wanted, ...]], wrong: Sequence[str], *, merging: bool) -> Found:
+    """What there is of each picture. Nothing is made. `wrong` is what became of others before.
+
+    merging  URLs that turn out to show one picture are one picture
+    """
+    if not groups:
+        return Found((), tuple(wrong))
+    run = running.Run()
+    looked: dict[tuple[Wanted, ...], Looked] = {}
+    failed = [*wrong]
+    async with way.looking() as look:
+        with opening.progress("looking", len(groups)) as advance:
+
+            async def one(group: tuple[Wanted, ...]) -> None:
+                outcome = "left" if run.is_over else await run.answer(group[0], look(group[0]))
+                if isinstance(outcome, Looked):
+                    looked[group] = outcome
+                else:
+                    failed.append(outcome)
+                advance()
+
+            await running.each(groups, one, way.at_once)
+    pictures = [Picture(group, looked[group]) for group in groups if group in looked]
+    return Found(tuple(_merged(pictures) if merging else pictures), tuple(failed))
+
+
+def _merged(pictures: Sequence[Picture]) -> Iterator[Picture]:
+    """Those with one content key as one picture: other words may ask for the same."""
+    by_key: dict[object, Picture] = {}
+    for picture in pictures:
+        name = picture.looked.price.content_key or picture
+        known = by_key.get(name)
+        by_key[name] = Picture((*known.wanted, *picture.wanted), known.looked) if known else picture
+    yield from by_key.values()
