@@ -39,17 +39,18 @@ class Made(NamedTuple):
 class Totals:
     """How many pictures are stored, and what the new ones cost by `generator/engine`.
 
-    One picture is paid for once, however many URLs show it. `unpriced` are pictures whose price is not known yet, and
-    `refused` those that are neither stored nor can be made.
+    One picture is paid for once, however many URLs show it. `unpriced` are pictures whose price is not known yet,
+    `refused` those that are neither stored nor can be made, and `later` those that are left for another time.
     """
 
     stored: int
     new: Mapping[str, Made]
     unpriced: int = 0
     refused: int = 0
+    later: int = 0
 
     @classmethod
-    def of(cls, stored: int, prices: Iterable[Price], refused: int = 0) -> Self:
+    def of(cls, stored: int, prices: Iterable[Price], refused: int = 0, later: int = 0) -> Self:
         new: dict[str, Made] = {}
         seen: set[str] = set()
         unpriced = 0
@@ -60,7 +61,7 @@ class Totals:
                 before = new.get(maker, Made())
                 new[maker] = Made(before.pictures + 1, before.millicredits + millicredits)
                 seen.update([key] if key else [])
-        return cls(stored, new, unpriced, refused)
+        return cls(stored, new, unpriced, refused, later)
 
     @property
     def made(self) -> int:
@@ -70,7 +71,7 @@ class Totals:
     @property
     def all(self) -> int:
         """How many pictures there are."""
-        return self.stored + self.made + self.refused
+        return self.stored + self.made + self.refused + self.later
 
     @property
     def credits(self) -> float:
@@ -84,13 +85,15 @@ class Totals:
 
     def __str__(self) -> str:
         """`12 pictures: 9 stored, 3 to be made by sketch: 0 credits`."""
-        refused = f", {self.refused} refused" if self.refused else ""
+        others = "".join(
+            f", {count} {what}" for count, what in ((self.refused, "refused"), (self.later, "left for later")) if count
+        )
         whole = opening.counted(self.all, "picture")
         makers = [*self.new] if len(self.new) < 2 else [f"{each.pictures} by {name}" for name, each in self.new.items()]
         by = f" by {makers[0]}" if len(makers) == 1 else f" ({', '.join(makers)})" if makers else ""
         more = f", and {self.unpriced} whose price depends on pictures that are not made yet" if self.unpriced else ""
         return (
-            f"{whole}: {self.stored} stored{refused}, {self.made} to be made{by}: {counted_credits(self.credits)}{more}"
+            f"{whole}: {self.stored} stored{others}, {self.made} to be made{by}: {counted_credits(self.credits)}{more}"
         )
 
 

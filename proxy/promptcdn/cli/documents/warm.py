@@ -16,7 +16,7 @@ from promptcdn.cli.documents.opening import AsJson, Paths, Told
 from promptcdn.cli.documents.paying import Yes, counted_credits
 from promptcdn.cli.documents.warming import Wanted, Way, lists, looks, pages, running
 from promptcdn.cli.ending import FINDINGS, fail
-from promptcdn.problems import BadSettings
+from promptcdn.problems import BadSettings, Problem
 
 if TYPE_CHECKING:
     from promptcdn.settings import Settings
@@ -59,9 +59,9 @@ def warm(
     told, listed = Told(), _are_lists(paths, stdin_filename)
     way = _way(base, settings_or_end(), dry_run=dry_run)
     typer.echo(way.name, err=True)
-    given = _in_lists(paths or [], seed) if listed else _in_documents(paths, stdin_filename, seed, base, told)
+    groups, faults = _in_lists(paths or [], seed) if listed else _in_documents(paths, stdin_filename, seed, base, told)
     try:
-        found = asyncio.run(looks.found(way, *given, merging=not listed)).limited(limit)
+        found = asyncio.run(looks.found(way, groups, faults, merging=not listed)).limited(limit)
         outcomes = found.outcomes
         if dry_run:
             _say(found, as_json=as_json)
@@ -69,8 +69,8 @@ def warm(
             paying.say_and_ask(found.totals, yes=yes or listed)
             outcomes = (*outcomes, *asyncio.run(running.made(way, found.pictures)))
             _print(outcomes, as_json=as_json)
-    except BadSettings as bad:
-        fail(str(bad))
+    except (BadSettings, Problem) as wrong:
+        fail(str(wrong))
     if set(outcomes) - running.GOOD:
         raise typer.Exit(FINDINGS)
     told.end()

@@ -49,6 +49,7 @@ class Here:
                 yield _Looks(service).look
             return
         async with reading(self._chosen) as service:
+            await service.verified.see()
             await service.removals.start()
             yield _Looks(service).look
 
@@ -81,9 +82,7 @@ class _Looks:
         asks = wanted.asks
         try:
             if isinstance(asks, Permalink):
-                # A permalink makes nothing: where there is no picture, the answer to it says why.
-                state = await self._service.cdn.state(asks.content_key)
-                return Looked("stored" if state == "stored" else "blocked", Price(asks.content_key, "", 0))
+                return await self._permalink(asks)
             seen = await self._seen(asks)
         except SourceMissing:
             assert not isinstance(asks, Permalink)
@@ -91,6 +90,16 @@ class _Looks:
         except Problem as problem:
             raise Refused(problem.kind.code, problem.detail) from None
         return Looked(seen.state, self._price(seen.resolved, seen.content_key), _drawn(asks, seen.seed))
+
+    async def _permalink(self, asks: Permalink) -> Looked:
+        from promptcdn import problems
+
+        state = await self._service.cdn.state(asks.content_key)
+        if state == "removed":
+            raise Refused(problems.REMOVED.code, "this picture was taken down")
+        if state != "stored":
+            raise Refused(problems.NOT_FOUND.code, "no picture of this content key is stored here")
+        return Looked(state, Price(asks.content_key, "", 0))
 
     async def _seen(self, asks: "Request") -> "Seen":
         """The request itself; without a seed, the first of its pool that may be shown."""

@@ -20,8 +20,9 @@ class Found:
         """How many are stored, and what the new ones cost."""
         new = [picture.looked.price for picture in self.pictures if picture.looked.is_new]
         there = sum(picture.looked.state in ("stored", "generating") for picture in self.pictures)
-        refused = len(self.pictures) - len(new) - there + len(self.outcomes)
-        return Totals.of(there, new, refused)
+        later = self.outcomes.count("later")
+        refused = len(self.pictures) - len(new) - there + len(self.outcomes) - later
+        return Totals.of(there, new, refused, later)
 
     def limited(self, most: int | None) -> "Found":
         """The same with at most so many new pictures; the others are `later`."""

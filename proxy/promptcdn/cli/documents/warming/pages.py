@@ -35,7 +35,7 @@ def wanted(places: Placed) -> tuple[list[tuple[Wanted, ...]], list[str]]:
     pictures: dict[object, list[Wanted]] = {}
     wrong: list[str] = []
     for target, where in places.items():
-        place, others = where[0], f"and {len(where) - 1} times more" if len(where) > 1 else ""
+        place, others = where[0], _others(where)
         try:
             asks = _asked(target)
         except Problem as problem:
@@ -46,6 +46,12 @@ def wanted(places: Placed) -> tuple[list[tuple[Wanted, ...]], list[str]]:
         for warning in () if isinstance(asks, Permalink) else mistakes.warnings(asks):
             note(place, warning)
     return [tuple(each) for each in pictures.values()], wrong
+
+
+def _others(where: list[str]) -> str:
+    if len(where) < 3:
+        return f"also at {where[1]}" if where[1:] else ""
+    return f"also at {len(where) - 1} other places"
 
 
 def _asked(target: str) -> "Request | Permalink":

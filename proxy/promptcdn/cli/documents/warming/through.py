@@ -89,7 +89,7 @@ def _looked(wanted: Wanted, client: "Client") -> Looked:
 
     asks = wanted.asks
     if isinstance(asks, Permalink):
-        # A permalink makes nothing: where there is no picture, the answer to it says why.
+        client.look(wanted.target)
         return Looked("stored", Price(asks.content_key, "", 0))
     try:
         members = client.info(wanted.target)
@@ -122,7 +122,7 @@ def _made(wanted: Wanted, looked: Looked, client: "Client") -> str:
         file = client.look(target, accept) if is_there else None
         if file is None or not file.is_made:
             file, _ = client.picture(target, accept)
-            outcome = "there" if looked.state == "stored" and isinstance(wanted.asks, Permalink) else "made"
+            outcome = "made"
         if not file.is_stored:
             return "unstored"
         is_there = True
