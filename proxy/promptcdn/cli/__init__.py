@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import typer
 
 # Each has a file of its name, those on documents in a folder of their own.
-ON_DOCUMENTS = ("pin", "warm", "lock", "vendor")
+ON_DOCUMENTS = ("pin", "warm", "lock", "vendor", "gallery")
 COMMANDS = ("serve", "url", "sign", "info", *ON_DOCUMENTS, "engines", "doctor", "stats", "purge", "store")
 
 # After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks

@@ -177,8 +177,10 @@ class Client:
         problem = _problem(answer, content)
         if problem:
             code = problem.get("code")
-            detail = problem.get("detail") or problem.get("title")
-            raise NoAnswer(str(code or "unreachable"), str(detail or f"status {answer.status_code}"))
+            detail = str(problem.get("detail") or problem.get("title") or f"status {answer.status_code}")
+            if "did you mean" in detail:
+                detail = detail.partition("; allowed: ")[0]
+            raise NoAnswer(str(code or "unreachable"), detail)
         if answer.is_redirect:
             where = answer.headers.get("location", "")[:200]
             reason = f"the service answers with a redirect to {where}: use the URL that it leads to"

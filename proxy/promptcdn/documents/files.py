@@ -11,6 +11,8 @@ from promptcdn.markdown import EXTENSIONS, Kind, kind_of
 # What tools put there, and nobody writes.
 _SKIPPED = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
 _GLOB = frozenset("*?[")
+# How a file begins that promptcdn wrote from documents: its pictures are theirs.
+WRITTEN = "<!doctype html>\n<!-- Written by promptcdn gallery. -->\n"
 
 
 @dataclass(frozen=True)
