@@ -158,11 +158,12 @@ def _say(found: looks.Found, *, as_json: bool) -> None:
     new = [picture for picture in found.pictures if picture.looked.is_new]
     if as_json:
         counts = {"pictures": totals.all, "stored": totals.stored, "new": totals.made, "credits": totals.credits}
+        others = {"refused": totals.refused, "later": totals.later}
         makers = {
             name: {"pictures": each.pictures, "credits": each.millicredits / 1000} for name, each in totals.new.items()
         }
         urls = [{"place": each.wanted[0].place, "url": each.wanted[0].target} for each in new]
-        typer.echo(json.dumps({**counts, "refused": totals.refused, "makers": makers, "urls": urls}, indent=2))
+        typer.echo(json.dumps({**counts, **others, "makers": makers, "urls": urls}, indent=2))
         return
     for picture in new:
         cost = picture.looked.price.millicredits

@@ -52,7 +52,7 @@ class Wanted:
 class Looked:
     """What there is of a picture before it is made.
 
-    state  as `/info` has it
+    state  as `/info` has it; `missing` for a permalink that has no picture yet
     price  what making it costs
     seed   that of the picture that is made where the URL has none, or one that changes with the calendar
     """

@@ -97,9 +97,7 @@ class _Looks:
         state = await self._service.cdn.state(asks.content_key)
         if state == "removed":
             raise Refused(problems.REMOVED.code, "this picture was taken down")
-        if state != "stored":
-            raise Refused(problems.NOT_FOUND.code, "no picture of this content key is stored here")
-        return Looked(state, Price(asks.content_key, "", 0))
+        return Looked("stored" if state == "stored" else "missing", Price(asks.content_key, "", 0))
 
     async def _seen(self, asks: "Request") -> "Seen":
         """The request itself; without a seed, the first of its pool that may be shown."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from promptcdn import problems
 from promptcdn.cli.documents import opening
 from promptcdn.cli.documents.paying import Totals
 from promptcdn.cli.documents.warming import Looked, Picture, Wanted, Way, running
@@ -61,14 +62,27 @@ async def found(way: Way, groups: Sequence[tuple[Wanted, ...]], wrong: Sequence[
 
             await running.each(groups, one, way.at_once)
     pictures = [Picture(group, looked[group]) for group in groups if group in looked]
-    return Found(tuple(_merged(pictures) if merging else pictures), tuple(failed))
+    if merging:
+        pictures = list(_merged(pictures))
+    there = [picture for picture in pictures if picture.looked.state != "missing"]
+    for picture in pictures:
+        if picture.looked.state == "missing":
+            picture.wanted[0].tell("no picture of this content key is stored")
+    failed += [problems.NOT_FOUND.code] * (len(pictures) - len(there))
+    return Found(tuple(there), tuple(failed))
 
 
 def _merged(pictures: Sequence[Picture]) -> Iterator[Picture]:
-    """Those with one content key as one picture: other words may ask for the same."""
+    """Those with one content key as one picture: other words may ask for the same, and a permalink names it. What makes
+    the picture comes before its permalinks."""
     by_key: dict[object, Picture] = {}
     for picture in pictures:
         name = picture.looked.price.content_key or picture
         known = by_key.get(name)
-        by_key[name] = Picture((*known.wanted, *picture.wanted), known.looked) if known else picture
+        if known is None:
+            by_key[name] = picture
+        elif known.looked.state == "missing":
+            by_key[name] = Picture((*picture.wanted, *known.wanted), picture.looked)
+        else:
+            by_key[name] = Picture((*known.wanted, *picture.wanted), known.looked)
     yield from by_key.values()

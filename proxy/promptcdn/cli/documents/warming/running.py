@@ -7,6 +7,8 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+import typer
+
 from promptcdn import problems
 from promptcdn.cli.documents import opening
 from promptcdn.cli.documents.warming import Make, Picture, Refused, Wanted, Way
@@ -129,8 +131,9 @@ def _stop_by_signals(run: Run, way: Way) -> None:
 
     def stop() -> None:
         run.stopped.set()
-        way.stop()
         loop.remove_signal_handler(signal.SIGINT)
+        way.stop()
+        typer.echo("stopping once the pictures under way are done", err=True)
 
     for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         with contextlib.suppress(NotImplementedError):

@@ -1,6 +1,7 @@
 """Has a running service make pictures, over HTTP, as a reader would who waits."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -37,8 +38,9 @@ class Through:
         return opening.AT_ONCE
 
     def stop(self) -> None:
-        """The service goes on with what it is making, and keeps it."""
+        """The service goes on with what it is making, and keeps it: a second Ctrl-C may end this process at once."""
         self._client.stop()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Look]:
@@ -88,13 +90,17 @@ def _looked(wanted: Wanted, client: "Client") -> Looked:
     from promptcdn.documents.client import NoAnswer
 
     asks = wanted.asks
-    if isinstance(asks, Permalink):
-        client.look(wanted.target)
-        return Looked("stored", Price(asks.content_key, "", 0))
     try:
+        if isinstance(asks, Permalink):
+            client.look(wanted.target)
+            return Looked("stored", Price(asks.content_key, "", 0))
         members = client.info(wanted.target)
     except NoAnswer as none:
-        if asks.asked.sources and none.code == "not_found":  # its source may be among those that are made before it
+        if isinstance(asks, Permalink) and none.code == "not_found":
+            return Looked("missing", Price(asks.content_key, "", 0))
+        if (
+            not isinstance(asks, Permalink) and asks.asked.sources and none.code == "not_found"
+        ):  # its source may be among those that are made before it
             return Looked("absent", Price(None, "", None))
         raise
     price = price_of(members)
