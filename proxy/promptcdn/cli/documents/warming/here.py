@@ -104,12 +104,12 @@ class _Looks:
         cdn = self._service.cdn
         if asks.asked.seed is not None:
             return await cdn.look(asks)
-        seen = [await cdn.look(cdn.pool(asks)[0])]
-        for view in cdn.pool(asks)[1:]:
+        seen: list[Seen] = []
+        for view in cdn.pool(asks):
+            seen.append(await cdn.look(view))
             if seen[-1].state not in ("blocked", "removed"):
                 return seen[-1]
-            seen.append(await cdn.look(view))
-        return seen[-1] if seen[-1].state not in ("blocked", "removed") else seen[0]
+        return seen[0]
 
     def _unseen(self, asks: "Request") -> Price:
         """The price where the pictures that it is made from are not there yet: for the size that most have."""
