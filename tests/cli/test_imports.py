@@ -62,7 +62,7 @@ AT_START = BEFORE_THE_PORT.union(*SERVER.values())
 # deny-list, counters, traces, a file of settings; Pillow with the first picture that is made or encoded.
 HEAVY = {
     *("boto3", "botocore", "obstore", "grpc", "google", "stability_sdk", "tenacity", "redis", "re2", "sqlite3"),
-    *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko"),
+    *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko", "mcp"),
 }
 
 

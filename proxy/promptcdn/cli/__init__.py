@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Each has a file of its name, those on documents in a folder of their own.
 ON_DOCUMENTS = ("pin", "warm", "lock", "vendor", "gallery")
-COMMANDS = ("serve", "url", "sign", "info", *ON_DOCUMENTS, "engines", "doctor", "stats", "purge", "store")
+COMMANDS = ("serve", "url", "sign", "info", *ON_DOCUMENTS, "engines", "doctor", "stats", "purge", "store", "mcp")
 
 # After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks
 # it looks further. Memories full of pictures make many objects and hardly any garbage: with 700 a memory that fills
