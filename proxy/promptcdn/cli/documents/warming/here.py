@@ -42,7 +42,7 @@ class Here:
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Look]:
         """Looks into the store. Raises `BadSettings`."""
-        from promptcdn.cli.reading import reading
+        from promptcdn.cli.operators.reading import reading
 
         if not self._dry_run:
             async with self._opened() as service:
