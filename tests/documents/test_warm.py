@@ -304,8 +304,8 @@ TOTALS = [
     ((1, []), "1 picture: 1 stored, 0 to be made: 0 credits"),
     ((0, [Price("k", "a/b", 900)] * 2), "1 picture: 0 stored, 1 to be made by a/b: 0.9 credits"),
     (
-        (2, [Price("k", "a/b", 900), Price("l", "c/d", 100)], 1, 3),
-        "8 pictures: 2 stored, 1 refused, 3 left for later, 2 to be made (1 by a/b, 1 by c/d): 1 credit",
+        (2, [Price("k", "a/b", 900), Price("l", "c/d", 100)], 1, 3, 1),
+        "9 pictures: 2 stored, 1 being made, 1 refused, 3 left for later, 2 to be made (1 by a/b, 1 by c/d): 1 credit",
     ),
     (
         (0, [Price("k", "a/b", 2000), Price(None, "", None)]),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from promptcdn.cli.documents.warming import lists
+from promptcdn.markdown import Ours
 from promptcdn.url.signing import SigningKeys
 from promptcdn.url.signing.spelled import signed_url
 from tests.documents.warming import SMALL, URLS, warm, write
@@ -142,6 +144,16 @@ def test_a_list_is_warmed_through_the_service(tmp_path: Path, upstream: Upstream
         assert service.get("/?prompt=a+cat&seed=8").headers["cache-status"].startswith("promptcdn; hit")
     assert len(upstream.ledger.calls()) == 3
     assert not list(site.rglob("data"))
+
+
+LINES = ["https://h.example/pictures/?prompt=a", "/?prompt=a", "http://other.example/?prompt=a", "a"]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_has_no_base_path_of_the_service(line: str) -> None:
+    (group,), wrong = lists.wanted(list(lists.lines(line, "", None)), Ours.of("https://h.example/pictures"))
+
+    assert ([wanted.target for wanted in group], wrong) == (["/?prompt=a"], [])
 
 
 def test_a_picture_from_a_new_one_is_made_behind_it(tmp_path: Path) -> None:

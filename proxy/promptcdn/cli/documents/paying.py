@@ -40,7 +40,8 @@ class Totals:
     """How many pictures are stored, and what the new ones cost by `generator/engine`.
 
     One picture is paid for once, however many URLs show it. `unpriced` are pictures whose price is not known yet,
-    `refused` those that are neither stored nor can be made, and `later` those that are left for another time.
+    `refused` those that are neither stored nor can be made, `later` those that are left for another time, and
+    `under_way` those that somebody else is having made.
     """
 
     stored: int
@@ -48,9 +49,10 @@ class Totals:
     unpriced: int = 0
     refused: int = 0
     later: int = 0
+    under_way: int = 0
 
     @classmethod
-    def of(cls, stored: int, prices: Iterable[Price], refused: int = 0, later: int = 0) -> Self:
+    def of(cls, stored: int, prices: Iterable[Price], refused: int = 0, later: int = 0, under_way: int = 0) -> Self:
         new: dict[str, Made] = {}
         seen: set[str] = set()
         unpriced = 0
@@ -61,7 +63,7 @@ class Totals:
                 before = new.get(maker, Made())
                 new[maker] = Made(before.pictures + 1, before.millicredits + millicredits)
                 seen.update([key] if key else [])
-        return cls(stored, new, unpriced, refused, later)
+        return cls(stored, new, unpriced, refused, later, under_way)
 
     @property
     def made(self) -> int:
@@ -71,7 +73,7 @@ class Totals:
     @property
     def all(self) -> int:
         """How many pictures there are."""
-        return self.stored + self.made + self.refused + self.later
+        return self.stored + self.made + self.refused + self.later + self.under_way
 
     @property
     def credits(self) -> float:
@@ -85,9 +87,8 @@ class Totals:
 
     def __str__(self) -> str:
         """`12 pictures: 9 stored, 3 to be made by sketch: 0 credits`."""
-        others = "".join(
-            f", {count} {what}" for count, what in ((self.refused, "refused"), (self.later, "left for later")) if count
-        )
+        counts = ((self.under_way, "being made"), (self.refused, "refused"), (self.later, "left for later"))
+        others = "".join(f", {count} {what}" for count, what in counts if count)
         whole = opening.counted(self.all, "picture")
         makers = [*self.new] if len(self.new) < 2 else [f"{each.pictures} by {name}" for name, each in self.new.items()]
         by = f" by {makers[0]}" if len(makers) == 1 else f" ({', '.join(makers)})" if makers else ""

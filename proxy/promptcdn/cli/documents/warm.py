@@ -59,7 +59,9 @@ def warm(
     told, listed = Told(), _are_lists(paths, stdin_filename)
     way = _way(base, settings_or_end(), dry_run=dry_run)
     typer.echo(way.name, err=True)
-    groups, faults = _in_lists(paths or [], seed) if listed else _in_documents(paths, stdin_filename, seed, base, told)
+    groups, faults = (
+        _in_lists(paths or [], seed, base) if listed else _in_documents(paths, stdin_filename, seed, base, told)
+    )
     try:
         found = asyncio.run(looks.found(way, groups, faults, merging=not listed)).limited(limit)
         outcomes = found.outcomes
@@ -117,7 +119,7 @@ def _is_of_documents(name: str, stdin_name: str | None) -> bool:
     return Path(name).is_dir() or kind_of(name) is not None or is_pattern(name)
 
 
-def _in_lists(names: Sequence[str], seed: str | None) -> tuple[list[tuple[Wanted, ...]], list[str]]:
+def _in_lists(names: Sequence[str], seed: str | None, base: str | None) -> tuple[list[tuple[Wanted, ...]], list[str]]:
     """What each line asks for; and for each that is wrong the code of its problem."""
     found: list[lists.Line] = []
     for name in names:
@@ -126,7 +128,7 @@ def _in_lists(names: Sequence[str], seed: str | None) -> tuple[list[tuple[Wanted
         except (OSError, UnicodeDecodeError) as wrong:
             fail(f"{name}: {getattr(wrong, 'strerror', None) or 'it is not UTF-8'}")
         found += lists.lines(text, name if len(names) > 1 else "", seed)
-    return lists.wanted(found)
+    return lists.wanted(found, opening.ours_of(base)[1])
 
 
 def _in_documents(
@@ -158,7 +160,7 @@ def _say(found: looks.Found, *, as_json: bool) -> None:
     new = [picture for picture in found.pictures if picture.looked.is_new]
     if as_json:
         counts = {"pictures": totals.all, "stored": totals.stored, "new": totals.made, "credits": totals.credits}
-        others = {"refused": totals.refused, "later": totals.later}
+        others = {"refused": totals.refused, "later": totals.later, "under_way": totals.under_way}
         makers = {
             name: {"pictures": each.pictures, "credits": each.millicredits / 1000} for name, each in totals.new.items()
         }

@@ -10,6 +10,7 @@ from promptcdn.cli.documents.warming import Wanted, note, tell
 from promptcdn.url.dialects import given
 
 if TYPE_CHECKING:
+    from promptcdn.markdown import Ours
     from promptcdn.url.request import Request
 
 _URL = re.compile(r"https?://|/", re.IGNORECASE)
@@ -51,10 +52,11 @@ def _url_of(prompt: str, seed: str | None) -> str:
     return "/?" + urlencode({"prompt": prompt, **({} if seed is None else {"seed": seed})})
 
 
-def wanted(listed: Sequence[Line]) -> tuple[list[tuple[Wanted, ...]], list[str]]:
+def wanted(listed: Sequence[Line], ours: "Ours") -> tuple[list[tuple[Wanted, ...]], list[str]]:
     """What each line asks for; and for each that is wrong, which is printed at once, the code of its problem.
 
-    What may be a mistake is printed too, before anything is paid for.
+    Of a URL of the service the base path is taken off: no picture's own URL has it. What may be a mistake is printed
+    too, before anything is paid for.
     """
     from promptcdn.problems import Problem
     from promptcdn.url.dialects import mistakes
@@ -63,7 +65,7 @@ def wanted(listed: Sequence[Line]) -> tuple[list[tuple[Wanted, ...]], list[str]]
     wrong: list[str] = []
     for line in listed:
         try:
-            url, request = _asked(line)
+            url, request = _asked(line, ours)
         except Problem as problem:
             tell(line.place, line.text[:_SHOWN], given.told(problem))
             wrong.append(problem.kind.code)
@@ -75,7 +77,7 @@ def wanted(listed: Sequence[Line]) -> tuple[list[tuple[Wanted, ...]], list[str]]
     return found, wrong
 
 
-def _asked(line: Line) -> "tuple[given.Given, Request]":
+def _asked(line: Line, ours: "Ours") -> "tuple[given.Given, Request]":
     from promptcdn import problems
     from promptcdn.url.resolving import require_consistent
 
@@ -83,7 +85,7 @@ def _asked(line: Line) -> "tuple[given.Given, Request]":
         looks = "this looks like a URL with something around it, or without its http://"
         detail = f'{looks}: write the URL alone, or put "prompt: " in front of a prompt'
         raise problems.Problem(problems.BAD_REQUEST, detail)
-    url = given.parts(line.url)
+    url = given.parts(ours.target(line.url) or line.url)
     if given.content_key(url) is not None:
         detail = "a permalink makes no picture: list the URL that it was made by"
         raise problems.Problem(problems.BAD_REQUEST, detail)

@@ -1,5 +1,6 @@
 """What is stored and what is new, found out before anything is made."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +21,10 @@ class Found:
     def totals(self) -> Totals:
         """How many are stored, and what the new ones cost."""
         new = [picture.looked.price for picture in self.pictures if picture.looked.is_new]
-        there = sum(picture.looked.state in ("stored", "generating") for picture in self.pictures)
+        states = Counter(picture.looked.state for picture in self.pictures)
         later = self.outcomes.count("later")
-        refused = len(self.pictures) - len(new) - there + len(self.outcomes) - later
-        return Totals.of(there, new, refused, later)
+        refused = len(self.pictures) - len(new) - states["stored"] - states["generating"] + len(self.outcomes) - later
+        return Totals.of(states["stored"], new, refused, later, states["generating"])
 
     def limited(self, most: int | None) -> "Found":
         """The same with at most so many new pictures; the others are `later`."""
