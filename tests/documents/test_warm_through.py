@@ -13,7 +13,7 @@ from promptcdn.cli.documents.warming import lists
 from promptcdn.markdown import Ours
 from promptcdn.url.signing import SigningKeys
 from promptcdn.url.signing.spelled import signed_url
-from tests.documents.warming import SMALL, URLS, warm, write
+from tests.documents.warming import SMALL, URLS, here, warm, write
 from tests.support.ports import free_port
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
@@ -89,6 +89,22 @@ def test_unsigned_urls_without_a_seed_cost_once(tmp_path: Path, upstream: Upstre
             ended = warm(site, author(service), "--yes", "--json")
             assert json.loads(ended.stdout) == {"pictures": 2, outcome: 2}, ended.stderr
     assert len(upstream.ledger.calls()) == 2
+
+
+@pytest.mark.parametrize("way", ["through", "here"])
+def test_a_url_and_its_pinned_form_are_one_picture(tmp_path: Path, upstream: Upstream, way: str) -> None:
+    """Asked for itself, the URL without a seed would have another picture made."""
+    with served(tmp_path, upstream) as service:
+        seed = service.get("/info?prompt=any").json()["pool"][0]["seed"]
+        text = f"![x]({{b}}/?prompt=any&seed={seed}) ![y]({{b}}/?prompt=any&w=64)"
+        site = write(tmp_path, {"README.md": text}, service.url)
+        variables = author(service) if way == "through" else here(tmp_path, STABILITY_HOST=upstream.url)
+        variables["PROMPTCDN_PUBLIC_URL"] = service.url
+        for outcome in ("made", "there", "there"):
+            ended = warm(site, variables, "--yes", "--json")
+            assert json.loads(ended.stdout) == {"pictures": 1, outcome: 1}, ended.stderr
+    upstream.wait_until_idle()
+    assert len(upstream.ledger.calls()) == 1
 
 
 def test_what_is_not_signed_is_told_with_its_place(tmp_path: Path, upstream: Upstream) -> None:

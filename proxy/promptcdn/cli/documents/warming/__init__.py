@@ -54,7 +54,8 @@ class Looked:
 
     state  as `/info` has it; `missing` for a permalink that has no picture yet
     price  what making it costs
-    seed   that of the picture that is made where the URL has none, or one that changes with the calendar
+    seed   that of the picture, which is not the URL's own where that has none, or one that changes with the calendar;
+           `None` where it is not known
     """
 
     state: str

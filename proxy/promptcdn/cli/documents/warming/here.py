@@ -89,7 +89,7 @@ class _Looks:
             return Looked("absent", self._unseen(asks))
         except Problem as problem:
             raise Refused(problem.kind.code, problem.detail) from None
-        return Looked(seen.state, self._price(seen.resolved, seen.content_key), _drawn(asks, seen.seed))
+        return Looked(seen.state, self._price(seen.resolved, seen.content_key), seen.seed)
 
     async def _permalink(self, asks: Permalink) -> Looked:
         from promptcdn import problems
@@ -124,10 +124,6 @@ class _Looks:
         return Price(content_key, cost.engine, cost.millicredits)
 
 
-def _drawn(asks: "Request", seed: int) -> int | None:
-    return None if isinstance(asks.asked.seed, int) else seed
-
-
 class _Makes:
     def __init__(self, service: "Service") -> None:
         self._service = service
@@ -157,10 +153,13 @@ class _Makes:
         if isinstance(asks, Permalink):
             answer = await service.cdn.permalink(asks.content_key, delivery)
         else:
-            seeded = asks if looked.seed is None else asks.view(looked.seed)
+            seeded = asks if isinstance(asks.asked.seed, int) else self._view(asks, looked)
             asker = Asker(until=service.clock.monotonic() + _PATIENCE, client=Client(None))
             answer = await service.cdn.answer(replace(seeded, delivery=delivery), asker)
         assert isinstance(answer, Answer), "without a condition, and where pictures are made, there is a picture"
         if not answer.status.stored:
             return "unstored"
         return "made" if answer.status.hit is None else "there"
+
+    def _view(self, asks: "Request", looked: Looked) -> "Request":
+        return self._service.cdn.first(asks) if looked.seed is None else asks.view(looked.seed)

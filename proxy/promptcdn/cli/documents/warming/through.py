@@ -98,14 +98,11 @@ def _looked(wanted: Wanted, client: "Client") -> Looked:
     except NoAnswer as none:
         if isinstance(asks, Permalink) and none.code == "not_found":
             return Looked("missing", Price(asks.content_key, "", 0))
-        if (
-            not isinstance(asks, Permalink) and asks.asked.sources and none.code == "not_found"
-        ):  # its source may be among those that are made before it
+        # The picture that it is made from may be among those that are made before it.
+        if not isinstance(asks, Permalink) and asks.asked.sources and none.code == "not_found":
             return Looked("absent", Price(None, "", None))
         raise
     price = price_of(members)
-    if isinstance(asks.asked.seed, int):
-        return Looked(members["state"], price)
     if asks.asked.seed is not None:
         return Looked(members["state"], price, members["resolved"]["seed"])
     shown = _shown(members["pool"], signed=asks.control.sig is not None)
@@ -141,7 +138,7 @@ def _asked_for(wanted: Wanted, looked: Looked) -> str:
     from promptcdn.markdown.pin import pinned
 
     asks = wanted.asks
-    if looked.seed is None or isinstance(asks, Permalink):
+    if isinstance(asks, Permalink) or isinstance(asks.asked.seed, int) or looked.seed is None:
         return wanted.target
     if asks.control.sig is None:
         return pinned(wanted.target, looked.seed)
