@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn.markdown import Kind, Ours, find, rewritten
-from promptcdn.markdown.findings import CODES, GITHUB_URL_BYTES, Finding, Rules, findings
+from promptcdn.markdown.faults.findings import CODES, GITHUB_URL_BYTES, Finding, Rules, findings
 
 OURS = Ours.of("https://pics.example.org")
 BASE = "https://pics.example.org/"
