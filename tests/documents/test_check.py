@@ -131,13 +131,39 @@ def test_github_gets_annotations_escaped_as_it_wants_them(tmp_path: Path) -> Non
     assert len(ended.stdout.splitlines()) == 1
 
 
-def test_a_line_end_in_a_name_stays_in_its_annotation(tmp_path: Path) -> None:
-    (tmp_path / "a\nb.md").write_text("![a](https://pics.example.org/?prompt=a)")
+def test_gitlab_gets_a_report_of_code_quality(tmp_path: Path) -> None:
+    """Two findings alike have two fingerprints, which stay when lines are written above them."""
+    (tmp_path / "docs").mkdir()
+    document = tmp_path / "docs" / "a.md"
+    document.write_text(f"![a]({BASE}/?prompt=a)\n" * 2)
 
-    ended = check(tmp_path, "--format", "github")
+    before = json.loads(check(tmp_path / "docs", "--format", "gitlab", CI_PROJECT_DIR=tmp_path).stdout)
+    document.write_text(f"A line.\n\n{document.read_text()}")
+    after = json.loads(check(tmp_path / "docs", "--format", "gitlab", CI_PROJECT_DIR=tmp_path).stdout)
 
-    assert ended.stdout.startswith("::error file=a%0Ab.md,line=1,col=6,")
-    assert "::a%0Ab.md:1:6: seedless" in ended.stdout
+    assert [one["location"] for one in before] == [{"path": "docs/a.md", "lines": {"begin": line}} for line in (1, 2)]
+    assert before[0]["check_name"] == "seedless"
+    assert before[0]["description"].startswith("the URL has no seed")
+    prints = [[one["fingerprint"] for one in report] for report in (before, after)]
+    assert prints[0] == prints[1]
+    assert len(set(prints[0])) == 2
+    assert json.loads(check(tmp_path, "--format", "gitlab", "--allow-seedless").stdout) == []
+
+
+def test_any_name_of_a_file_is_one_line(tmp_path: Path) -> None:
+    for name in (b"a\nb.md", b"a\x1b[2Jb.md", b"a\xffb.md"):
+        (tmp_path / os.fsdecode(name)).write_text(f"![a]({BASE}/?prompt=a)")
+
+    lines = check(tmp_path).stdout.splitlines()
+    annotations = check(tmp_path, "--format", "github").stdout.splitlines()
+    files = [file for _, file, _ in found(tmp_path)]
+
+    assert [line.partition(":")[0] for line in lines] == ["a\\nb.md", "a\\x1b[2Jb.md", "a\\udcffb.md"]
+    assert [line.partition(",")[0] for line in annotations][::2] == [
+        "::error file=a%0Ab.md",
+        "::error file=a\\udcffb.md",
+    ]
+    assert files == ["a\nb.md", "a\x1b[2Jb.md", "a\udcffb.md"]
 
 
 def test_standard_input_is_checked_as_the_file_it_would_be(tmp_path: Path) -> None:
