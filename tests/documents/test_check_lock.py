@@ -1,13 +1,17 @@
 """`promptcdn check` beside a lock file, vendored files and a running service."""
 
 import json
+import re
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptcdn.markdown.faults.locked import CODES as OF_THE_LOCK
 from tests.documents.test_check import check
 from tests.support.ports import free_port
 from tests.support.service import PROMPTCDN, Promptcdn, environment
@@ -248,3 +252,48 @@ def test_entries_of_another_service_are_left_alone(tree: Tree) -> None:
     tree.lock_file.write_text(json.dumps(lock))
 
     assert tree.found() == []
+
+
+def test_every_code_beside_the_lock_file_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "check.md").read_text()
+
+    assert set(re.findall(r"(?m)^\| `([a-z][a-z-]+)` \|", page)) == set(OF_THE_LOCK)
+
+
+class _Unwell(BaseHTTPRequestHandler):
+    """A service whose store does not answer."""
+
+    def do_HEAD(self) -> None:
+        self._answer(b"")
+
+    def do_GET(self) -> None:
+        self._answer(json.dumps({"code": "store_unavailable", "detail": "the store did not answer"}).encode())
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(503)
+        self.send_header("Content-Type", "application/problem+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_service_that_is_not_well_is_told_once(tree: Tree) -> None:
+    """That says nothing about any of the pictures."""
+    tree.write("a.md", A, B)
+    tree.run("lock")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Unwell) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        for path in (tree.lock_file, tree.folder / "a.md"):
+            path.write_text(path.read_text().replace(tree.service.url, base))
+        ended = check(tree.folder, base=base)
+        server.shutdown()
+        thread.join()
+
+    assert ended.returncode == 1
+    (line,) = ended.stdout.splitlines()
+    assert line.startswith("promptcdn.lock:1:1: unreachable: the store did not answer; ")

@@ -101,15 +101,17 @@ class Comparison:
 
 
 def _look(client: "Client", target: str) -> "Answer":
-    """What the service says. Raises `NoAnswer` where it cannot be asked: then no other URL is asked for."""
+    """What the service says. Raises `NoAnswer` where it cannot be asked, or is not well: then no more URLs are."""
+    from promptcdn import problems
     from promptcdn.documents.client import NoAnswer
     from promptcdn.markdown.faults.locked import Answer
 
     try:
         return Answer(locking.entry_of(client.look(target)))
     except NoAnswer as none:
-        if none.code == "unreachable":
-            raise
+        passing = {kind.code for kind in problems.KINDS if kind.status >= 500 or kind is problems.RATE_LIMITED}
+        if none.code == "unreachable" or none.code in passing:
+            raise NoAnswer("unreachable", none.reason) from None
         return Answer(code=none.code, reason=none.reason)
 
 
