@@ -50,9 +50,8 @@ class Locked:
         for one in urls:
             if is_lasting(one.target) and self.url_of(one) not in self.lock.pictures:
                 yield _at(one, "unlocked", "the lock file has no entry for this URL", "run promptcdn lock")
-        entries = {entry.file: entry for entry in self.lock.pictures.values() if entry.file is not None}
         for one in files:
-            entry = entries.get(one.target)
+            entry = self._by_file.get(one.target)
             if entry is None:
                 message = f"the lock file has no entry for the file {one.target}, so its URL is not known"
                 yield _at(one, "unknown-file", message, "write the URL of the picture, then run promptcdn vendor")
@@ -73,12 +72,13 @@ class Locked:
         """
         named = {self.url_of(one) for one in urls}
         named_files = {one.target for one in files}
-        lines = Lines.of(text)
+        lines, place = Lines.of(text), 0
         for url, entry in self.lock.pictures.items():
             if url in named or entry.file in named_files or ours.target(url) is None:
                 continue
-            start = max(0, text.find(json.dumps(url, ensure_ascii=False)))
-            message = "no document names this URL any more"
+            # They stand there in this order. Searched for from the beginning, thousands would take minutes.
+            start = place = max(place, text.find(json.dumps(url, ensure_ascii=False), place))
+            message = f"no document names {url} any more"
             yield Finding(
                 "unused-entry", message, "run promptcdn lock", *lines.position(start), Span(start, start), url
             )
@@ -86,6 +86,10 @@ class Locked:
     def url_of(self, found: Found) -> str:
         """What the lock file calls a URL."""
         return self.address + locked_target(found)
+
+    @cached_property
+    def _by_file(self) -> dict[str, Entry]:
+        return {entry.file: entry for entry in self.lock.pictures.values() if entry.file is not None}
 
 
 @dataclass(frozen=True)
