@@ -183,6 +183,12 @@ def test_every_code_is_tested_and_in_the_docs() -> None:
     assert f"{GITHUB_URL_BYTES:,} bytes" in page
 
 
+def test_a_misspelt_parameter_is_told_without_the_list_of_all() -> None:
+    (found,) = findings(f"![a]({BASE}?prompt=a&sedd=7&seed=7)", Kind.MARKDOWN, OURS)
+
+    assert found.message == 'the service refuses this URL: sedd="7": unknown parameter (did you mean seed?)'
+
+
 def test_a_finding_is_a_value_with_a_span() -> None:
     text = f"![a]({BASE}?prompt=a)"
 

@@ -12,7 +12,7 @@ from promptcdn.markdown.found import Found, Kind, Span
 from promptcdn.markdown.mapped import Lines
 from promptcdn.markdown.ours import Ours
 from promptcdn.url import formats
-from promptcdn.url.dialects import mistakes
+from promptcdn.url.dialects import given, mistakes
 from promptcdn.url.parse import parse_delivery, parse_url
 from promptcdn.url.request import Delivery, Request
 from promptcdn.url.snippets.tools import BY_NAME, Tool
@@ -131,7 +131,8 @@ def _of_target(target: str, rules: Rules) -> Iterator[_Said]:
             delivery = request.delivery
             yield from _of_request(request, rules)
     except problems.Problem as problem:
-        yield _Said("bad-url", f"the service refuses this URL: {problem.detail}", "write the URL as the message says")
+        message = f"the service refuses this URL: {given.told(problem)}"
+        yield _Said("bad-url", message, "write the URL as the message says")
         return
     if rules.tool is not None:
         yield from _for_tool(path, delivery, BY_NAME[rules.tool], rules.tool)
