@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from promptcdn import __version__, problems
-from promptcdn.faces.openapi import schemas
+from promptcdn.faces.openapi import openai_api, schemas
 from promptcdn.problems import KINDS, ProblemType
 from promptcdn.url import formats
 from promptcdn.url.parameters import OF_INFO, PARAMETERS, Parameter
@@ -39,7 +39,9 @@ _LOOKING = (
     problems.OVERLOADED,
     problems.TOO_SLOW,
 )
-_MAKING = tuple(kind for kind in KINDS if kind is not problems.UNAUTHORIZED)
+# Of other routes than those of pictures.
+_ELSEWHERE = (problems.UNAUTHORIZED, problems.INVALID_API_KEY, problems.BODY_TOO_LARGE)
+_MAKING = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
 
 _HEADERS = {
     "Cache-Control": "How long caches may keep the answer (RFC 9111).",
@@ -68,6 +70,8 @@ _OF_PROBLEMS = {
 
 def described(settings: "Settings") -> Document:
     """The whole document, for a service with these settings."""
+    operator = {"type": "http", "scheme": "bearer", "description": "The operator's token, PROMPTCDN_ADMIN_TOKEN."}
+    api = bool(settings.api_keys)
     return {
         "openapi": "3.1.1",
         "info": {
@@ -78,16 +82,16 @@ def described(settings: "Settings") -> Document:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": settings.public_url or "/"}],
-        "paths": _paths(settings.defaults, takedowns=settings.admin_token is not None),
+        "paths": {
+            **_paths(settings.defaults, takedowns=settings.admin_token is not None),
+            **(openai_api.paths(settings.defaults) if api else {}),
+        },
         "components": {
-            "schemas": {"Problem": schemas.PROBLEM, "Info": schemas.INFO, "Readiness": schemas.READINESS},
-            "securitySchemes": {
-                "operator": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "The operator's token, PROMPTCDN_ADMIN_TOKEN.",
-                }
+            "schemas": {
+                "Problem": schemas.PROBLEM, "Info": schemas.INFO, "Readiness": schemas.READINESS,
+                **(openai_api.SCHEMAS if api else {}),
             },
+            "securitySchemes": {"operator": operator, **({"client": openai_api.SECURITY} if api else {})},
         },
     }
 
