@@ -14,7 +14,6 @@ from promptcdn import problems
 from promptcdn.faces import info, openai_api, openapi, ops, pictures, playground, requests, responses
 from promptcdn.faces.middleware import EveryAnswer
 from promptcdn.faces.openai_api import access
-from promptcdn.faces.openai_api.draws import Draws
 from promptcdn.problems import MethodNotAllowed, Problem
 from promptcdn.readers import framing
 from promptcdn.url.formats import BY_FILE_EXTENSION
@@ -32,7 +31,7 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
         await service.close()
 
     app = Starlette(
-        routes=_routes(takedowns=service.settings.admin_token is not None, api=bool(service.settings.api_keys)),
+        routes=_routes(service),
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )
@@ -40,7 +39,6 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.service = service
     app.state.public_url = public_url
-    app.state.draws = Draws(service.connection)
     app.state.description = openapi.Description(service.settings)
     app.state.playground = playground.Playground(service.settings, public_url)
     # Around everything: what the framework answers when a route breaks is an answer too.
@@ -73,7 +71,8 @@ def _matches(app: Starlette, scope: Scope) -> Iterator[tuple[Match, Scope]]:
     return (route.matches(scope) for route in app.routes)
 
 
-def _routes(*, takedowns: bool, api: bool) -> list[Route]:
+def _routes(service: Service) -> list[Route]:
+    takedowns, api = service.settings.admin_token is not None, bool(service.settings.api_keys)
     return [
         Route("/", playground.page_or_picture),
         Route("/playground/{version}/{name}", playground.file),
@@ -92,7 +91,7 @@ def _routes(*, takedowns: bool, api: bool) -> list[Route]:
         Route("/robots.txt", ops.robots),
         Route("/openapi.json", openapi.for_programs),
         Route("/docs", openapi.for_people),
-        *(openai_api.ROUTES if api else ()),
+        *(openai_api.routes(service.connection) if api else ()),
     ]
 
 

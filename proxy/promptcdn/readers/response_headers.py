@@ -204,9 +204,12 @@ def _own_headers(problem: Problem) -> dict[str, str]:
 
 
 def api_problem_headers(problem: Problem, *, retry: bool) -> dict[str, str]:
-    """The headers of an error of OpenAI's API. Its clients do as `x-should-retry` says, and wait for `Retry-After`."""
+    """The headers of an error of OpenAI's API. Its clients do as `x-should-retry` says, and wait for `Retry-After`.
+
+    Other clients, which do not know the first, take the second for an invitation.
+    """
     own = {**_own_headers(problem), "cache-control": NO_STORE, "x-should-retry": "true" if retry else "false"}
-    if problem.retry_after is not None:
+    if problem.retry_after is not None and (retry or isinstance(problem, RateLimited)):
         own["retry-after"] = str(max(1, problem.retry_after))
     return checked(own)
 

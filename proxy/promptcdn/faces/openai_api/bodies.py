@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request as HttpRequest
@@ -18,19 +17,9 @@ PASSED_OVER_MAX = 64 * 1024 * 1024
 _FIELDS_MOST = 64
 
 
-@dataclass(frozen=True)
-class Timings:
-    """How many seconds the whole body may take to arrive."""
-
-    body: float = 30.0
-
-
-TIMINGS = Timings()
-
-
-async def members(http: HttpRequest, timings: Timings = TIMINGS) -> dict[str, object]:
-    """The members of the body. Raises `Problem` (400, 408, 413)."""
-    body = await _body(http, timings)
+async def members(http: HttpRequest, seconds: float) -> dict[str, object]:
+    """The members of the body, which has so many seconds to arrive. Raises `Problem` (400, 408, 413)."""
+    body = await _body(http, seconds)
     media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         return await _form(http, body)
@@ -44,10 +33,10 @@ async def members(http: HttpRequest, timings: Timings = TIMINGS) -> dict[str, ob
     return read
 
 
-async def _body(http: HttpRequest, timings: Timings) -> bytes:
+async def _body(http: HttpRequest, seconds: float) -> bytes:
     kept, passed_over = bytearray(), 0
     try:
-        async with asyncio.timeout(timings.body):
+        async with asyncio.timeout(seconds):
             async for piece in http.stream():
                 if len(kept) + len(piece) <= BODY_MAX and not passed_over:
                     kept += piece
@@ -56,7 +45,7 @@ async def _body(http: HttpRequest, timings: Timings) -> bytes:
                 if passed_over > PASSED_OVER_MAX:
                     break
     except TimeoutError:
-        detail = f"the body of the request took longer than {timings.body:g} s to arrive"
+        detail = f"the body of the request took longer than {seconds:g} s to arrive"
         raise Problem(problems.REQUEST_TIMEOUT, detail) from None
     if passed_over:
         told = "a picture to start from is not sent: init or image is the content key of one that is stored here"

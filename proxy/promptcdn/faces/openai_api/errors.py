@@ -9,17 +9,15 @@ from promptcdn import problems
 from promptcdn.problems import Problem, ProblemType, UpstreamFailed
 
 PREFIX = "/v1/"
-# The client keeps to no longer `Retry-After`.
+# Seconds. Whoever is to wait longer is told so at once: some clients keep to no longer `Retry-After`.
 WAITED_FOR = 60
 
 # What is refused for what the picture would show: the status and code that OpenAI has for that.
 _POLICY = (problems.DENIED, problems.FILTERED, problems.REMOVED)
-# Where another try surely costs nothing twice, and may help.
+# Where another try costs nothing twice, and may help.
 _AGAIN = (
     problems.REQUEST_TIMEOUT,
     problems.RATE_LIMITED,
-    problems.UPSTREAM_UNREACHABLE,
-    problems.UPSTREAM_BUSY,
     problems.STORE_UNAVAILABLE,
     problems.COUNTER_UNAVAILABLE,
     problems.SPOOL_FULL,
@@ -27,11 +25,16 @@ _AGAIN = (
     problems.DRAINING,
     problems.TOO_SLOW,
 )
+# The same where the upstream surely charged nothing. A picture in its cooldown may have been paid for.
+_AGAIN_IF_FREE = (problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_BUSY)
+_PERHAPS_CHARGED = (problems.UPSTREAM_GARBLED, problems.UPSTREAM_TIMEOUT)
 _CODES = {
     **dict.fromkeys(_POLICY, "content_policy_violation"),
     problems.BUDGET_SPENT: "insufficient_quota",
     problems.RATE_LIMITED: "rate_limit_exceeded",
 }
+# litellm raises `ContentPolicyViolationError` where it finds these words in the message.
+_REJECTED = "the request was rejected as a result of the safety system"
 _STATUSES = {**dict.fromkeys(_POLICY, 400), problems.BUDGET_SPENT: 429}
 # Our parameters by the members that they come from.
 _MEMBERS = {"engine": "model", "width": "size", "height": "size", "q": "output_compression", "format": "output_format"}
@@ -54,15 +57,21 @@ def document(problem: Problem) -> dict[str, dict[str, str | None]]:
     """The error object. `promptcdn_code` is the code in docs/problems.md."""
     code = problem.api_code if isinstance(problem, ApiProblem) else _CODES.get(problem.kind, problem.kind.code)
     member = None if problem.parameter is None else _MEMBERS.get(problem.parameter, problem.parameter)
-    error = {"message": problem.detail, "type": _type(problem), "param": member, "code": code}
+    message = f"{_REJECTED}: {problem.detail}" if problem.kind in _POLICY else problem.detail
+    error = {"message": message, "type": _type(problem), "param": member, "code": code}
     return {"error": {**error, "promptcdn_code": problem.kind.code}}
 
 
 def try_again(problem: Problem) -> bool:
     """Whether a client should send the same request again, after `Retry-After`."""
-    charged = isinstance(problem, UpstreamFailed) and problem.charged
     soon = problem.retry_after is None or problem.retry_after <= WAITED_FOR
-    return problem.kind in _AGAIN and not charged and soon
+    free = isinstance(problem, UpstreamFailed) and not problem.charged
+    return soon and (problem.kind in _AGAIN or (free and problem.kind in _AGAIN_IF_FREE))
+
+
+def may_cost_again(problem: Problem) -> bool:
+    """Whether the failure may have been charged, so that the same again might be charged once more."""
+    return problem.kind in (*_PERHAPS_CHARGED, *_AGAIN_IF_FREE) and not try_again(problem)
 
 
 def _type(problem: Problem) -> str:

@@ -88,7 +88,9 @@ def described(settings: "Settings") -> Document:
         },
         "components": {
             "schemas": {
-                "Problem": schemas.PROBLEM, "Info": schemas.INFO, "Readiness": schemas.READINESS,
+                "Problem": schemas.PROBLEM,
+                "Info": schemas.INFO,
+                "Readiness": schemas.READINESS,
                 **(openai_api.SCHEMAS if api else {}),
             },
             "securitySchemes": {"operator": operator, **({"client": openai_api.SECURITY} if api else {})},
