@@ -52,7 +52,7 @@ COMMAND_LINE = {
 }
 SERVER = {
     "uvicorn": {"uvicorn", "click", "httptools", "uvloop", "cython_runtime"},
-    "starlette": {"starlette", "anyio", "idna", "sniffio"},
+    "starlette": {"starlette", "anyio", "idna", "sniffio", "python_multipart"},
     "memory": {"cachetools"},
     "metrics": {"prometheus_client"},
 }
