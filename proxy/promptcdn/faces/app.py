@@ -11,7 +11,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
-from promptcdn.faces import info, openai_api, openapi, ops, pictures, playground, requests, responses
+from promptcdn.faces import info, openapi, ops, pictures, playground, requests, responses
 from promptcdn.faces.middleware import EveryAnswer
 from promptcdn.faces.openai_api import access
 from promptcdn.problems import MethodNotAllowed, Problem
@@ -72,7 +72,7 @@ def _matches(app: Starlette, scope: Scope) -> Iterator[tuple[Match, Scope]]:
 
 
 def _routes(service: Service) -> list[Route]:
-    takedowns, api = service.settings.admin_token is not None, bool(service.settings.api_keys)
+    takedowns = service.settings.admin_token is not None
     return [
         Route("/", playground.page_or_picture),
         Route("/playground/{version}/{name}", playground.file),
@@ -91,8 +91,16 @@ def _routes(service: Service) -> list[Route]:
         Route("/robots.txt", ops.robots),
         Route("/openapi.json", openapi.for_programs),
         Route("/docs", openapi.for_people),
-        *(openai_api.routes(service.connection) if api else ()),
+        *_of_openais_api(service),
     ]
+
+
+def _of_openais_api(service: Service) -> list[Route]:
+    if not service.settings.api_keys:
+        return []
+    from promptcdn.faces.openai_api.routing import routes  # late: for those who have keys
+
+    return routes(service.connection)
 
 
 # The endpoints whose problems are shown as pictures where pictures are asked for.

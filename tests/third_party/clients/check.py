@@ -31,9 +31,9 @@ def says(api: Api, client: tuple[str, str], prompt: str, model: str = ENGINE, ke
     """What a client got: a `file`, a `url`, or an `error`."""
     language, name = client
     folder = Path(os.environ["CLIENTS"])
-    program = [folder / "python/bin/python", HERE / "by_python.py"]
+    program: list[str | Path] = [folder / "python/bin/python", HERE / "by_python.py"]
     if language == "node":  # it looks for packages beside the script
-        program = [Path("node"), folder / "node/by_node.mjs"]
+        program = ["node", folder / "node/by_node.mjs"]
     command = [*program, f"{api.service.url}/v1", key, name, prompt, model]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert ended.returncode == 0, ended.stderr

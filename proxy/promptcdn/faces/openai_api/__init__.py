@@ -2,6 +2,7 @@
 
 A picture that is made here has a URL in the ordinary grammar, its keys, budget and store are those of any other.
 
+routing       the routes; all that is imported for them is imported with it
 generations   POST /v1/images/generations and /v1/images/edits
 models        GET /v1/models and /v1/models/{id}
 translation   policy: what a body asks for, as requests of ours
@@ -11,22 +12,3 @@ access        who may ask, and how a problem is answered
 bodies        reads a body, within bounds
 draws         remembers which seeds a request without a seed has drawn, so that the same one sent again draws none
 """
-
-from starlette.routing import Route
-
-from promptcdn.faces.openai_api import models
-from promptcdn.faces.openai_api.draws import Draws
-from promptcdn.faces.openai_api.errors import PREFIX
-from promptcdn.faces.openai_api.generations import Generations
-from promptcdn.replicas.connection import RedisConnection
-
-
-def routes(connection: RedisConnection | None) -> list[Route]:
-    """The routes; replicas that share a Redis share what requests without a seed have drawn."""
-    generations = Generations(Draws(connection))
-    return [
-        Route(f"{PREFIX}images/generations", generations.generate, methods=["POST"]),
-        Route(f"{PREFIX}images/edits", generations.edit, methods=["POST"]),
-        Route(f"{PREFIX}models", models.listed),
-        Route(f"{PREFIX}models/{{model:path}}", models.one),
-    ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from promptcdn import __version__, problems
-from promptcdn.faces.openapi import openai_api, schemas
+from promptcdn.faces.openapi import schemas
 from promptcdn.problems import KINDS, ProblemType
 from promptcdn.url import formats
 from promptcdn.url.parameters import OF_INFO, PARAMETERS, Parameter
@@ -70,9 +70,7 @@ _OF_PROBLEMS = {
 
 def described(settings: "Settings") -> Document:
     """The whole document, for a service with these settings."""
-    operator = {"type": "http", "scheme": "bearer", "description": "The operator's token, PROMPTCDN_ADMIN_TOKEN."}
-    api = bool(settings.api_keys)
-    return {
+    document = {
         "openapi": "3.1.1",
         "info": {
             "title": "promptcdn",
@@ -82,20 +80,23 @@ def described(settings: "Settings") -> Document:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": settings.public_url or "/"}],
-        "paths": {
-            **_paths(settings.defaults, takedowns=settings.admin_token is not None),
-            **(openai_api.paths(settings.defaults) if api else {}),
-        },
+        "paths": _paths(settings.defaults, takedowns=settings.admin_token is not None),
         "components": {
-            "schemas": {
-                "Problem": schemas.PROBLEM,
-                "Info": schemas.INFO,
-                "Readiness": schemas.READINESS,
-                **(openai_api.SCHEMAS if api else {}),
+            "schemas": {"Problem": schemas.PROBLEM, "Info": schemas.INFO, "Readiness": schemas.READINESS},
+            "securitySchemes": {
+                "operator": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The operator's token, PROMPTCDN_ADMIN_TOKEN.",
+                }
             },
-            "securitySchemes": {"operator": operator, **({"client": openai_api.SECURITY} if api else {})},
         },
     }
+    if settings.api_keys:
+        from promptcdn.faces.openapi import openai_api  # late: for those who have keys
+
+        openai_api.add(document, settings.defaults)
+    return document
 
 
 def _paths(defaults: Defaults, *, takedowns: bool) -> Document:

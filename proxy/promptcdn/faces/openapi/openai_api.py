@@ -93,16 +93,22 @@ PICTURES: Document = {
         "promptcdn_notes": {"type": "array", "items": _TEXT, "description": "What was ignored or changed."},
     },
 }
-SCHEMAS = {"OpenAIError": ERROR, "OpenAIModel": _MODEL, "OpenAIModels": _MODELS, "OpenAIPictures": PICTURES}
-SECURITY: Document = {
+_SCHEMAS = {"OpenAIError": ERROR, "OpenAIModel": _MODEL, "OpenAIModels": _MODELS, "OpenAIPictures": PICTURES}
+_CLIENT: Document = {
     "type": "http",
     "scheme": "bearer",
     "description": "The secret of an API key, of PROMPTCDN_API_KEYS.",
 }
 
 
-def paths(defaults: Defaults) -> Document:
-    """The paths, for a service that has API keys."""
+def add(document: Document, defaults: Defaults) -> None:
+    """Adds the API to the description of a service that has keys for it."""
+    document["paths"] |= _paths(defaults)
+    document["components"]["schemas"] |= _SCHEMAS
+    document["components"]["securitySchemes"] |= {"client": _CLIENT}
+
+
+def _paths(defaults: Defaults) -> Document:
     body = _body(defaults)
     picture = {"type": "string", "description": "The content key or the permalink of a stored picture."}
     edited = {**body, "required": ["prompt", "image"], "properties": {**body["properties"], "image": picture}}
