@@ -7,6 +7,7 @@ import pytest
 from openai import OpenAI
 
 from tests.faces.openai_api.conftest import OTHER, TEAM, Api, running
+from tests.faces.openapi.test_answers import NOT_DESCRIBED
 from tests.service.test_metrics import scrape
 from tests.support.service import Promptcdn
 
@@ -118,3 +119,18 @@ def test_a_page_of_another_site_may_send_its_key(api: Api) -> None:
 
     assert "authorization" in asked.headers["access-control-allow-headers"]
     assert asked.headers["access-control-allow-methods"] == "OPTIONS, POST"
+
+
+def test_each_header_of_an_answer_is_described(api: Api) -> None:
+    described = api.service.get("/openapi.json").json()["paths"]["/v1/images/generations"]["post"]["responses"]
+    answers = [
+        api.post(prompt="described", seed=7),
+        api.post(),
+        api.post(key="guessed"),
+        api.post(model="x", prompt="a"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 400, 401, 404]
+    for answer in answers:
+        told = {name.lower() for name in described[str(answer.status_code)]["headers"]}
+        assert answer.headers.keys() - NOT_DESCRIBED <= told

@@ -1,7 +1,8 @@
 """What clients of OpenAI's images API are answered."""
 
 import base64
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from promptcdn.faces.openai_api.translation import Wanted
@@ -11,6 +12,11 @@ from promptcdn.url.request import Asked, Request, Resolved
 from promptcdn.url.resolving import Defaults, Offered, as_drawn
 
 Document = dict[str, object]
+
+# The text where a file goes. As JSON it is found nowhere within another text, whose quotation marks are escaped.
+_GAP = "\0"
+# A multiple of three, so that the pieces of a file in base64 are those of the whole.
+_PIECE = 48 * 1024
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,36 @@ class Picture:
         return as_drawn(self.request.asked, self.resolved)
 
 
-def pictures(wanted: Wanted, made: Sequence[Picture], notes: Iterable[str], created: int, public_url: str) -> Document:
+@dataclass(frozen=True)
+class Pictures:
+    """An answer with pictures, which is never in memory as a whole: ten large files would be some 60 MB each time."""
+
+    document: Document
+    files: tuple[bytes, ...]
+
+    @property
+    def length(self) -> int:
+        """The bytes of the answer."""
+        gaps = [4 * ((len(file) + 2) // 3) + len(b'""') for file in self.files]
+        return sum(map(len, self._between)) + sum(gaps)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The answer as JSON, in order."""
+        first, *others = self._between
+        yield first
+        for file, behind in zip(self.files, others, strict=True):
+            yield b'"'
+            for begin in range(0, len(file), _PIECE):
+                yield base64.b64encode(file[begin : begin + _PIECE])
+            yield b'"' + behind
+
+    @property
+    def _between(self) -> list[bytes]:
+        text = json.dumps(self.document, ensure_ascii=False, separators=(",", ":"))
+        return text.encode().split(json.dumps(_GAP).encode())
+
+
+def pictures(wanted: Wanted, made: Sequence[Picture], notes: Iterable[str], created: int, public_url: str) -> Pictures:
     """The answer with all pictures. `created` in Unix seconds; URLs begin with `public_url`.
 
     What is not OpenAI's begins with `promptcdn_`, but `seed`.
@@ -35,7 +70,7 @@ def pictures(wanted: Wanted, made: Sequence[Picture], notes: Iterable[str], crea
     first = made[0].resolved
     size = f"{first.width}x{first.height}"
     told = [*wanted.notes, *_of_size(wanted, size), *notes]
-    return {
+    document: Document = {
         "created": created,
         "data": [_datum(wanted, each, public_url) for each in made],
         "size": size,
@@ -44,6 +79,8 @@ def pictures(wanted: Wanted, made: Sequence[Picture], notes: Iterable[str], crea
         "background": "opaque",
         "promptcdn_notes": list(dict.fromkeys(told)),
     }
+    files = tuple(each.rendition.body for each in made) if "b64_json" in wanted.forms else ()
+    return Pictures(document, files)
 
 
 def models(defaults: Defaults) -> Document:
@@ -66,12 +103,8 @@ def _model(name: str, generator: str) -> Document:
 
 
 def _datum(wanted: Wanted, picture: Picture, public_url: str) -> Document:
-    forms: Document = {
-        "url": public_url + permalink(picture.rendition.content_key, picture.request.delivery),
-        "b64_json": None,
-    }
-    if "b64_json" in wanted.forms:
-        forms["b64_json"] = base64.b64encode(picture.rendition.body).decode()
+    link = permalink(picture.rendition.content_key, picture.request.delivery)
+    forms: Document = {"url": public_url + link, "b64_json": _GAP}
     url = canonical_url(picture.asked)
     return {
         **{name: value for name, value in forms.items() if name in wanted.forms},

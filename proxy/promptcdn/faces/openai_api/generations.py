@@ -9,12 +9,12 @@ from functools import partial
 
 import cachetools
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from promptcdn.cdn import Cdn
 from promptcdn.faces import requests, responses
 from promptcdn.faces.openai_api import access, answers, bodies, errors, translation
-from promptcdn.faces.openai_api.answers import Picture
+from promptcdn.faces.openai_api.answers import Picture, Pictures
 from promptcdn.faces.openai_api.draws import Draw, Draws, Names
 from promptcdn.faces.openai_api.translation import Members, Wanted
 from promptcdn.problems import Problem
@@ -80,8 +80,7 @@ class Generations:
         made = await self._made_once(http, wanted, names, client)
         responses.note_made(http, made[0].rendition.content_key)
         now, notes = int(service.clock.utc().timestamp()), _notes(service.cdn, wanted, made[0])
-        document = answers.pictures(wanted, made, notes, now, http.app.state.public_url)
-        return JSONResponse(document, headers=response_headers.document_headers())
+        return _response(answers.pictures(wanted, made, notes, now, http.app.state.public_url))
 
     async def _made_once(self, http: HttpRequest, wanted: Wanted, names: Names, client: Client) -> list[Picture]:
         """The pictures. Raises `Problem`; that of an equal request before, where the same again may cost again."""
@@ -129,6 +128,16 @@ class Generations:
             if isinstance(each, BaseException):
                 raise each
         return [each for each in ended if isinstance(each, Picture)]
+
+
+def _response(answer: Pictures) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in answer.pieces():
+            yield piece
+            await asyncio.sleep(0)  # others have their turn
+
+    headers = {**response_headers.document_headers(), "content-length": str(answer.length)}
+    return StreamingResponse(pieces(), headers=headers, media_type="application/json")
 
 
 @contextlib.asynccontextmanager
