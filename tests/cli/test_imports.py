@@ -62,7 +62,7 @@ AT_START = BEFORE_THE_PORT.union(*SERVER.values())
 # deny-list, counters, traces, a file of settings; Pillow with the first picture that is made or encoded.
 HEAVY = {
     *("boto3", "botocore", "obstore", "grpc", "google", "stability_sdk", "tenacity", "redis", "re2", "sqlite3"),
-    *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko"),
+    *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko", "mcp"),
 }
 
 
@@ -117,8 +117,8 @@ def test_a_command_imports_the_file_of_no_other_command(tmp_path: Path) -> None:
     ended = run(tmp_path, "sign", "/?prompt=a", PROMPTCDN_SIGNING_KEYS="k1:canary-0123456789")["ended"]
 
     files = {name for name in ended["modules"] if name.startswith("promptcdn.cli.")}
-    assert files == {f"promptcdn.cli.{name}" for name in ("ending", "given", "sign", "signatures")}
+    assert files == {f"promptcdn.cli.{name}" for name in ("ending", "sign", "signatures")}
 
 
-def test_a_start_without_api_keys_imports_nothing_of_their_routes(start: dict[str, Any]) -> None:
+def test_a_start_without_api_keys_imports_none_of_its_routes(start: dict[str, Any]) -> None:
     assert not {name for name in start["ready"]["modules"] if "openai_api.routing" in name or "openai_api.gen" in name}
