@@ -39,7 +39,9 @@ _LOOKING = (
     problems.OVERLOADED,
     problems.TOO_SLOW,
 )
-_MAKING = tuple(kind for kind in KINDS if kind is not problems.UNAUTHORIZED)
+# Of other routes than those of pictures.
+_ELSEWHERE = (problems.UNAUTHORIZED, problems.INVALID_API_KEY, problems.BODY_TOO_LARGE)
+_MAKING = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
 
 _HEADERS = {
     "Cache-Control": "How long caches may keep the answer (RFC 9111).",
@@ -68,7 +70,7 @@ _OF_PROBLEMS = {
 
 def described(settings: "Settings") -> Document:
     """The whole document, for a service with these settings."""
-    return {
+    document = {
         "openapi": "3.1.1",
         "info": {
             "title": "promptcdn",
@@ -90,6 +92,11 @@ def described(settings: "Settings") -> Document:
             },
         },
     }
+    if settings.api_keys:
+        from promptcdn.faces.openapi import openai_api  # late: for those who have keys
+
+        openai_api.add(document, settings.defaults)
+    return document
 
 
 def _paths(defaults: Defaults, *, takedowns: bool) -> Document:
