@@ -120,5 +120,5 @@ def test_a_command_imports_the_file_of_no_other_command(tmp_path: Path) -> None:
     assert files == {f"promptcdn.cli.{name}" for name in ("ending", "sign", "signatures")}
 
 
-def test_a_start_without_api_keys_imports_nothing_of_their_routes(start: dict[str, Any]) -> None:
+def test_without_api_keys_their_routes_are_not_imported(start: dict[str, Any]) -> None:
     assert not {name for name in start["ready"]["modules"] if "openai_api.routing" in name or "openai_api.gen" in name}
