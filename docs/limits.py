@@ -120,8 +120,12 @@ WAITS = (
         "faces.openai_api.generations:Timings.failure",
     ),
     Row(
-        "Lifetime of the seeds that a request of OpenAI's images API has drawn, for when it is sent again",
+        "Lifetime of the seeds that a request of OpenAI's images API with an `Idempotency-Key` has drawn",
         "faces.openai_api.draws:Timings.draw",
+    ),
+    Row(
+        "Lifetime of the seeds that any other request of that API has drawn, for when its client sends it again",
+        "faces.openai_api.draws:Timings.again",
     ),
     _WAIT,
     _PROXY_WAIT,
