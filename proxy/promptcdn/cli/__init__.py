@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import typer
 
 # Each has a file of its name.
-COMMANDS = ("serve", "url", "sign", "info", "engines", "doctor", "stats", "warm", "purge", "store")
+COMMANDS = ("serve", "url", "sign", "info", "engines", "doctor", "stats", "warm", "purge", "store", "discord")
 
 # After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks
 # it looks further. Memories full of pictures make many objects and hardly any garbage: with 700 a memory that fills
@@ -39,7 +39,7 @@ def application(words: Sequence[str] = ()) -> "typer.Typer":
     app.callback()(options)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         file = import_module(f"{__name__}.{name}")
-        if name == "store":
+        if hasattr(file, "app"):  # a command that has commands of its own
             app.add_typer(file.app, name=name)
         else:
             app.command()(getattr(file, name))
