@@ -39,6 +39,8 @@ SETTINGS = {
     "discord_application_id": APPLICATION,
     "public_url": PUBLIC_URL,
 }
+# The same for the environment of a process.
+ENVIRONMENT = {f"PROMPTCDN_{name.upper()}": value for name, value in SETTINGS.items()}
 _DESCRIBED = json.loads(Path(__file__).with_name("discord_api.json").read_text())
 
 
@@ -224,8 +226,13 @@ def click(action: str, content_key: str, hook: str, occasion: str = "4.5.6", use
     """The body of a click in Slack."""
     pressed = {"type": "button", "action_id": action, "value": content_key, "block_id": "x", "action_ts": "1"}
     payload = {
-        "type": "block_actions", "user": {"id": user}, "team": {"id": TEAM}, "trigger_id": occasion,
-        "response_url": f"{hook}/actions/{TEAM}/1/canary", "actions": [pressed], "message": {"text": "…"},
+        "type": "block_actions",
+        "user": {"id": user},
+        "team": {"id": TEAM},
+        "trigger_id": occasion,
+        "response_url": f"{hook}/actions/{TEAM}/1/canary",
+        "actions": [pressed],
+        "message": {"text": "…"},
     }
     return urlencode({"payload": json.dumps(payload)}).encode()
 

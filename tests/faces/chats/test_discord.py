@@ -146,7 +146,7 @@ async def test_nothing_in_a_prompt_mentions_or_formats_anything(tmp_path: Path) 
         assert post.message["allowed_mentions"] == {"parse": []}
         assert post.message["flags"] == 4
         quoted = post.message["content"].partition("“")[2].partition("”")[0]
-        assert quoted.startswith(r"\@everyone \<\@1\> \*\*bold\*\* \[click\]\(https\://evil\.example\)")
+        assert quoted.startswith(r"\@everyone \<\@1\> \*\*bold\*\* \[click\]\(https\://evil.example\)")
 
 
 async def test_a_mistake_is_told_to_its_author_alone(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _NOBODY: Message = {"parse": []}
 _EPHEMERAL, _NO_EMBEDS = 1 << 6, 1 << 2
 _ROW, _BUTTON = 1, 2
 _PRIMARY, _SECONDARY, _LINK = 1, 2, 5
-_SPECIAL = re.compile(r"[\\*_~`|<>\[\]()#:@+.-]")
+_SPECIAL = re.compile(r"[\\*_~`|<>\[\]()#:@+-]")
 
 
 @dataclass(frozen=True)
