@@ -109,8 +109,7 @@ _ADVICE = {
     "denied": "use another prompt: the operator's deny-list has words of this one",
     "filtered": "use another prompt or another seed: this picture is not asked for again",
     "unauthorized": "send the token PROMPTCDN_ADMIN_TOKEN in the header Authorization: Bearer TOKEN",
-    "unsigned": "compare the app's signing secret (Slack) or public key (Discord) with its setting, and set the clock of"
-    " the service's machine",
+    "unsigned": "compare the setting with the app's signing secret (Slack) or public key (Discord), and set the clock",
     "not_found": "check the path; a permalink shows stored pictures only: open the URL that makes the picture first",
     "method_not_allowed": "use a method that the header Allow names",
     "removed": "use another prompt or another seed: the picture stays away",

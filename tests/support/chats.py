@@ -28,7 +28,7 @@ from tests.upstream.over_http import Client, HttpUpstream, Request
 SLACK_SECRET, BOT_TOKEN = "canary-slack-signing-secret", "xoxb-canary"
 APPLICATION, USER = "1234567890", "80351110224678912"
 TEAM, MEMBER = "T0CANARY", "U0CANARY"
-TOKEN = "aW50ZXJhY3Rpb24-canary"
+TOKEN = "aW50ZXJhY3Rpb24-canary"  # noqa: S105
 _KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC_KEY = _KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
 PUBLIC_URL = "https://pictures.example.org"

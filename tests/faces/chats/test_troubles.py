@@ -210,5 +210,20 @@ async def test_nobody_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCapt
     said = [*(record.getMessage() for record in caplog.records), *map(str, (vars(each) for each in caplog.records))]
     hidden = ("violin", MEMBER, USER, TOKEN, "canary")
     assert [text for text in said for word in hidden if word in text and "promptcdn" in text] == []
-    rates = [path.read_bytes() for path in tmp_path.rglob("*.sqlite3*")]
-    assert [word for word in (MEMBER, USER) for file in rates if word.encode() in file] == []
+
+
+async def test_the_counters_know_nobody_by_name(tmp_path: Path) -> None:
+    with Upstream() as upstream:
+        async with house(tmp_path, **of(upstream, client_rate="60/minute")) as at:
+            await _slack(at, "a cat")
+            await _discord(at, "a dog")
+            await at.servers.post(1)
+
+    counted = b"".join(map(Path.read_bytes, files_in(tmp_path)))
+    assert b"client slack " in counted
+    assert b"client discord " in counted
+    assert [word for word in (MEMBER, USER) if word.encode() in counted] == []
+
+
+def files_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob("rates.sqlite3*"))
