@@ -80,6 +80,17 @@ _PROXY_WAIT = Row(
 FIRST_VIEW = (_LOOK_UP, _UPSTREAM, _STORING, _READING, _WAIT, _PROXY_WAIT)
 
 WAITS = (
+    Row("Maximum time for a command on documents to connect to the service", "documents.client:Timings.connect"),
+    Row("Maximum time in which a command on documents hears nothing of an answer", "documents.client:Timings.answer"),
+    Row("Maximum time for a command on documents to get one picture", "documents.client:Timings.picture"),
+    Row(
+        "Interval of a command on documents until it asks again, where the service does not say how long",
+        "documents.client:Timings.pause",
+    ),
+    Row(
+        "Maximum interval of a command on documents until it asks again, whatever the service says",
+        "documents.client:Timings.longest_pause",
+    ),
     Row(
         "Maximum time for the head of a request to arrive, and for an idle connection to begin its next request",
         "server.timings:Timings.head",
@@ -379,10 +390,17 @@ WAITS = (
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
     Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
     Row("Maximum wait of `promptcdn stats` for the service", "cli.stats:_PATIENCE"),
-    Row("Maximum wait of `promptcdn warm` for one picture", "cli.warm:_PATIENCE"),
+    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warm:_PATIENCE"),
 )
 
 BOUNDS = (
+    Row("Maximum size of a picture that a command on documents takes", "documents.client:_PICTURE_MAX", unit="bytes"),
+    Row("Maximum size of `/info` that a command on documents takes", "documents.client:_DOCUMENT_MAX", unit="bytes"),
+    Row(
+        "Maximum of a prompt, or of a seed, in the name of a vendored file",
+        "markdown.vendor:_WORDS_MAX",
+        unit="characters",
+    ),
     Row("Longest URL; a longer one is answered 414", "url.parse:URL_MAX", unit="bytes"),
     Row(
         "Longest request line: method, URL and version; a longer one is answered 414",

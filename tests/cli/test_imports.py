@@ -118,4 +118,4 @@ def test_a_command_imports_the_file_of_no_other_command(tmp_path: Path) -> None:
     ended = run(tmp_path, "sign", "/?prompt=a", PROMPTCDN_SIGNING_KEYS="k1:canary-0123456789")["ended"]
 
     files = {name for name in ended["modules"] if name.startswith("promptcdn.cli.")}
-    assert files == {f"promptcdn.cli.{name}" for name in ("ending", "given", "sign", "signatures")}
+    assert files == {f"promptcdn.cli.{name}" for name in ("ending", "sign", "signatures")}

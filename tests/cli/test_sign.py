@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from promptcdn.cli import given
 from promptcdn.url import signing
+from promptcdn.url.dialects import given
 from promptcdn.url.request import Request
 from tests.support.service import PROMPTCDN, environment
 

@@ -8,8 +8,8 @@ from urllib.parse import quote_plus
 import httpx2
 import pytest
 
-from promptcdn.cli.signatures import signed_url
 from promptcdn.url.signing import SigningKeys
+from promptcdn.url.signing.spelled import signed_url
 from tests.support.service import Promptcdn
 
 SETTINGS = {"PROMPTCDN_MISSES": "signed", "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-9876543210"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.cli.signatures import signed_url
 from promptcdn.pictures import decoded
 from promptcdn.url.signing import SigningKeys
+from promptcdn.url.signing.spelled import signed_url
 from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.upstream import Upstream
 from tests.upstream.a1111 import A1111Upstream

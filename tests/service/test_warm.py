@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from promptcdn.cdn.targets import Target, Targets
 from promptcdn.cli import application
-from promptcdn.cli.warm import Line, _outcomes
+from promptcdn.cli.documents.warm import Line, _outcomes
 from promptcdn.problems import BadSettings
 from promptcdn.url.request import Asked, Request
 from promptcdn.wiring import Service

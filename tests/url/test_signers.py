@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.cli import given
 from promptcdn.url import signing
+from promptcdn.url.dialects import given
 
 PAGE = (Path(__file__).parents[2] / "docs" / "signing.md").read_text()
 KEY = "0123456789abcdef"

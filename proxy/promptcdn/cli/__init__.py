@@ -12,8 +12,10 @@ from promptcdn import __version__
 if TYPE_CHECKING:
     import typer
 
-# Each has a file of its name.
-COMMANDS = ("serve", "url", "sign", "info", "engines", "doctor", "stats", "warm", "purge", "store", "discord")
+# Each has a file of its name: those on documents, and those that serve people and chats, in a folder of their own.
+ON_DOCUMENTS = ("pin", "warm", "lock", "vendor", "gallery")
+COMMANDS = ("serve", "url", "sign", "info", *ON_DOCUMENTS, "engines", "doctor", "stats", "purge", "store", "discord")
+_FOLDERS = {**dict.fromkeys(ON_DOCUMENTS, ".documents"), **dict.fromkeys(("serve", "discord"), ".serving")}
 
 # After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks
 # it looks further. Memories full of pictures make many objects and hardly any garbage: with 700 a memory that fills
@@ -38,7 +40,7 @@ def application(words: Sequence[str] = ()) -> "typer.Typer":
     app = typer.Typer(no_args_is_help=True, help="One URL is one picture: a reproducible-image CDN proxy for Markdown.")
     app.callback()(options)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
-        file = import_module(f"{__name__}.{name}")
+        file = import_module(f"{__name__}{_FOLDERS.get(name, '')}.{name}")
         if hasattr(file, "app"):  # a command that has commands of its own
             app.add_typer(file.app, name=name)
         else:

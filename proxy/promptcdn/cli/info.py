@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from promptcdn.cli import given
 from promptcdn.cli.ending import fail
 from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
+from promptcdn.url.dialects import given
 
 if TYPE_CHECKING:
     from promptcdn.readers.answers import State

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptcdn.cli import given
 from promptcdn.cli.ending import FINDINGS, fail
 from promptcdn.cli.reading import reading
 from promptcdn.problems import BadSettings
+from promptcdn.url.dialects import given
 
 if TYPE_CHECKING:
     from promptcdn.settings import Settings

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from promptcdn.cli import given
 from promptcdn.cli.signatures import Expires, Key, signed_urls
+from promptcdn.url.dialects import given
 
 
 def sign(

@@ -1,19 +1,15 @@
-"""What commands that sign have in common: their options, and a signature put into a URL."""
+"""What commands that sign have in common: their options, and signed URLs."""
 
 import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote
+from typing import Annotated
 
 import typer
 
-from promptcdn.cli import given
 from promptcdn.cli.ending import fail
-
-if TYPE_CHECKING:
-    from promptcdn.url.signing import SigningKeys
+from promptcdn.url.dialects import given
 
 Expires = Annotated[
     str | None,
@@ -29,13 +25,13 @@ Key = Annotated[
 _SPAN = re.compile(r"([0-9]{1,7})([smhdw]?)")
 _SPAN_MAX = 9999999
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SEPARATED = re.compile(r"(^|&(?:amp;)*)([^&]*)")
 
 
 def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> list[str]:
     """Each of `urls` signed by a key of the settings. Ends the command where one of them cannot be."""
     from promptcdn import settings
     from promptcdn.problems import BadSettings, Problem
+    from promptcdn.url.signing.spelled import signed_url
 
     made: list[str] = []
     try:
@@ -55,36 +51,6 @@ def signed_urls(urls: Iterable[str], expires: str | None, key: str | None) -> li
         except ValueError as wrong:
             fail(f"{url}: {wrong}")
     return made
-
-
-def signed_url(url: str, keys: "SigningKeys", exp: int | None = None, kid: str | None = None) -> str:
-    """`url` as it is spelled, its signature new. Raises `Problem` or `ValueError` with what is wrong."""
-    from promptcdn.url import signing
-    from promptcdn.url.parse import URL_MAX
-    from promptcdn.url.resolving import require_consistent
-
-    bare = given.parts(url)
-    if given.content_key(bare):
-        raise ValueError("a permalink needs no signature: it shows what is stored, and makes nothing")
-    bare = bare._replace(query=_without_signature(bare.query))
-    request = given.request(bare)
-    require_consistent(request.asked)
-    control = signing.signed(request.asked, keys, exp, kid)
-    signature = [f"{name}={value}" for name in ("kid", "exp", "sig") if (value := getattr(control, name)) is not None]
-    separator = "&amp;" if "&amp;" in bare.query else "&"
-    query = separator.join([*filter(None, [bare.query]), *signature])
-    if len(f"{bare.path}?{query}".encode(errors="surrogateescape")) > URL_MAX:
-        raise ValueError(f"signed, the URL would be longer than the {URL_MAX} bytes that the service takes")
-    return f"{bare.host}{bare.path}?{query}{bare.fragment}"
-
-
-def _without_signature(query: str) -> str:
-    kept = [
-        separator + pair
-        for separator, pair in _SEPARATED.findall(query)
-        if unquote(pair.partition("=")[0]) not in ("kid", "exp", "sig")
-    ]
-    return re.sub(r"^&(amp;)*", "", "".join(kept))
 
 
 def _expiry(text: str, now: float) -> int:

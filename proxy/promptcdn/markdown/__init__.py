@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from promptcdn.markdown.found import Found, Kind, Shown, Span, Syntax
 from promptcdn.markdown.mapped import Lines, Mapped, moved
-from promptcdn.markdown.ours import Ours
+from promptcdn.markdown.ours import Ours, Wanted
 from promptcdn.markdown.spelling import spelled
 
 __all__ = ["EXTENSIONS", "Found", "Kind", "Ours", "Shown", "Span", "Syntax", "find", "kind_of", "rewritten"]
@@ -30,7 +30,7 @@ def kind_of(path: str) -> Kind | None:
     return EXTENSIONS.get(extension.lower()) if dot else None
 
 
-def find(text: str, kind: Kind, ours: Ours) -> tuple[Found, ...]:
+def find(text: str, kind: Kind, ours: Wanted) -> tuple[Found, ...]:
     """The URLs of our pictures, in the order in which they stand. Code, comments and front matter are left alone.
 
     Raises `ValueError` where the text cannot be read at all: a notebook that is no JSON, lists that are nested too
@@ -73,7 +73,7 @@ def rewritten(text: str, urls: Mapping[Found, str]) -> str:
     return text
 
 
-def _found(part: Mapped, kind: Kind, ours: Ours) -> Iterator[Found]:
+def _found(part: Mapped, kind: Kind, ours: Wanted) -> Iterator[Found]:
     if not ours.may_be_in(part.text):
         return
     # Imported late: marko takes as long as the start of a command.

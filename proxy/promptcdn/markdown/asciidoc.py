@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from promptcdn.markdown import html
 from promptcdn.markdown.found import Found, Shown, Span, Syntax
 from promptcdn.markdown.mapped import Mapped, Run, moved
-from promptcdn.markdown.ours import Ours
+from promptcdn.markdown.ours import Wanted
 from promptcdn.markdown.spelling import in_attribute, in_autolink
 
 _LINE = re.compile(r"([^\n]*)(?:\n|\Z)")
@@ -29,7 +29,7 @@ _NAMED_ALT = re.compile(r"""(?:^|,)\s*alt=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^,"]
 _PASSED = re.compile(r"\+\+\+.*?\+\+\+|\+\+.*?\+\+|(?<![\w+])\+\S(?:.*?\S)?\+(?![\w+])|pass:[a-z,]*\[.*?\]")
 
 
-def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
+def find(mapped: Mapped, ours: Wanted) -> Iterator[Found]:
     """The URLs of ours in macros and links, and in the HTML of passthrough blocks."""
     mapped = mapped.with_line_feeds()
     yield from moved(_Reader(ours).read(mapped.text), mapped)
@@ -38,7 +38,7 @@ def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
 class _Reader:
     """Goes through the lines once."""
 
-    def __init__(self, ours: Ours) -> None:
+    def __init__(self, ours: Wanted) -> None:
         self._ours = ours
         self._delimiter = ""
         self._passed: list[Run] = []

@@ -21,7 +21,7 @@ from marko.source import Source
 from promptcdn.markdown.found import Found, Shown, Span, Syntax
 from promptcdn.markdown.html import TEXT_ONLY, Tokenizer, urls
 from promptcdn.markdown.mapped import Mapped, Run, moved
-from promptcdn.markdown.ours import Ours
+from promptcdn.markdown.ours import Wanted
 from promptcdn.markdown.spelling import in_autolink, in_markdown
 
 # Front matter of Jekyll, Hugo and others: YAML between lines of dashes, TOML between lines of pluses. A line of dashes
@@ -37,7 +37,7 @@ _BARE = re.compile(r"(?<![A-Za-z])(?!(?<=<)[^\s<>]*>)(?=(?P<url>https?://[^ \t\n
 _TRAILING = re.compile(r"(?:[?!.,:;*_~'\"]|&[A-Za-z0-9]+;)\Z")
 
 
-def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
+def find(mapped: Mapped, ours: Wanted) -> Iterator[Found]:
     """The URLs of ours, in the order in which they stand. Front matter, code and comments are left alone.
 
     Raises `ValueError` where quotes and lists are nested too deeply to be parsed.
@@ -203,7 +203,7 @@ class _Bare(inline.InlineElement):
 class _Parser(parser.Parser):
     """Parses the text of a block only where one of ours may be in it, or may be used there."""
 
-    def __init__(self, ours: Ours) -> None:
+    def __init__(self, ours: Wanted) -> None:
         super().__init__()
         self._ours, self._defined = ours, False
         for element in (
@@ -229,7 +229,7 @@ class _Parser(parser.Parser):
 class _Reader:
     """Walks through what was parsed, in the order of the document."""
 
-    def __init__(self, text: str, ours: Ours) -> None:
+    def __init__(self, text: str, ours: Wanted) -> None:
         self._text, self._ours, self._html = text, ours, Tokenizer()
         self._definitions: dict[str, Found] = {}
         self._images: dict[str, list[Shown]] = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from promptcdn.markdown.found import Found, Shown, Span, Syntax
-from promptcdn.markdown.ours import Ours
+from promptcdn.markdown.ours import Wanted
 from promptcdn.markdown.spelling import in_attribute
 
 _BLANK = "\t\n\f\r "
@@ -111,7 +111,7 @@ class Tokenizer:
         return found.end() if is_comment else found.start()
 
 
-def urls(tags: Iterator[Tag], ours: Ours) -> Iterator[Found]:
+def urls(tags: Iterator[Tag], ours: Wanted) -> Iterator[Found]:
     """The URLs of ours in attributes. Those of `<img>` come with the image that needs a description."""
     for tag in tags:
         seen: set[str] = set()
@@ -137,7 +137,7 @@ def _syntax(tag: Tag, name: str) -> Syntax | None:
     return None
 
 
-def _found(raw: str, start: int, syntax: Syntax, images: tuple[Shown, ...], ours: Ours) -> Iterator[Found]:
+def _found(raw: str, start: int, syntax: Syntax, images: tuple[Shown, ...], ours: Wanted) -> Iterator[Found]:
     spelling = raw.strip(_BLANK)
     # WHATWG URL section 4.4: tabs and line ends are taken out of URLs.
     url = re.sub("[\t\n\r]", "", in_attribute(spelling))
@@ -148,7 +148,7 @@ def _found(raw: str, start: int, syntax: Syntax, images: tuple[Shown, ...], ours
         yield Found(url, target, span, syntax, escaped="&amp;" in spelling, images=images)
 
 
-def _candidates(attribute: Attribute, ours: Ours) -> Iterator[Found]:
+def _candidates(attribute: Attribute, ours: Wanted) -> Iterator[Found]:
     raw, place = attribute.raw, 0
     while candidate := _CANDIDATE.match(raw, place):
         url = candidate["url"].rstrip(",")

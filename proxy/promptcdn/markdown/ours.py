@@ -3,12 +3,22 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 # What stands behind the base of a picture's URL: `/?…`, `/i.png?…`, `/i/KEY`, `/prompt/…`. Slashes may be doubled.
 _PICTURE = re.compile(r"/*\?[^#]|/*/i\.[A-Za-z]+(?:[?#]|\Z)|/*/i/[0-9a-f]{64}|/*/prompt/[^?#]")
+
+
+class Wanted(Protocol):
+    """Which URLs are looked for in a document."""
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether `text` may have one: a quick look, so that most documents are not parsed at all."""
+
+    def target(self, url: str) -> str | None:
+        """What a URL names; `None` for one that is not looked for."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +54,6 @@ class Ours:
             if found and _PICTURE.match(rest := url[found.end() :]):
                 return rest if rest.startswith("/") else f"/{rest}"
         return None
-
-    @property
-    def beginning(self) -> str:
-        """A regular expression for what every URL of ours begins with, to find it within a text."""
-        return "|".join(f"(?:{pattern.pattern})" for pattern in self._patterns)
 
     @cached_property
     def _words(self) -> tuple[tuple[str, ...], ...]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from promptcdn.markdown import html
 from promptcdn.markdown.found import Found, Shown, Span, Syntax
 from promptcdn.markdown.mapped import Mapped, Run, moved
-from promptcdn.markdown.ours import Ours
+from promptcdn.markdown.ours import Wanted
 
 # The marks of lists may stand before what is indented as far as it is.
 _LINE = re.compile(
@@ -49,7 +49,7 @@ class _Line(NamedTuple):
         return Span(self.place, self.place + len(self.text))
 
 
-def find(mapped: Mapped, ours: Ours) -> Iterator[Found]:
+def find(mapped: Mapped, ours: Wanted) -> Iterator[Found]:
     """The URLs of ours in directives and targets, and in the HTML of `.. raw:: html`."""
     mapped = mapped.with_line_feeds()
     yield from moved(_Reader(mapped.text, ours).read(), mapped)
@@ -64,7 +64,7 @@ def _lines(text: str) -> Iterator[_Line]:
 class _Reader:
     """Goes through the lines once; what is indented under a line is its block."""
 
-    def __init__(self, text: str, ours: Ours) -> None:
+    def __init__(self, text: str, ours: Wanted) -> None:
         self._text, self._lines, self._ours = text, list(_lines(text)), ours
 
     def read(self) -> Iterator[Found]:

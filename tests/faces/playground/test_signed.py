@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from promptcdn.cli.signatures import signed_url
 from promptcdn.url.signing import SigningKeys
+from promptcdn.url.signing.spelled import signed_url
 from tests.faces.playground.visitor import PATIENCE, Visitor
 from tests.support.service import Promptcdn
 

@@ -11,7 +11,6 @@ import typer
 
 from promptcdn import __version__
 from promptcdn.cli.ending import fail
-from promptcdn.cli.signatures import signed_url
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
@@ -93,7 +92,11 @@ def _greeting(service: "Service", here: str) -> Iterator[str]:
     caveat = chosen.generators[0].caveat
     yield f"promptcdn {__version__}: {what}, pictures in {chosen.store_url}{caveat and f' ({caveat})'}"
     example = f"{here}/?prompt=a+lighthouse&seed=7"
-    yield signed_url(example, chosen.signing_keys) if chosen.misses == "signed" else example
+    if chosen.misses == "signed":
+        from promptcdn.url.signing.spelled import signed_url
+
+        example = signed_url(example, chosen.signing_keys)
+    yield example
 
 
 def _default_engine(chosen: "Settings") -> str:

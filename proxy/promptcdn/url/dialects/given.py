@@ -1,12 +1,11 @@
 """URLs as people give them to a command: with their host or without, as they stand in a page."""
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from promptcdn import problems
-
-if TYPE_CHECKING:
-    from promptcdn.url.request import Request
+from promptcdn.url.parse import parse_url
+from promptcdn.url.request import Request
 
 _PERMALINK = re.compile(r".*/i/([0-9a-f]{64})(\.[a-z]+)?")
 # RFC 3986 appendix B.
@@ -35,14 +34,12 @@ def content_key(url: Given) -> str | None:
     return found and found[1]
 
 
-def request(url: Given, *, or_a_key: bool = False) -> "Request":
+def request(url: Given, *, or_a_key: bool = False) -> Request:
     """What it asks for. `or_a_key`: the command takes content keys, too.
 
     Raises `Problem`, for a text that is no URL of ours as well. Bytes that are no text go on as they are: the grammar
     says what is wrong.
     """
-    from promptcdn.url.parse import parse_url
-
     try:
         return parse_url(*(part.encode(errors="surrogateescape") for part in (url.path, url.query)))
     except problems.Problem as problem:

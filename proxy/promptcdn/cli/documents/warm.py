@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 
 import typer
 
-from promptcdn.cli import given
 from promptcdn.cli.ending import FINDINGS, fail
 from promptcdn.problems import BadSettings
+from promptcdn.url.dialects import given
 
 if TYPE_CHECKING:
     from promptcdn.settings import Settings

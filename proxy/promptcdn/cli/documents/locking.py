@@ -1,0 +1,102 @@
+"""What `lock`, `check` and `vendor` have in common: the lock file, and documents with what they say of it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptcdn.cli.documents import opening
+from promptcdn.cli.documents.changing import Change
+from promptcdn.cli.documents.opening import Told
+from promptcdn.cli.ending import fail
+
+if TYPE_CHECKING:
+    from promptcdn.documents.client import File
+    from promptcdn.documents.files import Document
+    from promptcdn.documents.parsing import Parsed
+    from promptcdn.markdown import Found, Ours
+    from promptcdn.markdown.lock import Entry, Lock
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A lock file: what is in it, and its bytes (`None` where it is not there)."""
+
+    path: Path
+    lock: "Lock"
+    content: bytes | None
+
+    @property
+    def files(self) -> "tuple[str, ...]":
+        """All vendored files, by the paths that the lock file has."""
+        return tuple(entry.file for entry in self.lock.pictures.values() if entry.file is not None)
+
+    def name_of(self, document: "Document") -> str:
+        """What a document is called from the folder of the lock file."""
+        return Path(os.path.relpath(document.path.resolve(), self.path.parent.resolve())).as_posix()
+
+    def place(self, file: str) -> Path:
+        """Where a vendored file lies."""
+        return self.path.parent / file
+
+    def change(self, lock: "Lock") -> Change:
+        """What writing another lock changes."""
+        from promptcdn.markdown.lock import printed
+
+        return Change(self.path, self.content, printed(lock).encode())
+
+
+@dataclass(frozen=True)
+class Named:
+    """What one document names: URLs of the service, and vendored files (as the lock file calls them: `target`)."""
+
+    urls: "tuple[Found, ...]"
+    files: "tuple[Found, ...]"
+
+
+def opened(path: Path) -> Opened:
+    """The lock file at `path`; an empty one where there is none. Ends the command for a file that is none."""
+    from promptcdn.documents.files import Unusable, content_of, decoded
+    from promptcdn.markdown.lock import Lock, parsed
+
+    if not path.exists():
+        return Opened(path, Lock(), None)
+    try:
+        content = content_of(path)
+        return Opened(path, parsed(decoded(path, content)), content)
+    except Unusable as unusable:
+        fail(str(unusable))
+    except ValueError as wrong:
+        fail(f"{path}: {wrong}")
+
+
+def all_named(documents: "Sequence[Document]", ours: "Ours", lock: Opened, told: Told) -> "list[Parsed[Named]]":
+    """What each document names that names anything."""
+    from promptcdn.markdown.vendor import VendoredFiles
+
+    files = lock.files
+    any_file = VendoredFiles("", files)
+
+    def may_have(_: "Document", text: str) -> bool:
+        return ours.may_be_in(text) or any_file.may_be_in(text)
+
+    return opening.all_parsed(documents, may_have, partial(_named, ours, files, lock), told)
+
+
+def _named(ours: "Ours", files: tuple[str, ...], lock: Opened, document: "Document", text: str) -> Named:
+    from promptcdn.markdown import find
+    from promptcdn.markdown.vendor import VendoredFiles
+
+    urls = find(text, document.kind, ours)
+    return Named(urls, find(text, document.kind, VendoredFiles(lock.name_of(document), files)))
+
+
+def entry_of(file: "File") -> "Entry | None":
+    """The entry of a URL that answered so; `None` where its picture is not made yet."""
+    from promptcdn.markdown.lock import Entry
+
+    if file.content_key is None or file.sha256 is None:
+        return None
+    return Entry(file.content_key, file.sha256, file.size, file.media_type)

@@ -1,0 +1,186 @@
+"""What commands on documents have in common: which documents, of which service, read with a progress bar."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from promptcdn.cli.base import base_url
+from promptcdn.cli.ending import FINDINGS, fail
+
+if TYPE_CHECKING:
+    from promptcdn.documents.client import Client
+    from promptcdn.documents.files import Document
+    from promptcdn.documents.parsing import Parsed
+    from promptcdn.markdown import Found, Kind, Ours
+
+_T = TypeVar("_T")
+
+STDIN = "-"
+# How much the service is asked at once. It makes no more than PROMPTCDN_CONCURRENCY pictures at once (8 by default).
+_AT_ONCE = 8
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Files, folders and glob patterns; by default the folder that you are in. - for standard input.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what came out as JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change as a diff; write nothing.")]
+StdinName = Annotated[
+    str, typer.Option("--stdin-filename", help="What standard input would be called: its extension says what it is.")
+]
+LockFile = Annotated[Path, typer.Option("--lock-file", help="The lock file; what it names lies below its folder.")]
+
+
+def ours_of(base: str | None) -> "tuple[str, Ours]":
+    """What URLs of the service begin with, and how they are recognised."""
+    from promptcdn.markdown import Ours
+
+    url = base_url(base)
+    try:
+        return url, Ours.of(url)
+    except ValueError as wrong:
+        fail(str(wrong))
+
+
+class Told:
+    """Says on standard error what could not be done, and remembers that there was something."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, what: object) -> None:
+        self.lines.append(str(what))
+        typer.echo(str(what), err=True)
+
+    def end(self) -> None:
+        """Ends the command with exit code 1 where anything was said."""
+        if self.lines:
+            raise typer.Exit(FINDINGS)
+
+
+def documents_of(paths: list[str] | None, told: Told) -> "list[Document]":
+    """The documents that a command was given. Ends the command where a path names nothing."""
+    from promptcdn.documents.files import Missing, Unusable, documents
+
+    found: list[Document] = []
+    for each in documents(paths or ["."]):
+        match each:
+            case Missing():
+                fail(str(each))
+            case Unusable():
+                told(each)
+            case _:
+                found.append(each)
+    return found
+
+
+def note_of_nothing(address: str) -> None:
+    """Says that no document has a URL of the service, which often is another one than was meant."""
+    typer.echo(f"no URL begins with {address}: --base or PROMPTCDN_PUBLIC_URL says whose URLs are looked for", err=True)
+
+
+def standard_input(name: str) -> "tuple[str, Kind]":
+    """The text of standard input, and what it is written in by the name that it would have."""
+    from promptcdn.documents.files import Unusable, decoded
+    from promptcdn.markdown import EXTENSIONS, kind_of
+
+    kind = kind_of(name)
+    if kind is None:
+        fail(f'--stdin-filename="{name}": allowed: a name that ends in .{", .".join(EXTENSIONS)}')
+    try:
+        return decoded(Path("standard input"), sys.stdin.buffer.read()), kind
+    except Unusable as unusable:
+        fail(str(unusable))
+
+
+def all_parsed(
+    documents: "Sequence[Document]",
+    may_have: "Callable[[Document, str], bool]",
+    parse: "Callable[[Document, str], _T]",
+    told: Told,
+) -> "list[Parsed[_T]]":
+    """What `parse` finds in each document that may have pictures; says of which ones that cannot be known, and why."""
+    from promptcdn.documents.files import Unusable
+    from promptcdn.documents.parsing import parsed
+
+    found: list[Parsed[_T]] = []
+    with progress("reading", len(documents)) as advance:
+        for each in parsed(documents, may_have, parse, advance):
+            if isinstance(each, Unusable):
+                told(each)
+            else:
+                found.append(each)
+    return found
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, where that is a terminal; gives what moves it on by one."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def all_found(documents: "Sequence[Document]", ours: "Ours", told: Told) -> "list[Parsed[tuple[Found, ...]]]":
+    """The URLs of ours in each document that has any."""
+
+    def may_have(_: "Document", text: str) -> bool:
+        return ours.may_be_in(text)
+
+    return all_parsed(documents, may_have, partial(_found, ours), told)
+
+
+def _found(ours: "Ours", document: "Document", text: str) -> "tuple[Found, ...]":
+    from promptcdn.markdown import find
+
+    return find(text, document.kind, ours)
+
+
+def asked(client: "Client", targets: Sequence[str], ask: "Callable[[str], _T]", what: str, told: Told) -> dict[str, _T]:
+    """What the service says of each URL, several at a time and with a progress bar; says where it does not.
+
+    Once the service cannot be reached no more is asked: the answer would be the same.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from promptcdn.documents.client import NoAnswer
+
+    found: dict[str, _T] = {}
+    unreachable: list[str] = []
+
+    def one(target: str) -> None:
+        try:
+            if not unreachable:
+                found[target] = ask(target)
+        except NoAnswer as none:
+            if none.code != "unreachable":
+                told(f"{client.base}{target}: {none.reason}")
+            elif not unreachable:
+                unreachable.append(none.reason)
+                told(none.reason)
+        advance()
+
+    with progress(what, len(targets)) as advance, ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(one, targets))
+    return {target: found[target] for target in targets if target in found}
+
+
+def counted(number: int, what: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

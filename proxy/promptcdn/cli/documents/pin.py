@@ -1,0 +1,174 @@
+"""`promptcdn pin`."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from promptcdn.cli.base import Base, settings_or_end
+from promptcdn.cli.documents import changing, opening
+from promptcdn.cli.documents.opening import AsJson, DryRun, Paths, StdinName, Told
+from promptcdn.cli.ending import fail
+from promptcdn.url.seeds import SEED_MAX
+
+if TYPE_CHECKING:
+    from promptcdn.markdown import Found, Ours
+
+
+class Drawn(NamedTuple):
+    """The seed that a URL gets, and whether its picture is stored; `None` for a seed that was given."""
+
+    seed: int
+    is_stored: bool | None = None
+
+
+class _Pinned(NamedTuple):
+    """One URL with another in its place."""
+
+    file: str
+    line: int
+    column: int
+    url: str
+    new_url: str
+    is_stored: bool | None
+
+
+def pin(
+    paths: Paths = None,
+    seed: Annotated[
+        str | None, typer.Option(help="The seed for all; by default each gets one that readers see.")
+    ] = None,
+    unpin: Annotated[bool, typer.Option("--unpin", help="Take the seeds out instead: numbers and words.")] = False,
+    dry_run: DryRun = False,
+    base: Base = None,
+    as_json: AsJson = False,
+    stdin_name: StdinName = "stdin.md",
+) -> None:
+    """Write a seed into each URL without one, so that it shows the same picture for ever.
+
+    The service is asked which pictures of the URL its readers are shown now, and the URL gets the seed of the first of
+    them. Where none is made yet, it gets the seed that would be drawn first. Nothing is made and nothing is paid for.
+    A seed that changes with the calendar (day, week …) stays. No other byte of a file changes.
+    """
+    if seed is not None and (unpin or re.fullmatch("[0-9]{1,10}", seed) is None or int(seed) > SEED_MAX):
+        fail("--seed and --unpin exclude each other" if unpin else f'--seed="{seed}": allowed: 0 to {SEED_MAX}')
+    address, ours = opening.ours_of(base)
+    told = Told()
+    work = _Work(address, ours, None if seed is None else int(seed), unpin, told)
+    if paths == [opening.STDIN]:
+        _standard_input(work, stdin_name, told)
+        return
+    parsed = opening.all_found(opening.documents_of(paths, told), ours, told)
+    if not any(each.found for each in parsed):
+        opening.note_of_nothing(address)
+    seeds = work.seeds(one for each in parsed for one in each.found)
+    pinned: list[_Pinned] = []
+
+    def changes() -> Iterator[changing.Change]:
+        for each in parsed:
+            text, done = work.rewritten(each.text, each.found, seeds, str(each.document))
+            pinned.extend(done)
+            yield changing.Change(each.document.path, each.content, text.encode())
+
+    count = changing.made(changes(), told, dry_run=dry_run)
+    _print(pinned, count, as_json=as_json, dry_run=dry_run, unpin=unpin)
+    told.end()
+
+
+def _standard_input(work: "_Work", name: str, told: Told) -> None:
+    """Standard input, rewritten, to standard output."""
+    from promptcdn.markdown import find
+
+    text, kind = opening.standard_input(name)
+    try:
+        found = find(text, kind, work.ours)
+    except ValueError as wrong:
+        fail(f"standard input: {wrong}")
+    text, _ = work.rewritten(text, found, work.seeds(found), "standard input")
+    sys.stdout.buffer.write(text.encode())
+    told.end()
+
+
+class _Work:
+    """What becomes of each URL."""
+
+    def __init__(self, address: str, ours: "Ours", seed: int | None, unpin: bool, told: Told) -> None:
+        self.ours = ours
+        self._address, self._seed, self._unpin, self._told = address, seed, unpin, told
+        self._keys = settings_or_end().signing_keys
+
+    def seeds(self, found: "Iterator[Found] | Sequence[Found]") -> Mapping[str, Drawn]:
+        """The seed for each seedless URL, by what the service is asked for. Says which have none, and why."""
+        from promptcdn.documents.client import Client
+        from promptcdn.markdown.pin import is_seedless
+
+        if self._unpin:
+            return {}
+        targets = sorted({one.target for one in found if is_seedless(one.target)})
+        if self._seed is not None or not targets:
+            return dict.fromkeys(targets, Drawn(self._seed or 0))
+        with Client(self._address) as client:
+            answers = opening.asked(client, targets, client.info, "asking for seeds", self._told)
+        drawn = {target: _drawn(members) for target, members in answers.items()}
+        for target, seed in drawn.items():
+            if seed is None:
+                self._told(
+                    f"{self._address}{target}: none of its pictures may be shown: all were refused or taken down"
+                )
+        return {target: seed for target, seed in drawn.items() if seed is not None}
+
+    def rewritten(
+        self, text: str, found: "Sequence[Found]", seeds: Mapping[str, Drawn], file: str
+    ) -> tuple[str, list[_Pinned]]:
+        """The text with other URLs in it, and which these are."""
+        from promptcdn.markdown import rewritten
+
+        done: list[_Pinned] = []
+        urls: dict[Found, str] = {}
+        for one in found:
+            try:
+                target = self._new(one.target, seeds)
+            except ValueError as wrong:
+                self._told(f"{file}:{one.line}:{one.column}: {wrong}")
+                continue
+            if target is not None:
+                urls[one] = f"{one.base}{target}"
+                is_stored = seeds[one.target].is_stored if one.target in seeds else None
+                done.append(_Pinned(file, one.line, one.column, one.url, urls[one], is_stored))
+        return rewritten(text, urls), done
+
+    def _new(self, target: str, seeds: Mapping[str, Drawn]) -> str | None:
+        """What a URL asks for from now on; `None` where it stays. Raises `ValueError` where it cannot be changed."""
+        from promptcdn.markdown.pin import has_number, pinned, unpinned
+
+        if self._unpin:
+            return unpinned(target, self._keys) if has_number(target) else None
+        return pinned(target, seeds[target].seed, self._keys) if target in seeds else None
+
+
+def _drawn(members: Mapping[str, Any]) -> Drawn | None:
+    """The first seed of a pool whose picture is stored, else the first that may be made."""
+    pool = members.get("pool") or ()
+    for state in ("stored", "generating", "absent"):
+        for variant in pool:
+            if variant["state"] == state:
+                return Drawn(int(variant["seed"]), state == "stored")
+    return None
+
+
+def _print(pinned: Sequence[_Pinned], count: int, *, as_json: bool, dry_run: bool, unpin: bool) -> None:
+    if as_json:
+        urls = [each._asdict() for each in pinned]
+        typer.echo(json.dumps({"urls": urls, "files": count}, ensure_ascii=False, indent=2))
+        return
+    absent = sum(each.is_stored is False for each in pinned)
+    done = "taken out of" if unpin else "written into"
+    verb = "would be" if dry_run else "were"
+    where = f"{opening.counted(len(pinned), 'URL')} in {opening.counted(count, 'file')}"
+    typer.echo(f"seeds {verb} {done} {where}", err=dry_run)
+    if absent:
+        pictures = opening.counted(absent, "picture")
+        typer.echo(f"{pictures} of them not made yet: promptcdn warm makes them ahead of their readers", err=True)

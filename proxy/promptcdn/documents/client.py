@@ -1,0 +1,212 @@
+"""Asks a running service over HTTP, as any reader's program does: what a URL shows, and for the picture itself."""
+
+import hashlib
+import json
+import re
+import threading
+import time
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx2
+
+from promptcdn import __version__
+from promptcdn.url.dialects import given
+
+# A file in the largest size and in PNG, with room to spare.
+_PICTURE_MAX = 64 * 1024 * 1024
+_DOCUMENT_MAX = 4 * 1024 * 1024
+# What passes by itself. All else is said at once: a wrong parameter does not become right.
+_PASSING = frozenset(("too_slow", "rate_limited", "overloaded", "draining", "store_unavailable"))
+_CANONICAL = re.compile(r'<[^<>]*/i/([0-9a-f]{64})[^<>]*>; rel="canonical"')
+_SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
+
+
+@dataclass(frozen=True)
+class Timings:
+    """How long a service is waited for, in seconds."""
+
+    connect: float = 10.0
+    answer: float = 130.0  # the service waits for a new picture for as long as PROMPTCDN_WAIT says, 120 at most
+    picture: float = 900.0  # over all answers that say "later"
+    pause: float = 2.0  # where such an answer does not say how much later
+    longest_pause: float = 60.0
+
+
+@dataclass(frozen=True)
+class File:
+    """What a URL answers with, without its bytes.
+
+    content_key   names the picture
+    sha256        of the bytes, in hex; `None` where the picture is not made yet
+    content_location  the URL of a seedless picture with the seed that was drawn, from the first slash on
+    """
+
+    media_type: str
+    size: int
+    content_key: str | None = None
+    sha256: str | None = None
+    content_location: str | None = None
+    is_made: bool = field(default=True)
+
+
+class NoAnswer(Exception):
+    """The service gave no picture, with the reason: its own words, or why it could not be asked.
+
+    `code` is that of docs/problems.md; `unreachable` where nobody or somebody else answered.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class Client:
+    """The service under one public URL. It may be used by several threads.
+
+    The proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …) are used. Redirects are not followed: a URL in a
+    document has to answer by itself, since image proxies remember what they were led to.
+    """
+
+    def __init__(self, base: str, timings: Timings = Timings()) -> None:
+        self.base = base.rstrip("/")
+        self._timings = timings
+        self._stopped = threading.Event()
+        self._http = httpx2.Client(
+            timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
+            headers={"user-agent": f"promptcdn/{__version__}", "accept": "*/*"},
+            limits=httpx2.Limits(max_connections=64),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._http.close()
+
+    def stop(self) -> None:
+        """Has those who wait for a picture give up at their next pause."""
+        self._stopped.set()
+
+    def info(self, target: str) -> dict[str, Any]:
+        """The members of `/info` for a picture's URL, from its first slash on. Raises `NoAnswer`."""
+        answer, content = self._answer("GET", f"/info{target}", _DOCUMENT_MAX)
+        self._require_good(answer, content)
+        try:
+            members = json.loads(content)
+        except ValueError:
+            members = None
+        if not isinstance(members, dict) or "state" not in members:
+            raise self._stranger()
+        return members
+
+    def look(self, target: str) -> File:
+        """What a URL answers with, by HEAD: nothing is made or paid for. Raises `NoAnswer`."""
+        answer, _ = self._answer("HEAD", target, 0)
+        if answer.status_code >= 400:  # a HEAD has no body to say why
+            is_permalink = given.content_key(given.parts(target)) is not None
+            why, content = self._answer("GET", target if is_permalink else f"/info{target}", _PICTURE_MAX)
+            self._require_good(why, content)
+        self._require_good(answer, b"")
+        return self._file(answer)
+
+    def picture(self, target: str) -> tuple[File, bytes]:
+        """The picture of a URL, made if it has to be: waits for it. Raises `NoAnswer`."""
+        end = time.monotonic() + self._timings.picture
+        while True:
+            answer, content = self._answer("GET", target, _PICTURE_MAX)
+            pause = self._pause(answer, content)
+            if pause is None:
+                break
+            if time.monotonic() + pause > end or self._stopped.wait(pause):
+                break
+        self._require_good(answer, content)
+        file = self._file(answer)
+        if file.sha256 != hashlib.sha256(content).hexdigest():
+            raise NoAnswer("corrupt", "what came is not what the service says it sent: its SHA-256 differs")
+        return file, content
+
+    def _answer(self, method: str, target: str, most: int) -> tuple[httpx2.Response, bytes]:
+        """The answer and its body, of at most so many bytes."""
+        url = self.base + target.partition("#")[0]
+        try:
+            try:
+                return self._once(method, url, most)
+            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+                return self._once(method, url, most)  # a server may close a connection that was kept at any moment
+        except httpx2.InvalidURL as wrong:
+            raise NoAnswer("bad_request", f"this is no URL: {wrong}") from None
+        except httpx2.HTTPError as wrong:
+            where = urlsplit(self.base).netloc
+            reason = "no answer in time" if isinstance(wrong, httpx2.TimeoutException) else str(wrong)
+            raise NoAnswer("unreachable", f"{where} cannot be asked: {reason or type(wrong).__name__}") from None
+
+    def _once(self, method: str, url: str, most: int) -> tuple[httpx2.Response, bytes]:
+        content = bytearray()
+        with self._http.stream(method, url) as answer:
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if len(content) > most:
+                    raise NoAnswer("unreachable", f"the answer has more than {most} bytes")
+        return answer, bytes(content)
+
+    def _pause(self, answer: httpx2.Response, content: bytes) -> float | None:
+        """How long to wait before the next try; `None` where there is none."""
+        gateway = answer.status_code in (502, 503, 504) and not _is_problem(answer)
+        if not gateway and _problem(answer, content).get("code") not in _PASSING:
+            return None
+        later = answer.headers.get("retry-after", "")
+        pause = float(later) if later.isdecimal() else self._timings.pause
+        return min(max(pause, 0.1), self._timings.longest_pause)
+
+    def _require_good(self, answer: httpx2.Response, content: bytes) -> None:
+        """Raises what an answer says is wrong."""
+        problem = _problem(answer, content)
+        if problem:
+            code = problem.get("code")
+            detail = str(problem.get("detail") or problem.get("title") or f"status {answer.status_code}")
+            if "did you mean" in detail:
+                detail = detail.partition("; allowed: ")[0]
+            raise NoAnswer(str(code or "unreachable"), detail)
+        if answer.is_redirect:
+            where = answer.headers.get("location", "")[:200]
+            reason = f"the service answers with a redirect to {where}: use the URL that it leads to"
+            raise NoAnswer("unreachable", reason)
+        if answer.status_code != 200:
+            raise NoAnswer("unreachable", f"{urlsplit(self.base).netloc} answered with status {answer.status_code}")
+
+    def _file(self, answer: httpx2.Response) -> File:
+        headers = answer.headers
+        if not headers.get("cache-status", "").startswith("promptcdn"):
+            raise self._stranger()
+        key, digest = _CANONICAL.search(headers.get("link", "")), _SHA256.search(headers.get("repr-digest", ""))
+        size = headers.get("content-length", "")
+        return File(
+            media_type=headers.get("content-type", ""),
+            size=int(size) if size.isdecimal() else 0,
+            content_key=key and key[1],
+            sha256=b64decode(digest[1]).hex() if digest else None,
+            content_location=headers.get("content-location"),
+            is_made=key is not None,
+        )
+
+    def _stranger(self) -> NoAnswer:
+        return NoAnswer("unreachable", f"{urlsplit(self.base).netloc} does not answer as promptcdn does")
+
+
+def _is_problem(answer: httpx2.Response) -> bool:
+    return answer.headers.get("content-type", "").startswith("application/problem+json")
+
+
+def _problem(answer: httpx2.Response, content: bytes) -> dict[str, Any]:
+    """The members of a problem document (RFC 9457); none where the answer is another."""
+    if not _is_problem(answer):
+        return {}
+    try:
+        members = json.loads(content)
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}

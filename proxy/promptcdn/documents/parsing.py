@@ -1,0 +1,81 @@
+"""Many documents at once: those that may have pictures of ours are parsed, on all processors where there are many."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+from promptcdn.documents.files import WRITTEN, Document, Unusable, content_of, decoded
+
+_T = TypeVar("_T")
+
+# A process takes as long to start as some hundred documents to parse.
+_FEW = 200
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Parsed(Generic[_T]):
+    """A document, the bytes that it had when it was read, and what was found in them."""
+
+    document: Document
+    content: bytes
+    found: _T
+
+    @property
+    def text(self) -> str:
+        """What the bytes say."""
+        return self.content.decode("utf-8")
+
+
+def parsed(
+    documents: Sequence[Document],
+    may_have: Callable[[Document, str], bool],
+    parse: Callable[[Document, str], _T],
+    advance: Callable[[], None],
+) -> Iterator[Parsed[_T] | Unusable]:
+    """What `parse` finds in the text of each document for which `may_have` says that there may be something, in their
+    order. `advance` is called once for each document, when it is done.
+
+    `parse` and what it gives are sent to other processes. Where it raises `ValueError` the document is unusable.
+    """
+    likely: list[Document] = []
+    for document in documents:
+        try:
+            # A file that is no text matters only where it may have a picture.
+            text = content_of(document.path).decode("utf-8", "replace")
+            if may_have(document, text) and not text.startswith(WRITTEN):
+                likely.append(document)
+            else:
+                advance()
+        except Unusable as unusable:
+            advance()
+            yield unusable
+    for result in _all(partial(_parsed, parse), likely):
+        advance()
+        yield result
+
+
+def _all(
+    work: Callable[[Document], Parsed[_T] | Unusable], likely: Sequence[Document]
+) -> Iterator[Parsed[_T] | Unusable]:
+    processes = min(os.cpu_count() or 1, 8)
+    if len(likely) < _FEW or processes == 1:
+        yield from map(work, likely)
+        return
+    # Not forked: a thread draws the progress bar meanwhile.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(work, likely, chunksize=_AT_ONCE)
+
+
+def _parsed(parse: Callable[[Document, str], _T], document: Document) -> Parsed[_T] | Unusable:
+    try:
+        content = content_of(document.path)
+        return Parsed(document, content, parse(document, decoded(document.path, content)))
+    except Unusable as unusable:
+        return unusable
+    except ValueError as wrong:
+        return Unusable(document.path, str(wrong))
