@@ -116,8 +116,8 @@ def _post(request: Request) -> Post:
     kind = request.headers["content-type"]
     if kind == "application/json":
         return Post(request.path, request.json)
-    parsed = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
-    parts = {str(part.get_param("name", header="content-disposition")): part for part in parsed.get_payload()}  # type: ignore[union-attr]
+    parsed: Any = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
+    parts = {str(part.get_param("name", header="content-disposition")): part for part in parsed.get_payload()}
     message = json.loads(_content(parts.pop("payload_json")))
     files = {str(part.get_filename()): _content(part) for part in parts.values()}
     attached = {each["filename"] for each in message["attachments"]}

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -67,7 +68,8 @@ def test_one_occasion_draws_one_seed() -> None:
     assert orders.drawn("slack 1.2") == orders.drawn("slack 1.2") != orders.drawn("slack 1.3")
 
 
-DEFAULTS = Settings().defaults
+NO_SETTINGS: dict[str, Any] = {}
+DEFAULTS = Settings(**NO_SETTINGS).defaults
 PLAIN = resolve(Asked("a cat", seed=7), DEFAULTS)
 ORDERED = [
     Asked("a cat", seed=7),

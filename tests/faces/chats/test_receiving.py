@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -131,7 +132,7 @@ async def test_a_body_has_a_bound_and_a_time(tmp_path: Path, path: str) -> None:
     ],
 )
 async def test_an_app_that_is_not_set_up_has_no_paths(
-    tmp_path: Path, settings: dict[str, object], there: list[int]
+    tmp_path: Path, settings: dict[str, Any], there: list[int]
 ) -> None:
     async with house(tmp_path, **settings) as at:
         paths = ("/slack/command", "/slack/interactivity", "/slack/events", "/discord/interactions")

@@ -41,7 +41,7 @@ async def _discord(at: House, prompt: str, number: int = 1) -> Any:
 BOTH = pytest.mark.parametrize("order", [_slack, _discord], ids=["slack", "discord"])
 
 
-def of(upstream: Upstream, **settings: object) -> dict[str, object]:
+def of(upstream: Upstream, **settings: Any) -> dict[str, Any]:
     return {"stability_host": upstream.url, "engine": "any", "budget": "unlimited", **settings}
 
 
