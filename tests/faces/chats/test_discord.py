@@ -226,3 +226,13 @@ def test_a_prompt_of_any_length_fits_into_a_message() -> None:
 
     require_of_discord("IncomingWebhookUpdateRequestPartial", {**message, "attachments": message["attachments"]})
     assert len(message["attachments"][0]["description"]) <= 1024
+
+
+async def test_the_markdown_of_a_long_prompt_is_its_permalink(tmp_path: Path) -> None:
+    async with house(tmp_path) as at:
+        await at.discord(imagine(prompt="[_灯台_] " * 400, seed="7"))
+        u1 = (await at.servers.post()).buttons()["U1"]
+        await at.discord(press(u1.replace("u1", "m1"), occasion="902"))
+        text = (await at.servers.post(1)).message["content"]
+
+        assert text.endswith(f"]({PUBLIC_URL}/i/{u1.partition(':')[2]})\n```")

@@ -180,3 +180,28 @@ async def test_a_link_in_a_draft_makes_no_picture(tmp_path: Path) -> None:
 
             assert (await at.servers.post()).message["unfurls"].keys() == {urls[0]}
             assert len(upstream.ledger.calls()) == 1
+
+
+async def test_a_prompt_of_any_length_fits_into_a_message(tmp_path: Path) -> None:
+    async with house(tmp_path) as at:
+        await at.slack("command", command("<&> " * 900 + "seed=7", at.servers.url))
+        key = (await at.servers.post()).buttons()["Copy Markdown"]
+        await at.slack("interactivity", click("markdown", key, at.servers.url))
+        post = await at.servers.post(1)
+
+        text = post.message["blocks"][0]["elements"][0]["elements"][0]["text"]
+        assert text.endswith(f"]({PUBLIC_URL}/i/{key})")
+
+
+async def test_a_click_too_many_is_told_so(tmp_path: Path) -> None:
+    with Upstream() as upstream:
+        async with house(tmp_path, stability_host=upstream.url, engine="any", budget="unlimited") as at:
+            await at.slack("command", command("a cat seed=7", at.servers.url))
+            key = (await at.servers.post()).buttons()["Another"]
+            upstream.hold()
+            for number in range(5):
+                await at.slack("interactivity", click("another", key, at.servers.url, str(number)))
+            told = await at.servers.post(1)
+            upstream.release()
+
+            assert told.message["text"] == "4 of your orders are being made already: wait until one of them is there."

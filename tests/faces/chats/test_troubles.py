@@ -141,8 +141,8 @@ async def test_one_person_has_a_few_orders_at_once(tmp_path: Path, order: Order)
             upstream.release()
             await at.servers.post(EACH - 1)
 
-        assert "Too many pictures" in answers[-1].text
-        assert all("Too many" not in answer.text for answer in answers[:-1])
+        assert "of your orders are being made already" in answers[-1].text
+        assert all("of your orders" not in answer.text for answer in answers[:-1])
 
 
 async def test_a_slow_click_in_slack_is_told_that_it_is_under_way(tmp_path: Path) -> None:
@@ -160,7 +160,9 @@ async def test_a_slow_click_in_slack_is_told_that_it_is_under_way(tmp_path: Path
 
 
 @BOTH
-@pytest.mark.parametrize(("statuses", "requests"), [([429], 2), ([503, 503], 3), ([500], 1), ([302], 1), ([404], 1)])
+@pytest.mark.parametrize(
+    ("statuses", "requests"), [([429], 2), ([503, 503], 3), ([500], 1), ([302], 1), ([404], 2), ([401], 1)]
+)
 async def test_a_message_is_sent_again_only_where_it_was_not_taken(
     tmp_path: Path, order: Order, statuses: list[int], requests: int
 ) -> None:

@@ -24,12 +24,12 @@ class BackgroundTasks:
         self._tasks: dict[asyncio.Task[None], Hashable] = {}
         self._of: Counter[Hashable] = Counter()
 
-    def begin(self, client: Hashable, work: Callable[[], Awaitable[None]]) -> None:
-        """Begins `work`. Raises `Problem` (503) where too many tasks are under way, or too many of this client."""
+    def begin(self, client: Hashable, work: Callable[[], Awaitable[None]], each: int = EACH) -> None:
+        """Begins `work`. Raises `Problem` (503) where too many tasks are under way, or `each` of this client."""
         if len(self._tasks) >= MOST:
             raise Problem(problems.OVERLOADED, f"{MOST} orders from chats are under way already: try again later")
-        if self._of[client] >= EACH:
-            detail = f"{EACH} of your orders are being made already: wait until one of them is there"
+        if self._of[client] >= each:
+            detail = f"{each} of your orders are being made already: wait until one of them is there"
             raise Problem(problems.OVERLOADED, detail, cache_control=problems.NO_STORE)
         task = asyncio.create_task(_done(work), context=self._observer.task_context())
         self._tasks[task] = client

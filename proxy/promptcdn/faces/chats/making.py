@@ -17,6 +17,8 @@ from promptcdn.url.snippets import snippets
 from promptcdn.wiring import Service
 
 PNG = Delivery(format="png")
+# Characters of a prompt that describe a picture where all of them would be too many.
+_SHORT = 200
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,15 @@ class Maker:
         assert isinstance(reply, Answer), "nothing was said of what the asker has"
         return _picture(reply, order.prompt, order.seed)
 
-    async def markdown(self, content_key: str) -> str:
-        """The Markdown of a stored picture: by a URL that says what it shows, else by its permalink."""
+    async def markdown(self, content_key: str, most: int) -> str:
+        """The Markdown of a stored picture, in `most` characters: by a URL that says what it shows, else by its
+        permalink. Raises `Problem` as `order` does."""
         order = await self.order(content_key)
-        url = await self._url_of(content_key, order) or permalink(content_key)
-        return snippets(self._public_url + url, order.prompt)["markdown"]
+        url = await self._url_of(content_key, order)
+        found = snippets(self._public_url + url, order.prompt)["markdown"] if url else ""
+        if found and len(found) <= most:
+            return found
+        return snippets(self._public_url + permalink(content_key), words.cut(order.prompt, _SHORT))["markdown"]
 
     def address(self, content_key: str, delivery: Delivery = PNG) -> str:
         """The address of a stored picture, which is short whatever its prompt is."""

@@ -16,8 +16,9 @@ log = logging.getLogger("promptcdn")
 
 # Tries for one message. Slack takes five answers to one command: a post and its retries leave room for another post.
 TRIES = 3
-# With these a chat says that it did not take the message.
-_NOT_TAKEN = (429, 503)
+# With these a chat says that it did not take the message. 404 is Discord's, where the answer to a command has not
+# arrived there yet.
+_NOT_TAKEN = (404, 429, 503)
 _ANSWER_MOST = 1_000_000
 # The form that Discord asks for; Slack takes any.
 _USER_AGENT = f"DiscordBot (promptcdn, {__version__})"

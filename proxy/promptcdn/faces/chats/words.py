@@ -15,7 +15,6 @@ _SENTENCES = {
     problems.MISSES_CLOSED: "This service makes no new pictures: only those that were made before are shown.",
     problems.REMOVED: "The operator of this service took this picture down.",
     problems.DRAINING: "This service is being restarted: give the same command again in a minute.",
-    problems.OVERLOADED: "Too many pictures are being made at the moment: give the same command again in a minute.",
     problems.INTERNAL: "This service had an unexpected error: try again later.",
 }
 _AN_EQUALS_SIGN = " An equals sign that belongs to the prompt is written in quotes."
@@ -29,6 +28,8 @@ def said(problem: Problem) -> str:
     if isinstance(problem, RateLimited):
         whose = "You have" if problem.policy == "client" else "This service has"
         return f"{whose} started as many new pictures as allowed for now: try again in {problem.retry_after} seconds."
+    if problem.kind is problems.OVERLOADED:
+        return _sentence(problem.detail)
     if problem.kind is problems.BAD_PARAMETER:
         unknown = problem.parameter is not None and problem.parameter not in BY_NAME
         # It begins with the parameter's name, which stays as it is written.

@@ -115,7 +115,7 @@ class Discord:
                 case "u":
                     await self._show_one(origin, key)
                 case "m":
-                    await self._send(origin, messages.markdown(await self._maker.markdown(key)))
+                    await self._send(origin, messages.markdown(await self._maker.markdown(key, messages.MARKDOWN_MOST)))
                 case _:
                     order = await self._maker.order(key)
                     await self._show_grid(origin, self._others(origin, verb, key, order), who)

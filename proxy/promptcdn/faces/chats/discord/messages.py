@@ -24,6 +24,7 @@ DEFERRED_PRIVATE: Message = {"type": 5, "data": {"flags": 1 << 6}}
 # Discord's own bounds, in characters.
 _CONTENT_MOST, _DESCRIPTION_MOST, _URL_MOST = 2000, 1024, 512
 _QUOTED_MOST = 300
+MARKDOWN_MOST = 1900
 
 _NOBODY: Message = {"parse": []}
 _EPHEMERAL, _NO_EMBEDS = 1 << 6, 1 << 2

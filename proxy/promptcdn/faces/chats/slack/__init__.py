@@ -8,11 +8,11 @@ Each request is answered at once; pictures follow by the command's `response_url
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from promptcdn import problems
 from promptcdn.faces.chats import orders, words
-from promptcdn.faces.chats.background import BackgroundTasks
+from promptcdn.faces.chats.background import EACH, BackgroundTasks
 from promptcdn.faces.chats.making import Maker, Picture, Refusal
 from promptcdn.faces.chats.members import Member, member
 from promptcdn.faces.chats.receiving import Receiver
@@ -105,8 +105,7 @@ class Slack:
         try:
             self._background.begin(who, lambda: self._noticed(click, who, path))
         except Problem as problem:
-            # Slack shows nothing of what a click is answered with.
-            await self._hooks.post(path, messages.private(words.said(problem)))
+            self._tell(who, path, words.said(problem))
         return _nothing()
 
     async def events(self, http: HttpRequest) -> Response:
@@ -121,6 +120,15 @@ class Slack:
                 except Problem as problem:
                     log.info("links in Slack stay without pictures: %s", problem.kind.title)
         return _nothing()
+
+    def _tell(self, who: Member, path: str, sentence: str) -> None:
+        """Says why a click does nothing: what it is answered with Slack does not show. A flood of clicks hears less."""
+
+        async def tell() -> None:
+            await self._hooks.post(path, messages.private(sentence))
+
+        with contextlib.suppress(Problem):
+            self._background.begin(who, tell, each=2 * EACH)
 
     async def _noticed(self, click: Click, who: Member, path: str) -> None:
         """What a click asks for; where that takes longer, with a word that it is under way."""
@@ -137,7 +145,7 @@ class Slack:
         key, seed = click.content_key, orders.drawn(f"slack {click.occasion}")
         try:
             if click.action == "markdown":
-                await self._hooks.post(path, messages.markdown(await self._maker.markdown(key)))
+                await self._hooks.post(path, messages.markdown(await self._maker.markdown(key, messages.MARKDOWN_MOST)))
                 return
             order = await self._maker.order(key)
         except Problem as problem:
@@ -193,10 +201,10 @@ class Slack:
 
     def _hook(self, response_url: str) -> str:
         """The path of an answer's address at Slack's host. Raises `Problem` (400) for any other host."""
-        parts = urlsplit(response_url)
-        if f"{parts.scheme}://{parts.netloc}" != self._hooks.base or not parts.path.startswith("/"):
+        path = response_url.removeprefix(self._hooks.base)
+        if path == response_url or not path.startswith("/"):
             raise Problem(problems.BAD_REQUEST, f"response_url: answers are sent to {self._hooks.base} alone")
-        return parts.path + (f"?{parts.query}" if parts.query else "")
+        return path
 
 
 def _answer(message: Message) -> Response:

@@ -15,7 +15,10 @@ Message = dict[str, Any]
 Block = dict[str, Any]
 
 # Slack's own bounds, in characters.
-_URL_MOST, _ALT_MOST, _TITLE_MOST, _TEXT_MOST = 3000, 2000, 2000, 3000
+_URL_MOST, _ALT_MOST, _PLAIN_MOST, _TEXT_MOST = 3000, 2000, 2000, 3000
+MARKDOWN_MOST = 3000
+# Of a text in which each letter may become five: &amp;
+_QUOTED_MOST = _PLAIN_MOST // 5
 
 _BUTTONS: tuple[tuple[Action, str], ...] = (
     ("another", "Another"),
@@ -42,7 +45,7 @@ class Shown:
 def pictures(shown: Sequence[Shown], note: str = "") -> Message:
     """A message that everybody in the channel sees, with buttons below each picture."""
     blocks = [block for number, each in enumerate(shown) for block in (image(each), _buttons(each, number))]
-    noted = [{"type": "context", "elements": [_plain(cut(note, _TITLE_MOST))]}] if note else []
+    noted = [{"type": "context", "elements": [_plain(note)]}] if note else []
     return {
         "response_type": "in_channel",
         "replace_original": False,
@@ -76,7 +79,7 @@ def image(shown: Shown) -> Block:
 
 def _titled(shown: Shown) -> str:
     seed = f" (seed {shown.seed})"
-    return cut(shown.prompt, _TITLE_MOST // 2 - len(seed)) + seed
+    return cut(shown.prompt, _QUOTED_MOST - len(seed)) + seed
 
 
 def _buttons(shown: Shown, number: int) -> Block:
@@ -88,7 +91,7 @@ def _buttons(shown: Shown, number: int) -> Block:
 
 
 def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": cut(escaped(text), _TITLE_MOST), "emoji": False}
+    return {"type": "plain_text", "text": escaped(cut(text, _QUOTED_MOST)), "emoji": False}
 
 
 def _fallback(text: str) -> Message:
