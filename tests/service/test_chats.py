@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.caches import Nginx, Varnish
 from tests.support.chats import (
     ENVIRONMENT,
     PING,
@@ -101,3 +102,17 @@ def test_a_ping_is_answered_over_a_socket(tmp_path: Path, expect: dict[str, str]
 
     assert (answer.status_code, answer.json()) == (200, {"type": 1})
     assert unsigned.status_code == 401
+
+
+@pytest.mark.parametrize("cache", [Nginx, Varnish])
+def test_a_cache_in_front_passes_signed_requests_on(tmp_path: Path, cache: type[Nginx] | type[Varnish]) -> None:
+    with (
+        Promptcdn(tmp_path / "service", **ENVIRONMENT) as service,
+        cache(tmp_path / "cache", service.url.removeprefix("http://")) as front,
+    ):
+        body = command("help", "https://hooks.slack.com")
+        pinged = front.client.post("/discord/interactions", content=PING, headers=signed_for_discord(PING))
+        helped = front.client.post("/slack/command", content=body, headers=signed_for_slack(body))
+
+    assert (pinged.status_code, pinged.json()) == (200, {"type": 1})
+    assert "/picture a lighthouse" in helped.json()["text"]

@@ -40,7 +40,7 @@ async def test_without_a_seed_one_is_drawn_and_named(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         for number, occasion in enumerate(("1", "2", "1")):
             body = command("a cat", at.servers.url, occasion)
-            await at.slack("command", body, **signed_for_slack(body, age=number))
+            await at.slack("command", body, **signed_for_slack(body, age=100 * number))
             await at.servers.post(number)
         first, second, again = (post.message["blocks"][0]["title"]["text"] for post in at.servers.posts)
 

@@ -1,5 +1,6 @@
 """What a chat is told where there is no picture, and what it costs: both chats are told the same."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -193,6 +194,24 @@ async def test_a_chat_that_asks_for_a_long_pause_is_not_waited_for(tmp_path: Pat
         await eventually(lambda: len(at.servers.requests) == 1)
 
     assert len(at.servers.requests) == 1
+
+
+@BOTH
+async def test_the_end_of_the_service_waits_for_pictures_under_way(tmp_path: Path, order: Order) -> None:
+    with Upstream() as upstream:
+        async with house(tmp_path, **of(upstream)) as at:
+            upstream.hold()
+            await order(at, "a cat", 7)
+            await eventually(lambda: upstream.ledger.calls() != [])
+            at.service.stop()
+            closing = asyncio.create_task(at.chats.close())
+            await asyncio.wait({closing}, timeout=0.3)
+            assert at.servers.posts == []
+            upstream.release()
+            await closing
+
+            assert at.servers.wrong == []
+            assert "Another" in at.servers.posts[0].buttons() or "Reroll" in at.servers.posts[0].buttons()
 
 
 async def test_nobody_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
