@@ -254,6 +254,7 @@ class Settings(ChatSettings, GeneratorSettings):
             unlimited=hosted and not self.budget_limits.each,
             admin_token=self.admin_token is not None,
             public_url=self.public_url,
+            chats=bool(self.slack_signing_secret or self.discord_public_key),
             wait=self.wait,
             proxy_wait=self.proxy_wait,
             secrets=(*own.items(), *signing),
