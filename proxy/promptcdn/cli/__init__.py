@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # The commands in each folder, and in a file of their name there.
 _FOLDERS = {
     "": ("serve", "url", "sign", "info", "mcp"),
-    ".documents": ("pin", "warm", "lock", "vendor", "gallery"),
+    ".documents": ("pin", "warm", "lock", "check", "vendor", "gallery"),
     ".operators": ("engines", "doctor", "stats", "purge", "store", "discord"),
 }
 COMMANDS = {name: f"{__name__}{folder}.{name}" for folder, names in _FOLDERS.items() for name in names}
