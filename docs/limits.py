@@ -126,6 +126,22 @@ WAITS = (
         "settings:Settings.grace",
         "PROMPTCDN_GRACE",
     ),
+    Row(
+        "Maximum time for the body of a request of OpenAI's images API to arrive",
+        "faces.openai_api.generations:Timings.body",
+    ),
+    Row(
+        "Maximum wait of a request of OpenAI's images API for its pictures, before it gets a 503",
+        "faces.openai_api.generations:Timings.pictures",
+    ),
+    Row(
+        "Lifetime of a failure of OpenAI's images API that may have been charged: the same request gets it again",
+        "faces.openai_api.generations:Timings.failure",
+    ),
+    Row(
+        "Lifetime of the seeds that a request of OpenAI's images API has drawn, for when it is sent again",
+        "faces.openai_api.draws:Timings.draw",
+    ),
     _WAIT,
     _PROXY_WAIT,
     Row(
@@ -427,6 +443,21 @@ BOUNDS = (
         "Oldest signature of Discord that is taken, and the one that is farthest ahead",
         "faces.chats.discord.verifying:AGE_MAX",
         unit="seconds",
+    ),
+    Row(
+        "Largest body of a request of OpenAI's images API; a larger one is answered 413",
+        "faces.openai_api.bodies:BODY_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most bytes of a body that is too large which are read before the 413, so that its client hears it",
+        "faces.openai_api.bodies:PASSED_OVER_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most pictures that one request of OpenAI's images API may ask for",
+        "faces.openai_api.translation:COUNT_MAX",
+        unit="pictures",
     ),
     Row("Most bytes of one header field that are read", "readers.fields:FIELD_MAX", unit="bytes"),
     Row("Most entries of one header field that are read", "readers.fields:ENTRIES_MAX", unit="entries"),

@@ -129,3 +129,7 @@ def test_a_command_imports_the_file_of_no_other_command(tmp_path: Path) -> None:
 
     files = {name for name in ended["modules"] if name.startswith("promptcdn.cli.")}
     assert files == {f"promptcdn.cli.{name}" for name in ("ending", "sign", "signatures")}
+
+
+def test_a_start_without_api_keys_imports_none_of_its_routes(start: dict[str, Any]) -> None:
+    assert not {name for name in start["ready"]["modules"] if "openai_api.routing" in name or "openai_api.gen" in name}

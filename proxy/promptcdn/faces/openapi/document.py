@@ -42,8 +42,9 @@ _LOOKING = (
 )
 # What a chat's servers may meet.
 _HOOKED = (problems.UNSIGNED, problems.BODY_TOO_LARGE, problems.BAD_REQUEST)
-_NOT_OF_PICTURES = (problems.UNAUTHORIZED, problems.UNSIGNED, problems.BODY_TOO_LARGE)
-_MAKING = tuple(kind for kind in KINDS if kind not in _NOT_OF_PICTURES)
+# Of other routes than those of pictures.
+_ELSEWHERE = (problems.UNAUTHORIZED, problems.UNSIGNED, problems.INVALID_API_KEY, problems.BODY_TOO_LARGE)
+_MAKING = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
 
 _HEADERS = {
     "Cache-Control": "How long caches may keep the answer (RFC 9111).",
@@ -72,7 +73,7 @@ _OF_PROBLEMS = {
 
 def described(settings: "Settings") -> Document:
     """The whole document, for a service with these settings."""
-    return {
+    document = {
         "openapi": "3.1.1",
         "info": {
             "title": "promptcdn",
@@ -97,6 +98,11 @@ def described(settings: "Settings") -> Document:
             },
         },
     }
+    if settings.api_keys:
+        from promptcdn.faces.openapi import openai_api  # late: for those who have keys
+
+        openai_api.add(document, settings.defaults)
+    return document
 
 
 def _paths(defaults: Defaults, *, takedowns: bool) -> Document:
