@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
 from promptcdn.faces import info, openapi, ops, pictures, playground, requests, responses
+from promptcdn.faces.mcp import over_http as mcp
 from promptcdn.faces.middleware import EveryAnswer
 from promptcdn.faces.openai_api import access
 from promptcdn.problems import MethodNotAllowed, Problem
@@ -38,10 +39,16 @@ def create_app(service: Service, public_url: str = "", chats: "Chats | None" = N
         yield
         if chats is not None:
             await chats.close()
+        await assistants.close()
         await service.close()
 
+    assistants = mcp.Calls(service, public_url)
     app = Starlette(
-        routes=[*_routes(service), *(chats.routes if chats is not None else ())],
+        routes=[
+            *_routes(service),
+            Route("/mcp", assistants, methods=["POST"]),
+            *(chats.routes if chats is not None else ()),
+        ],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )

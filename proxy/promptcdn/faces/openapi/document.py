@@ -165,6 +165,7 @@ def _of_the_service() -> Document:
         "/robots.txt": _get("getRobots", "What crawlers may fetch.", [], _plain("The rules for crawlers.")),
         "/openapi.json": _get("getDescription", "This description.", [], document),
         "/docs": _get("getDocs", "This description for people.", [], page),
+        "/mcp": _for_assistants(),
     }
 
 
@@ -175,6 +176,23 @@ def _hook(hook: Hook) -> Document:
         found["content"] = {hook.answer: {}}
     operation = _operation(hook.name, told, [], {"200": found, **_problems((*_ANYWHERE, *_HOOKED))})
     return {"post": {**operation, "requestBody": {"required": True, "content": {hook.body: {}}}}}
+
+
+def _for_assistants() -> Document:
+    """MCP describes its own messages: this says where they go."""
+    message = {"application/json": {"schema": schemas.JSON_RPC}}
+    told = "The Model Context Protocol for assistants (streamable HTTP, without sessions): docs/mcp.md has its tools."
+    refused = {"description": "What is wrong with the message.", "headers": _headers(_ALWAYS), "content": message}
+    answers = {
+        "200": {"description": "The answer.", "headers": _headers(_ALWAYS), "content": message},
+        "202": {"description": "A notification was taken.", "headers": _headers(_ALWAYS)},
+        **_problems((*_ANYWHERE, problems.BAD_REQUEST, problems.INVALID_API_KEY)),
+    }
+    for status in ("400", "413"):
+        content = {**answers.get(status, {}).get("content", {}), **message, "text/plain": {}}
+        answers[status] = {**refused, **answers.get(status, {}), "content": content}
+    called = _operation("callTool", told, [], answers)
+    return {"post": {**called, "requestBody": {"required": True, "content": message}}}
 
 
 def _takedown(key: Document) -> Document:
