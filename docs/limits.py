@@ -411,7 +411,7 @@ WAITS = (
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
     Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
     Row("Maximum wait of `promptcdn stats` for the service", "cli.operators.stats:_PATIENCE"),
-    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warm:_PATIENCE"),
+    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warming.here:_PATIENCE"),
 )
 
 BOUNDS = (
