@@ -46,7 +46,7 @@ def parsed(
     for document in documents:
         try:
             # A file that is no text matters only where it may have a picture.
-            if may_have(document, content_of(document.path).decode("utf-8", "replace")):
+            if may_have(document, _guessed(content_of(document.path))):
                 likely.append(document)
             else:
                 advance()
@@ -56,6 +56,10 @@ def parsed(
     for result in _all(partial(_parsed, parse), likely):
         advance()
         yield result
+
+
+def _guessed(content: bytes) -> str:
+    return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
 
 
 def _all(

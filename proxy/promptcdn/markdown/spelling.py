@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*)(;?)"
 _UNSAFE = re.compile(r"[^!#$%&*+,\-./0-9:;=?@A-Z_a-z~]")
 _OF_MARKDOWN = (Syntax.IMAGE, Syntax.LINK, Syntax.DEFINITION)
 # Asciidoctor copies the target of a block into an attribute as it is.
-_OF_HTML = (Syntax.ATTRIBUTE, Syntax.SRCSET, Syntax.HREF, Syntax.MACRO, Syntax.LINK_MACRO)
+_OF_HTML = (Syntax.ATTRIBUTE, Syntax.META, Syntax.SRCSET, Syntax.HREF, Syntax.MACRO, Syntax.LINK_MACRO)
 _WITHOUT_BACKSLASHES = (Syntax.AUTOLINK, Syntax.INLINE_MACRO, Syntax.URL_MACRO)
 # Marks that format nothing stand between letters or digits.
 _FORMATTING = r"(?<![A-Za-z0-9])[*_+]|[*_+](?![A-Za-z0-9])|~|(?<=-)-|(?<=\.\.)\."

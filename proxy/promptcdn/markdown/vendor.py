@@ -12,7 +12,7 @@ from functools import cached_property
 from urllib.parse import quote, unquote, urlsplit
 
 from promptcdn.markdown import find, rewritten
-from promptcdn.markdown.found import Found, Kind
+from promptcdn.markdown.found import Found, Kind, Syntax
 from promptcdn.markdown.pin import request_of
 from promptcdn.markdown.spelling import spelled
 
@@ -45,13 +45,22 @@ def is_vendored(found: Found) -> bool:
     return found.takes_paths
 
 
+def stays_because(found: Found) -> str | None:
+    """Why the URL of a picture that `found` shows stays although a path could be a link; `None` for all else."""
+    if is_vendored(found) or found.folder is not None:
+        return None
+    if found.syntax in (Syntax.MACRO, Syntax.INLINE_MACRO):
+        return "what :imagesdir: is here is not known: it is under a condition, a URL, or made of another attribute"
+    return "paths count from <base href> here, and not from this document"
+
+
 def vendored(text: str, found: tuple[Found, ...], document: str, files: Mapping[str, str]) -> str:
     """`text` with the paths of files in the place of URLs.
 
     `document` and the values of `files` (by `locked_target`) are paths from one folder, with slashes.
     """
     paths = {
-        one: _relative(files[target], document) + _fragment(one.url)
+        one: _relative(files[target], document, one) + _fragment(one.url)
         for one in found
         if is_vendored(one) and (target := locked_target(one)) in files
     }
@@ -131,8 +140,9 @@ class VendoredFiles:
         return re.compile("|".join(map(re.escape, names)) or r"(?!)")
 
 
-def _relative(file: str, document: str) -> str:
-    return quote(posixpath.relpath(file, posixpath.dirname(document) or "."))
+def _relative(file: str, document: str, found: Found) -> str:
+    folder = posixpath.join(posixpath.dirname(document), found.folder or "")
+    return quote(posixpath.relpath(file, folder or "."))
 
 
 def _fragment(url: str) -> str:

@@ -54,12 +54,14 @@ def ours_of(base: str | None) -> "tuple[str, Ours]":
 class Told:
     """Says on standard error what could not be done, and remembers that there was something."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         self.lines: list[str] = []
+        self._quiet = quiet
 
     def __call__(self, what: object) -> None:
         self.lines.append(str(what))
-        typer.echo(str(what), err=True)
+        if not self._quiet:
+            typer.echo(str(what), err=True)
 
     def end(self) -> None:
         """Ends the command with exit code 1 where anything was said."""
@@ -177,7 +179,11 @@ def asked(client: "Client", targets: Sequence[str], ask: "Callable[[str], _T]", 
         advance()
 
     with progress(what, len(targets)) as advance, ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(one, targets))
+        try:
+            list(pool.map(one, targets))
+        except BaseException:  # Ctrl-C, which must not wait for pictures that are made
+            client.stop()
+            raise
     return {target: found[target] for target in targets if target in found}
 
 

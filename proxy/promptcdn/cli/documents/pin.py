@@ -1,15 +1,15 @@
 """`promptcdn pin`."""
 
-import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from promptcdn.cli.base import Base, settings_or_end
 from promptcdn.cli.documents import changing, opening
+from promptcdn.cli.documents.changing import Change
 from promptcdn.cli.documents.opening import AsJson, DryRun, Paths, StdinName, Told
 from promptcdn.cli.ending import fail
 from promptcdn.url.seeds import SEED_MAX
@@ -59,36 +59,38 @@ def pin(
     told = Told()
     work = _Work(address, ours, None if seed is None else int(seed), unpin, told)
     if paths == [opening.STDIN]:
-        _standard_input(work, stdin_name, told)
+        _standard_input(work, stdin_name, told, dry_run=dry_run, as_json=as_json)
         return
     parsed = opening.all_found(opening.documents_of(paths, told), ours, told)
     if not any(each.found for each in parsed):
         opening.note_of_nothing(address)
     seeds = work.seeds(one for each in parsed for one in each.found)
-    pinned: list[_Pinned] = []
-
-    def changes() -> Iterator[changing.Change]:
-        for each in parsed:
-            text, done = work.rewritten(each.text, each.found, seeds, str(each.document))
-            pinned.extend(done)
-            yield changing.Change(each.document.path, each.content, text.encode())
-
-    count = changing.made(changes(), told, dry_run=dry_run)
-    _print(pinned, count, as_json=as_json, dry_run=dry_run, unpin=unpin)
+    changes: list[Change] = []
+    pinned: dict[Path, list[_Pinned]] = {}
+    for each in parsed:
+        path = each.document.path
+        text, pinned[path] = work.rewritten(each.text, each.found, seeds, str(path))
+        changes.append(Change(path, each.content, text.encode()))
+    made = changing.made(changes, told, dry_run=dry_run)
+    done = [one for path in pinned for one in pinned[path] if path in made.paths]
+    _print(done, made, as_json=as_json, dry_run=dry_run, unpin=unpin)
     told.end()
 
 
-def _standard_input(work: "_Work", name: str, told: Told) -> None:
-    """Standard input, rewritten, to standard output."""
+def _standard_input(work: "_Work", name: str, told: Told, *, dry_run: bool, as_json: bool) -> None:
+    """Standard input, rewritten, to standard output; for a dry run what would change."""
     from promptcdn.markdown import find
 
+    if as_json:
+        fail("--json: leave it out with standard input, whose text is what comes out")
     text, kind = opening.standard_input(name)
     try:
         found = find(text, kind, work.ours)
     except ValueError as wrong:
         fail(f"standard input: {wrong}")
-    text, _ = work.rewritten(text, found, work.seeds(found), "standard input")
-    sys.stdout.buffer.write(text.encode())
+    after, _ = work.rewritten(text, found, work.seeds(found), "standard input")
+    change = Change(Path(name), text.encode(), after.encode())
+    typer.echo(changing.diff(change) if dry_run else change.after, nl=False)
     told.end()
 
 
@@ -100,7 +102,7 @@ class _Work:
         self._address, self._seed, self._unpin, self._told = address, seed, unpin, told
         self._keys = settings_or_end().signing_keys
 
-    def seeds(self, found: "Iterator[Found] | Sequence[Found]") -> Mapping[str, Drawn]:
+    def seeds(self, found: "Iterable[Found]") -> Mapping[str, Drawn]:
         """The seed for each seedless URL, by what the service is asked for. Says which have none, and why."""
         from promptcdn.documents.client import Client
         from promptcdn.markdown.pin import is_seedless
@@ -159,10 +161,10 @@ def _drawn(members: Mapping[str, Any]) -> Drawn | None:
     return None
 
 
-def _print(pinned: Sequence[_Pinned], count: int, *, as_json: bool, dry_run: bool, unpin: bool) -> None:
+def _print(pinned: Sequence[_Pinned], made: changing.Made, *, as_json: bool, dry_run: bool, unpin: bool) -> None:
+    count = len(made.paths)
+    made.print({"urls": [each._asdict() for each in pinned], "files": count}, as_json=as_json)
     if as_json:
-        urls = [each._asdict() for each in pinned]
-        typer.echo(json.dumps({"urls": urls, "files": count}, ensure_ascii=False, indent=2))
         return
     absent = sum(each.is_stored is False for each in pinned)
     done = "taken out of" if unpin else "written into"
