@@ -67,6 +67,13 @@ def documents(
 
 def _named(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | Unusable]:
     path = Path(name)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as wrong:
+        yield Unusable(path, wrong.strerror or "it cannot be looked at")
+        return
     if path.is_dir():
         if _leads_out(path, Path()):
             yield _link_out(path, Path(), "folder")
@@ -111,21 +118,32 @@ def _is_entered(name: str, hidden: bool) -> bool:
 
 
 def _one(path: Path, tree: Path, any_extension: bool) -> Iterator[Document | Unusable]:
-    """The document at `path`; where that is a symbolic link, the one that it leads to, if that is in `tree`."""
-    target = path.resolve() if path.is_symlink() else path
+    """The document at `path`, where it is one; where that is a symbolic link, the one that it leads to."""
+    try:
+        found = _looked_at(path, tree)
+    except OSError as wrong:
+        yield Unusable(path, wrong.strerror or "it cannot be looked at")
+        return
+    if found is not None:
+        yield found
+    elif not any_extension:
+        allowed = ", ".join(f".{extension}" for extension in EXTENSIONS)
+        yield Unusable(path, f"this is no document; allowed: {allowed}")
+
+
+def _looked_at(path: Path, tree: Path) -> Document | Unusable | None:
+    is_link = path.is_symlink()
+    target = path.resolve() if is_link else path
     kind = kind_of(target.name) or kind_of(path.name)
     if kind is None:
-        if not any_extension:
-            allowed = ", ".join(f".{extension}" for extension in EXTENSIONS)
-            yield Unusable(path, f"this is no document; allowed: {allowed}")
-    elif not path.exists():
-        yield Unusable(path, "this is a symbolic link to nothing")
-    elif _leads_out(path, tree):
-        yield _link_out(path, tree, "file")
-    elif not path.is_file():
-        yield Unusable(path, "this is no regular file")
-    else:
-        yield Document(tree / target.relative_to(tree.resolve()) if path.is_symlink() else path, kind, tree)
+        return None
+    if not path.exists():
+        return Unusable(path, "this is a symbolic link to nothing")
+    if _leads_out(path, tree):
+        return _link_out(path, tree, "file")
+    if not path.is_file():
+        return Unusable(path, "this is no regular file")
+    return Document(tree / target.relative_to(tree.resolve()) if is_link else path, kind, tree)
 
 
 def _leads_out(path: Path, tree: Path) -> bool:

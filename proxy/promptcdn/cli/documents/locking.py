@@ -81,9 +81,9 @@ def opened(path: Path, *, settles: bool = False) -> Opened:
     from promptcdn.documents.files import Unusable, content_of, decoded
     from promptcdn.markdown.lock import Conflict, Lock, parsed
 
-    if not path.exists():
-        return Opened(path, Lock(), None)
     try:
+        if not path.exists():
+            return Opened(path, Lock(), None)
         content = content_of(path)
         return Opened(path, parsed(decoded(path, content)), content)
     except Unusable as unusable:
@@ -93,7 +93,7 @@ def opened(path: Path, *, settles: bool = False) -> Opened:
             fail(f"{path}: {conflict}")
         typer.echo(f"{path}: settled a merge conflict: what either side has is looked at again", err=True)
         return Opened(path, conflict.both, content)
-    except ValueError as wrong:
+    except (ValueError, OSError) as wrong:
         fail(f"{path}: {wrong}")
 
 
