@@ -41,6 +41,10 @@ class Missing(Unusable):
     """Nothing is there by a name that was given."""
 
 
+class Foreign(Unusable):
+    """What is no document of the tree that it was found in: a link that leads out of it or nowhere, or a pipe."""
+
+
 def shown(path: object) -> str:
     """A path in a message: one with line ends, terminal commands or bytes that are not UTF-8 as Python spells it."""
     text = str(path)
@@ -66,14 +70,14 @@ def documents(
 
 
 def _named(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | Unusable]:
-    path = Path(name)
     try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
+        yield from _there(name, any_extension, hidden)
     except OSError as wrong:
-        yield Unusable(path, wrong.strerror or "it cannot be looked at")
-        return
+        yield Unusable(wrong.filename or name, wrong.strerror or "it cannot be looked at")
+
+
+def _there(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | Unusable]:
+    path = Path(name)
     if path.is_dir():
         if _leads_out(path, Path()):
             yield _link_out(path, Path(), "folder")
@@ -109,8 +113,7 @@ def _below(folder: Path, hidden: bool) -> Iterator[Document | Unusable]:
         for name in sorted(names):
             if (hidden or not name.startswith(".")) and kind_of(name) is not None:
                 yield from _one(Path(root, name), folder, any_extension=False)
-        yield from (Unusable(wrong.filename, wrong.strerror or "it cannot be listed") for wrong in unlisted)
-        unlisted.clear()
+    yield from (Unusable(wrong.filename, wrong.strerror or "it cannot be listed") for wrong in unlisted)
 
 
 def _is_entered(name: str, hidden: bool) -> bool:
@@ -138,11 +141,11 @@ def _looked_at(path: Path, tree: Path) -> Document | Unusable | None:
     if kind is None:
         return None
     if not path.exists():
-        return Unusable(path, "this is a symbolic link to nothing")
+        return Foreign(path, "this is a symbolic link to nothing")
     if _leads_out(path, tree):
         return _link_out(path, tree, "file")
     if not path.is_file():
-        return Unusable(path, "this is no regular file")
+        return Foreign(path, "this is no regular file")
     return Document(tree / target.relative_to(tree.resolve()) if is_link else path, kind, tree)
 
 
@@ -153,8 +156,8 @@ def _leads_out(path: Path, tree: Path) -> bool:
     return (path.is_symlink() or is_below) and not _is_inside(path, tree)
 
 
-def _link_out(path: Path, tree: Path, what: str) -> Unusable:
-    return Unusable(path, f"this is a symbolic link out of {shown(tree.resolve())}: name the {what} that it leads to")
+def _link_out(path: Path, tree: Path, what: str) -> Foreign:
+    return Foreign(path, f"this is a symbolic link out of {shown(tree.resolve())}: name the {what} that it leads to")
 
 
 def _is_inside(path: Path, tree: Path) -> bool:

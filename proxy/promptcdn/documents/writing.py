@@ -93,7 +93,7 @@ def _require_writable(path: Path, expected: bytes | None) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         # root may write to any file, and would not be told of one that is meant to stay.
-        if not os.access(path, os.W_OK) or not path.stat().st_mode & 0o222:
+        if not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK):
             raise Unusable(path, "this file is read-only, so nothing was written to it")
 
 

@@ -52,15 +52,14 @@ def ours_of(base: str | None) -> "tuple[str, Ours]":
 
 
 class Told:
-    """Says on standard error what could not be done, and remembers that there was something."""
+    """Says on standard error what could not be done, once, and remembers that there was something."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
         self.lines: list[str] = []
-        self._quiet = quiet
 
     def __call__(self, what: object) -> None:
-        self.lines.append(str(what))
-        if not self._quiet:
+        if str(what) not in self.lines:
+            self.lines.append(str(what))
             typer.echo(str(what), err=True)
 
     def end(self) -> None:

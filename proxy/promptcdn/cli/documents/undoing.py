@@ -39,7 +39,7 @@ def undone(
 def _forgotten(lock: locking.Opened, ours: "Ours", told: Told, made: changing.Made) -> changing.Made:
     from promptcdn.markdown.lock import Lock
 
-    still = _still_named(lock, ours)
+    still = _still_named(lock, ours, told)
     if still is None:
         return made
     old = lock.lock
@@ -52,14 +52,22 @@ def _forgotten(lock: locking.Opened, ours: "Ours", told: Told, made: changing.Ma
     return made | changing.made([lock.change(Lock(pictures, spellings))], told, dry_run=False)
 
 
-def _still_named(lock: locking.Opened, ours: "Ours") -> set[str] | None:
+def _still_named(lock: locking.Opened, ours: "Ours", told: Told) -> set[str] | None:
     """The files that documents name, hidden ones too; `None` where one that may name some cannot be read."""
-    from promptcdn.documents.files import Unusable, documents
+    from promptcdn.documents.files import Document, Foreign, documents
 
-    found = [each for each in documents([str(lock.folder)], hidden=True) if not isinstance(each, Unusable)]
-    told = Told(quiet=True)
-    named = locking.all_named(found, ours, lock, told)
-    return None if told.lines else {one.target for each in named for one in each.found.files}
+    unread = Told()
+    found = list[Document]()
+    for each in documents([str(lock.folder)], hidden=True):
+        if isinstance(each, Document):
+            found.append(each)
+        elif not isinstance(each, Foreign):
+            unread(each)
+    named = locking.all_named(found, ours, lock, unread)
+    if unread.lines:
+        told("no picture was deleted, since a document that may show it could not be read")
+        return None
+    return {one.target for each in named for one in each.found.files}
 
 
 def _deleted(lock: locking.Opened, url: str, told: Told) -> bool:
