@@ -32,9 +32,9 @@ class Opened:
     content: bytes | None
 
     @property
-    def files(self) -> "tuple[str, ...]":
+    def files(self) -> frozenset[str]:
         """All vendored files, by the paths that the lock file has."""
-        return tuple(entry.file for entry in self.lock.pictures.values() if entry.file is not None)
+        return frozenset(entry.file for entry in self.lock.pictures.values() if entry.file is not None)
 
     def name_of(self, document: "Document") -> str:
         """What a document is called from the folder of the lock file."""
@@ -110,7 +110,7 @@ def all_named(documents: "Sequence[Document]", ours: "Ours", lock: Opened, told:
     return opening.all_parsed(documents, may_have, partial(_named, ours, files, lock), told)
 
 
-def _named(ours: "Ours", files: tuple[str, ...], lock: Opened, document: "Document", text: str) -> Named:
+def _named(ours: "Ours", files: frozenset[str], lock: Opened, document: "Document", text: str) -> Named:
     from promptcdn.markdown import find
     from promptcdn.markdown.vendor import VendoredFiles
 

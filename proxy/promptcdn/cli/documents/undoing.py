@@ -29,7 +29,7 @@ def undone(
     changes = []
     for each in named:
         name = lock.name_of(each.document)
-        after = restored(each.text, each.document.kind, name, urls, lock.lock.spellings.get(name, ()))
+        after = restored(each.text, each.found.files, urls, lock.lock.spellings.get(name, ()))
         changes.append(Change(each.document.path, each.content, after.encode()))
     made = changing.made(changes, told, dry_run=dry_run)
     count = len({one.target for each in named for one in each.found.files})

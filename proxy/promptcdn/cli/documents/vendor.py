@@ -146,8 +146,8 @@ class _Vendoring:
         documents: list[Change] = []
         for each in named:
             name = self._lock.name_of(each.document)
-            arguments = (each.text, each.document.kind, each.found.urls, name, files, urls)
-            spellings[name] = vendor.spellings(*arguments, old.spellings.get(name, ()))
+            known = old.spellings.get(name, ())
+            spellings[name] = vendor.spellings(each.text, each.found.urls, each.found.files, files, urls, known)
             after = vendor.vendored(each.text, each.found.urls, name, files)
             documents.append(Change(each.document.path, each.content, after.encode()))
         new = Lock(pictures, {name: each for name, each in spellings.items() if each})
