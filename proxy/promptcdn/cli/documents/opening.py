@@ -125,8 +125,8 @@ def all_parsed(
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, where that is a terminal; gives what moves it on by one."""
-    if not sys.stderr.isatty():
+    """A bar on standard error, where that is a terminal and there is anything to do; gives what moves it on by one."""
+    if not total or not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console

@@ -106,10 +106,11 @@ class _Work:
         """The seed for each seedless URL, by what the service is asked for. Says which have none, and why."""
         from promptcdn.documents.client import Client
         from promptcdn.markdown.pin import is_seedless
+        from promptcdn.markdown.vendor import locked_target
 
         if self._unpin:
             return {}
-        targets = sorted({one.target for one in found if is_seedless(one.target)})
+        targets = sorted({locked_target(one) for one in found if is_seedless(one.target)})
         if self._seed is not None or not targets:
             return dict.fromkeys(targets, Drawn(self._seed or 0))
         with Client(self._address) as client:
@@ -127,28 +128,29 @@ class _Work:
     ) -> tuple[str, list[_Pinned]]:
         """The text with other URLs in it, and which these are."""
         from promptcdn.markdown import rewritten
+        from promptcdn.markdown.vendor import locked_target
 
         done: list[_Pinned] = []
         urls: dict[Found, str] = {}
         for one in found:
+            drawn = seeds.get(locked_target(one))
             try:
-                target = self._new(one.target, seeds)
+                target = self._new(one.target, drawn)
             except ValueError as wrong:
                 self._told(f"{file}:{one.line}:{one.column}: {wrong}")
                 continue
             if target is not None:
                 urls[one] = f"{one.base}{target}"
-                is_stored = seeds[one.target].is_stored if one.target in seeds else None
-                done.append(_Pinned(file, one.line, one.column, one.url, urls[one], is_stored))
+                done.append(_Pinned(file, one.line, one.column, one.url, urls[one], drawn and drawn.is_stored))
         return rewritten(text, urls), done
 
-    def _new(self, target: str, seeds: Mapping[str, Drawn]) -> str | None:
+    def _new(self, target: str, drawn: Drawn | None) -> str | None:
         """What a URL asks for from now on; `None` where it stays. Raises `ValueError` where it cannot be changed."""
         from promptcdn.markdown.pin import has_number, pinned, unpinned
 
         if self._unpin:
             return unpinned(target, self._keys) if has_number(target) else None
-        return pinned(target, seeds[target].seed, self._keys) if target in seeds else None
+        return None if drawn is None else pinned(target, drawn.seed, self._keys)
 
 
 def _drawn(members: Mapping[str, Any]) -> Drawn | None:
