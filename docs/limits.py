@@ -80,6 +80,7 @@ _PROXY_WAIT = Row(
 FIRST_VIEW = (_LOOK_UP, _UPSTREAM, _STORING, _READING, _WAIT, _PROXY_WAIT)
 
 WAITS = (
+    Row("Maximum wait of a call to `/mcp` for a new picture", "faces.mcp.over_http:Timings.picture"),
     Row("Maximum time for a command on documents to connect to the service", "documents.client:Timings.connect"),
     Row("Maximum time in which a command on documents hears nothing of an answer", "documents.client:Timings.answer"),
     Row("Maximum time for a command on documents to get one picture", "documents.client:Timings.picture"),
@@ -105,6 +106,22 @@ WAITS = (
         "Maximum time to finish pictures under way after the signal to stop",
         "settings:Settings.grace",
         "PROMPTCDN_GRACE",
+    ),
+    Row(
+        "Maximum time for the body of a request of OpenAI's images API to arrive",
+        "faces.openai_api.generations:Timings.body",
+    ),
+    Row(
+        "Maximum wait of a request of OpenAI's images API for its pictures, before it gets a 503",
+        "faces.openai_api.generations:Timings.pictures",
+    ),
+    Row(
+        "Lifetime of a failure of OpenAI's images API that may have been charged: the same request gets it again",
+        "faces.openai_api.generations:Timings.failure",
+    ),
+    Row(
+        "Lifetime of the seeds that a request of OpenAI's images API has drawn, for when it is sent again",
+        "faces.openai_api.draws:Timings.draw",
     ),
     _WAIT,
     _PROXY_WAIT,
@@ -369,11 +386,13 @@ WAITS = (
     ),
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
     Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
-    Row("Maximum wait of `promptcdn stats` for the service", "cli.stats:_PATIENCE"),
+    Row("Maximum wait of `promptcdn stats` for the service", "cli.operators.stats:_PATIENCE"),
     Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warm:_PATIENCE"),
 )
 
 BOUNDS = (
+    Row("Maximum size of the body of a call to `/mcp`", "faces.mcp.over_http:BODY_MAX", unit="bytes"),
+    Row("Maximum length of a document that an assistant has pinned", "faces.mcp.tools:TEXT_MAX", unit="characters"),
     Row("Maximum size of a picture that a command on documents takes", "documents.client:_PICTURE_MAX", unit="bytes"),
     Row("Maximum size of `/info` that a command on documents takes", "documents.client:_DOCUMENT_MAX", unit="bytes"),
     Row(
@@ -390,6 +409,21 @@ BOUNDS = (
     Row("Largest head of a request; a larger one is answered 431", "server.request_limits:HEAD_MAX", unit="bytes"),
     Row(
         "Most header lines of a request; one with more is answered 431", "server.request_limits:LINES_MAX", unit="lines"
+    ),
+    Row(
+        "Largest body of a request of OpenAI's images API; a larger one is answered 413",
+        "faces.openai_api.bodies:BODY_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most bytes of a body that is too large which are read before the 413, so that its client hears it",
+        "faces.openai_api.bodies:PASSED_OVER_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most pictures that one request of OpenAI's images API may ask for",
+        "faces.openai_api.translation:COUNT_MAX",
+        unit="pictures",
     ),
     Row("Most bytes of one header field that are read", "readers.fields:FIELD_MAX", unit="bytes"),
     Row("Most entries of one header field that are read", "readers.fields:ENTRIES_MAX", unit="entries"),

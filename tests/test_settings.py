@@ -13,6 +13,7 @@ from tests.support.service import environment
 GOOD = {
     "STABILITY_KEY": "canary-stability-key",
     "PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-9876543210",
+    "PROMPTCDN_API_KEYS": "team:canary-abcdefghij",
     "PROMPTCDN_MISSES": "signed",
 }
 
@@ -50,6 +51,8 @@ def test_each_setting_says_what_is_allowed(name: str) -> None:
     ("name", "value"),
     [
         ("PROMPTCDN_SIGNING_KEYS", "canary-without-an-id"),
+        ("PROMPTCDN_API_KEYS", "canary-without-an-id"),
+        ("PROMPTCDN_API_KEYS", "team:canary 0123456789"),
         ("PROMPTCDN_SIGNING_KEYS", "k1:canary"),
         ("PROMPTCDN_SIGNING_KEYS", "k1:canary-0123456789,k1:canary-9876543210"),
         ("PROMPTCDN_SIGNING_KEYS", "k1:canary-0123456789,canary 9876543210:k2"),

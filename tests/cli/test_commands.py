@@ -47,6 +47,16 @@ def test_a_url_is_printed_in_the_markup_of_ones_page(markup: str, printed: str) 
     assert ended.stdout == printed
 
 
+def test_dark_pages_get_a_picture_of_their_own() -> None:
+    words = ("url", "a cat", "--dark", "a cat at night", "--alt", "our\n cat", "--seed", "7", "--base", "https://h")
+    shown = 'src="https://h/?prompt=a+cat&amp;seed=7" alt="our cat"'
+    source = '<source media="(prefers-color-scheme: dark)" srcset="https://h/?prompt=a+cat+at+night&amp;seed=7">'
+
+    assert promptcdn(*words).stdout == f"<picture>{source}<img {shown}></picture>\n"
+    assert promptcdn(*words, "--as", "markdown").stdout == "![our cat](https://h/?prompt=a+cat&seed=7)\n"
+    assert promptcdn("url", "a cat", "--as", "picture").returncode == 2
+
+
 @pytest.mark.parametrize(
     ("options", "path"),
     [
@@ -149,7 +159,7 @@ def test_markup_that_there_is_none_of_is_refused() -> None:
     ended = promptcdn("url", "a cat", "--as", "pdf")
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == 'promptcdn: --as="pdf": allowed: url, markdown, html, asciidoc, rst\n'
+    assert ended.stderr == 'promptcdn: --as="pdf": allowed: url, markdown, html, picture, asciidoc, rst\n'
 
 
 COMMANDS = ["serve", "url", "sign", "info", "doctor", "stats", "warm", "purge", "store"]

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from promptcdn.cli.documents.pin import _drawn
+from promptcdn.markdown.pin import chosen_seed
 from tests.documents.conftest import ADMIN
 from tests.documents.tree import Tree
 from tests.support.ports import free_port
@@ -69,9 +69,9 @@ def test_a_seed_whose_picture_was_taken_down_is_not_written(tree: Tree, service:
     ],
 )
 def test_the_seed_is_one_that_may_be_shown(states: list[str], seed: int | None) -> None:
-    drawn = _drawn({"pool": [{"seed": number, "state": state} for number, state in enumerate(states)]})
+    drawn = chosen_seed({"pool": [{"seed": number, "state": state} for number, state in enumerate(states)]})
 
-    assert (drawn and drawn.seed) == seed
+    assert (drawn and drawn.number) == seed
 
 
 def test_a_given_seed_needs_no_service(tree: Tree) -> None:

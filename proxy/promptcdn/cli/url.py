@@ -1,15 +1,14 @@
 """`promptcdn url`."""
 
-import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 
 import typer
 
 from promptcdn.cli.base import Base, base_url
-from promptcdn.cli.ending import fail
+from promptcdn.cli.ending import choice, fail
 from promptcdn.cli.signatures import Expires, Key, signed_urls
 from promptcdn.problems import BadSettings
 from promptcdn.url.dialects import given
@@ -21,10 +20,17 @@ if TYPE_CHECKING:
 
 
 # What `url` prints.
-_MARKUPS = ("url", "markdown", "html", "asciidoc", "rst")
+_MARKUPS = ("url", "markdown", "html", "picture", "asciidoc", "rst")
 _OTHER_NAMES = {"md": "markdown", "htm": "html", "adoc": "asciidoc", "restructuredtext": "rst"}
 _As = Annotated[
-    str, typer.Option("--as", help=f"What to print: {', '.join(_MARKUPS)}.", autocompletion=lambda: list(_MARKUPS))
+    str | None,
+    typer.Option(
+        "--as", help=f"What to print, by default url: {', '.join(_MARKUPS)}.", autocompletion=lambda: list(_MARKUPS)
+    ),
+]
+_Dark = Annotated[
+    str | None,
+    typer.Option(help="What the picture shows on dark pages, all else being equal: prints a <picture> in HTML."),
 ]
 
 _Face = Annotated[
@@ -65,10 +71,12 @@ def url(
     fit: Annotated[str | None, typer.Option(help="How the picture fits into w and h: inside or cover.")] = None,
     dpr: Annotated[str | None, typer.Option(help="Device pixels for each pixel of w and h: 1, 2 or 3.")] = None,
     q: Annotated[str | None, typer.Option("--q", help="The quality of the file, 1 to 100.")] = None,
+    alt: Annotated[str | None, typer.Option(help="The description of the picture; by default its prompt.")] = None,
+    dark: _Dark = None,
     base: Base = None,
     face: _Face = None,
     tool: _For = None,
-    markup: _As = "url",
+    markup: _As = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the URL in every markup as JSON.")] = False,
     sign: Annotated[bool, typer.Option("--sign", help="Sign the URL, for PROMPTCDN_MISSES=signed.")] = False,
     expires: Expires = None,
@@ -80,21 +88,33 @@ def url(
 
 def _print(options: dict[str, Any], *, as_json: bool, sign: bool) -> None:
     """Prints what the options of the command ask for."""
-    from promptcdn.url.snippets import snippets
+    from promptcdn.url.snippets import picture, snippets
 
-    markup, base, expires, key = (options[name] for name in ("markup", "base", "expires", "key"))
-    markup = _choice("--as", _OTHER_NAMES.get(markup.lower(), markup), _MARKUPS)
+    base, dark = options["base"], options["dark"]
+    markup = options["markup"] or ("url" if dark is None else "picture")
+    markup = choice("--as", _OTHER_NAMES.get(markup.lower(), markup), _MARKUPS)
+    if markup == "picture" and dark is None:
+        fail("--as picture needs --dark: what the picture shows on dark pages")
     face, options["format"] = _form(options["face"], options["tool"], options["format"])
     request = _request(options)
-    path = _path(request, face)
-    address = base_url(base) + path
-    if sign:
-        (address,) = signed_urls([address], expires, key)
-    elif expires or key:
-        fail("--expires and --key go with --sign")
-    size = _size(request, base) if as_json or markup == "html" else None
-    printed = {"url": address, **snippets(address, request.asked.prompt, size)}
+    address = _address(request, face, options, sign=sign)
+    size = _size(request, base) if as_json or markup in ("html", "picture") else None
+    alt = " ".join((options["alt"] or request.asked.prompt).split())
+    printed = {"url": address, **snippets(address, alt, size)}
+    if dark is not None:
+        dark_address = _address(_request({**options, "prompt": dark}), face, options, sign=sign)
+        printed["picture"] = picture(address, dark_address, alt, size)
     typer.echo(json.dumps(printed, ensure_ascii=False, indent=2) if as_json else printed[markup])
+
+
+def _address(request: "Request", face: "Face", options: Mapping[str, Any], *, sign: bool) -> str:
+    """The whole URL, signed where that is asked for."""
+    address = base_url(options["base"]) + _path(request, face)
+    if sign:
+        (address,) = signed_urls([address], options["expires"], options["key"])
+    elif options["expires"] or options["key"]:
+        fail("--expires and --key go with --sign")
+    return address
 
 
 def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Face, str | None]":
@@ -103,8 +123,8 @@ def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Fac
     from promptcdn.url.parse import FACES
     from promptcdn.url.snippets.tools import BY_NAME
 
-    face = face and _choice("--face", face, FACES)
-    row = None if tool is None else BY_NAME[_choice("--for", tool, BY_NAME)]
+    face = face and choice("--face", face, FACES)
+    row = None if tool is None else BY_NAME[choice("--for", tool, BY_NAME)]
     chosen = cast("Face", face or (row.face if row else "query"))
     if row is None:
         return chosen, format_
@@ -114,14 +134,6 @@ def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Fac
     if formats.SPELLINGS.get(name, name) not in row.shows:
         fail(f'--format="{format_}": {row.what} may not show it; allowed with --for {tool}: {", ".join(row.shows)}')
     return chosen, format_
-
-
-def _choice(option: str, value: str, choices: Iterable[str]) -> str:
-    """The choice that a value of any case names. Where it names none the command ends, with a guess or all choices."""
-    if value.lower() not in choices:
-        close = difflib.get_close_matches(value.lower(), choices, n=1)
-        fail(f'{option}="{value}": ' + (f"did you mean {close[0]}?" if close else f"allowed: {', '.join(choices)}"))
-    return value.lower()
 
 
 def _request(options: dict[str, str | None]) -> "Request":

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from promptcdn import __version__
+from promptcdn import __version__, problems
 from promptcdn.url.dialects import given
 
 # A file in the largest size and in PNG, with room to spare.
@@ -20,6 +20,8 @@ _PICTURE_MAX = 64 * 1024 * 1024
 _DOCUMENT_MAX = 4 * 1024 * 1024
 # What passes by itself. All else is said at once: a wrong parameter does not become right.
 _PASSING = frozenset(("too_slow", "rate_limited", "overloaded", "draining", "store_unavailable"))
+# Of a picture in these states /info has no problem to tell, and its URL has.
+_SHUT = {"removed": problems.REMOVED, "blocked": problems.FILTERED}
 _CANONICAL = re.compile(r'<[^<>]*/i/([0-9a-f]{64})[^<>]*>; rel="canonical"')
 _SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 
@@ -107,9 +109,10 @@ class Client:
         """What a URL answers with, by HEAD: nothing is made or paid for. Raises `NoAnswer`."""
         answer, _ = self._answer("HEAD", target, 0)
         if answer.status_code >= 400:  # a HEAD has no body to say why
-            is_permalink = given.content_key(given.parts(target)) is not None
-            why, content = self._answer("GET", target if is_permalink else f"/info{target}", _PICTURE_MAX)
-            self._require_good(why, content)
+            if given.content_key(given.parts(target)) is not None:
+                self._require_good(*self._answer("GET", target, _PICTURE_MAX))
+            elif (problem := _SHUT.get(str(self.info(target)["state"]))) is not None:
+                raise NoAnswer(problem.code, problem.title)
         self._require_good(answer, b"")
         return self._file(answer)
 
@@ -167,8 +170,10 @@ class Client:
         problem = _problem(answer, content)
         if problem:
             code = problem.get("code")
-            detail = problem.get("detail") or problem.get("title")
-            raise NoAnswer(str(code or "unreachable"), str(detail or f"status {answer.status_code}"))
+            detail = str(problem.get("detail") or problem.get("title") or f"status {answer.status_code}")
+            if "did you mean" in detail:
+                detail = detail.partition("; allowed: ")[0]
+            raise NoAnswer(str(code or "unreachable"), detail)
         if answer.is_redirect:
             where = answer.headers.get("location", "")[:200]
             reason = f"the service answers with a redirect to {where}: use the URL that it leads to"

@@ -12,6 +12,8 @@ from promptcdn.markdown import EXTENSIONS, Kind, kind_of
 _SKIPPED = frozenset(("node_modules", "__pycache__", "venv", "site-packages"))
 _SKIPPED_HIDDEN = frozenset((".git", ".hg", ".svn", ".venv", ".tox", ".nox", ".cache"))
 _GLOB = frozenset("*?[")
+# How a file begins that promptcdn wrote from documents: its pictures are theirs.
+WRITTEN = "<!doctype html>\n<!-- Written by promptcdn gallery. -->\n"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from promptcdn.documents.files import Document, Unusable, content_of, decoded
+from promptcdn.documents.files import WRITTEN, Document, Unusable, content_of, decoded
 
 _T = TypeVar("_T")
 
@@ -46,7 +46,8 @@ def parsed(
     for document in documents:
         try:
             # A file that is no text matters only where it may have a picture.
-            if may_have(document, _guessed(content_of(document.path))):
+            text = _guessed(content_of(document.path))
+            if may_have(document, text) and not text.startswith(WRITTEN):
                 likely.append(document)
             else:
                 advance()

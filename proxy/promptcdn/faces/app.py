@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
 from promptcdn.faces import info, openapi, ops, pictures, playground, requests, responses
+from promptcdn.faces.mcp import over_http as mcp
 from promptcdn.faces.middleware import EveryAnswer
+from promptcdn.faces.openai_api import access
 from promptcdn.problems import MethodNotAllowed, Problem
 from promptcdn.readers import framing
 from promptcdn.url.formats import BY_FILE_EXTENSION
@@ -27,10 +29,12 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await service.start()
         yield
+        await assistants.close()
         await service.close()
 
+    assistants = mcp.Calls(service, public_url)
     app = Starlette(
-        routes=_routes(takedowns=service.settings.admin_token is not None),
+        routes=[*_routes(service), Route("/mcp", assistants, methods=["POST"])],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )
@@ -70,7 +74,8 @@ def _matches(app: Starlette, scope: Scope) -> Iterator[tuple[Match, Scope]]:
     return (route.matches(scope) for route in app.routes)
 
 
-def _routes(*, takedowns: bool) -> list[Route]:
+def _routes(service: Service) -> list[Route]:
+    takedowns = service.settings.admin_token is not None
     return [
         Route("/", playground.page_or_picture),
         Route("/playground/{version}/{name}", playground.file),
@@ -89,7 +94,16 @@ def _routes(*, takedowns: bool) -> list[Route]:
         Route("/robots.txt", ops.robots),
         Route("/openapi.json", openapi.for_programs),
         Route("/docs", openapi.for_people),
+        *_of_openais_api(service),
     ]
+
+
+def _of_openais_api(service: Service) -> list[Route]:
+    if not service.settings.api_keys:
+        return []
+    from promptcdn.faces.openai_api.routing import routes  # late: for those who have keys
+
+    return routes(service.connection)
 
 
 # The endpoints whose problems are shown as pictures where pictures are asked for.
@@ -99,6 +113,8 @@ _OF_PICTURES = (playground.page_or_picture, pictures.picture, pictures.permalink
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """A `Problem` as its client can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
+    if access.is_ours(http):
+        return access.problem(http, error)
     shows_pictures = http.scope.get("endpoint") in (None, *_OF_PICTURES)
     return await responses.error(http, error, requests.service_of(http).placeholders if shows_pictures else None)
 
@@ -109,12 +125,19 @@ async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
     if (http.method, http.scope["path"]) == ("OPTIONS", "*"):
         return responses.options(("GET", "HEAD", "OPTIONS"))  # of the server as a whole (RFC 9110 section 9.3.7)
     if error.status_code != problems.METHOD_NOT_ALLOWED.status:
-        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}"))
+        return await on_problem(http, _nothing_there(http))
     # The framework's list has no order of its own.
     methods = sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"})
     if http.method == "OPTIONS":
         return responses.options(methods)
-    return await responses.error(http, MethodNotAllowed(methods), None)
+    problem = MethodNotAllowed(methods)
+    return access.problem(http, problem) if access.is_ours(http) else await responses.error(http, problem, None)
+
+
+def _nothing_there(http: HttpRequest) -> Problem:
+    if access.is_ours(http) and not requests.service_of(http).settings.api_keys:
+        return access.closed()
+    return Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}")
 
 
 async def on_exception(http: HttpRequest, _error: Exception) -> Response:

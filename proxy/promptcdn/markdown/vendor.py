@@ -127,7 +127,7 @@ class VendoredFiles:
 
     def may_be_in(self, text: str) -> bool:
         """Whether `text` may name one of the files: it has the last word of its name, which is a hash."""
-        return not _last_words(self.files).isdisjoint(_WORD.findall(text))
+        return bool(self.files) and not _last_words(self.files).isdisjoint(_WORD.findall(text))
 
     def target(self, url: str) -> str | None:
         """The file that `url` names, or `None`."""

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from promptcdn import misconfiguration
+from promptcdn.guard.api_keys import ApiKeys
 from promptcdn.guard.authorisation import Misses
 from promptcdn.money.budget.limits import UNLIMITED, BudgetLimits
 from promptcdn.money.rates.rate import Rate
@@ -93,6 +94,12 @@ class Settings(GeneratorSettings):
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
+    )
+    api_keys: Annotated[ApiKeys, BeforeValidator(forms.api_keys)] = Field(
+        ApiKeys(),
+        exclude=True,  # from every dump of the settings
+        description="The keys of clients of OpenAI's images API (/v1/…), which send the secret as their API key. The"
+        " client rate is counted for each id. Empty: none, and those URLs are 404.",
     )
     deny: Path | None = Field(
         None,
@@ -225,7 +232,8 @@ class Settings(GeneratorSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log, whoever says it."""
-        signing = (secret.decode() for _, secret in self.signing_keys.secrets)
+        listed = (*self.signing_keys.secrets, *self.api_keys.secrets)
+        signing = (secret.decode() for _, secret in listed)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         redis = forms.password(self.redis_url.get_secret_value()) if self.redis_url else ()
         return (*self._keys.values(), *signing, *redis, *(os.environ.get(name, "") for name in aws))
@@ -247,6 +255,7 @@ class Settings(GeneratorSettings):
         keys = {name: key for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL"}
         own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
+        clients = ((f"the API key {name}", secret.decode()) for name, secret in self.api_keys.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
@@ -255,7 +264,7 @@ class Settings(GeneratorSettings):
             public_url=self.public_url,
             wait=self.wait,
             proxy_wait=self.proxy_wait,
-            secrets=(*own.items(), *signing),
+            secrets=(*own.items(), *signing, *clients),
             upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
             ineffective=tuple(self.ineffective),
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faces.openapi.conftest import API_KEY
 from tests.support.browser import chromium
 from tests.support.service import Promptcdn, environment
 
@@ -20,6 +21,7 @@ def test_the_service_answers_as_it_is_described(service: Promptcdn, tmp_path: Pa
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIGURATION),
             *("run", f"{service.url}/openapi.json", "--max-examples", "40", "--seed", "1", "--no-color"),
+            *("--header", f"Authorization: Bearer {API_KEY}"),
         ],
         cwd=tmp_path,
         env=environment(),

@@ -57,7 +57,7 @@ def test_the_engines_are_those_that_the_operator_offers() -> None:
 def test_every_problem_is_in_it_with_what_to_do() -> None:
     answers = {
         status: answer["description"]
-        for methods in told(admin_token="x" * 16)["paths"].values()
+        for methods in told(admin_token="x" * 16, api_keys="a:" + 16 * "y")["paths"].values()
         for operation in methods.values()
         for status, answer in operation["responses"].items()
     }
@@ -96,3 +96,12 @@ def test_a_problem_is_as_described(service: Promptcdn) -> None:
 
 def test_readiness_is_as_described(service: Promptcdn) -> None:
     jsonschema.validate(service.get("/readyz").json(), schemas.READINESS)
+
+
+def test_openais_api_is_in_it_only_where_there_are_keys() -> None:
+    opened = told(api_keys="a:" + 16 * "y")
+    validate(opened)
+
+    assert not [path for path in told()["paths"] if path.startswith("/v1/")]
+    assert "schemas" in opened["components"]
+    assert opened["paths"]["/v1/images/generations"]["post"]["security"] == [{"client": []}]

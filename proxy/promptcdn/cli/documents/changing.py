@@ -4,7 +4,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ class Made:
             typer.echo(self.diff, nl=False)
 
 
-def made(changes: Sequence[Change], told: "Told", *, dry_run: bool) -> Made:
+def made(changes: Iterable[Change], told: "Told", *, dry_run: bool) -> Made:
     """Says which files could not be changed, and goes on with the others."""
     from promptcdn.documents import writing
     from promptcdn.documents.files import Unusable

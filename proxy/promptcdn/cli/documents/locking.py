@@ -46,10 +46,14 @@ class Opened:
         return self.path.parent.resolve()
 
     def place(self, file: str) -> Path:
-        """Where a vendored file lies. Raises `Unusable` where a symbolic link leads out of the folder of the lock."""
+        """Where a vendored file lies."""
+        return self.path.parent / file
+
+    def own_place(self, file: str) -> Path:
+        """The same. Raises `Unusable` where a symbolic link leads out of the folder of the lock file."""
         from promptcdn.documents.files import Unusable
 
-        place = self.path.parent / file
+        place = self.place(file)
         if not place.resolve().is_relative_to(self.folder):
             raise Unusable(place, f"a symbolic link leads out of {self.folder}, which has the lock file")
         return place
@@ -78,23 +82,34 @@ def opened(path: Path, *, settles: bool = False) -> Opened:
 
     `settles`: of a merge conflict both sides are taken.
     """
-    from promptcdn.documents.files import Unusable, content_of, decoded
-    from promptcdn.markdown.lock import Conflict, Lock, parsed
+    from promptcdn.documents.files import Unusable
+    from promptcdn.markdown.lock import Conflict
 
     try:
-        if not path.exists():
-            return Opened(path, Lock(), None)
-        content = content_of(path)
-        return Opened(path, parsed(decoded(path, content)), content)
+        return read(path)
     except Unusable as unusable:
         fail(str(unusable))
     except Conflict as conflict:
         if not settles or conflict.both is None:
             fail(f"{path}: {conflict}")
         typer.echo(f"{path}: settled a merge conflict: what either side has is looked at again", err=True)
-        return Opened(path, conflict.both, content)
-    except (ValueError, OSError) as wrong:
+        return Opened(path, conflict.both, path.read_bytes())
+    except ValueError as wrong:
         fail(f"{path}: {wrong}")
+
+
+def read(path: Path) -> Opened:
+    """The lock file at `path`; an empty one where there is none. Raises `Unusable`, `ValueError` for what is none."""
+    from promptcdn.documents.files import Unusable, content_of, decoded
+    from promptcdn.markdown.lock import Lock, parsed
+
+    try:
+        if not path.exists():
+            return Opened(path, Lock(), None)
+    except OSError as wrong:
+        raise Unusable(path, wrong.strerror or "it cannot be looked at") from None
+    content = content_of(path)
+    return Opened(path, parsed(decoded(path, content)), content)
 
 
 def all_named(documents: "Sequence[Document]", ours: "Ours", lock: Opened, told: Told) -> "list[Parsed[Named]]":

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -16,13 +16,7 @@ from promptcdn.url.seeds import SEED_MAX
 
 if TYPE_CHECKING:
     from promptcdn.markdown import Found, Ours
-
-
-class Drawn(NamedTuple):
-    """The seed that a URL gets, and whether its picture is stored; `None` for a seed that was given."""
-
-    seed: int
-    is_stored: bool | None = None
+    from promptcdn.markdown.pin import Seed
 
 
 class _Pinned(NamedTuple):
@@ -102,20 +96,20 @@ class _Work:
         self._address, self._seed, self._unpin, self._told = address, seed, unpin, told
         self._keys = settings_or_end().signing_keys
 
-    def seeds(self, found: "Iterable[Found]") -> Mapping[str, Drawn]:
+    def seeds(self, found: "Iterable[Found]") -> "Mapping[str, Seed]":
         """The seed for each seedless URL, by what the service is asked for. Says which have none, and why."""
         from promptcdn.documents.client import Client
-        from promptcdn.markdown.pin import is_seedless
+        from promptcdn.markdown.pin import Seed, chosen_seed, is_seedless
         from promptcdn.markdown.vendor import locked_target
 
         if self._unpin:
             return {}
         targets = sorted({locked_target(one) for one in found if is_seedless(one.target)})
         if self._seed is not None or not targets:
-            return dict.fromkeys(targets, Drawn(self._seed or 0))
+            return dict.fromkeys(targets, Seed(self._seed or 0))
         with Client(self._address) as client:
             answers = opening.asked(client, targets, client.info, "asking for seeds", self._told)
-        drawn = {target: _drawn(members) for target, members in answers.items()}
+        drawn = {target: chosen_seed(members) for target, members in answers.items()}
         for target, seed in drawn.items():
             if seed is None:
                 self._told(
@@ -124,7 +118,7 @@ class _Work:
         return {target: seed for target, seed in drawn.items() if seed is not None}
 
     def rewritten(
-        self, text: str, found: "Sequence[Found]", seeds: Mapping[str, Drawn], file: str
+        self, text: str, found: "Sequence[Found]", seeds: "Mapping[str, Seed]", file: str
     ) -> tuple[str, list[_Pinned]]:
         """The text with other URLs in it, and which these are."""
         from promptcdn.markdown import rewritten
@@ -144,23 +138,13 @@ class _Work:
                 done.append(_Pinned(file, one.line, one.column, one.url, urls[one], drawn and drawn.is_stored))
         return rewritten(text, urls), done
 
-    def _new(self, target: str, drawn: Drawn | None) -> str | None:
+    def _new(self, target: str, drawn: "Seed | None") -> str | None:
         """What a URL asks for from now on; `None` where it stays. Raises `ValueError` where it cannot be changed."""
         from promptcdn.markdown.pin import has_number, pinned, unpinned
 
         if self._unpin:
             return unpinned(target, self._keys) if has_number(target) else None
-        return None if drawn is None else pinned(target, drawn.seed, self._keys)
-
-
-def _drawn(members: Mapping[str, Any]) -> Drawn | None:
-    """The first seed of a pool whose picture is stored, else the first that may be made."""
-    pool = members.get("pool") or ()
-    for state in ("stored", "generating", "absent"):
-        for variant in pool:
-            if variant["state"] == state:
-                return Drawn(int(variant["seed"]), state == "stored")
-    return None
+        return None if drawn is None else pinned(target, drawn.number, self._keys)
 
 
 def _print(pinned: Sequence[_Pinned], made: changing.Made, *, as_json: bool, dry_run: bool, unpin: bool) -> None:

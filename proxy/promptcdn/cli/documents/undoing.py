@@ -76,7 +76,7 @@ def _deleted(lock: locking.Opened, url: str, told: Told) -> bool:
 
     entry = lock.lock.pictures[url]
     try:
-        place = lock.place(str(entry.file))
+        place = lock.own_place(str(entry.file))
         digest = locking.sha256_of(place)
         if digest == entry.sha256:
             place.unlink()

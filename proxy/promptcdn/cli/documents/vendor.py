@@ -161,7 +161,7 @@ class _Vendoring:
         entry = self._known(target)
         if entry is None or entry.file is None:
             return None
-        return entry if locking.sha256_of(self._lock.path.parent / entry.file) == entry.sha256 else None
+        return entry if locking.sha256_of(self._lock.place(entry.file)) == entry.sha256 else None
 
     def _file(self, target: str, media_type: str) -> str:
         """Where the picture of a URL lies, or is to lie. It does not move: documents may name it."""
@@ -198,7 +198,7 @@ class _Vendoring:
             raise NoAnswer("drift", "this is another picture than the lock file has: promptcdn lock accepts that")
         entry = replace(entry, file=self._file(target, entry.media_type))
         try:
-            place = self._lock.place(str(entry.file))
+            place = self._lock.own_place(str(entry.file))
             place.parent.mkdir(parents=True, exist_ok=True)
             writing.replace(place, content, place.read_bytes() if place.exists() else None)
         except (OSError, Unusable) as wrong:

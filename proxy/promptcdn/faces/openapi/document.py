@@ -39,7 +39,9 @@ _LOOKING = (
     problems.OVERLOADED,
     problems.TOO_SLOW,
 )
-_MAKING = tuple(kind for kind in KINDS if kind is not problems.UNAUTHORIZED)
+# Of other routes than those of pictures.
+_ELSEWHERE = (problems.UNAUTHORIZED, problems.INVALID_API_KEY, problems.BODY_TOO_LARGE)
+_MAKING = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
 
 _HEADERS = {
     "Cache-Control": "How long caches may keep the answer (RFC 9111).",
@@ -68,7 +70,7 @@ _OF_PROBLEMS = {
 
 def described(settings: "Settings") -> Document:
     """The whole document, for a service with these settings."""
-    return {
+    document = {
         "openapi": "3.1.1",
         "info": {
             "title": "promptcdn",
@@ -90,6 +92,11 @@ def described(settings: "Settings") -> Document:
             },
         },
     }
+    if settings.api_keys:
+        from promptcdn.faces.openapi import openai_api  # late: for those who have keys
+
+        openai_api.add(document, settings.defaults)
+    return document
 
 
 def _paths(defaults: Defaults, *, takedowns: bool) -> Document:
@@ -152,7 +159,25 @@ def _of_the_service() -> Document:
         "/robots.txt": _get("getRobots", "What crawlers may fetch.", [], _plain("The rules for crawlers.")),
         "/openapi.json": _get("getDescription", "This description.", [], document),
         "/docs": _get("getDocs", "This description for people.", [], page),
+        "/mcp": _for_assistants(),
     }
+
+
+def _for_assistants() -> Document:
+    """MCP describes its own messages: this says where they go."""
+    message = {"application/json": {"schema": schemas.JSON_RPC}}
+    told = "The Model Context Protocol for assistants (streamable HTTP, without sessions): docs/mcp.md has its tools."
+    refused = {"description": "What is wrong with the message.", "headers": _headers(_ALWAYS), "content": message}
+    answers = {
+        "200": {"description": "The answer.", "headers": _headers(_ALWAYS), "content": message},
+        "202": {"description": "A notification was taken.", "headers": _headers(_ALWAYS)},
+        **_problems((*_ANYWHERE, problems.BAD_REQUEST, problems.INVALID_API_KEY)),
+    }
+    for status in ("400", "413"):
+        content = {**answers.get(status, {}).get("content", {}), **message, "text/plain": {}}
+        answers[status] = {**refused, **answers.get(status, {}), "content": content}
+    called = _operation("callTool", told, [], answers)
+    return {"post": {**called, "requestBody": {"required": True, "content": message}}}
 
 
 def _takedown(key: Document) -> Document:

@@ -1,0 +1,103 @@
+"""`promptcdn gallery`: one page with all pictures of a tree, which makes none."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.browser import ALL_LOADED, chromium
+from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.upstream import Upstream
+
+SMALL = {"PROMPTCDN_SIZE": "512x512", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_BUDGET": "unlimited"}
+MADE = ("/?prompt=a+cat&seed=7", "/?prompt=a+dog&seed=7&w=64")
+README = """
+![A cat]({url}/?prompt=a+cat&seed=7)
+![A dog]({url}/?prompt=a+dog&seed=7&w=64) ![Once more]({url}/?prompt=a+cat&seed=7)
+
+![<b>]({url}/?prompt=%3Cb%3E+never+made&seed=octocat)
+![Any]({url}/?prompt=a+cow)
+"""
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def service(tmp_path: Path, upstream: Upstream) -> Iterator[Promptcdn]:
+    with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SMALL) as running:
+        for url in MADE:
+            assert running.get(url).status_code == 200
+        (tmp_path / "docs").mkdir()
+        (tmp_path / "docs" / "README.md").write_text(README.format(url=running.url))
+        yield running
+
+
+def gallery(folder: Path, service: Promptcdn, *words: str) -> subprocess.CompletedProcess[str]:
+    variables = environment(PROMPTCDN_PUBLIC_URL=service.url)
+    command = [PROMPTCDN, "gallery", "docs", *words]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60)
+
+
+def test_it_knows_each_picture_and_where_it_stands(tmp_path: Path, service: Promptcdn) -> None:
+    ended = gallery(tmp_path, service, "--json")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    pictures = {each["prompt"]: each for each in json.loads(ended.stdout)}
+    assert {prompt: each["state"] for prompt, each in pictures.items()} == {
+        "a cat": "stored",
+        "a dog": "stored",
+        "<b> never made": "absent",
+        "a cow": "absent",
+    }
+    again = README.format(url=service.url).splitlines()[2].rindex("http") + 1
+    assert pictures["a cat"]["places"] == ["docs/README.md:2:10", f"docs/README.md:3:{again}"]
+    answer = service.get("/?prompt=a+dog&seed=7&w=64")
+    assert pictures["a dog"]["size"] == len(answer.content)
+    assert pictures["a dog"]["key"] in answer.headers["link"]
+
+
+def test_whoever_opens_the_page_has_no_picture_made(tmp_path: Path, service: Promptcdn, upstream: Upstream) -> None:
+    ended = gallery(tmp_path, service, "--to", "docs/all.html", "--title", "Our <pictures>")
+
+    assert (ended.returncode, ended.stdout) == (0, "docs/all.html: 4 pictures\n")
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"file://{tmp_path}/docs/all.html")
+        for image in page.locator("img").all():
+            image.scroll_into_view_if_needed()
+        page.wait_for_function(ALL_LOADED)
+        assert page.title() == "Our <pictures>"
+        assert (page.locator("figure").count(), page.locator("img").count()) == (4, 2)
+        assert page.locator("figure p").all_text_contents()[2] == "<b> never made"
+    assert len(upstream.ledger.calls()) == len(MADE)
+
+
+def test_its_page_is_no_document(tmp_path: Path, service: Promptcdn) -> None:
+    """Or the pictures of the page would be among those of the next one."""
+    gallery(tmp_path, service, "--to", "docs/all.html")
+    before = (tmp_path / "docs" / "all.html").read_bytes()
+
+    gallery(tmp_path, service, "--to", "docs/all.html")
+
+    assert (tmp_path / "docs" / "all.html").read_bytes() == before
+
+
+def test_without_the_service_it_shows_what_the_lock_file_knows(tmp_path: Path, service: Promptcdn) -> None:
+    def run(*words: str) -> None:
+        variables = environment(PROMPTCDN_PUBLIC_URL=service.url)
+        subprocess.run([PROMPTCDN, *words], cwd=tmp_path, env=variables, capture_output=True, check=False)
+
+    run("lock")
+    service.stop()
+
+    ended = gallery(tmp_path, service, "--offline", "--json")
+
+    states = {each["prompt"]: each["state"] for each in json.loads(ended.stdout)}
+    assert (states["a cat"], states["a cow"]) == ("locked", "not looked up")
+    assert "cannot be asked" in gallery(tmp_path, service).stderr
