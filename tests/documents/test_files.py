@@ -242,7 +242,7 @@ def test_a_file_of_another_extension_is_told_where_it_is_named(tree: Tree) -> No
     assert "a.txt" not in tree.run("pin").stderr
 
 
-def test_hidden_files_and_those_of_tools_are_read_where_they_are_named(tree: Tree) -> None:
+def test_hidden_files_are_read_where_they_are_named(tree: Tree) -> None:
     for name in (".hidden.md", ".github/a.md", "node_modules/a/README.md"):
         tree.write(name, TEXT)
 

@@ -204,6 +204,7 @@ def test_of_a_conflict_the_side_that_has_a_file_is_taken() -> None:
         ("[]", "it is no lock file of version 1"),
         ('{"version": 2}', "it is no lock file of version 1"),
         ('{"version": 1, "pictures": {"u": {"x": 1}}}', "an entry has other members"),
+        ("<<<<<<< HEAD\n", "take one side with git checkout --ours"),
         ("<<<<<<< HEAD\nx\n=======\ny\n>>>>>>> one\n", "take one side with git checkout --ours"),
     ],
 )

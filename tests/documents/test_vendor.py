@@ -40,7 +40,7 @@ def paths(tree: Tree, name: str) -> list[str]:
     return re.findall(r"[\w./-]+\.(?:webp|png)(?=[^?\w])", tree.read(name))
 
 
-def test_every_kind_of_document_names_files_and_gets_its_urls_back(tree: Tree) -> None:
+def test_documents_name_files_and_get_their_urls_back(tree: Tree) -> None:
     write_all(tree)
     before = tree.files()
 
@@ -279,6 +279,7 @@ def test_a_picture_stays_where_a_document_has_it(tree: Tree) -> None:
         ((), "--to: name the folder"),
         (("--to", "../elsewhere"), "allowed: a folder in "),
         (("--to", "a b"), "allowed: a path of letters"),
+        (("-", "--to", "pictures"), "-: standard input is for promptcdn pin and check"),
         (("--undo",), "promptcdn.lock: there is no such file, and --undo needs what it says"),
     ],
 )

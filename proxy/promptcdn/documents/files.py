@@ -25,7 +25,7 @@ class Document:
     tree: Path
 
     def __str__(self) -> str:
-        return shown(self.path)
+        return str(self.path)
 
 
 class Unusable(Exception):
@@ -48,9 +48,8 @@ class Foreign(Unusable):
 
 
 def shown(path: object) -> str:
-    """A path in a message: one with line ends, terminal commands or bytes that are not UTF-8 as Python spells it."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)
+    """A path in a message: line ends, terminal commands and bytes that are not UTF-8 as Python spells them."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(path))
 
 
 def documents(

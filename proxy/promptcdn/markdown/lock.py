@@ -101,8 +101,11 @@ def _require_inside(pictures: Mapping[str, Entry]) -> None:
 
 
 def _both_sides(text: str) -> Lock | None:
+    sides = [_SIDES.sub(rf"\g<{side}>", text) for side in ("ours", "theirs")]
+    if any(map(_CONFLICT.search, sides)):  # marks without their other half
+        return None
     try:
-        ours, theirs = (parsed(_SIDES.sub(rf"\g<{side}>", text)) for side in ("ours", "theirs"))
+        ours, theirs = map(parsed, sides)
     except ValueError:
         return None
     pictures = {**theirs.pictures, **ours.pictures}

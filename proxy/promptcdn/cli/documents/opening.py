@@ -72,6 +72,8 @@ def documents_of(paths: list[str] | None, told: Callable[[object], None]) -> "li
     """The documents that a command was given. Ends the command where a path names nothing."""
     from promptcdn.documents.files import Missing, Unusable, documents
 
+    if STDIN in (paths or ()):
+        fail("-: standard input is for promptcdn pin and check, which take it alone")
     found: list[Document] = []
     for each in documents(paths or ["."]):
         match each:

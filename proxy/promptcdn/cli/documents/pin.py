@@ -121,6 +121,7 @@ class _Work:
         self, text: str, found: "Sequence[Found]", seeds: "Mapping[str, Seed]", file: str
     ) -> tuple[str, list[_Pinned]]:
         """The text with other URLs in it, and which these are."""
+        from promptcdn.documents.files import shown
         from promptcdn.markdown import rewritten
         from promptcdn.markdown.vendor import locked_target
 
@@ -131,7 +132,7 @@ class _Work:
             try:
                 target = self._new(one.target, drawn)
             except ValueError as wrong:
-                self._told(f"{file}:{one.line}:{one.column}: {wrong}")
+                self._told(f"{shown(file)}:{one.line}:{one.column}: {wrong}")
                 continue
             if target is not None:
                 urls[one] = f"{one.base}{target}"

@@ -66,12 +66,16 @@ def vendor(
 
 def _inside(documents: "list[Document]", lock: locking.Opened, told: Told) -> "list[Document]":
     """The documents below the folder of the lock file: whether others name a picture would not be known later."""
+    from promptcdn.documents.files import shown
+
     inside = []
     for document in documents:
         if document.path.resolve().is_relative_to(lock.folder):
             inside.append(document)
         else:
-            told(f"{document}: it lies outside of {lock.folder}, which has the lock file: --lock-file names another")
+            told(
+                f"{shown(document)}: it lies outside of {lock.folder}, which has the lock file: --lock-file names another"
+            )
     return inside
 
 
@@ -120,11 +124,12 @@ class _Vendoring:
 
     def _say_what_stays(self, named: "Sequence[Parsed[locking.Named]]", there: "Mapping[str, Entry]") -> None:
         """A picture that a reader would still fetch is a finding; a link in the text is a note."""
+        from promptcdn.documents.files import shown
         from promptcdn.markdown.vendor import is_vendored, stays_because
 
         for each in named:
             for one in each.found.urls:
-                place = f"{each.document}:{one.line}:{one.column}: this URL stays"
+                place = f"{shown(each.document)}:{one.line}:{one.column}: this URL stays"
                 if reason := stays_because(one):
                     self._told(f"{place}: {reason}")
                 elif not is_vendored(one):
