@@ -84,7 +84,7 @@ def test_a_picture_that_a_reader_would_still_fetch_is_a_finding(tree: Tree) -> N
     assert tree.documents() == before
 
 
-def test_dark_and_light_and_each_candidate_are_files_of_their_own(tree: Tree) -> None:
+def test_dark_and_light_and_each_candidate_have_their_files(tree: Tree) -> None:
     tree.write("page.html", FIVE_KINDS["docs/page.html"])
 
     tree.run("vendor", "--to", "pictures")

@@ -73,9 +73,7 @@ def _inside(documents: "list[Document]", lock: locking.Opened, told: Told) -> "l
         if document.path.resolve().is_relative_to(lock.folder):
             inside.append(document)
         else:
-            told(
-                f"{shown(document)}: it lies outside of {lock.folder}, which has the lock file: --lock-file names another"
-            )
+            told(f"{shown(document)}: it lies outside of {lock.folder}, the folder of the lock file")
     return inside
 
 
