@@ -70,6 +70,11 @@ def documents(
                 seen.add(path)
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a name is a glob pattern, and not that of a file that is there."""
+    return bool(_GLOB & set(name)) and not Path(name).exists()
+
+
 def _named(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | Unusable]:
     try:
         yield from _there(name, any_extension, hidden)

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from promptcdn.problems import INVALID_API_KEY, NO_STORE, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited
+from promptcdn.problems import (
+    INVALID_API_KEY,
+    NO_STORE,
+    UNAUTHORIZED,
+    UNSIGNED,
+    MethodNotAllowed,
+    Problem,
+    RateLimited,
+)
 from promptcdn.readers.audience import VARY
 from promptcdn.readers.cache_policies import DAY, POLICIES, YEAR, Outcome, cache_control
 from promptcdn.readers.filenames import content_disposition
@@ -199,6 +207,8 @@ def _own_headers(problem: Problem) -> dict[str, str]:
             }
         case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY):
             return {"www-authenticate": "Bearer"}  # RFC 6750 section 3
+        case Problem(kind=kind) if kind is UNSIGNED:
+            return {"www-authenticate": "Signature"}  # a 401 has some scheme (RFC 9110 section 15.5.2)
         case _:
             return {}
 

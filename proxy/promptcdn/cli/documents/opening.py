@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 STDIN = "-"
 # How much the service is asked at once. It makes no more than PROMPTCDN_CONCURRENCY pictures at once (8 by default).
-_AT_ONCE = 8
+AT_ONCE = 8
 
 Paths = Annotated[
     list[str] | None,
@@ -181,7 +181,7 @@ def asked(
                 told(none.reason)
         advance()
 
-    with progress(what, len(targets)) as advance, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with progress(what, len(targets)) as advance, ThreadPoolExecutor(AT_ONCE) as pool:
         try:
             list(pool.map(one, targets))
         except BaseException:  # Ctrl-C, which must not wait for pictures that are made
