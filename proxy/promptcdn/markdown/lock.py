@@ -22,6 +22,8 @@ class Entry:
     size         of that file, in bytes
     media_type   of that file
     file         where `vendor` keeps it, below the folder of the lock file; `None` where it is not vendored
+    seed         the seed that a site was built with, of a URL without one
+    width, height  of that file, in pixels, where somebody looked
     """
 
     content_key: str
@@ -29,6 +31,9 @@ class Entry:
     size: int
     media_type: str
     file: str | None = None
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True)
