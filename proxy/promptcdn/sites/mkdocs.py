@@ -5,10 +5,11 @@ once before the first page is rendered, and vendored ones are put into the site.
 picture has a problem.
 """
 
+import contextlib
 import logging
-import os
 import posixpath
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +18,11 @@ from typing import Any
 from promptcdn import problems
 from promptcdn.markdown import Kind, find
 from promptcdn.sites import pages, syntax
-from promptcdn.sites.build import Build, Shown
+from promptcdn.sites.build import Build
+from promptcdn.sites.environment import options_of, signing_keys
 from promptcdn.sites.options import Options
-from promptcdn.sites.python_markdown import PromptcdnExtension, signing_keys
+from promptcdn.sites.pages import Shown
+from promptcdn.sites.python_markdown import PromptcdnExtension
 
 # ProperDocs is a fork of MkDocs that keeps all names but its own. Where both are installed, the one that runs counts.
 _HOST = "properdocs" if "properdocs" in sys.modules else "mkdocs"
@@ -44,11 +47,9 @@ class PromptcdnPlugin(BasePlugin):
 
     def on_config(self, config: Any) -> Any:
         """Opens the build, and puts the extension among those of Markdown."""
-        try:
-            options = Options.of(dict(self.config), os.environ.get("PROMPTCDN_PUBLIC_URL", ""))
+        with _told():
+            options = options_of(dict(self.config))
             self._build = Build(_at_home(options, config), log.warning, signing_keys())
-        except problems.BadSettings as wrong:
-            raise PluginError(str(wrong)) from None
         config.markdown_extensions.append(PromptcdnExtension(build=self._build))
         return config
 
@@ -59,12 +60,14 @@ class PromptcdnPlugin(BasePlugin):
         for file in files.documentation_pages():
             text = "\n".join(syntax.translated(file.content_string.split("\n"), options.public_url, _nobody))
             try:
-                wanted += [one.target.partition("#")[0] for one in find(text, Kind.MARKDOWN, options.ours)]
+                found = find(text, Kind.MARKDOWN, options.ours)
             except ValueError:
                 continue  # MkDocs may read it; what is in it is looked after with its page
+            wanted += [pages.target_of(one) for one in found if one.is_shown]
         if wanted:
             log.info("%d pictures", len(set(wanted)))
-        self._build.prepare(wanted)
+        with _told():
+            self._build.prepare(wanted)
 
     def on_page_content(self, html: str, /, *, page: Any, config: Any, **_: Any) -> str:
         """The finished page."""
@@ -77,14 +80,26 @@ class PromptcdnPlugin(BasePlugin):
             path = self._build.put(shown, site)
             return path and posixpath.relpath(path, posixpath.dirname(page.url) or ".")
 
-        return pages.finished(html, ours, self._build.shown, path_of)
+        return pages.finished(html, ours, self._build.shown, path_of, self._build.linked)
 
     def on_post_build(self, **_: Any) -> None:
         """Remembers what this build knows."""
-        try:
+        with _told():
             self._build.close()
-        except problems.BadSettings as wrong:
-            raise PluginError(str(wrong)) from None
+
+    def on_build_error(self, **_: Any) -> None:
+        """Remembers it also where another thing failed: it may have been paid for."""
+        with contextlib.suppress(problems.BadSettings, AttributeError):  # it may have failed before there was a build
+            self._build.close()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """A problem ends the build with its own words."""
+    try:
+        yield
+    except problems.BadSettings as wrong:
+        raise PluginError(str(wrong)) from None
 
 
 def _at_home(options: Options, config: Any) -> Options:

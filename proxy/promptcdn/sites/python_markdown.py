@@ -9,9 +9,8 @@ options of `options` say.
 """
 
 import logging
-import os
 import posixpath
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -22,12 +21,13 @@ from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from promptcdn import settings
+from promptcdn import problems
 from promptcdn.markdown.pin import request_of
 from promptcdn.sites import pages, syntax
-from promptcdn.sites.build import Build, Shown
+from promptcdn.sites.build import Build
+from promptcdn.sites.environment import options_of, signing_keys
 from promptcdn.sites.options import Options
-from promptcdn.url.signing import SigningKeys
+from promptcdn.sites.pages import Shown
 
 log = logging.getLogger("promptcdn.sites")
 
@@ -46,10 +46,13 @@ class PromptcdnExtension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
         """Registers what it does. Raises `BadSettings` for an option that is wrong."""
         build = self._build or _shared(options_of(self._values))
-        md.preprocessors.register(_Blocks(md, build), "promptcdn", _BEFORE_FENCES)
-        md.treeprocessors.register(_Descriptions(md, build), "promptcdn", _BEHIND_INLINE)
+        if build.options.vendor and not (self._build or build.options.site_dir or _context(md)):
+            raise problems.BadSettings("promptcdn: vendor needs the option site_dir: this builder does not say it")
+        blocks = _Blocks(md, build.options, build.report)
+        md.preprocessors.register(blocks, "promptcdn", _BEFORE_FENCES)
+        md.treeprocessors.register(_Descriptions(md, build.options), "promptcdn", _BEHIND_INLINE)
         if self._build is None:
-            md.postprocessors.register(_Pages(md, build), "promptcdn", _LAST)
+            md.postprocessors.register(_Pages(md, build, blocks), "promptcdn", _LAST)
 
 
 def makeExtension(**values: Any) -> PromptcdnExtension:  # noqa: N802 - Python-Markdown's name
@@ -57,36 +60,45 @@ def makeExtension(**values: Any) -> PromptcdnExtension:  # noqa: N802 - Python-M
     return PromptcdnExtension(**values)
 
 
-def options_of(values: dict[str, Any]) -> Options:
-    """The options of a configuration file. Raises `BadSettings`."""
-    return Options.of(values, os.environ.get("PROMPTCDN_PUBLIC_URL", ""))
+_builds: dict[Options, Build] = {}
 
 
-def signing_keys() -> SigningKeys:
-    """The keys of the environment. A secret has no place in a configuration file. Raises `BadSettings`."""
-    return settings.load().signing_keys
-
-
-@lru_cache(maxsize=8)
 def _shared(options: Options) -> Build:
-    """One build for all pages: builders of sites make an extension for each page."""
-    return Build(options, log.warning, signing_keys())
+    """One build for all pages: builders of sites make an extension for each page.
+
+    Where the option `strict` is set, problems are raised with their page, and not said twice.
+    """
+    if options not in _builds:
+        _builds[options] = Build(options, _unsaid if options.strict else log.warning, signing_keys())
+    return _builds[options]
+
+
+def _unsaid(_: str) -> None:
+    pass
 
 
 class _Blocks(Preprocessor):
-    def __init__(self, md: Markdown, build: Build) -> None:
+    """Puts an image in the place of each block, and keeps what is wrong with blocks of this page."""
+
+    def __init__(self, md: Markdown, options: Options, report: Callable[[str], None]) -> None:
         super().__init__(md)
-        self._build = build
+        self._options, self._report = options, report
+        self.problems: list[str] = []
 
     def run(self, lines: list[str]) -> list[str]:
-        """The lines, an image in the place of each block."""
-        return list(syntax.translated(lines, self._build.options.public_url, self._build.tell))
+        """The lines of the page with images."""
+        self.problems.clear()
+        return list(syntax.translated(lines, self._options.public_url, self._tell))
+
+    def _tell(self, problem: str) -> None:
+        self.problems.append(problem)
+        self._report(problem)
 
 
 class _Descriptions(Treeprocessor):
-    def __init__(self, md: Markdown, build: Build) -> None:
+    def __init__(self, md: Markdown, options: Options) -> None:
         super().__init__(md)
-        self._ours = build.options.ours
+        self._ours = options.ours
 
     def run(self, root: Element) -> None:
         """Describes each image of Markdown whose description is empty. In HTML an empty one says "decoration"."""
@@ -98,21 +110,22 @@ class _Descriptions(Treeprocessor):
 
 
 class _Pages(Postprocessor):
-    def __init__(self, md: Markdown, build: Build) -> None:
+    def __init__(self, md: Markdown, build: Build, blocks: _Blocks) -> None:
         super().__init__(md)
-        self._build = build
+        self._build, self._blocks = build, blocks
 
     def run(self, text: str) -> str:
         """The finished page. Raises `BadSettings` with a line for each problem, where the option `strict` is set."""
-        build = self._build
-        ours = build.options.ours
-        if not ours.may_be_in(text):
-            return text
-        build.prepare(pages.targets(text, ours))
-        page = pages.finished(text, ours, build.shown, self._path_of)
-        build.save()
-        build.require_good()
-        return page
+        build, options = self._build, self._build.options
+        wrong = list(self._blocks.problems)
+        if options.ours.may_be_in(text):
+            targets = pages.targets(text, options.ours)
+            build.prepare(targets)
+            wrong += [problem for target in targets if (problem := build.shown(target).problem)]
+            text = pages.finished(text, options.ours, build.shown, self._path_of, build.linked)
+        if options.strict and wrong:
+            raise problems.BadSettings("\n".join(wrong))
+        return text
 
     def _path_of(self, shown: Shown) -> str | None:
         """Where a vendored picture lies: from the page, or from the root where the builder names no page."""
@@ -123,9 +136,6 @@ class _Pages(Postprocessor):
             self._build.put(shown, Path(context.config["docs_dir"]))
             path = self._build.put(shown, Path(context.config["site_dir"]))
             return path and posixpath.relpath(path, posixpath.dirname(context.page.path) or ".")
-        if not self._build.options.site_dir:
-            self._build.tell("vendor needs the option site_dir: this builder does not say where the site is built")
-            return None
         path = self._build.put(shown, Path(self._build.options.site_dir))
         return path and f"/{path}"
 

@@ -7,7 +7,6 @@ It brings a directive and a role, and gives each builder pictures in a format th
 WebP, and get the same picture as PNG. `sphinx-build -W` fails where a picture has a problem.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -26,8 +25,9 @@ from promptcdn import __version__, problems
 from promptcdn.markdown.pin import request_of
 from promptcdn.sites import syntax
 from promptcdn.sites.build import Build
+from promptcdn.sites.environment import options_of, signing_keys
 from promptcdn.sites.options import Options
-from promptcdn.sites.python_markdown import signing_keys
+from promptcdn.sites.pages import Shown
 from promptcdn.url import formats
 from promptcdn.url.parameters import PARAMETERS
 from promptcdn.url.parse import address
@@ -113,6 +113,8 @@ class Pictures(SphinxPostTransform):
 
     def run(self, **_: Any) -> None:
         """Looks at each image of the document."""
+        if not self.app.builder.supported_image_types:
+            return
         for image in list(self.document.findall(nodes.image)):
             target = _build(self.app).options.ours.target(image["uri"])
             if target is not None:
@@ -121,7 +123,6 @@ class Pictures(SphinxPostTransform):
     def _finish(self, image: nodes.image, target: str) -> None:
         build = _build(self.app)
         shown = build.shown(target)
-        image["uri"] = shown.url
         if not image.get("alt"):  # Sphinx would take the path of the file
             image["alt"] = shown.alt
         cache = Path(build.options.cache).resolve()
@@ -130,6 +131,17 @@ class Pictures(SphinxPostTransform):
             image["uri"] = str(cache / path)
             image["candidates"] = {"*": image["uri"]}
             self.env.images.add_file(self.env.docname, image["uri"])
+        elif self.app.builder.supported_remote_images:
+            image["uri"] = shown.url
+        else:  # Sphinx would ask once more, say so once more, and write what LaTeX fails at
+            _link(image, shown)
+
+
+def _link(image: nodes.image, shown: Shown) -> None:
+    """Puts a link to a picture in its place."""
+    link = nodes.reference("", shown.alt or shown.url, refuri=shown.url)
+    is_in_text = isinstance(image.parent, nodes.TextElement)
+    image.replace_self(link if is_in_text else nodes.paragraph("", "", link))
 
 
 def _image(env: BuildEnvironment, prompt: str, parameters: dict[str, str]) -> nodes.image:
@@ -146,7 +158,7 @@ def _build(app: Sphinx) -> Build:
 def _open(app: Sphinx, config: Any) -> None:
     values = {field.name: getattr(config, f"promptcdn_{field.name}") or None for field in _OPTIONS}
     try:
-        options = Options.of(values, os.environ.get("PROMPTCDN_PUBLIC_URL", ""))
+        options = options_of(values)
         home = Path(app.confdir or app.srcdir)
         options = replace(
             options,

@@ -52,10 +52,12 @@ def _block(opening: re.Match[str], body: Sequence[str], public_url: str, tell: C
         return
     prompt = " ".join(line.strip() for line in body[1:-1])
     try:
-        yield f"{opening['indent']}{image(prompt, words, public_url)}"
+        written = image(prompt, words, public_url)
     except (ValueError, problems.Problem) as wrong:
         tell(f'the block "{prompt[:80]}": {told(wrong)}')
         yield from body
+    else:  # a paragraph of its own
+        yield from ("", f"{opening['indent']}{written}", "")
 
 
 def image(prompt: str, words: str, public_url: str) -> str:
@@ -70,7 +72,11 @@ def image(prompt: str, words: str, public_url: str) -> str:
 
 def parameters(words: str) -> dict[str, str]:
     """The pairs of `seed=7 alt="a tower"`. Raises `ValueError`."""
-    return dict(_pair(word) for word in shlex.split(words))
+    try:
+        each = shlex.split(words)
+    except ValueError:
+        raise ValueError(f"a quotation mark has no end in {words.strip()}") from None
+    return dict(_pair(word) for word in each)
 
 
 def path_of(pairs: dict[str, str]) -> str:
@@ -88,6 +94,6 @@ def _pair(word: str) -> tuple[str, str]:
     return name, value
 
 
-def told(wrong: ValueError | problems.Problem) -> str:
-    """What is wrong with a prompt or its parameters, on one line."""
+def told(wrong: Exception) -> str:
+    """What is wrong with a prompt, its parameters or its picture, on one line."""
     return given.told(wrong) if isinstance(wrong, problems.Problem) else str(wrong)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,22 +53,21 @@ def lock(
 
 
 def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address: str, told: Told) -> "dict[str, Entry]":
-    """The entry of each URL that has a picture; the file that a picture was vendored to stays."""
+    """The entry of each URL that has a picture. What others wrote into it stays: `vendor`, and builds of sites."""
     entries = {}
     for target, look in looks.items():
         entry = locking.entry_of(look)
         if entry is None:
             told(f"{address}{target}: this picture is not made yet: promptcdn warm makes it")
             continue
-        before = known.get(address + target)
-        entries[address + target] = replace(entry, file=before.file if before else None)
+        entries[address + target] = locking.beside(entry, known.get(address + target))
     return entries
 
 
 def _named_ones(old: locking.Opened, named: "list[Parsed[locking.Named]]", urls: set[str]) -> "Mapping[str, Entry]":
-    """The entries whose URL or file a document names."""
+    """The entries whose URL or file a document names, or that a site was built with."""
     files = {one.target for each in named for one in each.found.files}
-    return {url: entry for url, entry in old.lock.pictures.items() if url in urls or entry.file in files}
+    return {url: entry for url, entry in old.lock.pictures.items() if url in urls or entry.file in files or entry.site}
 
 
 def _print(
