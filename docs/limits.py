@@ -370,11 +370,12 @@ WAITS = (
     ),
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
     Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
-    Row("Maximum wait of `promptcdn stats` for the service", "cli.stats:_PATIENCE"),
+    Row("Maximum wait of `promptcdn stats` for the service", "cli.operators.stats:_PATIENCE"),
     Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warm:_PATIENCE"),
 )
 
 BOUNDS = (
+    Row("Maximum length of a document that an assistant has pinned", "faces.mcp.tools:TEXT_MAX", unit="characters"),
     Row("Maximum size of a picture that a command on documents takes", "documents.client:_PICTURE_MAX", unit="bytes"),
     Row("Maximum size of `/info` that a command on documents takes", "documents.client:_DOCUMENT_MAX", unit="bytes"),
     Row(

@@ -12,7 +12,8 @@ import typer
 import tables
 from limits import BOUNDS, FIRST_VIEW, WAITS
 from promptcdn import problems
-from promptcdn.cli import application, store
+from promptcdn.cli import application
+from promptcdn.cli.operators import store
 from promptcdn.url.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent

@@ -52,7 +52,7 @@ COMMAND_LINE = {
 }
 SERVER = {
     "uvicorn": {"uvicorn", "click", "httptools", "uvloop", "cython_runtime"},
-    "starlette": {"starlette", "anyio", "idna", "sniffio"},
+    "starlette": {"starlette", "anyio", "idna", "sniffio", "python_multipart"},
     "memory": {"cachetools"},
     "metrics": {"prometheus_client"},
 }
@@ -62,7 +62,7 @@ AT_START = BEFORE_THE_PORT.union(*SERVER.values())
 # deny-list, counters, traces, a file of settings; Pillow with the first picture that is made or encoded.
 HEAVY = {
     *("boto3", "botocore", "obstore", "grpc", "google", "stability_sdk", "tenacity", "redis", "re2", "sqlite3"),
-    *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko"),
+    *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko", "mcp"),
 }
 
 

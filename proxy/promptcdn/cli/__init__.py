@@ -12,9 +12,13 @@ from promptcdn import __version__
 if TYPE_CHECKING:
     import typer
 
-# Each has a file of its name, those on documents in a folder of their own.
-ON_DOCUMENTS = ("pin", "warm", "lock", "vendor", "gallery")
-COMMANDS = ("serve", "url", "sign", "info", *ON_DOCUMENTS, "engines", "doctor", "stats", "purge", "store")
+# The commands in each folder, and in a file of their name there.
+_FOLDERS = {
+    "": ("serve", "url", "sign", "info", "mcp"),
+    ".documents": ("pin", "warm", "lock", "vendor", "gallery"),
+    ".operators": ("engines", "doctor", "stats", "purge", "store"),
+}
+COMMANDS = {name: f"{__name__}{folder}.{name}" for folder, names in _FOLDERS.items() for name in names}
 
 # After how many new objects Python's collector looks for garbage (its own number is 700), and after how many such looks
 # it looks further. Memories full of pictures make many objects and hardly any garbage: with 700 a memory that fills
@@ -39,7 +43,7 @@ def application(words: Sequence[str] = ()) -> "typer.Typer":
     app = typer.Typer(no_args_is_help=True, help="One URL is one picture: a reproducible-image CDN proxy for Markdown.")
     app.callback()(options)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
-        file = import_module(f"{__name__}{'.documents' if name in ON_DOCUMENTS else ''}.{name}")
+        file = import_module(COMMANDS[name])
         if name == "store":
             app.add_typer(file.app, name=name)
         else:

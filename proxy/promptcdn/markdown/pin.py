@@ -1,6 +1,8 @@
 """The seed of a URL that stands in a document: written into it, taken out of it. Policy of `pin`."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from promptcdn import problems
@@ -40,6 +42,24 @@ def has_number(target: str) -> bool:
     """Whether a URL has a seed that a number stands for: a word is one, `day` is not."""
     request = request_of(target)
     return request is not None and isinstance(request.asked.seed, int)
+
+
+class Seed(NamedTuple):
+    """A seed that a URL without one is to have, and whether its picture is stored."""
+
+    number: int
+    is_stored: bool
+
+
+def chosen_seed(members: Mapping[str, Any]) -> Seed | None:
+    """Of the pool in the members of `/info`, the first seed whose picture is stored: its readers see that. Else the
+    first whose picture may be made; `None` where none may."""
+    pool = members.get("pool") or ()
+    for state in ("stored", "generating", "absent"):
+        for variant in pool:
+            if variant["state"] == state:
+                return Seed(int(variant["seed"]), state == "stored")
+    return None
 
 
 def pinned(target: str, seed: int, keys: SigningKeys = SigningKeys()) -> str:

@@ -14,7 +14,7 @@ import typer
 
 from promptcdn.checks import Check
 from promptcdn.cli.ending import FINDINGS, fail
-from promptcdn.cli.reading import reading
+from promptcdn.cli.operators.reading import reading
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _plain(text: str) -> str:
 def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] | None":
     """The trials that the operator agrees to pay for; none where the settings are wrong, which is a check's to say."""
     from promptcdn import settings
-    from promptcdn.cli.doctor.trials import agreed, tried
+    from promptcdn.cli.operators.doctor.trials import agreed, tried
 
     try:
         chosen = settings.load()
@@ -76,7 +76,7 @@ def _agreed(*, yes: bool) -> "Callable[[], Coroutine[None, None, list[Check]]] |
 
 async def _checks() -> list[Check]:
     from promptcdn import misconfiguration, settings
-    from promptcdn.cli.doctor.running import running
+    from promptcdn.cli.operators.doctor.running import running
     from promptcdn.stores import permissions
 
     found = [Check("python", True, sys.version.split()[0]), _clock()]
@@ -105,7 +105,7 @@ def _row(wrong: str) -> str:
 
 
 async def _of_service(service: "Service") -> list[Check]:
-    from promptcdn.cli.doctor.bound import bound
+    from promptcdn.cli.operators.doctor.bound import bound
 
     chosen = service.settings
     redis = await _redis(service)  # first: whoever finds it down, nobody else hears its own words

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptcdn.cli.ending import fail
-from promptcdn.cli.reading import reading
-from promptcdn.cli.store import counted
+from promptcdn.cli.operators.reading import reading
+from promptcdn.cli.operators.store import counted
 from promptcdn.problems import BadSettings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptcdn.cli.ending import FINDINGS, fail
-from promptcdn.cli.reading import reading
+from promptcdn.cli.operators.reading import reading
 from promptcdn.problems import BadSettings
 from promptcdn.url.dialects import given
 
