@@ -25,7 +25,7 @@ from promptcdn.sites.pages import Shown
 from promptcdn.sites.python_markdown import PromptcdnExtension
 
 # ProperDocs is a fork of MkDocs that keeps all names but its own. Where both are installed, the one that runs counts.
-_HOST = "properdocs" if "properdocs" in sys.modules else "mkdocs"
+_HOST = "properdocs" if sys.modules.get("properdocs") else "mkdocs"
 config_options: Any = import_module(f"{_HOST}.config.config_options")
 PluginError: Any = import_module(f"{_HOST}.exceptions").PluginError
 BasePlugin: Any = import_module(f"{_HOST}.plugins").BasePlugin
