@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[3]
 KEPT = ROOT / ".builders"
 # What the pages have, by the form of their URLs: `{url}` is the service.
 PICTURES = ("prompt=a+cat&seed=7", "prompt=a+dog&seed=8&w=256", "prompt=a+cow&seed=9")
-EXTENSION, QUERY, PNG = "/i.webp?{}", "/?{}", "/i.png?{}"
+EXTENSION, PNG = "/i.webp?{}", "/i.png?{}"
+# Without an ampersand.
+PATHS = ("/prompt/a%20cat.webp?seed=7", "/prompt/a%20dog.webp?seed=8", "/prompt/a%20cow.webp?seed=9")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Builder:
     asks_again  whether a second build asks the service once more
     without     whether the site is built with its pictures while the service is off, after one that was good
     vendors     the folder that `promptcdn vendor` writes to, where the builder takes no pictures in
-    face        the form of the URLs
+    urls        the pictures
     ours        whether it runs our extension
     """
 
@@ -49,7 +51,7 @@ class Builder:
     asks_again: bool = False
     without: bool = True
     vendors: str = ""
-    face: str = EXTENSION
+    urls: tuple[str, ...] = tuple(EXTENSION.format(query) for query in PICTURES)
     ours: bool = False
 
     @property
@@ -66,7 +68,7 @@ class Builder:
         """Writes the site, and gives its folder: a builder on Node looks for its packages in folders above."""
         place = (self.folder.resolve() if (self.folder / "node_modules").exists() else folder) / "site"
         shutil.rmtree(place, ignore_errors=True)
-        urls = [url + self.face.format(query) for query in PICTURES]
+        urls = [url + each for each in self.urls]
         images = "\n\n".join(f"![Picture {number}]({each})" for number, each in enumerate(urls, 1))
         tags = "\n".join(f'<img alt="" src="{each.replace("&", "&amp;")}">' for each in urls)
         words = {"url": url, "host": url.partition("://")[2].partition(":")[0], "images": images, "tags": tags}
@@ -107,6 +109,7 @@ class Builder:
 
 
 _MKDOCS = "site_name: A site\nsite_url: https://example.org/below/\n"
+_MATERIAL = "theme: {name: material, font: false}\nplugins: [privacy: {assets_exclude: [unpkg.com/*]}]\n"
 _OURS = "  - promptcdn:\n      public_url: {url}\n      vendor: true\n"
 _HUGO = """baseURL = "https://example.org/"
 title = "A site"
@@ -135,7 +138,7 @@ _ELEVENTY = """import { eleventyImageTransformPlugin } from "@11ty/eleventy-img"
 export default function (config) {
   config.addPlugin(eleventyImageTransformPlugin, {
     formats: ["webp"],
-    cacheOptions: { duration: "*", fetchOptions: { signal: AbortSignal.timeout(120000) } },
+    cacheOptions: { duration: "*" },
   });
 }
 """
@@ -149,7 +152,7 @@ BUILDERS = (
     Builder(
         *("material", "mkdocs", ("build",)),
         {
-            "mkdocs.yml": f"{_MKDOCS}theme: {{name: material, font: false}}\nplugins: [privacy]\n",
+            "mkdocs.yml": f"{_MKDOCS}{_MATERIAL}",
             "docs/index.md": "{images}",
         },
         "site",
@@ -212,6 +215,14 @@ BUILDERS = (
         takes=True,
     ),
     Builder(
+        *("astro Markdown", "astro", ("build",)),
+        {"astro.config.mjs": _ASTRO, "package.json": '{"type": "module"}', "src/pages/index.md": "{images}"},
+        "dist",
+        package="astro",
+        takes=True,
+        urls=PATHS,
+    ),
+    Builder(
         *("docusaurus", "docusaurus", ("build", "--config", "docusaurus.config.mjs")),
         {"docusaurus.config.mjs": _DOCUSAURUS, "package.json": "{}", "docs/index.md": "# A\n\n{images}"},
         "build",
@@ -240,7 +251,7 @@ BUILDERS = (
         takes=True,
         asks_again=True,
         without=False,
-        face=PNG,
+        urls=tuple(PNG.format(query) for query in PICTURES),
     ),
     Builder(
         *("weasyprint", "weasyprint", ("page.html", "out/page.pdf", "--uncompressed-pdf")),
@@ -249,6 +260,6 @@ BUILDERS = (
         takes=True,
         asks_again=True,
         without=False,
-        face=PNG,
+        urls=tuple(PNG.format(query) for query in PICTURES),
     ),
 )
