@@ -80,6 +80,7 @@ _PROXY_WAIT = Row(
 FIRST_VIEW = (_LOOK_UP, _UPSTREAM, _STORING, _READING, _WAIT, _PROXY_WAIT)
 
 WAITS = (
+    Row("Maximum wait of a call to `/mcp` for a new picture", "faces.mcp.over_http:Timings.picture"),
     Row("Maximum time for a command on documents to connect to the service", "documents.client:Timings.connect"),
     Row("Maximum time in which a command on documents hears nothing of an answer", "documents.client:Timings.answer"),
     Row("Maximum time for a command on documents to get one picture", "documents.client:Timings.picture"),
@@ -102,10 +103,50 @@ WAITS = (
         "server.timings:Timings.drain",
     ),
     Row("Interval between two log lines about too many connections", "server.timings:Timings.logged"),
+    Row("Maximum time for the body of a request of Slack or Discord to arrive", "faces.chats.timings:Timings.body"),
+    Row("Maximum time to answer a command or a click in Slack with a picture", "faces.chats.timings:Timings.slack"),
+    Row(
+        "Maximum time to answer a command or a button in Discord with a picture", "faces.chats.timings:Timings.discord"
+    ),
+    Row(
+        "Maximum time for a picture that a click in Slack asked for, before the click is told that it is being made",
+        "faces.chats.timings:Timings.notice",
+    ),
+    Row(
+        "Maximum time at the end of the service to tell chats what became of their pictures, once those are finished",
+        "faces.chats.timings:Timings.last_words",
+    ),
+    Row("Maximum time to send one message to a chat, with its file", "faces.chats.timings:Timings.call"),
+    Row("Interval between two tries to send a message to a chat", "faces.chats.timings:Timings.pause"),
+    Row(
+        "Maximum interval that a chat may ask for between two tries; where it asks for a longer one, the message is"
+        " given up",
+        "faces.chats.timings:Timings.longest",
+    ),
     Row(
         "Maximum time to finish pictures under way after the signal to stop",
         "settings:Settings.grace",
         "PROMPTCDN_GRACE",
+    ),
+    Row(
+        "Maximum time for the body of a request of OpenAI's images API to arrive",
+        "faces.openai_api.generations:Timings.body",
+    ),
+    Row(
+        "Maximum wait of a request of OpenAI's images API for its pictures, before it gets a 503",
+        "faces.openai_api.generations:Timings.pictures",
+    ),
+    Row(
+        "Lifetime of a failure of OpenAI's images API that may have been charged: the same request gets it again",
+        "faces.openai_api.generations:Timings.failure",
+    ),
+    Row(
+        "Lifetime of the seeds that a request of OpenAI's images API with an `Idempotency-Key` has drawn",
+        "faces.openai_api.draws:Timings.draw",
+    ),
+    Row(
+        "Lifetime of the seeds that any other request of that API has drawn, for when its client sends it again",
+        "faces.openai_api.draws:Timings.again",
     ),
     _WAIT,
     _PROXY_WAIT,
@@ -371,10 +412,11 @@ WAITS = (
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
     Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
     Row("Maximum wait of `promptcdn stats` for the service", "cli.operators.stats:_PATIENCE"),
-    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warm:_PATIENCE"),
+    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warming.here:_PATIENCE"),
 )
 
 BOUNDS = (
+    Row("Maximum size of the body of a call to `/mcp`", "faces.mcp.over_http:BODY_MAX", unit="bytes"),
     Row("Maximum length of a document that an assistant has pinned", "faces.mcp.tools:TEXT_MAX", unit="characters"),
     Row("Maximum size of a picture that a command on documents takes", "documents.client:_PICTURE_MAX", unit="bytes"),
     Row("Maximum size of `/info` that a command on documents takes", "documents.client:_DOCUMENT_MAX", unit="bytes"),
@@ -392,6 +434,37 @@ BOUNDS = (
     Row("Largest head of a request; a larger one is answered 431", "server.request_limits:HEAD_MAX", unit="bytes"),
     Row(
         "Most header lines of a request; one with more is answered 431", "server.request_limits:LINES_MAX", unit="lines"
+    ),
+    Row(
+        "Largest body of a request of Slack or Discord; a larger one is answered 413",
+        "faces.chats.receiving:BODY_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most orders from chats under way at once; one more is told to wait",
+        "faces.chats.background:MOST",
+        unit="orders",
+    ),
+    Row("Most orders of one person in a chat under way at once", "faces.chats.background:EACH", unit="orders"),
+    Row(
+        "Oldest signature of Discord that is taken, and the one that is farthest ahead",
+        "faces.chats.discord.verifying:AGE_MAX",
+        unit="seconds",
+    ),
+    Row(
+        "Largest body of a request of OpenAI's images API; a larger one is answered 413",
+        "faces.openai_api.bodies:BODY_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most bytes of a body that is too large which are read before the 413, so that its client hears it",
+        "faces.openai_api.bodies:PASSED_OVER_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most pictures that one request of OpenAI's images API may ask for",
+        "faces.openai_api.translation:COUNT_MAX",
+        unit="pictures",
     ),
     Row("Most bytes of one header field that are read", "readers.fields:FIELD_MAX", unit="bytes"),
     Row("Most entries of one header field that are read", "readers.fields:ENTRIES_MAX", unit="entries"),

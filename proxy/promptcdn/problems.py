@@ -61,10 +61,13 @@ SIGNATURE_EXPIRED = ProblemType("signature_expired", 403, "Signature expired")
 DENIED = ProblemType("denied", 403, "Prompt not allowed")
 FILTERED = ProblemType("filtered", 403, "Refused by the image generator's content filter", kept(86400))
 UNAUTHORIZED = ProblemType("unauthorized", 401, "Operator's token required")
+UNSIGNED = ProblemType("unsigned", 401, "Not signed by the chat's servers")
+INVALID_API_KEY = ProblemType("invalid_api_key", 401, "API key required")
 NOT_FOUND = ProblemType("not_found", 404, "Not found")
 METHOD_NOT_ALLOWED = ProblemType("method_not_allowed", 405, "Method not allowed")
 REMOVED = ProblemType("removed", 410, "Picture taken down", "public, max-age=300")
 REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "Request timed out")
+BODY_TOO_LARGE = ProblemType("body_too_large", 413, "Request body too large")
 URI_TOO_LONG = ProblemType("uri_too_long", 414, "URL too long")
 RATE_LIMITED = ProblemType("rate_limited", 429, "Too many new pictures from one client")
 HEAD_TOO_LARGE = ProblemType("head_too_large", 431, "Request headers too large")
@@ -107,10 +110,13 @@ _ADVICE = {
     "denied": "use another prompt: the operator's deny-list has words of this one",
     "filtered": "use another prompt or another seed: this picture is not asked for again",
     "unauthorized": "send the token PROMPTCDN_ADMIN_TOKEN in the header Authorization: Bearer TOKEN",
+    "unsigned": "compare the setting with the app's signing secret (Slack) or public key (Discord), and set the clock",
+    "invalid_api_key": "send the secret of one of the operator's PROMPTCDN_API_KEYS in Authorization: Bearer SECRET",
     "not_found": "check the path; a permalink shows stored pictures only: open the URL that makes the picture first",
     "method_not_allowed": "use a method that the header Allow names",
     "removed": "use another prompt or another seed: the picture stays away",
-    "request_timeout": "send the whole head of the request at once, or look for a slow proxy in between",
+    "request_timeout": "send the whole request at once, or look for a slow proxy in between",
+    "body_too_large": "send less: a picture to start from is named by its content key, and not sent",
     "uri_too_long": "shorten the prompt: a URL has 8 kB at most",
     "rate_limited": "wait for Retry-After; where all readers count as one client, set PROMPTCDN_TRUSTED_PROXIES",
     "head_too_large": "send fewer or shorter header fields and cookies",
@@ -325,6 +331,11 @@ def unauthorized() -> Problem:
     """The 401 for a request without the operator's token (RFC 6750 section 3)."""
     detail = "this is for the operator of the service: send the header Authorization: Bearer TOKEN"
     return Problem(UNAUTHORIZED, detail)
+
+
+def unsigned(chat: str, why: str) -> Problem:
+    """The 401 for a request that claims to come from the servers of a chat."""
+    return Problem(UNSIGNED, f"this address is for the servers of {chat}: {why}")
 
 
 def filtered() -> Problem:

@@ -63,6 +63,7 @@ AT_START = BEFORE_THE_PORT.union(*SERVER.values())
 HEAVY = {
     *("boto3", "botocore", "obstore", "grpc", "google", "stability_sdk", "tenacity", "redis", "re2", "sqlite3"),
     *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko", "mcp"),
+    *("slack_sdk", "cryptography"),
 }
 
 
@@ -113,8 +114,22 @@ def test_a_command_in_a_hook_imports_no_server(tmp_path: Path, words: tuple[str,
     assert not {"uvicorn", "starlette", "asyncio", "promptcdn.wiring", *HEAVY} & set(ended["modules"])
 
 
+@pytest.mark.parametrize(("host", "needed"), [("pics.example.org", {"marko"}), ("elsewhere.example.org", set())])
+def test_a_check_imports_a_parser_only_for_our_pictures(tmp_path: Path, host: str, needed: set[str]) -> None:
+    """Most commits have none: the hook has to be fast."""
+    (tmp_path / "a.md").write_text("![a](https://pics.example.org/?prompt=a&seed=7)\n")
+
+    ended = run(tmp_path, "check", "--base", f"https://{host}")["ended"]
+
+    assert {"uvicorn", "starlette", "asyncio", "promptcdn.wiring", *HEAVY} & set(ended["modules"]) == needed
+
+
 def test_a_command_imports_the_file_of_no_other_command(tmp_path: Path) -> None:
     ended = run(tmp_path, "sign", "/?prompt=a", PROMPTCDN_SIGNING_KEYS="k1:canary-0123456789")["ended"]
 
     files = {name for name in ended["modules"] if name.startswith("promptcdn.cli.")}
     assert files == {f"promptcdn.cli.{name}" for name in ("ending", "sign", "signatures")}
+
+
+def test_a_start_without_api_keys_imports_none_of_its_routes(start: dict[str, Any]) -> None:
+    assert not {name for name in start["ready"]["modules"] if "openai_api.routing" in name or "openai_api.gen" in name}

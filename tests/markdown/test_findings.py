@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn.markdown import Kind, Ours, find, rewritten
-from promptcdn.markdown.findings import CODES, GITHUB_URL_BYTES, Finding, Rules, findings
+from promptcdn.markdown.faults.findings import CODES, GITHUB_URL_BYTES, Finding, Rules, findings
 
 OURS = Ours.of("https://pics.example.org")
 BASE = "https://pics.example.org/"
@@ -181,6 +181,12 @@ def test_every_code_is_tested_and_in_the_docs() -> None:
     assert {code for code, _, _ in FAULTS} | of_rules == set(CODES)
     assert set(re.findall(r"(?m)^\| `([a-z-]+)` \|", page)) == set(CODES)
     assert f"{GITHUB_URL_BYTES:,} bytes" in page
+
+
+def test_a_misspelt_parameter_is_told_without_the_list_of_all() -> None:
+    (found,) = findings(f"![a]({BASE}?prompt=a&sedd=7&seed=7)", Kind.MARKDOWN, OURS)
+
+    assert found.message == 'the service refuses this URL: sedd="7": unknown parameter (did you mean seed?)'
 
 
 def test_a_finding_is_a_value_with_a_span() -> None:

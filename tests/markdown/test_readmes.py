@@ -15,8 +15,9 @@ import docutils.core
 import pytest
 from cmarkgfm.cmark import Options
 from markdown_it import MarkdownIt
+from marko.source import Source
 
-from promptcdn.markdown import Kind, Ours, Syntax, find, rewritten
+from promptcdn.markdown import Kind, Ours, Syntax, commonmark, find, rewritten
 from tests.markdown.readmes import ASCIIDOC, HOST, MARKDOWN, RST, Events, Readme, planted, readmes, seeds, url
 
 OURS = Ours.of(HOST)
@@ -50,6 +51,16 @@ def test_there_are_enough_readmes() -> None:
     """Of the packages that the tests need, on every machine. More are read where Node's are installed."""
     assert len(IN_MARKDOWN) > 60
     assert len(IN_RST) > 30
+
+
+def test_lines_are_read_as_marko_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of a line changes nothing."""
+    texts = [with_all_planted(readme) for readme in IN_MARKDOWN]
+    found = [find(text, Kind.MARKDOWN, OURS) for text in texts]
+
+    monkeypatch.setattr(commonmark, "_Source", Source)
+
+    assert [find(text, Kind.MARKDOWN, OURS) for text in texts] == found
 
 
 def test_all_and_only_the_urls_that_renderers_see_are_found() -> None:

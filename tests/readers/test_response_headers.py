@@ -186,7 +186,7 @@ def test_preflights_and_options_name_the_methods() -> None:
         "cache-control": "no-store",
         "allow": "GET, HEAD",
         "access-control-allow-methods": "GET, HEAD",
-        "access-control-allow-headers": "*",
+        "access-control-allow-headers": "*, authorization",
         "access-control-max-age": "86400",
     }
 

@@ -294,7 +294,7 @@ PICTURES = [
                 "cache-control": NO_STORE,
                 "allow": "GET, HEAD, OPTIONS",
                 "access-control-allow-methods": "GET, HEAD, OPTIONS",
-                "access-control-allow-headers": "*",
+                "access-control-allow-headers": "*, authorization",
                 "access-control-max-age": "86400",
             },
         )

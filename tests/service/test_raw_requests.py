@@ -1,7 +1,7 @@
 """Malformed and odd requests over raw sockets, all at the same time: each is refused or answered, none is a 5xx.
 
 What two servers in a row may read in two ways is refused (RFC 9112 section 11.2); what has a body is answered and its
-connection closed, since nothing here reads bodies.
+connection closed, since nothing behind a body is taken for a request.
 """
 
 import asyncio
@@ -83,6 +83,7 @@ ODD = [
     Odd("an endless chunk extension", POST + CHUNKED + HOST + b"\r\n5;" + b"a" * 100_000 + b"\r\nhello\r\n", (405,)),
     Odd("a request behind chunks", POST + CHUNKED + HOST + b"\r\n0\r\n\r\n" + SMUGGLED, (405,)),
     Odd("a request behind a body", GET + HOST + b"Content-Length: 5\r\n\r\nhello" + SMUGGLED, (200,)),
+    Odd("a request behind a posted body", POST + HOST + b"Content-Length: 5\r\n\r\nhello" + SMUGGLED, (405,)),
     Odd("a request for a body", GET + HOST + b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED, (200,)),
     Odd("a request for a chunk", GET + CHUNKED + HOST + b"\r\n%x\r\n" % len(SMUGGLED) + SMUGGLED, (200,)),
     Odd("a body that never arrives", POST + HOST + b"Content-Length: 1000\r\n\r\n", (405,)),

@@ -15,7 +15,7 @@ from tests.upstream import Upstream, faults
 
 # One upstream fault echoes this very key.
 KEY = "sk-canary"
-SIGNING, TOKEN = "canary-signing-secret", "canary-admin-token"
+SIGNING, TOKEN, API = "canary-signing-secret", "canary-admin-token", "canary-api-secret"
 DENY = "canary-deny-list.txt"
 AWS = {
     "AWS_ACCESS_KEY_ID": "canary-aws-id",
@@ -42,6 +42,7 @@ def settings(folder: Path, upstream: Upstream) -> dict[str, object]:
         "STABILITY_KEY": KEY,
         "PROMPTCDN_SIGNING_KEYS": f"k1:{SIGNING}",
         "PROMPTCDN_ADMIN_TOKEN": TOKEN,
+        "PROMPTCDN_API_KEYS": f"team:{API}",
         "PROMPTCDN_DENY": folder / DENY,
         "PROMPTCDN_ENGINE": "any",
         "PROMPTCDN_SIZE": "256x256",
@@ -56,6 +57,13 @@ def everything_said(service: Promptcdn) -> Iterator[str]:
     for number, fault in enumerate(FAULTS):
         for accept in ("*/*", "image/*"):
             answer = service.get(f"/?prompt=fault:{fault}&seed={number}", accept=accept)
+            yield f"{answer.headers} {answer.content!r}"
+    for number, fault in enumerate((*FAULTS, "none")):
+        for key in (API, f"{API}x"):
+            body = {"prompt": f"fault:{fault}", "seed": number, "user": "somebody"} if fault != "none" else {}
+            answer = service.client.post(
+                "/v1/images/generations", json=body, headers={"authorization": f"Bearer {key}"}
+            )
             yield f"{answer.headers} {answer.content!r}"
     for url in ODD:
         for authorization in AUTHORIZATIONS:
@@ -118,4 +126,4 @@ def test_the_settings_show_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert CANARY not in f"{loaded!r} {loaded}"
     assert CANARY not in str(loaded.model_dump(exclude={"deny"}))
-    assert {KEY, SIGNING, TOKEN, *AWS.values()} == set(loaded.secrets)
+    assert {KEY, SIGNING, TOKEN, API, *AWS.values()} == set(loaded.secrets)

@@ -102,9 +102,9 @@ class Cdn:
         """By the as-asked key of a URL without a seed: the seed of the last view, which the next one does not show."""
         return self._pool.last_shown
 
-    def pool(self, request: Request) -> tuple[Request, ...]:
-        """The seeded requests that a seedless one is drawn from."""
-        return self._pool.views(request)
+    def pool(self, request: Request, least: int = 0) -> tuple[Request, ...]:
+        """The seeded requests that a seedless one is drawn from; `least` of them where its pool has fewer."""
+        return self._pool.views(request, least)
 
     def _present(self, request: Request) -> Request:
         is_calendar = isinstance(request.asked.seed, str)

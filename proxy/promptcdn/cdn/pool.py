@@ -95,9 +95,9 @@ class Pool:
             return Unmade()
         return await self._first(next(view for view in pool if view in draw.absent), pool_key, asker)
 
-    def views(self, request: Request) -> tuple[Request, ...]:
-        """The seeded requests that a seedless one is drawn from."""
-        drawn = seeds.pool(keys.as_asked_form(request.asked), self._variants)
+    def views(self, request: Request, least: int = 0) -> tuple[Request, ...]:
+        """The seeded requests that a seedless one is drawn from; `least` of them where its pool has fewer."""
+        drawn = seeds.pool(keys.as_asked_form(request.asked), max(self._variants, least))
         return tuple(request.view(seed) for seed in drawn)
 
     async def looks(self, request: Request) -> Looks:

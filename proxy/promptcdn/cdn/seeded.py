@@ -97,7 +97,7 @@ class Seeded:
         if reply is None and (winner := await self._targets.bound_by_now(target, request)):
             return await self._answer(winner, request, replace(asker, condition=NOTHING))
         if reply is None:
-            kid = self._require_allowed(target, request)
+            kid = self._require_allowed(target, request, asker)
             flight, joined = await self._fly(target, asker, kid)
             reply = await self._land(flight, target, request, asker, collapsed=joined)
         if isinstance(reply, Answer) and reply.rendition.stored and not target.bound:
@@ -143,7 +143,7 @@ class Seeded:
         """
         target = await self._targets.of(request)
         target = await self._targets.bound_by_now(target, request) or target
-        kid = self._require_allowed(target, request)
+        kid = self._require_allowed(target, request, asker)
         flight, _ = await self._fly(target, asker, kid)
         return flight
 
@@ -179,14 +179,14 @@ class Seeded:
                 raise problems.filtered()
         return reply
 
-    def _require_allowed(self, target: Target, request: Request) -> str | None:
-        """Access: signature, miss policy, deny-list. Gives the id of the signature's key, if there is one.
+    def _require_allowed(self, target: Target, request: Request, asker: Asker) -> str | None:
+        """Access: signature or API key, miss policy, deny-list. Gives the id of the signature's key, if there is one.
 
         Raises `Problem`.
         """
-        prompt, now = target.order.resolved.prompt, self._clock.unix()
+        prompt, now, keyed = target.order.resolved.prompt, self._clock.unix(), asker.client.api_key is not None
         with self._observer.step("authorisation"):
-            return self._authorisation.require_allowed(request.signed_for, request.control, prompt, now)
+            return self._authorisation.require_allowed(request.signed_for, request.control, prompt, now, keyed=keyed)
 
     async def _require_not_over_rate(self, content_key: str, request: Request, asker: Asker) -> None:
         """Raises the `Problem` (429) that `_fly` would, for a client known to be over its rate: from memory, and before
@@ -195,7 +195,8 @@ class Seeded:
         refusal = self._rates.refusal(asker.client, now, image_proxy=asker.image_proxy) if asker.making else None
         if refusal is None:
             return
-        self._authorisation.require_signed(request.signed_for, request.control, now.timestamp())
+        keyed = asker.client.api_key is not None
+        self._authorisation.require_signed(request.signed_for, request.control, now.timestamp(), keyed=keyed)
         if not await self._under_way(content_key):
             raise refusal
 

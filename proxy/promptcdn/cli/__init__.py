@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # The commands in each folder, and in a file of their name there.
 _FOLDERS = {
     "": ("serve", "url", "sign", "info", "mcp"),
-    ".documents": ("pin", "warm", "lock", "vendor", "gallery"),
-    ".operators": ("engines", "doctor", "stats", "purge", "store"),
+    ".documents": ("pin", "warm", "lock", "check", "vendor", "gallery"),
+    ".operators": ("engines", "doctor", "stats", "purge", "store", "discord"),
 }
 COMMANDS = {name: f"{__name__}{folder}.{name}" for folder, names in _FOLDERS.items() for name in names}
 
@@ -44,7 +44,7 @@ def application(words: Sequence[str] = ()) -> "typer.Typer":
     app.callback()(options)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         file = import_module(COMMANDS[name])
-        if name == "store":
+        if hasattr(file, "app"):  # a command that has commands of its own
             app.add_typer(file.app, name=name)
         else:
             app.command()(getattr(file, name))

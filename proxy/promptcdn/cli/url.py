@@ -1,15 +1,14 @@
 """`promptcdn url`."""
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 
 import typer
 
 from promptcdn.cli.base import Base, base_url
-from promptcdn.cli.ending import fail
+from promptcdn.cli.ending import choice, fail
 from promptcdn.cli.signatures import Expires, Key, signed_urls
 from promptcdn.problems import BadSettings
 from promptcdn.url.dialects import given
@@ -93,7 +92,7 @@ def _print(options: dict[str, Any], *, as_json: bool, sign: bool) -> None:
 
     base, dark = options["base"], options["dark"]
     markup = options["markup"] or ("url" if dark is None else "picture")
-    markup = _choice("--as", _OTHER_NAMES.get(markup.lower(), markup), _MARKUPS)
+    markup = choice("--as", _OTHER_NAMES.get(markup.lower(), markup), _MARKUPS)
     if markup == "picture" and dark is None:
         fail("--as picture needs --dark: what the picture shows on dark pages")
     face, options["format"] = _form(options["face"], options["tool"], options["format"])
@@ -124,8 +123,8 @@ def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Fac
     from promptcdn.url.parse import FACES
     from promptcdn.url.snippets.tools import BY_NAME
 
-    face = face and _choice("--face", face, FACES)
-    row = None if tool is None else BY_NAME[_choice("--for", tool, BY_NAME)]
+    face = face and choice("--face", face, FACES)
+    row = None if tool is None else BY_NAME[choice("--for", tool, BY_NAME)]
     chosen = cast("Face", face or (row.face if row else "query"))
     if row is None:
         return chosen, format_
@@ -135,14 +134,6 @@ def _form(face: str | None, tool: str | None, format_: str | None) -> "tuple[Fac
     if formats.SPELLINGS.get(name, name) not in row.shows:
         fail(f'--format="{format_}": {row.what} may not show it; allowed with --for {tool}: {", ".join(row.shows)}')
     return chosen, format_
-
-
-def _choice(option: str, value: str, choices: Iterable[str]) -> str:
-    """The choice that a value of any case names. Where it names none the command ends, with a guess or all choices."""
-    if value.lower() not in choices:
-        close = difflib.get_close_matches(value.lower(), choices, n=1)
-        fail(f'{option}="{value}": ' + (f"did you mean {close[0]}?" if close else f"allowed: {', '.join(choices)}"))
-    return value.lower()
 
 
 def _request(options: dict[str, str | None]) -> "Request":

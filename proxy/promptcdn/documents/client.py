@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from promptcdn import __version__
+from promptcdn import __version__, problems
 from promptcdn.url.dialects import given
 
 # A file in the largest size and in PNG, with room to spare.
@@ -20,6 +20,8 @@ _PICTURE_MAX = 64 * 1024 * 1024
 _DOCUMENT_MAX = 4 * 1024 * 1024
 # What passes by itself. All else is said at once: a wrong parameter does not become right.
 _PASSING = frozenset(("too_slow", "rate_limited", "overloaded", "draining", "store_unavailable"))
+# Of a picture in these states /info has no problem to tell, and its URL has.
+_SHUT = {"removed": problems.REMOVED, "blocked": problems.FILTERED}
 _CANONICAL = re.compile(r'<[^<>]*/i/([0-9a-f]{64})[^<>]*>; rel="canonical"')
 _SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 
@@ -42,6 +44,7 @@ class File:
     content_key   names the picture
     sha256        of the bytes, in hex; `None` where the picture is not made yet
     content_location  the URL of a seedless picture with the seed that was drawn, from the first slash on
+    is_stored  whether the service keeps the picture, so that it is the same one the next time
     """
 
     media_type: str
@@ -50,6 +53,7 @@ class File:
     sha256: str | None = None
     content_location: str | None = None
     is_made: bool = field(default=True)
+    is_stored: bool = True
 
 
 class NoAnswer(Exception):
@@ -93,7 +97,7 @@ class Client:
 
     def info(self, target: str) -> dict[str, Any]:
         """The members of `/info` for a picture's URL, from its first slash on. Raises `NoAnswer`."""
-        answer, content = self._answer("GET", f"/info{target}", _DOCUMENT_MAX)
+        answer, content = self._waited_for(f"/info{target}", _DOCUMENT_MAX, self._timings.answer)
         self._require_good(answer, content)
         try:
             members = json.loads(content)
@@ -103,40 +107,48 @@ class Client:
             raise self._stranger()
         return members
 
-    def look(self, target: str) -> File:
+    def look(self, target: str, accept: str = "*/*") -> File:
         """What a URL answers with, by HEAD: nothing is made or paid for. Raises `NoAnswer`."""
-        answer, _ = self._answer("HEAD", target, 0)
+        answer, _ = self._answer("HEAD", target, 0, accept)
         if answer.status_code >= 400:  # a HEAD has no body to say why
-            is_permalink = given.content_key(given.parts(target)) is not None
-            why, content = self._answer("GET", target if is_permalink else f"/info{target}", _PICTURE_MAX)
-            self._require_good(why, content)
+            if given.content_key(given.parts(target)) is not None:
+                self._require_good(*self._waited_for(target, _PICTURE_MAX, self._timings.answer))
+            elif (problem := _SHUT.get(str(self.info(target)["state"]))) is not None:
+                raise NoAnswer(problem.code, problem.title)
+            answer, _ = self._answer("HEAD", target, 0, accept)  # what was wrong may be over
         self._require_good(answer, b"")
         return self._file(answer)
 
-    def picture(self, target: str) -> tuple[File, bytes]:
+    def picture(self, target: str, accept: str = "*/*") -> tuple[File, bytes]:
         """The picture of a URL, made if it has to be: waits for it. Raises `NoAnswer`."""
-        end = time.monotonic() + self._timings.picture
-        while True:
-            answer, content = self._answer("GET", target, _PICTURE_MAX)
-            pause = self._pause(answer, content)
-            if pause is None:
-                break
-            if time.monotonic() + pause > end or self._stopped.wait(pause):
-                break
+        answer, content = self._waited_for(target, _PICTURE_MAX, self._timings.picture, accept)
         self._require_good(answer, content)
         file = self._file(answer)
         if file.sha256 != hashlib.sha256(content).hexdigest():
             raise NoAnswer("corrupt", "what came is not what the service says it sent: its SHA-256 differs")
         return file, content
 
-    def _answer(self, method: str, target: str, most: int) -> tuple[httpx2.Response, bytes]:
+    def _waited_for(
+        self, target: str, most: int, patience: float, accept: str = "*/*"
+    ) -> tuple[httpx2.Response, bytes]:
+        """The answer, once the service no longer says "later", or the last one within `patience` seconds."""
+        end = time.monotonic() + patience
+        while True:
+            answer, content = self._answer("GET", target, most, accept)
+            pause = self._pause(answer, content)
+            if pause is None or time.monotonic() + pause > end or self._stopped.wait(pause):
+                return answer, content
+
+    def _answer(self, method: str, target: str, most: int, accept: str = "*/*") -> tuple[httpx2.Response, bytes]:
         """The answer and its body, of at most so many bytes."""
         url = self.base + target.partition("#")[0]
         try:
             try:
-                return self._once(method, url, most)
+                return self._once(method, url, most, accept)
             except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
-                return self._once(method, url, most)  # a server may close a connection that was kept at any moment
+                return self._once(
+                    method, url, most, accept
+                )  # a server may close a connection that was kept at any moment
         except httpx2.InvalidURL as wrong:
             raise NoAnswer("bad_request", f"this is no URL: {wrong}") from None
         except httpx2.HTTPError as wrong:
@@ -144,9 +156,9 @@ class Client:
             reason = "no answer in time" if isinstance(wrong, httpx2.TimeoutException) else str(wrong)
             raise NoAnswer("unreachable", f"{where} cannot be asked: {reason or type(wrong).__name__}") from None
 
-    def _once(self, method: str, url: str, most: int) -> tuple[httpx2.Response, bytes]:
+    def _once(self, method: str, url: str, most: int, accept: str) -> tuple[httpx2.Response, bytes]:
         content = bytearray()
-        with self._http.stream(method, url) as answer:
+        with self._http.stream(method, url, headers={"accept": accept}) as answer:
             for chunk in answer.iter_bytes():
                 content += chunk
                 if len(content) > most:
@@ -191,6 +203,7 @@ class Client:
             sha256=b64decode(digest[1]).hex() if digest else None,
             content_location=headers.get("content-location"),
             is_made=key is not None,
+            is_stored="stored=?0" not in headers.get("cache-status", ""),
         )
 
     def _stranger(self) -> NoAnswer:

@@ -58,6 +58,11 @@ def documents(names: Iterable[str], *, any_extension: bool = False) -> Iterator[
                 seen.add(path)
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a name is a glob pattern, and not that of a file that is there."""
+    return bool(_GLOB & set(name)) and not Path(name).exists()
+
+
 def _named(name: str, any_extension: bool) -> Iterator[Document | Unusable]:
     path = Path(name)
     if path.is_dir():

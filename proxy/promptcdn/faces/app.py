@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,25 +13,42 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptcdn import problems
 from promptcdn.faces import info, openapi, ops, pictures, playground, requests, responses
+from promptcdn.faces.mcp import over_http as mcp
 from promptcdn.faces.middleware import EveryAnswer
+from promptcdn.faces.openai_api import access
 from promptcdn.problems import MethodNotAllowed, Problem
 from promptcdn.readers import framing
 from promptcdn.url.formats import BY_FILE_EXTENSION
 from promptcdn.url.parse import extra_slashes
 from promptcdn.wiring import Service
 
+if TYPE_CHECKING:
+    from promptcdn.faces.chats import Chats
 
-def create_app(service: Service, public_url: str = "") -> ASGIApp:
-    """The ASGI application of an open service, which it closes at its end. Snippets' URLs begin with `public_url`."""
+
+def create_app(service: Service, public_url: str = "", chats: "Chats | None" = None) -> ASGIApp:
+    """The ASGI application of an open service, which it closes at its end. Snippets' URLs begin with `public_url`.
+
+    `chats` are the apps for chats, where they are not those of the settings.
+    """
+    chats = chats or _chats(service, public_url)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await service.start()
         yield
+        if chats is not None:
+            await chats.close()
+        await assistants.close()
         await service.close()
 
+    assistants = mcp.Calls(service, public_url)
     app = Starlette(
-        routes=_routes(takedowns=service.settings.admin_token is not None),
+        routes=[
+            *_routes(service),
+            Route("/mcp", assistants, methods=["POST"]),
+            *(chats.routes if chats is not None else ()),
+        ],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )
@@ -45,6 +63,14 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
         _before_routes(app), service.telemetry, service.clock, log_hits=service.settings.log_hits
     )
     return service.telemetry.around(every_answer)
+
+
+def _chats(service: Service, public_url: str) -> "Chats | None":
+    if not (service.settings.slack_signing_secret or service.settings.discord_public_key):
+        return None
+    from promptcdn.faces.chats import Chats  # late: for those who have such an app
+
+    return Chats(service, public_url)
 
 
 def _before_routes(app: Starlette) -> ASGIApp:
@@ -70,7 +96,8 @@ def _matches(app: Starlette, scope: Scope) -> Iterator[tuple[Match, Scope]]:
     return (route.matches(scope) for route in app.routes)
 
 
-def _routes(*, takedowns: bool) -> list[Route]:
+def _routes(service: Service) -> list[Route]:
+    takedowns = service.settings.admin_token is not None
     return [
         Route("/", playground.page_or_picture),
         Route("/playground/{version}/{name}", playground.file),
@@ -89,7 +116,16 @@ def _routes(*, takedowns: bool) -> list[Route]:
         Route("/robots.txt", ops.robots),
         Route("/openapi.json", openapi.for_programs),
         Route("/docs", openapi.for_people),
+        *_of_openais_api(service),
     ]
+
+
+def _of_openais_api(service: Service) -> list[Route]:
+    if not service.settings.api_keys:
+        return []
+    from promptcdn.faces.openai_api.routing import routes  # late: for those who have keys
+
+    return routes(service.connection)
 
 
 # The endpoints whose problems are shown as pictures where pictures are asked for.
@@ -99,6 +135,8 @@ _OF_PICTURES = (playground.page_or_picture, pictures.picture, pictures.permalink
 async def on_problem(http: HttpRequest, error: Exception) -> Response:
     """A `Problem` as its client can see it: a picture where pictures are asked for."""
     assert isinstance(error, Problem)
+    if access.is_ours(http):
+        return access.problem(http, error)
     shows_pictures = http.scope.get("endpoint") in (None, *_OF_PICTURES)
     return await responses.error(http, error, requests.service_of(http).placeholders if shows_pictures else None)
 
@@ -109,12 +147,19 @@ async def on_http_exception(http: HttpRequest, error: Exception) -> Response:
     if (http.method, http.scope["path"]) == ("OPTIONS", "*"):
         return responses.options(("GET", "HEAD", "OPTIONS"))  # of the server as a whole (RFC 9110 section 9.3.7)
     if error.status_code != problems.METHOD_NOT_ALLOWED.status:
-        return await on_problem(http, Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}"))
+        return await on_problem(http, _nothing_there(http))
     # The framework's list has no order of its own.
     methods = sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"})
     if http.method == "OPTIONS":
         return responses.options(methods)
-    return await responses.error(http, MethodNotAllowed(methods), None)
+    problem = MethodNotAllowed(methods)
+    return access.problem(http, problem) if access.is_ours(http) else await responses.error(http, problem, None)
+
+
+def _nothing_there(http: HttpRequest) -> Problem:
+    if access.is_ours(http) and not requests.service_of(http).settings.api_keys:
+        return access.closed()
+    return Problem(problems.NOT_FOUND, f"there is nothing at {http.scope['path']}")
 
 
 async def on_exception(http: HttpRequest, _error: Exception) -> Response:

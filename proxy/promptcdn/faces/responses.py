@@ -123,6 +123,16 @@ async def error(http: HttpRequest, problem: Problem, placeholders: Placeholders 
     return JSONResponse(document, problem.kind.status, response_headers.problem_headers(problem, shared=shared))
 
 
+def note_problem(http: HttpRequest, problem: Problem) -> None:
+    """For the log and the metrics, where a problem is answered in another way than here."""
+    _note(http, Note(problem.kind.code, problem=problem))
+
+
+def note_made(http: HttpRequest, content_key: str) -> None:
+    """The same for pictures that are answered in another way than here; `content_key` is the first one's."""
+    _note(http, Note("api", content_key=content_key))
+
+
 def options(methods: Iterable[str]) -> Response:
     """The answer to OPTIONS for what allows `methods`."""
     return Response(headers=response_headers.options_headers(methods))

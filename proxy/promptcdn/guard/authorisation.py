@@ -35,25 +35,28 @@ class Authorisation:
     signing_keys: SigningKeys = SigningKeys()
     deny: Denies = field(default_factory=NoDenyList)
 
-    def require_allowed(self, asked: Asked, control: Control, prompt: str, now: float) -> str | None:
+    def require_allowed(
+        self, asked: Asked, control: Control, prompt: str, now: float, *, keyed: bool = False
+    ) -> str | None:
         """The id of the key that signed the URL, `None` where none did. Raises `Problem` (403) where no picture may be
         made for this request.
 
         `asked` is what the URL asks for, before a seed was drawn for it: that is what was signed. `prompt` is what the
-        picture would show. `now` is in Unix seconds.
+        picture would show. `now` is in Unix seconds. `keyed`: the client showed an API key, which lets it make whatever
+        a signature would.
         """
-        kid = self.require_signed(asked, control, now)
+        kid = self.require_signed(asked, control, now, keyed=keyed)
         if self.deny.denied(prompt) is not None:
             # The client is not told which rule refused the prompt.
             raise Problem(DENIED, "the operator of this service does not allow this prompt", parameter="prompt")
         return kid
 
-    def require_signed(self, asked: Asked, control: Control, now: float) -> str | None:
+    def require_signed(self, asked: Asked, control: Control, now: float, *, keyed: bool = False) -> str | None:
         """As `require_allowed`, without the deny-list, which takes longer than all the rest."""
         if self.misses == "closed":
             raise Problem(MISSES_CLOSED, "this picture was not made before, and this service makes no new pictures")
         objection = signing.objection(asked, control, self.signing_keys, now)
-        if self.misses == "signed" and objection:
+        if self.misses == "signed" and objection and not keyed:
             raise objection
         return control.kid if objection is None else None
 

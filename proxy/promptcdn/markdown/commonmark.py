@@ -8,7 +8,8 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from marko import block, inline, parser
 from marko.block import _ParsedLines
@@ -59,6 +60,40 @@ def _begin(text: str) -> int:
     return front.end() if front else place
 
 
+class _Source(Source):
+    """What marko reads lines from. It is asked some ten times for each line, once for each kind of block, so it
+    remembers how far the marks of quotes and lists reach in that line, and compiles each pattern once."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._line: tuple[int, str, int, re.Match[str] | None] = (-1, "", 0, None)
+
+    @property
+    def prefix(self) -> str:
+        states = self._states
+        return str(states[0]._prefix) if len(states) == 1 else "".join([state._prefix for state in states])
+
+    def expect_re(self, regexp: "re.Pattern[str] | str") -> "re.Match[str] | None":
+        prefix, length = self.prefix, 0
+        if prefix:
+            if self._line[0] != self.pos or self._line[1] != prefix:
+                line = self.next_line(require_prefix=False)
+                self._line = (self.pos, prefix, self.match_prefix(prefix, line or ""), self.match)
+            length = self._line[2]
+        self.match = self._line[3] if length < 0 else self._expect_re(regexp, self.pos + length)
+        return None if length < 0 else self.match
+
+    @property
+    def _current_pos(self) -> int:
+        return super()._current_pos if self.prefix else self.pos
+
+    def _expect_re(self, regexp: "re.Pattern[str] | str", pos: int) -> "re.Match[str] | None":
+        return (_compiled(regexp) if isinstance(regexp, str) else regexp).match(self._buffer, pos)
+
+
+_compiled = cache(re.compile)
+
+
 class _Definition(block.LinkRefDef):
     """A definition with the place of its destination.
 
@@ -91,7 +126,7 @@ class _Definition(block.LinkRefDef):
     @classmethod
     def _info(cls, text: str, source: Source) -> Any:
         """What marko finds of a definition at the beginning of `text`."""
-        within = Source(text)
+        within = _Source(text)
         within.parser = source.parser
         with within.under_state(block.Document()):
             return within.context.linkref_info if super().match(within) else None
@@ -211,6 +246,17 @@ class _Parser(parser.Parser):
             *(_Definition, _HTMLBlock, _InlineHTML, _Bare),
         ):
             self.add_element(element)
+
+    def parse(self, text: str) -> block.Document:
+        """As marko does it, with a source of our own."""
+        source = _Source(text)
+        source.parser = self
+        document = cast("block.Document", self.block_elements["Document"]())
+        document.source_span = (0, len(text))
+        with source.under_state(document):
+            document.children = self.parse_source(source)
+            self.parse_inline(document, source)
+        return document
 
     def parse_inline(self, element: block.BlockElement, source: Source) -> None:
         """As marko does it, which leaves inline elements for when all definitions are known."""

@@ -33,18 +33,22 @@ _BETWEEN_COMMAS = re.compile(r'(?:[^",]++|"(?:[^"\\]|\\.?)*+(?:"|\Z))++', re.DOT
 
 @dataclass(frozen=True)
 class Client:
-    """Who is charged: one IPv4 address, an IPv6 /64, or `None` for all clients without an address."""
+    """Who is charged: one IPv4 address, an IPv6 /64, or `None` for all clients without an address; or the id of an API
+    key, wherever it is used."""
 
     network: Network | None
+    api_key: str | None = None
 
     def __post_init__(self) -> None:
         # Connections are looked up by it several times a request, and a network's own hash takes longer than a hit.
-        object.__setattr__(self, "_hash", hash(self.network))
+        object.__setattr__(self, "_hash", hash((self.network, self.api_key)))
 
     def __hash__(self) -> int:
         return self._hash  # type: ignore[attr-defined, no-any-return]
 
     def __str__(self) -> str:
+        if self.api_key is not None:
+            return f"API key {self.api_key}"
         return "no address" if self.network is None else str(self.network)
 
 

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from promptcdn.problems import NO_STORE, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited
+from promptcdn.problems import (
+    INVALID_API_KEY,
+    NO_STORE,
+    UNAUTHORIZED,
+    UNSIGNED,
+    MethodNotAllowed,
+    Problem,
+    RateLimited,
+)
 from promptcdn.readers.audience import VARY
 from promptcdn.readers.cache_policies import DAY, POLICIES, YEAR, Outcome, cache_control
 from promptcdn.readers.filenames import content_disposition
@@ -197,10 +205,23 @@ def _own_headers(problem: Problem) -> dict[str, str]:
                 "ratelimit": f'"{problem.policy}";r=0;t={problem.retry_after}',
                 "ratelimit-policy": f'"{problem.policy}";q={problem.quota};w={problem.window}',
             }
-        case Problem(kind=kind) if kind is UNAUTHORIZED:
+        case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY):
             return {"www-authenticate": "Bearer"}  # RFC 6750 section 3
+        case Problem(kind=kind) if kind is UNSIGNED:
+            return {"www-authenticate": "Signature"}  # a 401 has some scheme (RFC 9110 section 15.5.2)
         case _:
             return {}
+
+
+def api_problem_headers(problem: Problem, *, retry: bool) -> dict[str, str]:
+    """The headers of an error of OpenAI's API. Its clients do as `x-should-retry` says, and wait for `Retry-After`.
+
+    Other clients, which do not know the first, take the second for an invitation.
+    """
+    own = {**_own_headers(problem), "cache-control": NO_STORE, "x-should-retry": "true" if retry else "false"}
+    if problem.retry_after is not None and (retry or isinstance(problem, RateLimited)):
+        own["retry-after"] = str(max(1, problem.retry_after))
+    return checked(own)
 
 
 def image_proxy_headers(problem: Problem, media_type: str, *, shared: bool = True) -> dict[str, str]:
@@ -216,9 +237,13 @@ def closing_headers(problem: Problem, length: int) -> dict[str, str]:
     return {**problem_headers(problem), "content-length": str(length), "connection": "close"}
 
 
-def document_headers(max_age: int | None = None) -> dict[str, str]:
-    """The headers of what is neither a picture nor an error: kept by nobody, or for `max_age` seconds."""
-    return {"cache-control": NO_STORE if max_age is None else f"public, max-age={max_age}"}
+def document_headers(max_age: int | None = None, length: int | None = None) -> dict[str, str]:
+    """The headers of what is neither a picture nor an error: kept by nobody, or for `max_age` seconds.
+
+    `length` is for a body that is sent in pieces: its bytes.
+    """
+    own = {"cache-control": NO_STORE if max_age is None else f"public, max-age={max_age}"}
+    return own if length is None else {**own, "content-length": str(length)}
 
 
 def page_headers(etag: str) -> dict[str, str]:
@@ -261,7 +286,7 @@ def options_headers(methods: Iterable[str]) -> dict[str, str]:
         **document_headers(),
         "allow": allowed,
         "access-control-allow-methods": allowed,
-        "access-control-allow-headers": "*",
+        "access-control-allow-headers": "*, authorization",  # the wildcard leaves this one out (Fetch standard)
         "access-control-max-age": str(DAY),
     }
 

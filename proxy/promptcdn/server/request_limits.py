@@ -71,6 +71,8 @@ class LimitedRequests(HttpToolsProtocol):
         self._framing: list[tuple[bytes, bytes]] = []  # of the head that is arriving, the fields that decide its end
         self._unread_max = -1  # the transport has no limit of ours yet
         self._is_head_method = self._refused = self._lost = False
+        # A body is read where the application may want one. What follows it is not a request.
+        self._reads_body = self._body_ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -99,7 +101,7 @@ class LimitedRequests(HttpToolsProtocol):
             return
         while data and not self._refused and not self.transport.is_closing():
             if not self._in_head:
-                self._skip(len(data))
+                self._take_body(data)
                 return
             # From its first byte on a head has its own time, and not what is left of an idle connection's.
             self._unset_keepalive_if_required()
@@ -132,6 +134,13 @@ class LimitedRequests(HttpToolsProtocol):
         self._last_bytes = b""
         return data[:cut], data[cut:]
 
+    def _take_body(self, data: bytes) -> None:
+        """Hands a body on as far as the application reads it: uvicorn stops reading while 64 KiB of it wait."""
+        if self._reads_body:
+            super().data_received(data)
+        else:
+            self._skip(len(data))
+
     def _skip(self, length: int) -> None:
         """Drops bytes behind a head with a body, which nobody reads. Beyond a limit, they are left to the kernel."""
         self._skipped += length
@@ -139,6 +148,8 @@ class LimitedRequests(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def on_message_begin(self) -> None:
+        if self._body_ended:
+            raise ValueError("bytes behind a body")  # the parser stops, and `send_400_response` is silent
         super().on_message_begin()
         self._framing = []
 
@@ -172,12 +183,17 @@ class LimitedRequests(HttpToolsProtocol):
             cast("dict[str, Any]", self.scope)[framing.REFUSAL] = self._out_of_bounds
             self._refused, self.cycle.keep_alive = True, False
         if framing.has_body(self._framing) or self.parser.should_upgrade():
-            # Nothing here reads bodies: what follows is not looked at, neither as a body nor as a request.
+            # Only POST has a body that may be wanted. What follows any other head is not looked at, neither as a body
+            # nor as a request; and what follows a body is not looked at as a request.
             self.cycle.keep_alive = False
+            self._reads_body = self._out_of_bounds is None and self.parser.get_method() == b"POST"
 
     def on_message_complete(self) -> None:
         if self.cycle is not None:
             super().on_message_complete()
+        if self._reads_body:
+            self._reads_body, self._body_ended = False, True
+            return
         self._in_head, self._head_length, self._request_line = True, 0, bytearray()
 
     def on_response_complete(self) -> None:
@@ -215,6 +231,8 @@ class LimitedRequests(HttpToolsProtocol):
         return False
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which does not say what is wrong
+        if self._body_ended:
+            return
         self._refuse(self._out_of_bounds or self._objection)
 
     def shutdown(self) -> None:

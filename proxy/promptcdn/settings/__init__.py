@@ -19,12 +19,14 @@ from pydantic import (
 )
 
 from promptcdn import misconfiguration
+from promptcdn.guard.api_keys import ApiKeys
 from promptcdn.guard.authorisation import Misses
 from promptcdn.money.budget.limits import UNLIMITED, BudgetLimits
 from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import environment, forms
+from promptcdn.settings.chats import ChatSettings
 from promptcdn.settings.generators import PREFIX, GeneratorSettings, require_generators
 from promptcdn.url.signing import SigningKeys
 
@@ -42,11 +44,11 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 # Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "_host", "_url")
 # The values of settings with such names are quoted nowhere.
-_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS")
+_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS", "SECRET")
 
 
-class Settings(GeneratorSettings):
-    """Every setting, what it is and what it means when empty. Those of generators come first."""
+class Settings(ChatSettings, GeneratorSettings):
+    """Every setting, what it is and what it means when empty. Those of generators come first, then those of chats."""
 
     model_config = ConfigDict(
         validate_by_name=True,
@@ -93,6 +95,12 @@ class Settings(GeneratorSettings):
         SigningKeys(),
         exclude=True,  # from every dump of the settings
         description="The keys of signed URLs; the first one signs. Empty: none.",
+    )
+    api_keys: Annotated[ApiKeys, BeforeValidator(forms.api_keys)] = Field(
+        ApiKeys(),
+        exclude=True,  # from every dump of the settings
+        description="The keys of clients of OpenAI's images API (/v1/…), which send the secret as their API key. The"
+        " client rate is counted for each id. Empty: none, and those URLs are 404.",
     )
     deny: Path | None = Field(
         None,
@@ -225,7 +233,8 @@ class Settings(GeneratorSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log, whoever says it."""
-        signing = (secret.decode() for _, secret in self.signing_keys.secrets)
+        listed = (*self.signing_keys.secrets, *self.api_keys.secrets)
+        signing = (secret.decode() for _, secret in listed)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         redis = forms.password(self.redis_url.get_secret_value()) if self.redis_url else ()
         return (*self._keys.values(), *signing, *redis, *(os.environ.get(name, "") for name in aws))
@@ -247,15 +256,17 @@ class Settings(GeneratorSettings):
         keys = {name: key for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL"}
         own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
+        clients = ((f"the API key {name}", secret.decode()) for name, secret in self.api_keys.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
             unlimited=hosted and not self.budget_limits.each,
             admin_token=self.admin_token is not None,
             public_url=self.public_url,
+            chats=bool(self.slack_signing_secret or self.discord_public_key),
             wait=self.wait,
             proxy_wait=self.proxy_wait,
-            secrets=(*own.items(), *signing),
+            secrets=(*own.items(), *signing, *clients),
             upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
             ineffective=tuple(self.ineffective),
         )

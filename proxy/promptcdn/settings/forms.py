@@ -10,6 +10,7 @@ from promptcdn import misconfiguration
 from promptcdn.generators import openai
 from promptcdn.generators.http import locations
 from promptcdn.generators.registry import BY_NAME
+from promptcdn.guard.api_keys import ApiKeys
 from promptcdn.settings.by_generator import Numbers
 from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
 from promptcdn.url.signing import SECRET_MIN, SigningKeys
@@ -50,6 +51,13 @@ FORMS: Mapping[str, str] = {
     "data_dir": "the path of a folder",
     "redis_url": "redis://:password@host:6379/0, or rediss:// for TLS",
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
+    "slack_signing_secret": "the signing secret that the app's page shows",
+    "slack_bot_token": "the token that the app's page shows once the app is installed",
+    "discord_public_key": "the 64 hexadecimal digits that the application's page shows",
+    "discord_application_id": "the number that the application's page shows",
+    "discord_bot_token": "the token that the application's page Bot shows",
+    "api_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII characters or"
+    " more, and no blank",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
     "disk_cache": f"bytes with a unit (MB, GB, TB, MiB, GiB or TiB) like 10GB, {DISK_CACHE_MIN // 10**6}MB at least",
@@ -91,6 +99,11 @@ def listed(text: object) -> object:
 def signing_keys(text: object) -> object:
     """`id:secret,id2:secret2` as keys. Raises `ValueError`, which quotes no secret."""
     return SigningKeys.parse(text) if isinstance(text, str) else text
+
+
+def api_keys(text: object) -> object:
+    """The same as keys of clients. Raises `ValueError`, which quotes no secret."""
+    return ApiKeys.parse(text) if isinstance(text, str) else text
 
 
 def password(url: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from promptcdn.readers.answers import State
 from promptcdn.settings import Settings
 from promptcdn.url.parameters import OF_INFO, PARAMETERS, Parameter
 from promptcdn.url.parameters.values import Whole
+from tests.support.chats import SETTINGS as CHATS
 from tests.support.service import Promptcdn
 
 
@@ -24,7 +25,9 @@ def parameters(path: str, **settings: Any) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in told(**settings)["paths"][path]["get"]["parameters"]}
 
 
-@pytest.mark.parametrize("settings", [{}, {"admin_token": "x" * 16, "public_url": "https://pictures.example.org"}])
+@pytest.mark.parametrize(
+    "settings", [{}, CHATS, {"admin_token": "x" * 16, "public_url": "https://pictures.example.org"}]
+)
 def test_it_is_openapi_3_1(settings: dict[str, str]) -> None:
     validate(told(**settings))
 
@@ -57,7 +60,7 @@ def test_the_engines_are_those_that_the_operator_offers() -> None:
 def test_every_problem_is_in_it_with_what_to_do() -> None:
     answers = {
         status: answer["description"]
-        for methods in told(admin_token="x" * 16)["paths"].values()
+        for methods in told(admin_token="x" * 16, api_keys="a:" + 16 * "y", **CHATS)["paths"].values()
         for operation in methods.values()
         for status, answer in operation["responses"].items()
     }
@@ -71,6 +74,13 @@ def test_every_problem_is_in_it_with_what_to_do() -> None:
 def test_pictures_are_taken_down_only_where_there_is_a_token() -> None:
     assert told()["paths"]["/i/{key}"].keys() == {"get"}
     assert told(admin_token="x" * 16)["paths"]["/i/{key}"]["delete"]["security"] == [{"operator": []}]
+
+
+def test_the_paths_of_chats_are_there_where_they_are_set_up() -> None:
+    hooks = {path for path in told(**CHATS)["paths"] if path.startswith(("/slack/", "/discord/"))}
+
+    assert hooks == {"/slack/command", "/slack/interactivity", "/slack/events", "/discord/interactions"}
+    assert told(**CHATS)["paths"].keys() - told()["paths"].keys() == hooks
 
 
 def test_its_address_is_that_of_the_service() -> None:
@@ -96,3 +106,12 @@ def test_a_problem_is_as_described(service: Promptcdn) -> None:
 
 def test_readiness_is_as_described(service: Promptcdn) -> None:
     jsonschema.validate(service.get("/readyz").json(), schemas.READINESS)
+
+
+def test_openais_api_is_in_it_only_where_there_are_keys() -> None:
+    opened = told(api_keys="a:" + 16 * "y")
+    validate(opened)
+
+    assert not [path for path in told()["paths"] if path.startswith("/v1/")]
+    assert "schemas" in opened["components"]
+    assert opened["paths"]["/v1/images/generations"]["post"]["security"] == [{"client": []}]

@@ -58,18 +58,25 @@ class Named:
 
 def opened(path: Path) -> Opened:
     """The lock file at `path`; an empty one where there is none. Ends the command for a file that is none."""
-    from promptcdn.documents.files import Unusable, content_of, decoded
-    from promptcdn.markdown.lock import Lock, parsed
+    from promptcdn.documents.files import Unusable
 
-    if not path.exists():
-        return Opened(path, Lock(), None)
     try:
-        content = content_of(path)
-        return Opened(path, parsed(decoded(path, content)), content)
+        return read(path)
     except Unusable as unusable:
         fail(str(unusable))
     except ValueError as wrong:
         fail(f"{path}: {wrong}")
+
+
+def read(path: Path) -> Opened:
+    """The lock file at `path`; an empty one where there is none. Raises `Unusable`, `ValueError` for what is none."""
+    from promptcdn.documents.files import content_of, decoded
+    from promptcdn.markdown.lock import Lock, parsed
+
+    if not path.exists():
+        return Opened(path, Lock(), None)
+    content = content_of(path)
+    return Opened(path, parsed(decoded(path, content)), content)
 
 
 def all_named(documents: "Sequence[Document]", ours: "Ours", lock: Opened, told: Told) -> "list[Parsed[Named]]":

@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 STDIN = "-"
 # How much the service is asked at once. It makes no more than PROMPTCDN_CONCURRENCY pictures at once (8 by default).
-_AT_ONCE = 8
+AT_ONCE = 8
 
 Paths = Annotated[
     list[str] | None,
@@ -67,7 +67,7 @@ class Told:
             raise typer.Exit(FINDINGS)
 
 
-def documents_of(paths: list[str] | None, told: Told) -> "list[Document]":
+def documents_of(paths: list[str] | None, told: Callable[[object], None]) -> "list[Document]":
     """The documents that a command was given. Ends the command where a path names nothing."""
     from promptcdn.documents.files import Missing, Unusable, documents
 
@@ -106,7 +106,7 @@ def all_parsed(
     documents: "Sequence[Document]",
     may_have: "Callable[[Document, str], bool]",
     parse: "Callable[[Document, str], _T]",
-    told: Told,
+    told: Callable[[object], None],
 ) -> "list[Parsed[_T]]":
     """What `parse` finds in each document that may have pictures; says of which ones that cannot be known, and why."""
     from promptcdn.documents.files import Unusable
@@ -152,7 +152,9 @@ def _found(ours: "Ours", document: "Document", text: str) -> "tuple[Found, ...]"
     return find(text, document.kind, ours)
 
 
-def asked(client: "Client", targets: Sequence[str], ask: "Callable[[str], _T]", what: str, told: Told) -> dict[str, _T]:
+def asked(
+    client: "Client", targets: Sequence[str], ask: "Callable[[str], _T]", what: str, told: Callable[[object], None]
+) -> dict[str, _T]:
     """What the service says of each URL, several at a time and with a progress bar; says where it does not.
 
     Once the service cannot be reached no more is asked: the answer would be the same.
@@ -176,7 +178,7 @@ def asked(client: "Client", targets: Sequence[str], ask: "Callable[[str], _T]", 
                 told(none.reason)
         advance()
 
-    with progress(what, len(targets)) as advance, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with progress(what, len(targets)) as advance, ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(one, targets))
     return {target: found[target] for target in targets if target in found}
 

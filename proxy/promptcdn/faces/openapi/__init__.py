@@ -1,6 +1,7 @@
 """The interface described: `/openapi.json` for programs, and `/docs`, which shows the same to people.
 
 document   the description, made from the tables of parameters and of problems
+openai_api OpenAI's images API in it
 schemas    what values may be, as JSON Schema
 page       the description as a page without scripts
 """

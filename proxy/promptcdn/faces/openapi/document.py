@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptcdn import __version__, problems
 from promptcdn.faces.openapi import schemas
+from promptcdn.faces.openapi.chats import Hook, hooks
 from promptcdn.problems import KINDS, ProblemType
 from promptcdn.url import formats
 from promptcdn.url.parameters import OF_INFO, PARAMETERS, Parameter
@@ -39,7 +40,11 @@ _LOOKING = (
     problems.OVERLOADED,
     problems.TOO_SLOW,
 )
-_MAKING = tuple(kind for kind in KINDS if kind is not problems.UNAUTHORIZED)
+# What a chat's servers may meet.
+_HOOKED = (problems.UNSIGNED, problems.BODY_TOO_LARGE, problems.BAD_REQUEST)
+# Of other routes than those of pictures.
+_ELSEWHERE = (problems.UNAUTHORIZED, problems.UNSIGNED, problems.INVALID_API_KEY, problems.BODY_TOO_LARGE)
+_MAKING = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
 
 _HEADERS = {
     "Cache-Control": "How long caches may keep the answer (RFC 9111).",
@@ -68,7 +73,7 @@ _OF_PROBLEMS = {
 
 def described(settings: "Settings") -> Document:
     """The whole document, for a service with these settings."""
-    return {
+    document = {
         "openapi": "3.1.1",
         "info": {
             "title": "promptcdn",
@@ -78,7 +83,10 @@ def described(settings: "Settings") -> Document:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": settings.public_url or "/"}],
-        "paths": _paths(settings.defaults, takedowns=settings.admin_token is not None),
+        "paths": {
+            **_paths(settings.defaults, takedowns=settings.admin_token is not None),
+            **{hook.path: _hook(hook) for hook in hooks(settings)},
+        },
         "components": {
             "schemas": {"Problem": schemas.PROBLEM, "Info": schemas.INFO, "Readiness": schemas.READINESS},
             "securitySchemes": {
@@ -90,6 +98,11 @@ def described(settings: "Settings") -> Document:
             },
         },
     }
+    if settings.api_keys:
+        from promptcdn.faces.openapi import openai_api  # late: for those who have keys
+
+        openai_api.add(document, settings.defaults)
+    return document
 
 
 def _paths(defaults: Defaults, *, takedowns: bool) -> Document:
@@ -152,7 +165,34 @@ def _of_the_service() -> Document:
         "/robots.txt": _get("getRobots", "What crawlers may fetch.", [], _plain("The rules for crawlers.")),
         "/openapi.json": _get("getDescription", "This description.", [], document),
         "/docs": _get("getDocs", "This description for people.", [], page),
+        "/mcp": _for_assistants(),
     }
+
+
+def _hook(hook: Hook) -> Document:
+    told = f"{hook.summary} For the servers of the chat, which sign what they send."
+    found: Document = {"description": "What is done or shown at once.", "headers": _headers(_ALWAYS)}
+    if hook.answer:
+        found["content"] = {hook.answer: {}}
+    operation = _operation(hook.name, told, [], {"200": found, **_problems((*_ANYWHERE, *_HOOKED))})
+    return {"post": {**operation, "requestBody": {"required": True, "content": {hook.body: {}}}}}
+
+
+def _for_assistants() -> Document:
+    """MCP describes its own messages: this says where they go."""
+    message = {"application/json": {"schema": schemas.JSON_RPC}}
+    told = "The Model Context Protocol for assistants (streamable HTTP, without sessions): docs/mcp.md has its tools."
+    refused = {"description": "What is wrong with the message.", "headers": _headers(_ALWAYS), "content": message}
+    answers = {
+        "200": {"description": "The answer.", "headers": _headers(_ALWAYS), "content": message},
+        "202": {"description": "A notification was taken.", "headers": _headers(_ALWAYS)},
+        **_problems((*_ANYWHERE, problems.BAD_REQUEST, problems.INVALID_API_KEY)),
+    }
+    for status in ("400", "413"):
+        content = {**answers.get(status, {}).get("content", {}), **message, "text/plain": {}}
+        answers[status] = {**refused, **answers.get(status, {}), "content": content}
+    called = _operation("callTool", told, [], answers)
+    return {"post": {**called, "requestBody": {"required": True, "content": message}}}
 
 
 def _takedown(key: Document) -> Document:
@@ -249,6 +289,8 @@ def _problems(kinds: Iterable[ProblemType], *, as_pictures: bool = False) -> Doc
 
 def _headers_of(kinds: Sequence[ProblemType]) -> Document:
     own = {name: told for name, (kind, told) in _OF_PROBLEMS.items() if kind in kinds}
+    if problems.UNSIGNED in kinds:
+        own["WWW-Authenticate"] = "That a signature of the chat's servers is needed."
     if any(kind.retry_after for kind in kinds):
         own["Retry-After"] = "In how many seconds another try may help."
     return {**_headers((*_ALWAYS, "Vary")), **{name: _header(told) for name, told in own.items()}}

@@ -14,6 +14,9 @@ _STYLE = (Path(__file__).parent / "docs.css").read_text("utf-8")
 STYLE_DIGEST = "sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
+_NEEDED = {"[{'operator': []}]": " Needs the operator's token.", "[{'client': []}]": " Needs an API key."}
+
+
 def html(document: Mapping[str, Any]) -> str:
     """The page about an OpenAPI document that `document.described` gave."""
     info, operations = document["info"], list(_operations(document))
@@ -56,7 +59,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
         f'<li><a href="#parameter-{name}"><code>{name}</code></a></li>'
         for name in (escape(each["name"]) for each in operation["parameters"])
     )
-    token = " Needs the operator's token." if operation.get("security") == [{"operator": []}] else ""
+    token = _NEEDED.get(str(operation.get("security")), "")
     return (
         f'<h3 id="{operation["operationId"]}"><b>{method.upper()}</b><code>{escape(path)}</code></h3>'
         f"<p>{escape(operation['summary'])}{token}</p>"

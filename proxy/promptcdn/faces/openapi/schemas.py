@@ -118,3 +118,17 @@ KEY_IN_PATH: Schema = {
     "type": "string",
     "pattern": f"^[0-9a-f]{{64}}({'|'.join(map(re.escape, formats.BY_EXTENSION))})?$",
 }
+
+# A message of MCP, there and back (JSON-RPC 2.0).
+JSON_RPC: Schema = {
+    "type": "object",
+    "required": ["jsonrpc"],
+    "properties": {
+        "jsonrpc": {"const": "2.0"},
+        "id": {"type": ["string", "integer", "null"]},
+        "method": {"type": "string"},
+        "params": {"type": "object"},
+        "result": {"type": "object"},
+        "error": {"type": "object"},
+    },
+}

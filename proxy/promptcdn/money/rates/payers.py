@@ -25,7 +25,7 @@ Bill = Sequence[Sequence[Payer]]
 
 def bill(rate: Rate, client: Client, kid: str | None, *, image_proxy: bool) -> Bill:
     """Who pays for one start."""
-    one_of = [Payer("client", f"client {client}", rate)]
+    one_of = [Payer("client" if client.api_key is None else "api-key", f"client {client}", rate)]
     if image_proxy:
         one_of.append(Payer("image-proxies", "image proxies", replace(rate, starts=POT * rate.starts)))
     return [one_of] if kid is None else [one_of, [Payer("kid", f"kid {kid}", rate)]]

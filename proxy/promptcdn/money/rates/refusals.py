@@ -12,6 +12,7 @@ from promptcdn.readers.clients import Client
 _CLIENTS_CACHED = 10_000
 # No longer, since the counter may forget meanwhile: an operator deletes the file, or Redis is emptied.
 _CACHED_MS = 5000
+_WHO = {"kid": "the key that signed this URL", "api-key": "one API key"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Refusals:
 
     def remember(self, client: Client, refusal: Refusal, now: int, *, image_proxy: bool) -> None:
         """Caches a refusal of the client; one of a signing key says nothing of the client. `now` in milliseconds."""
-        if refusal.payer.policy == "client":
+        if refusal.payer.policy in ("client", "api-key"):
             self._last[client, image_proxy] = refusal, now
 
     def refused(self, client: Client, refusal: Refusal, now: int, *, image_proxy: bool) -> RateLimited:
@@ -66,7 +67,7 @@ class Refusals:
 def problem(refusal: Refusal) -> RateLimited:
     """The 429."""
     rate = refusal.payer.rate
-    who = "the key that signed this URL" if refusal.payer.policy == "kid" else "one client"
+    who = _WHO.get(refusal.payer.policy, "one client")
     detail = (
         f"{who} may start at most {rate.starts} new pictures per {rate.unit}: try again in {refusal.seconds} s."
         " Pictures that are already stored are still shown"

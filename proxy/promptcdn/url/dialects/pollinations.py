@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from promptcdn.url import seeds, text
-from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
+from promptcdn.url.dialects import sides as nearest
 
 ALIASES = {"guidance_scale": "cfg_scale", "aspectRatio": "aspect_ratio", "model": "engine"}
 # Parameters of that API which mean nothing here. `token` and `key` are secrets there: their values are never repeated.
@@ -29,7 +29,7 @@ def translated(pairs: Iterable[Pair], notes: list[str]) -> Iterator[Pair]:
     renamed = [(ALIASES.get(name, name), value) for name, value in pairs]
     names = {name for name, _ in renamed}
     sides = {name: side for name, value in renamed if name in ("width", "height") and (side := _side(value))}
-    scale = _scale(sides.values())
+    scale = nearest.scale(sides.values())
     for name, value in renamed:
         if name in IGNORED:
             notes.append(f"this service ignores the parameter {name}")
@@ -38,7 +38,7 @@ def translated(pairs: Iterable[Pair], notes: list[str]) -> Iterator[Pair]:
         elif name == "engine" and _ENGINE.fullmatch(_text(value)) is None:
             notes.append("the model is not a valid name: the default engine is used in its place")
         elif name in sides:
-            side = _stepped(sides[name] * scale)
+            side = nearest.stepped(sides[name] * scale)
             if side != sides[name]:
                 notes.append(f"the {name} {sides[name]} is not offered: {side} is used in its place")
             yield name, str(side).encode()
@@ -64,17 +64,6 @@ def _seed(value: bytes, notes: list[str]) -> Iterator[Pair]:
 def _side(value: bytes) -> int | None:
     spelled = text.number(_text(value)) or ""
     return max(1, int(spelled)) if spelled.isdigit() and len(spelled) <= 9 else None
-
-
-def _scale(sides: Iterable[int]) -> float:
-    """The factor for both sides, so that a picture which is too large or too small keeps its shape."""
-    longest = max(sides, default=SIDE_MAX)
-    shrunk = min(1.0, SIDE_MAX / longest)
-    return max(shrunk, SIDE_MIN / longest) if longest < SIDE_MIN else shrunk
-
-
-def _stepped(side: float) -> int:
-    return min(SIDE_MAX, max(SIDE_MIN, int(side / SIDE_STEP + 0.5) * SIDE_STEP))
 
 
 def _text(value: bytes) -> str:
