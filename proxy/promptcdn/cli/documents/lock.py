@@ -1,7 +1,6 @@
 """`promptcdn lock`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,21 +55,21 @@ def lock(
 
 
 def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address: str, told: Told) -> "dict[str, Entry]":
-    """The entry of each URL that has a picture; the file that a picture was vendored to stays."""
+    """The entry of each URL that has a picture. What others wrote into it stays: `vendor`, and builds of sites."""
     entries = {}
     for target, look in looks.items():
         entry = locking.entry_of(look)
         if entry is None:
             told(f"{address}{target}: this picture is not made yet: promptcdn warm makes it")
             continue
-        before = known.get(address + target)
-        entries[address + target] = replace(entry, file=before.file if before else None)
+        entries[address + target] = locking.beside(entry, known.get(address + target))
     return entries
 
 
 def _named_ones(entries: "Mapping[str, Entry]", urls: set[str]) -> "Mapping[str, Entry]":
-    """The entries whose URL a document names, and those of vendored files: `vendor --undo` drops them."""
-    return {url: entry for url, entry in entries.items() if url in urls or entry.file is not None}
+    """The entries whose URL a document names, those of vendored files, which `vendor --undo` drops, and those that a
+    site was built with."""
+    return {url: entry for url, entry in entries.items() if url in urls or entry.file is not None or entry.site}
 
 
 def _print(
