@@ -14,6 +14,7 @@ from promptcdn.url.signing import SigningKeys
 from tests.sites.building import NOBODY, SERVICE
 from tests.support.ports import free_port
 from tests.support.service import Promptcdn
+from tests.support.waiting import until
 from tests.upstream import Upstream
 
 CAT, DOG = "/?prompt=a+cat&seed=7", "/i.png?prompt=a+dog&seed=octocat&w=64"
@@ -42,6 +43,11 @@ def made(tmp_path: Path) -> Iterator[Maker]:
 def entries(path: Path) -> dict[str, Any]:
     pictures: dict[str, Any] = json.loads(path.read_text())["pictures"]
     return pictures
+
+
+def states(service: Promptcdn, target: str) -> set[str]:
+    """Those of the pictures that a URL without a seed may show."""
+    return {each["state"] for each in service.get(f"/info{target}").json()["pool"]}
 
 
 def test_a_service_is_not_asked_where_nothing_is_wanted_of_it(made: Maker, tmp_path: Path) -> None:
@@ -116,9 +122,7 @@ def test_a_picture_without_a_seed_stays_what_the_lock_file_has(
     sha256 = build.shown(ANY).sha256
     build.save()
     (tmp_path / "cache" / sha256).unlink()
-    for _ in range(8):
-        service.get(ANY)
-    upstream.wait_until_idle()
+    until(lambda: service.get(ANY).status_code == 200 and states(service, ANY) == {"stored"})
     calls = len(upstream.ledger.calls())
 
     build, reported = made(service.url, vendor=True, lock=str(lock))

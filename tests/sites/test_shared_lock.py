@@ -54,3 +54,16 @@ def pictures(project: Path) -> dict[str, dict[str, Any]]:
 def command(project: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
     variables = environment(PROMPTCDN_PUBLIC_URL=url)
     return subprocess.run([PROMPTCDN, *words], cwd=project, env=variables, capture_output=True, text=True, timeout=60)
+
+
+def test_the_command_check_finds_nothing_in_what_a_build_wrote(tmp_path: Path, service: Promptcdn) -> None:
+    project, url = tmp_path / "project", service.url
+    mkdocs_site(project, {"index.md": PAGE.format(url=url)}, public_url=url, vendor=True, lock="promptcdn.lock")
+    assert ran(project, "-m", "mkdocs", "build", "--strict").returncode == 0
+    for _ in range(4):
+        service.get("/?prompt=a+cow")  # its readers are shown other pictures by now
+
+    ended = command(project, url, "check", "--allow-seedless", "docs", ".")
+    everything = command(project, url, "check", "--allow-seedless")
+
+    assert (ended.returncode, everything.returncode) == (0, 0), (ended.stdout, everything.stdout)

@@ -147,13 +147,13 @@ class Build:
         known = self._kept.entry(url)
         seed = self._seed(target, known)
         asked = self._signed(target if seed is None else pinned(target, seed, self._keys))
-        entry = known if known is not None and self._is_good(known, target) else None
+        entry = known if known is not None and (not options.vendor or self._kept.has(known.sha256)) else None
         if entry is None and (options.vendor or options.warm):
-            entry = replace(self._made(asked, known, lasting=seed is not None or is_lasting(target)), seed=seed)
+            entry = replace(self._made(asked, known), seed=seed)
         elif entry is None and seed is not None:
             entry = self._looked_up(asked, seed)
-        if entry is not None and entry != known:
-            self._kept.remember(url, entry)
+        if entry is not None and entry != known and (seed is not None or is_lasting(target)):
+            self._kept.remember(url, entry)  # `seed=day` and the like show another picture each day
         written = asked if options.seedless == "pin" else self._signed(target)
         shown = replace(plain, url=options.public_url + written)
         if entry is not None and entry.width and entry.height and _is_whole(target):
@@ -161,12 +161,6 @@ class Build:
         if entry is None or not options.vendor:
             return shown
         return replace(shown, sha256=entry.sha256, name=file_name(url, target, _extension(entry.media_type)))
-
-    def _is_good(self, entry: Entry, target: str) -> bool:
-        """Whether the service need not be asked: `seed=day` and the like show another picture each day."""
-        if not is_seedless(target) and not is_lasting(target):
-            return False
-        return not self.options.vendor or self._kept.has(entry.sha256)
 
     def _seed(self, target: str, known: Entry | None) -> int | None:
         """The seed that the build takes for a URL without one; `None` where it takes none. Raises what is wrong."""
@@ -199,10 +193,10 @@ class Build:
             return target
         return signed_url(target, self._keys)
 
-    def _made(self, target: str, known: Entry | None, *, lasting: bool) -> Entry:
+    def _made(self, target: str, known: Entry | None) -> Entry:
         """The entry of a picture that the service has given now; its file is in the cache. Raises what is wrong."""
         file, content = self._asked(lambda: self._client.picture(target))
-        if lasting and known is not None and known.content_key != file.content_key:
+        if known is not None and known.content_key != file.content_key:
             where = self._kept.path
             raise ValueError(f"this is another picture than {where} has: take its entry out where that is right")
         sha256 = hashlib.sha256(content).hexdigest()

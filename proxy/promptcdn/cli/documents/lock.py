@@ -67,8 +67,7 @@ def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address:
 
 
 def _named_ones(entries: "Mapping[str, Entry]", urls: set[str]) -> "Mapping[str, Entry]":
-    """The entries whose URL a document names, those of vendored files, which `vendor --undo` drops, and those that a
-    site was built with."""
+    """The entries whose URL a document names; those of vendored files, which `vendor --undo` drops; those of sites."""
     return {url: entry for url, entry in entries.items() if url in urls or entry.file is not None or entry.site}
 
 
