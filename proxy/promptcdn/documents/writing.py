@@ -64,16 +64,13 @@ def put(path: Path, content: bytes) -> None:
 @contextmanager
 def turn(folder: Path) -> Iterator[None]:
     """Waits until no other process has its turn in a folder. Where folders cannot be locked, all go on at once."""
-    if fcntl is None:
+    with contextlib.ExitStack() as end:
+        if fcntl is not None:
+            descriptor = os.open(folder, os.O_RDONLY)
+            end.callback(os.close, descriptor)
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def temporary_name(name: str) -> str:

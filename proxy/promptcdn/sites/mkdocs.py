@@ -67,7 +67,7 @@ class PromptcdnPlugin(BasePlugin):
                 continue  # MkDocs says what is wrong with the file, or reads it: then this looks after its page
             wanted += [pages.target_of(one) for one in found if one.is_shown]
         if wanted:
-            log.info("%d pictures", len(set(wanted)))
+            log.info("Pictures from %s: %d", options.public_url, len(set(wanted)))
         with _told():
             self._build.prepare(wanted)
 
