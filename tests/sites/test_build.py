@@ -271,7 +271,7 @@ def test_a_cache_that_was_spoilt_is_begun_anew(made: Maker, service: Promptcdn, 
     assert (list(entries(kept)), reported) == ([service.url + CAT], [])
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(40)
 def test_a_build_that_is_stopped_waits_for_no_rate(tmp_path: Path, upstream: Upstream) -> None:
     def interrupted(_: str) -> None:
         raise KeyboardInterrupt  # as Ctrl-C does in a builder
@@ -281,6 +281,6 @@ def test_a_build_that_is_stopped_waits_for_no_rate(tmp_path: Path, upstream: Ups
         build = Build(options, interrupted)
 
         with pytest.raises(KeyboardInterrupt):
-            build.prepare([CAT, DOG, "/?prompt=a&sede=7"])
+            build.prepare(["/?prompt=a&sede=7", CAT, DOG])
 
         build.close()

@@ -49,7 +49,10 @@ class PromptcdnExtension(Extension):
         """Registers what it does. Raises `BadSettings` for an option that is wrong."""
         build = self._build or _shared(options_of(self._values))
         if build.options.vendor and not (self._build or build.options.site_dir or _context(md)):
-            raise problems.BadSettings("promptcdn: vendor needs the option site_dir: this builder does not say it")
+            raise problems.BadSettings(
+                "promptcdn: vendor needs the option site_dir, since this builder does not say where the site is; "
+                "in MkDocs write promptcdn among the plugins instead"
+            )
         blocks = _Blocks(md, build.options, build.report)
         md.preprocessors.register(blocks, "promptcdn", _BEFORE_FENCES)
         md.treeprocessors.register(_IndentedCode(md, blocks), "promptcdn-code", _BEFORE_COLOURS)
