@@ -1,6 +1,5 @@
 """Documents beside their lock file: what `check` finds there, in vendored files and in the answers of the service."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +56,9 @@ class Comparison:
     def of_documents(self) -> "Iterator[tuple[object, Finding]]":
         """What is wrong in each document."""
         named = {one.target for each in self.looked for one in each.found.files}
-        locked = replace(self._locked, digests={file: _sha256(self.lock.place(file)) for file in sorted(named)})
+        locked = replace(
+            self._locked, digests={file: locking.sha256_of(self.lock.place(file)) for file in sorted(named)}
+        )
         for each in self.looked:
             for finding in locked.of_document(each.found.checked.whole, each.found.files):
                 yield each.document, finding
@@ -113,10 +114,3 @@ def _look(client: "Client", target: str) -> "Answer":
         if none.code == "unreachable" or none.code in passing:
             raise NoAnswer("unreachable", none.reason) from None
         return Answer(code=none.code, reason=none.reason)
-
-
-def _sha256(place: Path) -> str | None:
-    try:
-        return hashlib.sha256(place.read_bytes()).hexdigest()
-    except OSError:
-        return None

@@ -1,6 +1,5 @@
 """`promptcdn lock`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from promptcdn.cli.documents.opening import AsJson, DryRun, LockFile, Paths, Tol
 
 if TYPE_CHECKING:
     from promptcdn.documents.client import File
-    from promptcdn.documents.parsing import Parsed
     from promptcdn.markdown.lock import Entry
 
 
@@ -29,7 +27,8 @@ def lock(
 
     Commit the lock file: promptcdn check then says when a URL shows another picture. A URL without a seed, or with one
     that changes with the calendar, shows many pictures and is left out. Nothing is made: of pictures that are not made
-    yet the command says so, and ends with exit code 1. Without paths, entries that no document names are dropped.
+    yet the command says so, and ends with exit code 1. Entries that no document names are dropped where all documents
+    below the folder of the lock file are looked at: without paths, in that folder.
     """
     from promptcdn.documents.client import Client
     from promptcdn.markdown.lock import Lock
@@ -37,19 +36,22 @@ def lock(
     from promptcdn.markdown.vendor import locked_target
 
     address, ours = opening.ours_of(base)
-    told, old = Told(), locking.opened(lock_file)
+    told, old = Told(), locking.opened(lock_file, settles=True)
     named = locking.all_named(opening.documents_of(paths, told), ours, old, told)
     if not any(each.found.urls or each.found.files for each in named):
         opening.note_of_nothing(address)
+    sees_all = old.is_covered_by(paths) and not told.lines
     targets = sorted({locked_target(one) for each in named for one in each.found.urls})
     lasting = [target for target in targets if is_lasting(target)]
     with Client(address) as client:
         looks = opening.asked(client, lasting, client.look, "looking", told)
     entries = _entries(looks, old.lock.pictures, address, told)
-    kept = old.lock.pictures if paths else _named_ones(old, named, {address + target for target in targets})
+    kept: Mapping[str, Entry] = old.lock.pictures
+    if sees_all:
+        kept = _named_ones(kept, {address + target for target in targets})
     new = Lock({**kept, **entries}, old.lock.spellings)
-    changing.made(iter([old.change(new)]), told, dry_run=dry_run)
-    _print(old.lock.pictures, new.pictures, len(targets) - len(lasting), as_json=as_json, dry_run=dry_run)
+    made = changing.made([old.change(new)], told, dry_run=dry_run)
+    _print(old.lock.pictures, new.pictures, len(targets) - len(lasting), made, as_json=as_json, dry_run=dry_run)
     told.end()
 
 
@@ -66,14 +68,19 @@ def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address:
     return entries
 
 
-def _named_ones(old: locking.Opened, named: "list[Parsed[locking.Named]]", urls: set[str]) -> "Mapping[str, Entry]":
-    """The entries whose URL or file a document names."""
-    files = {one.target for each in named for one in each.found.files}
-    return {url: entry for url, entry in old.lock.pictures.items() if url in urls or entry.file in files}
+def _named_ones(entries: "Mapping[str, Entry]", urls: set[str]) -> "Mapping[str, Entry]":
+    """The entries whose URL a document names, and those of vendored files: `vendor --undo` drops them."""
+    return {url: entry for url, entry in entries.items() if url in urls or entry.file is not None}
 
 
 def _print(
-    old: "Mapping[str, Entry]", new: "Mapping[str, Entry]", left_out: int, *, as_json: bool, dry_run: bool
+    old: "Mapping[str, Entry]",
+    new: "Mapping[str, Entry]",
+    left_out: int,
+    made: changing.Made,
+    *,
+    as_json: bool,
+    dry_run: bool,
 ) -> None:
     changed = sorted(url for url in old.keys() & new.keys() if old[url] != new[url])
     counts = {
@@ -83,8 +90,8 @@ def _print(
         "dropped": len(old.keys() - new.keys()),
         "left_out": left_out,
     }
+    made.print(counts, as_json=as_json)
     if as_json:
-        typer.echo(json.dumps(counts, ensure_ascii=False, indent=2))
         return
     for url in changed:
         typer.echo(f"changed: {url}", err=True)

@@ -111,7 +111,7 @@ class Vendored:
             return ()
         names = sorted(set(_VENDORED.findall(text)))
         files = {posixpath.join(folder, name) for folder in self._folders for name in names}
-        return find(text, kind, VendoredFiles(document, tuple(sorted(files))))
+        return find(text, kind, VendoredFiles(document, frozenset(files)))
 
     @cached_property
     def _folders(self) -> frozenset[str]:
