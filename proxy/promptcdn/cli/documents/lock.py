@@ -30,7 +30,6 @@ def lock(
     yet the command says so, and ends with exit code 1. Entries that no document names are dropped where all documents
     below the folder of the lock file are looked at: without paths, in that folder.
     """
-    from promptcdn.documents.client import Client
     from promptcdn.markdown.lock import Lock
     from promptcdn.markdown.pin import is_lasting
     from promptcdn.markdown.vendor import locked_target
@@ -43,14 +42,17 @@ def lock(
     sees_all = old.is_covered_by(paths) and not told.lines
     targets = sorted({locked_target(one) for each in named for one in each.found.urls})
     lasting = [target for target in targets if is_lasting(target)]
-    with Client(address) as client:
-        looks = opening.asked(client, lasting, client.look, "looking", told)
+    with opening.client_of(address) as client:
+        looks = opening.asked(client, lasting, client.identity, "looking", told)
     entries = _entries(looks, old.lock.pictures, address, told)
     kept: Mapping[str, Entry] = old.lock.pictures
     if sees_all:
         kept = _named_ones(kept, {address + target for target in targets})
     new = Lock({**kept, **entries}, old.lock.spellings)
-    made = changing.made([old.change(new)], told, dry_run=dry_run)
+    change = old.change(new)
+    made = changing.made([change], told, dry_run=dry_run)
+    if change.after != change.before and not made.paths:
+        told.end()  # nothing is locked where the file could not be written
     _print(old.lock.pictures, new.pictures, len(targets) - len(lasting), made, as_json=as_json, dry_run=dry_run)
     told.end()
 
