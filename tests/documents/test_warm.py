@@ -144,6 +144,7 @@ def test_a_dry_run_says_all_and_makes_nothing(tmp_path: Path, upstream: Upstream
         "credits": 1.0,
         "refused": 0,
         "later": 2,
+        "under_way": 0,
         "makers": {"stability/any": {"pictures": 1, "credits": 1.0}},
         "urls": [{"place": "docs/guide.adoc:1:8", "url": "/?prompt=a+hen&seed=7"}],
     }

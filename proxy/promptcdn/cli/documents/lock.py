@@ -1,7 +1,6 @@
 """`promptcdn lock`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,27 +73,26 @@ class _LeftOut(NamedTuple):
 
 
 def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address: str, told: Told) -> "dict[str, Entry]":
-    """The entry of each URL that has a picture; the file that a picture was vendored to stays."""
+    """The entry of each URL that has a picture. What others wrote into it stays: `vendor`, and builds of sites."""
     entries = {}
     for target, look in looks.items():
         entry = locking.entry_of(look)
         if entry is None:
             told(f"{address}{target}: this picture is not made yet: promptcdn warm makes it")
             continue
-        before = known.get(address + target)
-        entries[address + target] = replace(entry, file=before.file if before else None)
+        entries[address + target] = locking.beside(entry, known.get(address + target))
     return entries
 
 
 def _named_ones(entries: "Mapping[str, Entry]", urls: set[str], ours: "Ours") -> "Mapping[str, Entry]":
-    """The entries whose URL a document names, and those of vendored files: `vendor --undo` drops them.
+    """The entries whose URL a document names; those of vendored files, which `vendor --undo` drops; those of sites.
 
     Entries of other services stay: their URLs were not looked for, as where somebody forgot to say whose are meant.
     """
     return {
         url: entry
         for url, entry in entries.items()
-        if url in urls or entry.file is not None or ours.target(url) is None
+        if url in urls or entry.file is not None or entry.site or ours.target(url) is None
     }
 
 

@@ -49,14 +49,14 @@ def _forgotten(lock: locking.Opened, ours: "Ours", told: Told, made: changing.Ma
     pictures = {
         url: replace(each, file=None) if url in gone else each
         for url, each in old.pictures.items()
-        if url not in gone or _is_lasting(url, ours)
+        if url not in gone or each.site or _is_lasting(url, ours)
     }
     spellings = {name: each for name, each in old.spellings.items() if still.intersection(file for file, _ in each)}
     return made | changing.made([lock.change(Lock(pictures, spellings))], told, dry_run=False)
 
 
 def _is_lasting(url: str, ours: "Ours") -> bool:
-    """Whether the lock file has an entry for `url` without a file too: one that shows other pictures later has none."""
+    """Whether `lock` makes an entry for `url`: it makes none for one that shows other pictures later."""
     from promptcdn.markdown.pin import is_lasting
 
     target = ours.target(url)
