@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from promptcdn.documents.client import Client, NoAnswer, Timings
+from promptcdn.problems import BadSettings
 from tests.documents.test_lock import locked
 from tests.documents.test_meanwhile import before_each_answer
 from tests.documents.tree import Tree
@@ -58,6 +59,14 @@ def test_a_wrong_proxy_or_certificate_is_named_without_its_value(tree: Tree, nam
         assert name in ended.stderr
         assert "this cannot be used; allowed: " in ended.stderr
         assert "a-secret-word" not in ended.stdout + ended.stderr
+
+
+def test_builders_of_sites_are_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say what is wrong with settings."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9050")
+
+    with pytest.raises(BadSettings, match="ALL_PROXY: this cannot be used"):
+        Client("https://pictures.example.org")
 
 
 @contextmanager

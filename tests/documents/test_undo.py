@@ -134,3 +134,16 @@ def test_another_spelling_comes_back_after_an_edit(tree: Tree) -> None:
     tree.run("vendor", "--undo")
 
     assert tree.read("README.md").splitlines()[0] == before.strip()
+
+
+def test_undo_leaves_no_entry_of_what_changes_with_the_calendar(tree: Tree) -> None:
+    """`lock` makes none either, and `check` would say tomorrow that the URL shows another picture."""
+    tree.write("README.md", f"![a]({A}) ![b]({{b}}/?prompt=undone&seed=day) ![c]({{b}}/?prompt=undone)")
+    tree.run("vendor", "--to", "pictures", "--yes")
+
+    tree.run("vendor", "--undo")
+    undone = tree.read("promptcdn.lock")
+    tree.run("lock")
+
+    assert tree.read("promptcdn.lock") == undone
+    assert undone.count("content_key") == 1

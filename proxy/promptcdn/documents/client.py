@@ -70,7 +70,7 @@ class NoAnswer(Exception):
         self.code, self.reason = code, reason
 
 
-class BadEnvironment(Exception):
+class BadEnvironment(problems.BadSettings):
     """What the environment says of proxies or certificates cannot be used. A proxy's address may have a password in it,
     so the message names the variables and no value."""
 
@@ -89,10 +89,14 @@ class Client:
     document has to answer by itself, since image proxies remember what they were led to.
     """
 
-    def __init__(self, base: str, timings: Timings = Timings()) -> None:
-        """Raises `BadEnvironment`."""
+    def __init__(self, base: str, timings: Timings = Timings(), *, patient: bool = False) -> None:
+        """`patient`: what is only asked about is waited for, too, where the service says "later".
+
+        Raises `BadEnvironment`.
+        """
         self.base = base.rstrip("/")
         self._timings = timings
+        self._patience = timings.answer if patient else 0.0
         self._stopped = threading.Event()
         try:
             self._http = httpx2.Client(
@@ -116,7 +120,7 @@ class Client:
 
     def info(self, target: str) -> dict[str, Any]:
         """The members of `/info` for a picture's URL, from its first slash on. Raises `NoAnswer`."""
-        answer, content = self._waited_for(f"/info{target}", _DOCUMENT_MAX, self._timings.answer)
+        answer, content = self._waited_for(f"/info{target}", _DOCUMENT_MAX, self._patience)
         self._require_good(answer, content)
         try:
             members = json.loads(content)
@@ -131,7 +135,7 @@ class Client:
         answer, _ = self._answer("HEAD", target, 0, accept)
         if answer.status_code >= 400:  # a HEAD has no body to say why
             if given.content_key(given.parts(target)) is not None:
-                self._require_good(*self._waited_for(target, _PICTURE_MAX, self._timings.answer))
+                self._require_good(*self._waited_for(target, _PICTURE_MAX, self._patience))
             elif (problem := _SHUT.get(str(self.info(target)["state"]))) is not None:
                 raise NoAnswer(problem.code, problem.title)
             answer, _ = self._answer("HEAD", target, 0, accept)  # what was wrong may be over

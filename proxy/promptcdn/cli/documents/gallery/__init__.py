@@ -11,7 +11,7 @@ import typer
 
 from promptcdn.cli.base import Base
 from promptcdn.cli.documents import changing, locking, opening
-from promptcdn.cli.documents.opening import AsJson, LockFile, Paths, Told
+from promptcdn.cli.documents.opening import AsJson, Files, LockFile, Told
 from promptcdn.cli.ending import fail
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _Offline = Annotated[bool, typer.Option("--offline", help="Ask no service: show 
 
 
 def gallery(
-    paths: Paths = None,
+    paths: Files = None,
     to: _To = Path("gallery.html"),
     title: Annotated[str, typer.Option(help="The heading of the page.")] = "Pictures",
     lock_file: LockFile = Path("promptcdn.lock"),
@@ -59,17 +59,17 @@ def gallery(
         typer.echo(text.encode(errors="backslashreplace"))
     elif str(to) == opening.STDIN:
         typer.echo(whole, nl=False)
-    else:
-        made = changing.made([changing.Change(to, before, whole)], told, dry_run=False)
-        if made.paths or before == whole:
-            typer.echo(f"{shown_path(to)}: {opening.counted(len(shown), 'picture')}")
+    elif _is_written(to, before, whole, told):
+        typer.echo(f"{shown_path(to)}: {opening.counted(len(shown), 'picture')}")
     told.end()
 
 
 def _before(to: Path) -> bytes | None:
-    """The page that is there already. Ends the command for a file that is somebody's own: it would be lost."""
+    """The page that is there already. Ends the command for a folder, and for somebody's own file: it would be lost."""
     from promptcdn.documents.files import WRITTEN, Unusable, content_of
 
+    if to.is_dir():
+        fail(f'--to="{to}": this is a folder; allowed: a file, like {to / "gallery.html"}')
     if str(to) == opening.STDIN or not to.exists():
         return None
     try:
@@ -79,6 +79,17 @@ def _before(to: Path) -> bytes | None:
     if before and not before.startswith(WRITTEN.encode()):
         fail(f'--to="{to}": this file is not from promptcdn gallery, and would be lost: name another one')
     return before
+
+
+def _is_written(to: Path, before: bytes | None, page: bytes, told: Told) -> bool:
+    """Whether the page is in its file now; says why where it is not. Folders that are not there are made."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        told(f"{to}: {wrong.strerror}")
+        return False
+    made = changing.made([changing.Change(to, before, page)], told, dry_run=False)
+    return to in made.paths or before == page
 
 
 def _places(named: "Sequence[Parsed[locking.Named]]", address: str, lock: locking.Opened) -> dict[str, tuple[str, ...]]:

@@ -25,7 +25,7 @@ class Through:
 
     def __init__(self, base: str) -> None:
         self._base = base
-        self._client = opening.client_of(base)
+        self._client = opening.client_of(base, patient=True)
 
     @property
     def name(self) -> str:

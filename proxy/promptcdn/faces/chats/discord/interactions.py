@@ -1,12 +1,12 @@
 """What Discord sends, as values (https://discord.com/developers/docs/interactions/receiving-and-responding)."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from promptcdn import problems
+from promptcdn.faces.chats.payload import json_object, part
 from promptcdn.problems import Problem
 
 # What a button does: `u` shows its picture alone, `v` makes variations of it, `r` makes others by its order, and `m`
@@ -73,7 +73,7 @@ def interaction(body: bytes, application: str) -> Interaction:
         return Ping()
     if payload.get("application_id") != application:
         raise _malformed("it is for another application")
-    data = _part(payload, "data")
+    data = part(payload, "data")
     if kind == _COMMAND and data.get("name") == "imagine":
         return Imagine(_origin(payload), dict(_options(data)))
     if kind == _COMPONENT:
@@ -96,7 +96,7 @@ def parsed_id(text: object) -> tuple[Verb | None, str]:
 
 def _origin(payload: Mapping[str, Any]) -> Origin:
     occasion, token = payload.get("id"), payload.get("token")
-    user = (_part(payload, "user") or _part(_part(payload, "member"), "user")).get("id")
+    user = (part(payload, "user") or part(part(payload, "member"), "user")).get("id")
     if not all(isinstance(each, str) and _ID.fullmatch(each) for each in (occasion, user)):
         raise _malformed("an id is missing")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
@@ -113,18 +113,10 @@ def _options(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = json_object(body)
+    if found is None:
         raise _malformed("the body is not a JSON object")
     return found
-
-
-def _part(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = payload.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _malformed(what: str) -> Problem:

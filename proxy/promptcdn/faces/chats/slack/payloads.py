@@ -1,13 +1,13 @@
 """What Slack sends, as values: a command, a click on a button, links that somebody posted."""
 
 import html
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
 
 from promptcdn import problems
+from promptcdn.faces.chats.payload import json_object, part
 from promptcdn.problems import Problem
 
 Action = Literal["another", "variations", "markdown"]
@@ -81,8 +81,8 @@ def click(body: bytes) -> Click:
     return Click(
         action=next((each for each in ACTIONS if each == named), None),
         content_key=_text(first, "value"),
-        team=_text(_part(payload, "team"), "id"),
-        user=_required(_part(payload, "user"), "id"),
+        team=_text(part(payload, "team"), "id"),
+        user=_required(part(payload, "user"), "id"),
         occasion=_required(payload, "trigger_id"),
         response_url=_text(payload, "response_url"),
     )
@@ -93,7 +93,7 @@ def event(body: bytes) -> Challenge | Shared | None:
     payload = _object(body)
     if payload.get("type") == "url_verification":
         return Challenge(_required(payload, "challenge"))
-    inner = _part(payload, "event")
+    inner = part(payload, "event")
     if inner.get("type") != "link_shared":
         return None
     links = inner.get("links")
@@ -123,18 +123,10 @@ def _form(body: bytes) -> Mapping[str, str]:
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = json_object(body)
+    if found is None:
         raise _malformed("the payload is not a JSON object")
     return found
-
-
-def _part(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = payload.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _text(payload: Mapping[str, Any], name: str) -> str:
