@@ -93,12 +93,26 @@ def test_without_a_service_strict_fails_with_a_line_a_picture(tmp_path: Path) ->
     lines = [line for line in ended.stderr.splitlines() if NOBODY in line]
 
     assert ended.returncode == 1
-    assert len(lines) == 3
+    assert sorted(line.rpartition(" (in ")[2] for line in lines) == [
+        "deep/page.md)",
+        "index.md)",
+        "index.md, deep/page.md)",
+    ]
     assert all(line.startswith(f"WARNING -  {NOBODY}/") and "cannot be asked" in line for line in lines)
     assert "Traceback" not in ended.stderr
 
     assert ran(tmp_path, "-m", "mkdocs", "build").returncode == 0
     assert images((site / "index.html").read_text())[0]["src"] == f"{NOBODY}/?prompt=a+cat&amp;seed=7"
+
+
+def test_a_block_that_is_wrong_is_told_with_its_page(tmp_path: Path) -> None:
+    page = "```promptcdn sede=9\na cat\n```\n"
+    mkdocs_site(tmp_path, {"index.md": "# Home", "deep/page.md": page}, public_url=NOBODY)
+
+    ended = ran(tmp_path, "-m", "mkdocs", "build", "--strict")
+
+    assert ended.returncode == 1
+    assert 'the block "a cat": sede="9": unknown parameter (did you mean seed?) (in deep/page.md)' in ended.stderr
 
 
 def test_an_option_that_is_wrong_ends_the_build_by_its_name(tmp_path: Path) -> None:
