@@ -103,7 +103,6 @@ class PromptcdnPlugin(BasePlugin):
         with contextlib.suppress(problems.BadSettings, AttributeError):  # it may have failed before there was a build
             self._build.close()
 
-
     def _report(self, problem: str) -> None:
         """A warning that names the pages, whether the URL was looked after with all others or with its page."""
         names = self._pages.get(problem.partition(": ")[0]) or [self._page]
