@@ -76,7 +76,7 @@ class PromptcdnPlugin(BasePlugin):
         with _told():
             self._build.prepare(wanted)
 
-    def on_page_markdown(self, markdown: str, /, *, page: Any, **_: Any) -> None:
+    def on_page_markdown(self, _markdown: str, /, *, page: Any, **_: Any) -> None:
         """Remembers which page is rendered: what is wrong in it is reported with its name."""
         self._page = page.file.src_uri
 
