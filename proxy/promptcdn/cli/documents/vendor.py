@@ -89,7 +89,7 @@ def _folder(to: Path | None, lock: locking.Opened) -> str:
     folder = Path(os.path.realpath(to))
     if not folder.is_relative_to(lock.folder):
         fail(f'--to="{to}": allowed: a folder in {lock.folder}, which has the lock file')
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         fail(f'--to="{to}": this is no folder')
     name = folder.relative_to(lock.folder).as_posix()
     if _PLAIN.fullmatch(name) is None:

@@ -68,9 +68,9 @@ def _before(to: Path) -> bytes | None:
     """The page that is there already. Ends the command for a folder, and for somebody's own file: it would be lost."""
     from promptcdn.documents.files import WRITTEN, Unusable, content_of
 
-    if to.is_dir():
+    if os.path.isdir(to):
         fail(f'--to="{to}": this is a folder; allowed: a file, like {to / "gallery.html"}')
-    if str(to) == opening.STDIN or not to.exists():
+    if str(to) == opening.STDIN or not os.path.exists(to):
         return None
     try:
         before = content_of(to)
