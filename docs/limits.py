@@ -93,6 +93,7 @@ WAITS = (
         "Maximum interval of a command on documents until it asks again, whatever the service says",
         "documents.client:Timings.longest_pause",
     ),
+    Row("Lifetime of a picture's problem in a builder of sites that runs on", "sites.build:Timings.again"),
     Row(
         "Maximum time for the head of a request to arrive, and for an idle connection to begin its next request",
         "server.timings:Timings.head",

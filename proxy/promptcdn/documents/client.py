@@ -74,9 +74,11 @@ class Client:
     document has to answer by itself, since image proxies remember what they were led to.
     """
 
-    def __init__(self, base: str, timings: Timings = Timings()) -> None:
+    def __init__(self, base: str, timings: Timings = Timings(), *, patient: bool = False) -> None:
+        """`patient`: what is only asked about is waited for, too, where the service says "later"."""
         self.base = base.rstrip("/")
         self._timings = timings
+        self._patience = timings.answer if patient else 0.0
         self._stopped = threading.Event()
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
@@ -97,7 +99,7 @@ class Client:
 
     def info(self, target: str) -> dict[str, Any]:
         """The members of `/info` for a picture's URL, from its first slash on. Raises `NoAnswer`."""
-        answer, content = self._waited_for(f"/info{target}", _DOCUMENT_MAX, self._timings.answer)
+        answer, content = self._waited_for(f"/info{target}", _DOCUMENT_MAX, self._patience)
         self._require_good(answer, content)
         try:
             members = json.loads(content)
@@ -112,7 +114,7 @@ class Client:
         answer, _ = self._answer("HEAD", target, 0, accept)
         if answer.status_code >= 400:  # a HEAD has no body to say why
             if given.content_key(given.parts(target)) is not None:
-                self._require_good(*self._waited_for(target, _PICTURE_MAX, self._timings.answer))
+                self._require_good(*self._waited_for(target, _PICTURE_MAX, self._patience))
             elif (problem := _SHUT.get(str(self.info(target)["state"]))) is not None:
                 raise NoAnswer(problem.code, problem.title)
             answer, _ = self._answer("HEAD", target, 0, accept)  # what was wrong may be over

@@ -29,6 +29,9 @@ class Entry:
     size         of that file, in bytes
     media_type   of that file
     file         where `vendor` keeps it, below the folder of the lock file; `None` where it is not vendored
+    seed         the seed that a site was built with, of a URL without one
+    width, height  of that file, in pixels, where somebody looked
+    site         whether the build of a site wrote it: then no document need have the URL as it is here
     """
 
     content_key: str
@@ -36,6 +39,10 @@ class Entry:
     size: int
     media_type: str
     file: str | None = None
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    site: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promptcdn.cli.base import settings_or_end
 from promptcdn.cli.documents import locking, opening
 from promptcdn.cli.ending import fail
 
@@ -78,7 +79,11 @@ class Comparison:
 
         reasons: list[object] = []
         with Client(self.address) as client:
-            looks = opening.asked(client, self.targets, lambda target: _look(client, target), "looking", reasons.append)
+
+            def look(target: str) -> "Answer":
+                return _look(client, self._seeded(target))
+
+            looks = opening.asked(client, self.targets, look, "looking", reasons.append)
         for reason in reasons:
             yield self.lock.path, unreachable(str(reason))
         answers = {self.address + target: answer for target, answer in looks.items()}
@@ -93,6 +98,13 @@ class Comparison:
 
         targets = {locked_target(one) for each in self.looked for one in each.found.checked.whole}
         return sorted(target for target in targets if self.address + target in self.lock.lock.pictures)
+
+    def _seeded(self, target: str) -> str:
+        """A URL without a seed with the one that a site was built with: else each answer may be another picture."""
+        from promptcdn.markdown.pin import pinned
+
+        seed = self.lock.lock.pictures[self.address + target].seed
+        return target if seed is None else pinned(target, seed, settings_or_end().signing_keys)
 
     @property
     def _locked(self) -> "Locked":

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,3 +148,11 @@ def entry_of(file: "File") -> "Entry | None":
     if file.content_key is None or file.sha256 is None:
         return None
     return Entry(file.content_key, file.sha256, file.size, file.media_type)
+
+
+def beside(entry: "Entry", known: "Entry | None") -> "Entry":
+    """`entry` with what the lock file says beyond the file that its URL answers with."""
+    if known is None:
+        return entry
+    entry = replace(entry, file=known.file, seed=known.seed, site=known.site)
+    return replace(entry, width=known.width, height=known.height) if known.sha256 == entry.sha256 else entry

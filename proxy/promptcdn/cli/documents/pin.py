@@ -159,5 +159,5 @@ def _print(pinned: Sequence[_Pinned], made: changing.Made, *, as_json: bool, dry
     where = f"{opening.counted(len(pinned), 'URL')} in {opening.counted(count, 'file')}"
     typer.echo(f"seeds {verb} {done} {where}", err=dry_run)
     if absent:
-        pictures = opening.counted(absent, "picture")
-        typer.echo(f"{pictures} of them not made yet: promptcdn warm makes them ahead of their readers", err=True)
+        pictures = f"{absent} of these pictures {'is' if absent == 1 else 'are'}"
+        typer.echo(f"{pictures} not made yet: promptcdn warm makes them ahead of their readers", err=True)

@@ -13,7 +13,7 @@ import typer
 from promptcdn.cli.base import Base
 from promptcdn.cli.documents import changing, locking, opening, paying, undoing
 from promptcdn.cli.documents.changing import Change
-from promptcdn.cli.documents.opening import AsJson, DryRun, LockFile, Paths, Told
+from promptcdn.cli.documents.opening import AsJson, DryRun, Files, LockFile, Told
 from promptcdn.cli.documents.paying import Yes
 from promptcdn.cli.ending import fail
 
@@ -28,7 +28,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 def vendor(
-    paths: Paths = None,
+    paths: Files = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder that the pictures are kept in.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Put the URLs back, by the lock file.")] = False,
     lock_file: LockFile = Path("promptcdn.lock"),
@@ -40,8 +40,9 @@ def vendor(
     """Keep the pictures beside the documents, for a site that has to stand alone: download them, and write paths.
 
     Each picture is checked against the lock file, which remembers the URL of each file: --undo puts the URLs back as
-    they were. A URL that stands where a path is no link stays. Of a URL without a seed the picture is kept that is
-    shown now. What costs is said before it is paid for.
+    they were. A URL that stands where a path is no link stays. Of a URL without a seed, or
+    with one of the calendar (day, week …), the picture is kept that is shown now. What costs is said before it is paid
+    for.
     """
     told, lock = Told(), locking.opened(lock_file)
     if undo and lock.content is None:

@@ -27,7 +27,7 @@ class Through:
         from promptcdn.documents.client import Client
 
         self._base = base
-        self._client = Client(base)
+        self._client = Client(base, patient=True)
 
     @property
     def name(self) -> str:
