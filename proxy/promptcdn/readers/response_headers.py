@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from promptcdn.problems import INVALID_API_KEY, NO_STORE, UNAUTHORIZED, MethodNotAllowed, Problem, RateLimited
+from promptcdn.problems import (
+    INVALID_API_KEY,
+    INVALID_WORKER_TOKEN,
+    NO_STORE,
+    UNAUTHORIZED,
+    MethodNotAllowed,
+    Problem,
+    RateLimited,
+)
 from promptcdn.readers.audience import VARY
 from promptcdn.readers.cache_policies import DAY, POLICIES, YEAR, Outcome, cache_control
 from promptcdn.readers.filenames import content_disposition
@@ -197,7 +205,7 @@ def _own_headers(problem: Problem) -> dict[str, str]:
                 "ratelimit": f'"{problem.policy}";r=0;t={problem.retry_after}',
                 "ratelimit-policy": f'"{problem.policy}";q={problem.quota};w={problem.window}',
             }
-        case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY):
+        case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY, INVALID_WORKER_TOKEN):
             return {"www-authenticate": "Bearer"}  # RFC 6750 section 3
         case _:
             return {}

@@ -232,7 +232,7 @@ class Settings(GeneratorSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log, whoever says it."""
-        listed = (*self.signing_keys.secrets, *self.api_keys.secrets)
+        listed = (*self.signing_keys.secrets, *self.api_keys.secrets, *self.worker_tokens.secrets)
         signing = (secret.decode() for _, secret in listed)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         redis = forms.password(self.redis_url.get_secret_value()) if self.redis_url else ()
@@ -256,6 +256,7 @@ class Settings(GeneratorSettings):
         own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         clients = ((f"the API key {name}", secret.decode()) for name, secret in self.api_keys.secrets)
+        workers = ((f"the worker's token {name}", secret.decode()) for name, secret in self.worker_tokens.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
@@ -264,7 +265,7 @@ class Settings(GeneratorSettings):
             public_url=self.public_url,
             wait=self.wait,
             proxy_wait=self.proxy_wait,
-            secrets=(*own.items(), *signing, *clients),
+            secrets=(*own.items(), *signing, *clients, *workers),
             upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
             ineffective=tuple(self.ineffective),
         )
@@ -281,13 +282,14 @@ class Settings(GeneratorSettings):
         return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if self.paid else "unlimited"))
 
 
-def load(host: str | None = None, port: int | None = None) -> Settings:
+def load(host: str | None = None, port: int | None = None, generator: str | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
     variables = environment.variables()
     wrong = list(_strange_names(variables))
     given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
     found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
-    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    options = (("host", host), ("port", port), ("generator", generator))
+    found |= {name: value for name, value in options if value is not None}
     try:
         settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:

@@ -53,6 +53,8 @@ FORMS: Mapping[str, str] = {
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
     "api_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII characters or"
     " more, and no blank",
+    "worker_tokens": f"name:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII"
+    " characters or more, and no blank",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
     "disk_cache": f"bytes with a unit (MB, GB, TB, MiB, GiB or TiB) like 10GB, {DISK_CACHE_MIN // 10**6}MB at least",

@@ -1,0 +1,38 @@
+"""All of a service's orders for workers, put together: one board for all generators whose pictures are ordered."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from promptcdn.clock import Clock
+from promptcdn.generators.worker.boards import MemoryBoard, RedisBoard
+from promptcdn.generators.worker.ledger import Ledger
+from promptcdn.generators.worker.orders import Orders
+from promptcdn.generators.worker.workers import Workers
+from promptcdn.replicas.connection import RedisConnection
+
+
+@dataclass(frozen=True)
+class Work:
+    """Those who wait, by generator, and those who come for work."""
+
+    orders: Mapping[str, Orders]
+    workers: Workers
+
+    def stop(self) -> None:
+        """Ends all waiting: the service stops. Orders stay where they are."""
+        for orders in self.orders.values():
+            orders.stop()
+        self.workers.stop()
+
+    async def close(self) -> None:
+        for orders in self.orders.values():
+            await orders.close()
+        await self.workers.close()
+
+
+def opened(
+    generators: Iterable[str], connection: RedisConnection | None, seconds: Callable[[str], float], clock: Clock
+) -> Work:
+    """The orders of these generators, each waited for so many seconds; in Redis where there is one, else in memory."""
+    ledger = Ledger(MemoryBoard() if connection is None else RedisBoard(connection), clock=clock)
+    return Work({name: Orders(ledger, seconds(name)) for name in generators}, Workers(ledger))
