@@ -146,7 +146,7 @@ _ADVICE = {
     "overloaded": "wait for Retry-After; if that goes on, raise PROMPTCDN_CONCURRENCY or PROMPTCDN_QUEUE",
     "hits_only": "open the page in a browser, or make its pictures ahead with promptcdn warm",
     "draining": "try again: another replica, or the next process, answers",
-    "waiting_for_worker": "start a worker with promptcdn work, or wait for Retry-After: the order stays where it is",
+    "waiting_for_worker": "start a worker with promptcdn work, or wait for Retry-After: the order is kept",
     "too_slow": "look again in a few seconds, or wait longer with the parameter wait",
 }
 

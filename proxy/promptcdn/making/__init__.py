@@ -210,9 +210,19 @@ class Making:
                 await self._cool_down(key, failure)
                 log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
             raise
-        await self._require_wanted(key)
-        self._doubt(key)  # another replica may have stored it
-        if not (self._spool.holds(key) or await self._renditions.restore(key, order.resolved.parameters(), anew=True)):
+        await self._require_settled(order)
+
+    async def _require_settled(self, order: Order) -> None:
+        """Raises the `Problem` of a picture that a worker brought, perhaps to another replica, and that cannot be shown
+        here."""
+        key = order.content_key
+        if self._spool.holds(key):
+            if self._spool.refuses(key):
+                raise problems.filtered()
+            return
+        self._doubt(key)
+        if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
+            await self._require_wanted(key)
             raise StoreUnavailable("a worker brought this picture, and it waits for the store: try again in a moment")
 
     async def _pay(self, order: Order, last: Cooldown | None, *, bound: bool) -> Paid:

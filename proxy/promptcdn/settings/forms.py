@@ -55,6 +55,7 @@ FORMS: Mapping[str, str] = {
     " more, and no blank",
     "worker_tokens": f"name:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII"
     " characters or more, and no blank",
+    "worker_token": "the secret of one of the service's PROMPTCDN_WORKER_TOKENS",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
     "disk_cache": f"bytes with a unit (MB, GB, TB, MiB, GiB or TiB) like 10GB, {DISK_CACHE_MIN // 10**6}MB at least",

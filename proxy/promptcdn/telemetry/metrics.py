@@ -180,19 +180,19 @@ WORKER_PICTURES = Metric(
     "promptcdn_worker_pictures_total",
     "counter",
     "Pictures that workers brought, by the name of their token.",
-    ("worker",),
+    ("worker_name",),
 )
 WORKER_SECONDS = Metric(
     "promptcdn_worker_seconds_total",
     "counter",
     "Seconds from handing an order to a worker to its picture, added up, by the name of the worker's token.",
-    ("worker",),
+    ("worker_name",),
 )
 WORKER_FAILURES = Metric(
     "promptcdn_worker_failures_total",
     "counter",
     "Orders of which a worker gave no picture or a wrong one, by the name of its token.",
-    ("worker",),
+    ("worker_name",),
 )
 BREAKER = Metric(
     "promptcdn_breaker_open",

@@ -35,7 +35,7 @@ def wait(members: Mapping[str, Any]) -> float:
 
 def instance(members: Mapping[str, Any]) -> str:
     """The worker's own name, by which several with one token are told apart; what cannot be shown is left out."""
-    return "".join(letter for letter in text(members, "worker") if letter.isprintable())[:64]
+    return "".join(letter for letter in text(members, "instance") if letter.isprintable())[:64]
 
 
 def text(members: Mapping[str, Any], name: str) -> str:

@@ -29,7 +29,7 @@ _WORDS: tuple[tuple[_Line, ...], ...] = (
 _WORDS_OF_WAITING: tuple[tuple[_Line, ...], ...] = (
     (("Waiting for a worker", 100), ("reload later to see the picture", 70)),
     (("Waiting", 100), ("for a worker", 100), ("reload later", 70)),
-    (("Waiting", 100), ("for a", 100), ("worker", 100), ("reload", 70), ("later", 70)),
+    (("Waiting", 100), ("for", 100), ("a worker", 100), ("reload", 70), ("later", 70)),
 )
 _LEADING = 130  # from line to line, in hundredths of the letters
 _SMALLEST = 12  # pixels: smaller letters cannot be read

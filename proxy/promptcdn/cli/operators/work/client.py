@@ -64,7 +64,7 @@ class Client:
 
     async def next(self, can: Mapping[str, Any]) -> dict[str, Any] | None:
         """An order; `None` where there is none now. Raises `Refused` and `Unreachable`."""
-        said = {**can, "worker": self._name}
+        said = {**can, "instance": self._name}
         answer = await self._answer("POST", "next", json.dumps(said).encode(), self._timings.order)
         if answer.status_code == 204:
             return None
