@@ -71,7 +71,7 @@ def test_a_worker_ends_after_one_order(service: Promptcdn, tmp_path: Path) -> No
     assert state(service) == "stored"
 
 
-def test_a_worker_that_is_stopped_ends_at_once_where_it_only_waits(service: Promptcdn, tmp_path: Path) -> None:
+def test_a_worker_that_only_waits_ends_at_once(service: Promptcdn, tmp_path: Path) -> None:
     with WorkerProcess(tmp_path / "gpu", service.url) as worker:
         until(lambda: "draws with sketch" in worker.said)
         assert worker.stop() == 0
@@ -121,7 +121,7 @@ def test_a_worker_for_a_service_without_orders_says_so(tmp_path: Path) -> None:
 # Readers
 
 
-def test_an_image_proxy_is_shown_that_the_picture_waits_for_a_worker(service: Promptcdn) -> None:
+def test_an_image_proxy_is_shown_what_the_picture_waits_for(service: Promptcdn) -> None:
     """The placeholder is another one than that of a picture which is being drawn, and `Retry-After` is longer."""
     waiting = service.get(URL, **CAMO)
     order = Pretender(service).order()
@@ -175,7 +175,7 @@ def test_without_a_token_there_is_no_work(service: Promptcdn, tmp_path: Path) ->
     [b"<html><body>sign in</body></html>", b"", picture((512, 256)), b"\x89PNG\r\n"],
     ids=["a page", "nothing", "another size", "half a file"],
 )
-def test_a_wrong_picture_is_refused_and_the_next_worker_gets_the_order(service: Promptcdn, brought: bytes) -> None:
+def test_a_wrong_picture_goes_to_the_next_worker(service: Promptcdn, brought: bytes) -> None:
     ordered(service)
     order = Pretender(service).order()
 

@@ -1,13 +1,15 @@
 """Metrics of workers, and of the orders that wait for them."""
 
+from collections.abc import Sequence
+
 from promptcdn.generators.worker.workers import Load, Workers
 from promptcdn.problems import CounterUnavailable
 from promptcdn.replicas.connection import RedisDown
 from promptcdn.telemetry import Telemetry, metrics
 
 
-def watch(telemetry: Telemetry, workers: Workers) -> None:
-    """From now on these metrics are read from `workers` at each look."""
+def watch(telemetry: Telemetry, workers: Workers, names: Sequence[str]) -> None:
+    """From now on these metrics are read from `workers` at each look; `names` are those of all tokens."""
 
     async def load() -> Load:
         try:
@@ -27,6 +29,7 @@ def watch(telemetry: Telemetry, workers: Workers) -> None:
     telemetry.watch(metrics.ORDERS, orders)
     telemetry.watch(metrics.OLDEST_ORDER, oldest)
     telemetry.watch(metrics.WORKERS, present)
-    telemetry.watch(metrics.WORKER_PICTURES, lambda: {(name,): count for name, count in workers.pictures.items()})
-    telemetry.watch(metrics.WORKER_SECONDS, lambda: {(name,): total for name, total in workers.seconds.items()})
-    telemetry.watch(metrics.WORKER_FAILURES, lambda: {(name,): count for name, count in workers.failures.items()})
+    # An alert sees no increase from nothing to the first one.
+    telemetry.watch(metrics.WORKER_PICTURES, lambda: {(name,): workers.pictures[name] for name in names})
+    telemetry.watch(metrics.WORKER_SECONDS, lambda: {(name,): workers.seconds.get(name, 0.0) for name in names})
+    telemetry.watch(metrics.WORKER_FAILURES, lambda: {(name,): workers.failures[name] for name in names})

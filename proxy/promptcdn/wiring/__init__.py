@@ -163,19 +163,17 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
     spool = _spool(settings, clock, scratch)
     leases, budget = _leases(settings, connection), _budget(settings, clock, connection, scratch)
-    rates = NoRates() if scratch else _rates(settings, connection)
-    bindings = Bindings(store, spool, telemetry)
+    rates, bindings = NoRates() if scratch else _rates(settings, connection), Bindings(store, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
     removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
-    flights = _flights(settings, leases, telemetry)
+    flights, rules = _flights(settings, leases, telemetry), _rules(settings, deny or NoDenyList())
     paying = generators, budget, spool, bindings, renditions, removals, clock, telemetry
     cooldowns, work = Cooldowns(connection), _work(settings, connection, clock)
     making = Making(*paying, cooldowns=cooldowns, doubt=store.doubt, orders=work.orders if work else {})
-    rules, chance = _rules(settings, deny or NoDenyList()), random.SystemRandom()
     seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
-        cdn=Cdn(seeded, rules, clock, chance),
+        cdn=Cdn(seeded, rules, clock, random.SystemRandom()),
         clock=clock,
         flights=flights,
         leases=leases,
@@ -224,7 +222,8 @@ def _watched(service: Service, making: Making) -> Service:
     if service.deliveries is not None:
         from promptcdn.telemetry import work  # late: for those who have workers
 
-        work.watch(service.telemetry, service.deliveries.work.workers)
+        names = [name for name, _ in service.settings.worker_tokens.secrets]
+        work.watch(service.telemetry, service.deliveries.work.workers, names)
     money.watch(service.telemetry, service.budget, service.clock)
     return service
 

@@ -1,6 +1,7 @@
 """Which order a worker gets, when a lease is over, and what a worker is told: policy, by tables."""
 
 from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -17,9 +18,7 @@ KEY = "ab" * 32
 ANYTHING = Can(frozenset({"e", "flux"}), None, frozenset({"init", "mask", "upscale"}))
 
 
-def job(
-    seed: int = 7, placed: float = NOW, urgency: Urgency = Urgency.NOW, asked: float = NOW, **changes: object
-) -> Job:
+def job(seed: int = 7, placed: float = NOW, urgency: Urgency = Urgency.NOW, asked: float = NOW, **changes: Any) -> Job:
     return Job(order(seed=seed, **changes), placed=placed, asked=asked, urgency=urgency)
 
 
@@ -59,7 +58,7 @@ def test_an_order_that_a_worker_has_is_not_handed_out() -> None:
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])
-def test_an_order_that_is_over_is_not_handed_out(state: str) -> None:
+def test_an_order_that_is_over_is_not_handed_out(state: Literal["done", "failed"]) -> None:
     assert seeds(replace(job(), state=state, ended=NOW)) == []
 
 
@@ -92,7 +91,7 @@ def test_whoever_gave_no_picture_gets_the_order_after_the_others() -> None:
         ),
     ],
 )
-def test_a_worker_gets_what_it_can(changes: dict[str, object], can: Can, is_able: bool) -> None:
+def test_a_worker_gets_what_it_can(changes: dict[str, Any], can: Can, is_able: bool) -> None:
     assert jobs.able(order(**changes).resolved, can) is is_able
 
 
@@ -132,7 +131,7 @@ def test_a_sign_of_life_renews_the_lease() -> None:
     assert not renewed.leased(NOW + 25 + TIMINGS.lease)
 
 
-def test_an_order_that_is_given_back_is_free_at_once_and_not_tried() -> None:
+def test_an_order_that_is_given_back_is_free_and_not_tried() -> None:
     back = jobs.given_back(MINE, NOW + 1)
 
     assert seeds(back, worker="gpu", now=NOW + 1) == [7]

@@ -49,23 +49,23 @@ def work(
 
     try:
         chosen = settings.load(generator=generator)
-        secret = token or (chosen.worker_token.get_secret_value() if chosen.worker_token else "")
-        if not secret:
-            fail("the service asks for a token: set PROMPTCDN_WORKER_TOKEN, or --token")
-        if not url.startswith(("http://", "https://")):
-            fail(f'--url="{url}": say it like https://pictures.example.org')
         ends = Ends(once=once, idle=None if until_idle is None else _seconds(until_idle), grace=chosen.grace)
+        secret = _secret(chosen, url, token)
         logs.set_up(chosen.log, (*chosen.secrets, secret))
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each call says nothing
-        drawer = _drawer(chosen)
-    except BadSettings as wrong:
+        good = asyncio.run(Shift(Client(url, secret), _drawer(chosen), at_once, ends).run())
+    except (BadSettings, Refused) as wrong:
         fail(str(wrong))
-    try:
-        good = asyncio.run(Shift(Client(url, secret), drawer, at_once, ends).run())
-    except Refused as refused:
-        fail(str(refused))
     if once and not good:
         raise typer.Exit(FINDINGS)
+
+
+def _secret(chosen: "Settings", url: str, token: str | None) -> str:
+    """What the service is shown. An address that is none ends the command, before the secret goes anywhere."""
+    if not url.startswith(("http://", "https://")):
+        fail(f'--url="{url}": say it like https://pictures.example.org')
+    secret = token or (chosen.worker_token.get_secret_value() if chosen.worker_token else "")
+    return secret or fail("the service asks for a token: set PROMPTCDN_WORKER_TOKEN, or --token")
 
 
 def _drawer(chosen: "Settings") -> "Drawer":
