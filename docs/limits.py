@@ -408,6 +408,26 @@ WAITS = (
         "generators.worker.orders:Timings.look",
     ),
     Row(
+        "Least silence of all workers before one is started by `PROMPTCDN_WORKER_START`",
+        "generators.worker.starts:Timings.silence",
+    ),
+    Row(
+        "Least pause after starting a worker before the next start, where none has called since; it doubles",
+        "generators.worker.starts:Timings.pause",
+    ),
+    Row(
+        "Maximum pause after starting a worker before the next start, where none has called since",
+        "generators.worker.starts:Timings.longest_pause",
+    ),
+    Row(
+        "Maximum interval between two looks whether a worker has to be started",
+        "generators.worker.starting:Timings.look",
+    ),
+    Row(
+        "Maximum wait for the address of `PROMPTCDN_WORKER_START` to answer",
+        "generators.worker.starting:Timings.call",
+    ),
+    Row(
         "Interval in which an order for workers is noted as asked for, while somebody waits",
         "generators.worker.orders:Timings.asked",
     ),

@@ -1,6 +1,8 @@
 """Pictures by workers: a real service, real `promptcdn work` processes, and workers that say what they should not."""
 
 import io
+import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.cli.test_tools import promptcdn
 from tests.support.fakes import picture
-from tests.support.service import Promptcdn
+from tests.support.service import PROMPTCDN, Promptcdn
 from tests.support.waiting import until
 from tests.support.workers import SETTINGS, TOKENS, Pretender, WorkerProcess
 
@@ -297,3 +300,41 @@ def test_no_token_is_in_a_log(service: Promptcdn, tmp_path: Path) -> None:
     service.stop()
 
     assert "canary" not in (service.folder / "log").read_text()
+
+
+def test_stats_says_what_waits_and_who_draws(service: Promptcdn) -> None:
+    ordered(service)
+    worker = Pretender(service)
+    order = worker.order()["order"]
+    said = [promptcdn(service.folder, "stats", "--json", "--url", service.url)]
+    worker.put(order, picture((256, 256)))
+    said.append(promptcdn(service.folder, "stats", "--json", "--url", service.url))
+    printed = promptcdn(service.folder, "stats", "--url", service.url).stdout
+
+    before, after = (json.loads(ended.stdout) for ended in said)
+    assert (before["orders"]["waiting"], before["orders"]["workers_present"]) == (1, 1)
+    assert (after["orders"]["waiting"], after["workers"]["gpu"]["pictures"]) == (0, 1)
+    assert "0 waiting for workers; 1 workers present" in printed
+    assert re.search(r"of worker +gpu +1 pictures, [0-9.]+ s a picture, 0 orders not drawn", printed)
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_is_started_when_orders_wait(tmp_path: Path) -> None:
+    """From an order to its picture without anybody: the service runs the command once no worker has called for a while,
+    which takes a minute."""
+    command = f"{PROMPTCDN} work --url URL --generator sketch --until-idle 5s"
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+    settings = {
+        **SETTINGS,
+        "PORT": port,
+        "PROMPTCDN_WORKER_TOKEN": TOKENS["gpu"],
+        "PROMPTCDN_WORKER_START": command.replace("URL", f"http://127.0.0.1:{port}"),
+    }
+    with Promptcdn(tmp_path, **settings) as service:
+        ordered(service)
+        until(lambda: state(service) == "stored", 150)
+
+        assert 'promptcdn_worker_starts_total{result="started"} 1.0' in service.get("/metrics").text
+        assert "canary" not in (tmp_path / "log").read_text()

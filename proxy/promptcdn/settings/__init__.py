@@ -43,7 +43,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 # Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "_host", "_url")
 # The values of settings with such names are quoted nowhere.
-_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS")
+_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS", "WORKER_START")
 
 
 class Settings(GeneratorSettings):

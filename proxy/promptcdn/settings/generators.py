@@ -137,6 +137,14 @@ class GeneratorSettings(BaseModel):
         description="The tokens of workers, which come for orders (promptcdn work) and show the secret."
         " Empty: none, and /work/… is 404.",
     )
+    worker_start: SecretStr | None = Field(
+        None,
+        description="How a worker is started when orders wait and none has called for a minute: an address that is"
+        " POSTed, or a command. Empty: none is.",
+    )
+    worker_starts: int = Field(
+        24, ge=1, le=1000, description="How often PROMPTCDN_WORKER_START is used within 24 hours at most."
+    )
     worker_token: SecretStr | None = Field(
         None,
         description="The token that promptcdn work shows to the service, which has it in PROMPTCDN_WORKER_TOKENS."
@@ -205,6 +213,13 @@ class GeneratorSettings(BaseModel):
                 # Who shows this says first which setting it is.
                 raise ValueError(re.sub(r'^[A-Z_]+(="[^"]*")?: ', "", str(wrong))) from None
         return text
+
+    @field_validator("worker_start")
+    @classmethod
+    def _starts_something(cls, start: SecretStr | None) -> SecretStr | None:
+        if start:
+            forms.require_start(start.get_secret_value())
+        return start
 
     @field_validator("stability_host")
     @classmethod

@@ -194,6 +194,12 @@ WORKER_FAILURES = Metric(
     "Orders of which a worker gave no picture or a wrong one, by the name of its token.",
     ("worker_name",),
 )
+WORKER_STARTS = Metric(
+    "promptcdn_worker_starts_total",
+    "counter",
+    "Workers that PROMPTCDN_WORKER_START started, or was to start, by result: started, failed.",
+    ("result",),
+)
 BREAKER = Metric(
     "promptcdn_breaker_open",
     "gauge",

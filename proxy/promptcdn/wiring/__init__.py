@@ -105,6 +105,8 @@ class Service:
         await self.budget.start()
         await self.rates.start()
         self.reconciler.start()
+        if self.deliveries is not None:
+            self.deliveries.work.start()
 
     def stop(self) -> None:
         """After a signal to stop: no new pictures, and those who wait are answered. `close` ends what is under way."""
@@ -223,7 +225,7 @@ def _watched(service: Service, making: Making) -> Service:
         from promptcdn.telemetry import work  # late: for those who have workers
 
         names = [name for name, _ in service.settings.worker_tokens.secrets]
-        work.watch(service.telemetry, service.deliveries.work.workers, names)
+        work.watch(service.telemetry, service.deliveries.work, names)
     money.watch(service.telemetry, service.budget, service.clock)
     return service
 
@@ -301,7 +303,8 @@ def _work(settings: Settings, connection: RedisConnection | None, clock: Clock) 
         return None
     from promptcdn.generators.worker.work import opened  # late: for those who have workers
 
-    return opened(by_orders, connection, settings.upstream_timeout.of, clock)
+    start = settings.worker_start.get_secret_value() if settings.worker_start else ""
+    return opened(by_orders, connection, settings.upstream_timeout.of, clock, start, settings.worker_starts)
 
 
 def _deliveries(

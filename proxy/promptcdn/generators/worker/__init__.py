@@ -5,6 +5,9 @@
     ledger    all orders, and the workers that called
     orders    those who wait for pictures
     workers   those who come for work
+    work      these, put together
+    starts    policy: when a worker is started
+    starting  starts one, by a call or a command
 
 A picture that a worker brings is settled by the replica that it is brought to (`making.deliveries`), whether or not
 anybody still waits for it. So this generator is not called for a picture: `making` orders it.
@@ -60,7 +63,7 @@ DECLARATION = Declaration(
         Family(ANY.pattern, ANY.sizes, ANY.default_size, understands=EVERY_PARAMETER | IMAGE_TO_IMAGE | UPSCALING),
     ),
     paid=False,
-    settings=("worker_tokens",),
+    settings=("worker_tokens", "worker_start", "worker_starts"),
     needs=("worker_tokens",),
     auto=True,
     by_orders=True,

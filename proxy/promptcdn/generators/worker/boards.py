@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from promptcdn.replicas.connection import RedisConnection
 
-Table = Literal["jobs", "workers"]
+Table = Literal["jobs", "workers", "starts"]
 
 # ARGV: the name of the row, its old text and its new one, each empty where there is none; the channel, or nothing. The
 # connection may send a command twice: where the row has the new text already, the first one was carried out.

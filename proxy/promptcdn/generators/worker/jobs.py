@@ -27,6 +27,8 @@ _LEASES_KEPT = 8
 _REASON_LETTERS = 200
 # What a reader is told to wait, in seconds: where workers draw, at least and at most; and where none has called.
 _SOONEST, _LATEST, _WITHOUT_WORKERS = 2, 60, 60
+# How long a worker that was started may take until its first call: a machine with a GPU takes minutes.
+_STARTING = 900.0
 
 
 @dataclass(frozen=True)
@@ -212,12 +214,21 @@ def why_failed(job: Job) -> str:
 
 
 def waits(
-    job: Job | None, jobs: Iterable[Job], workers: Iterable[Presence], now: float, timings: Timings = TIMINGS
+    job: Job | None,
+    jobs: Iterable[Job],
+    workers: Iterable[Presence],
+    now: float,
+    timings: Timings = TIMINGS,
+    *,
+    started: float | None = None,
 ) -> tuple[str, int]:
-    """Why a picture is late, for its readers, and in how many seconds another try may help."""
+    """Why a picture is late, for its readers, and in how many seconds another try may help. A worker was last `started`
+    then."""
     if job is not None and job.leased(now):
         return "a worker is drawing the picture", _SOONEST
     present = [worker for worker in workers if now < worker.at + timings.seen]
+    if not present and started is not None and now < started + _STARTING:
+        return "the picture waits for a worker, which is being started", _WITHOUT_WORKERS
     if not present:
         return "the picture waits for a worker, and no worker has called lately", _WITHOUT_WORKERS
     mine = (Urgency.NOW, now) if job is None else _turn(job, now, timings)

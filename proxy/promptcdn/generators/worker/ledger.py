@@ -47,6 +47,8 @@ class Ledger:
         self.board = board
         self.clock = clock
         self.timings = timings
+        # When a worker was last started, as far as is known here.
+        self.last_start: float | None = None
 
     async def row(self, key: str) -> Row:
         """The job of a picture; without one that time has ended."""

@@ -98,7 +98,8 @@ class Orders:
     def late(self, key: str) -> Problem:
         """The 503 for a reader who has waited for that picture: what it waits for, and how long it may take."""
         seen, now = self._seen, self._ledger.clock.unix()
-        why, seconds = policy.waits(seen.job(key), seen.jobs, seen.workers.values(), now, self._ledger.timings)
+        timings, started = self._ledger.timings, self._ledger.last_start
+        why, seconds = policy.waits(seen.job(key), seen.jobs, seen.workers.values(), now, timings, started=started)
         return Problem(problems.WAITING_FOR_WORKER, f"{why}: load the same URL again later", retry_after=seconds)
 
     def stop(self) -> None:

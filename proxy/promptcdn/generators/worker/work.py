@@ -7,6 +7,7 @@ from promptcdn.clock import Clock
 from promptcdn.generators.worker.boards import MemoryBoard, RedisBoard
 from promptcdn.generators.worker.ledger import Ledger
 from promptcdn.generators.worker.orders import Orders
+from promptcdn.generators.worker.starting import Starter
 from promptcdn.generators.worker.workers import Workers
 from promptcdn.replicas.connection import RedisConnection
 
@@ -17,6 +18,12 @@ class Work:
 
     orders: Mapping[str, Orders]
     workers: Workers
+    starter: Starter | None = None
+
+    def start(self) -> None:
+        """Begins to look whether a worker has to be started, where the operator says how."""
+        if self.starter is not None:
+            self.starter.start()
 
     def stop(self) -> None:
         """Ends all waiting: the service stops. Orders stay where they are."""
@@ -25,14 +32,25 @@ class Work:
         self.workers.stop()
 
     async def close(self) -> None:
+        if self.starter is not None:
+            await self.starter.close()
         for orders in self.orders.values():
             await orders.close()
         await self.workers.close()
 
 
 def opened(
-    generators: Iterable[str], connection: RedisConnection | None, seconds: Callable[[str], float], clock: Clock
+    generators: Iterable[str],
+    connection: RedisConnection | None,
+    seconds: Callable[[str], float],
+    clock: Clock,
+    start: str = "",
+    starts: int = 0,
 ) -> Work:
-    """The orders of these generators, each waited for so many seconds; in Redis where there is one, else in memory."""
+    """The orders of these generators, each waited for so many seconds; in Redis where there is one, else in memory.
+
+    `start` says how a worker is started, empty where none is, and `starts` how often within 24 hours.
+    """
     ledger = Ledger(MemoryBoard() if connection is None else RedisBoard(connection), clock=clock)
-    return Work({name: Orders(ledger, seconds(name)) for name in generators}, Workers(ledger))
+    starter = Starter(ledger, start, starts) if start else None
+    return Work({name: Orders(ledger, seconds(name)) for name in generators}, Workers(ledger), starter)

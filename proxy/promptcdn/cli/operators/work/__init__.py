@@ -6,7 +6,6 @@ shift     the work itself, until it is to end
 """
 
 import asyncio
-import logging
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +51,6 @@ def work(
         ends = Ends(once=once, idle=None if until_idle is None else _seconds(until_idle), grace=chosen.grace)
         secret = _secret(chosen, url, token)
         logs.set_up(chosen.log, (*chosen.secrets, secret))
-        logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each call says nothing
         good = asyncio.run(Shift(Client(url, secret), _drawer(chosen), at_once, ends).run())
     except (BadSettings, Refused) as wrong:
         fail(str(wrong))
