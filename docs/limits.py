@@ -92,6 +92,7 @@ WAITS = (
         "Maximum interval of a command on documents until it asks again, whatever the service says",
         "documents.client:Timings.longest_pause",
     ),
+    Row("Lifetime of a picture's problem in a builder of sites that runs on", "sites.build:Timings.again"),
     Row(
         "Maximum time for the head of a request to arrive, and for an idle connection to begin its next request",
         "server.timings:Timings.head",
@@ -102,6 +103,26 @@ WAITS = (
         "server.timings:Timings.drain",
     ),
     Row("Interval between two log lines about too many connections", "server.timings:Timings.logged"),
+    Row("Maximum time for the body of a request of Slack or Discord to arrive", "faces.chats.timings:Timings.body"),
+    Row("Maximum time to answer a command or a click in Slack with a picture", "faces.chats.timings:Timings.slack"),
+    Row(
+        "Maximum time to answer a command or a button in Discord with a picture", "faces.chats.timings:Timings.discord"
+    ),
+    Row(
+        "Maximum time for a picture that a click in Slack asked for, before the click is told that it is being made",
+        "faces.chats.timings:Timings.notice",
+    ),
+    Row(
+        "Maximum time at the end of the service to tell chats what became of their pictures, once those are finished",
+        "faces.chats.timings:Timings.last_words",
+    ),
+    Row("Maximum time to send one message to a chat, with its file", "faces.chats.timings:Timings.call"),
+    Row("Interval between two tries to send a message to a chat", "faces.chats.timings:Timings.pause"),
+    Row(
+        "Maximum interval that a chat may ask for between two tries; where it asks for a longer one, the message is"
+        " given up",
+        "faces.chats.timings:Timings.longest",
+    ),
     Row(
         "Maximum time to finish pictures under way after the signal to stop",
         "settings:Settings.grace",
@@ -120,8 +141,12 @@ WAITS = (
         "faces.openai_api.generations:Timings.failure",
     ),
     Row(
-        "Lifetime of the seeds that a request of OpenAI's images API has drawn, for when it is sent again",
+        "Lifetime of the seeds that a request of OpenAI's images API with an `Idempotency-Key` has drawn",
         "faces.openai_api.draws:Timings.draw",
+    ),
+    Row(
+        "Lifetime of the seeds that any other request of that API has drawn, for when its client sends it again",
+        "faces.openai_api.draws:Timings.again",
     ),
     _WAIT,
     _PROXY_WAIT,
@@ -458,7 +483,7 @@ WAITS = (
         "Maximum time for `promptcdn work` to give an order back when it ends",
         "cli.operators.work.shift:Timings.given_back",
     ),
-    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warm:_PATIENCE"),
+    Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warming.here:_PATIENCE"),
 )
 
 BOUNDS = (
@@ -497,6 +522,22 @@ BOUNDS = (
     Row("Largest head of a request; a larger one is answered 431", "server.request_limits:HEAD_MAX", unit="bytes"),
     Row(
         "Most header lines of a request; one with more is answered 431", "server.request_limits:LINES_MAX", unit="lines"
+    ),
+    Row(
+        "Largest body of a request of Slack or Discord; a larger one is answered 413",
+        "faces.chats.receiving:BODY_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most orders from chats under way at once; one more is told to wait",
+        "faces.chats.background:MOST",
+        unit="orders",
+    ),
+    Row("Most orders of one person in a chat under way at once", "faces.chats.background:EACH", unit="orders"),
+    Row(
+        "Oldest signature of Discord that is taken, and the one that is farthest ahead",
+        "faces.chats.discord.verifying:AGE_MAX",
+        unit="seconds",
     ),
     Row(
         "Largest body of a request of OpenAI's images API; a larger one is answered 413",

@@ -225,6 +225,7 @@ DOUBTS: list[tuple[Chosen, str]] = [
     (Chosen(unlimited=True), "everybody may spend without limit"),
     (replace(PUBLIC, admin_token=False), "everybody at https://pictures.example.org may read /metrics"),
     (replace(PUBLIC, public_url="http://pictures.example.org"), "pages that came over https:// show no picture"),
+    (Chosen(public_url="http://10.0.0.7", chats=True), "Slack and Discord reach only public https:// addresses"),
     (Chosen(wait=2), "PROMPTCDN_PROXY_WAIT=3 has no effect: PROMPTCDN_WAIT=2 is shorter"),
     (Chosen(proxy_wait=4), "image proxies get a placeholder after 4 s"),
     (Chosen(secrets=(("A", "canary"), ("B", "other"), ("C", "canary"))), "A and C are one secret"),
@@ -257,6 +258,7 @@ def test_what_may_be_a_mistake_is_said_with_what_to_do(chosen: Chosen, said: str
         # One gateway may stand for two upstreams.
         Chosen(upstream_keys=(("A", "canary"), ("B", "canary"))),
         *(Chosen(public_url=url) for url in LOCAL),
+        replace(PUBLIC, chats=True),
     ],
     ids=str,
 )

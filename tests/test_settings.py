@@ -167,3 +167,32 @@ def test_options_go_before_the_environment(only: pytest.MonkeyPatch) -> None:
     chosen = settings.load(host="127.0.0.3", port=0)
 
     assert (chosen.host, chosen.port) == ("127.0.0.3", 0)
+
+
+CHAT_KEY = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"SLACK_SIGNING_SECRET": "canary-secret"}, "PROMPTCDN_SLACK_SIGNING_SECRET needs PROMPTCDN_PUBLIC_URL"),
+        ({"SLACK_BOT_TOKEN": "xoxb-canary"}, "PROMPTCDN_SLACK_BOT_TOKEN needs PROMPTCDN_SLACK_SIGNING_SECRET"),
+        ({"DISCORD_PUBLIC_KEY": CHAT_KEY}, "set both, or none of them"),
+        ({"DISCORD_APPLICATION_ID": "42"}, "set both, or none of them"),
+        (
+            {"DISCORD_PUBLIC_KEY": CHAT_KEY, "DISCORD_APPLICATION_ID": "42"},
+            "PROMPTCDN_DISCORD_PUBLIC_KEY needs PROMPTCDN_PUBLIC_URL",
+        ),
+        ({"DISCORD_PUBLIC_KEY": "canary"}, "allowed: the 64 hexadecimal digits"),
+        ({"DISCORD_APPLICATION_ID": "promptcdn"}, "allowed: the number that the application's page shows"),
+        ({"SLACK_SECRET": "canary"}, "did you mean PROMPTCDN_SLACK_SIGNING_SECRET?"),
+    ],
+)
+def test_an_app_for_a_chat_is_set_up_as_a_whole(only: pytest.MonkeyPatch, chosen: dict[str, str], said: str) -> None:
+    for name, value in chosen.items():
+        only.setenv(f"PROMPTCDN_{name}", value)
+    with pytest.raises(BadSettings) as wrong:
+        settings.load()
+
+    assert said in str(wrong.value)
+    assert "canary" not in str(wrong.value)

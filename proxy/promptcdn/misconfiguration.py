@@ -186,9 +186,9 @@ def one_of(choices: Sequence[str]) -> str:
 class Chosen:
     """What the operator chose, as far as a mistake may be seen in it.
 
-    `unlimited`: pictures cost money and no budget counts them. `secrets`: what holds each, and the secret;
-    `upstream_keys`: the same of keys that upstreams gave. `ineffective`: a setting and its value, and why it does
-    nothing.
+    `unlimited`: pictures cost money and no budget counts them. `chats`: there is an app for Slack or Discord.
+    `secrets`: what holds each, and the secret; `upstream_keys`: the same of keys that upstreams gave. `ineffective`: a
+    setting and its value, and why it does nothing.
     """
 
     misses: str = "open"
@@ -196,6 +196,7 @@ class Chosen:
     unlimited: bool = False
     admin_token: bool = False
     public_url: str = ""
+    chats: bool = False
     wait: float = 30
     proxy_wait: float = 3
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -234,6 +235,11 @@ def _doubts(chosen: Chosen) -> Iterator[tuple[str, str]]:
         yield (
             f"PROMPTCDN_PUBLIC_URL is {chosen.public_url}: pages that came over https:// show no picture from there",
             "put a certificate in front, and say https://",
+        )
+    if chosen.chats and (_is_local(chosen.public_url) or chosen.public_url.startswith("http://")):
+        yield (
+            f"PROMPTCDN_PUBLIC_URL is {chosen.public_url}: Slack and Discord reach only public https:// addresses",
+            "say the https:// address that was written into the app",
         )
     if chosen.proxy_wait > chosen.wait:
         yield (

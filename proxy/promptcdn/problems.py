@@ -61,6 +61,7 @@ SIGNATURE_EXPIRED = ProblemType("signature_expired", 403, "Signature expired")
 DENIED = ProblemType("denied", 403, "Prompt not allowed")
 FILTERED = ProblemType("filtered", 403, "Refused by the image generator's content filter", kept(86400))
 UNAUTHORIZED = ProblemType("unauthorized", 401, "Operator's token required")
+UNSIGNED = ProblemType("unsigned", 401, "Not signed by the chat's servers")
 INVALID_API_KEY = ProblemType("invalid_api_key", 401, "API key required")
 INVALID_WORKER_TOKEN = ProblemType("invalid_worker_token", 401, "Worker's token required")
 ORDER_OF_ANOTHER = ProblemType("order_of_another", 403, "Order of another worker")
@@ -116,6 +117,7 @@ _ADVICE = {
     "denied": "use another prompt: the operator's deny-list has words of this one",
     "filtered": "use another prompt or another seed: this picture is not asked for again",
     "unauthorized": "send the token PROMPTCDN_ADMIN_TOKEN in the header Authorization: Bearer TOKEN",
+    "unsigned": "compare the setting with the app's signing secret (Slack) or public key (Discord), and set the clock",
     "invalid_api_key": "send the secret of one of the operator's PROMPTCDN_API_KEYS in Authorization: Bearer SECRET",
     "invalid_worker_token": "start the worker with the secret of one of the operator's PROMPTCDN_WORKER_TOKENS",
     "order_of_another": "send pictures for orders that were handed to this worker's own token",
@@ -347,6 +349,11 @@ def unauthorized() -> Problem:
     """The 401 for a request without the operator's token (RFC 6750 section 3)."""
     detail = "this is for the operator of the service: send the header Authorization: Bearer TOKEN"
     return Problem(UNAUTHORIZED, detail)
+
+
+def unsigned(chat: str, why: str) -> Problem:
+    """The 401 for a request that claims to come from the servers of a chat."""
+    return Problem(UNSIGNED, f"this address is for the servers of {chat}: {why}")
 
 
 def filtered() -> Problem:

@@ -63,6 +63,7 @@ AT_START = BEFORE_THE_PORT.union(*SERVER.values())
 HEAVY = {
     *("boto3", "botocore", "obstore", "grpc", "google", "stability_sdk", "tenacity", "redis", "re2", "sqlite3"),
     *("opentelemetry", "dotenv", "PIL", "rich", "pydantic_settings", "httpx2", "marko", "mcp"),
+    *("slack_sdk", "cryptography"),
 }
 
 

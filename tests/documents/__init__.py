@@ -1,0 +1,1 @@
+"""Commands on documents, against a real service."""

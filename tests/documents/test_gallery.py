@@ -101,3 +101,20 @@ def test_without_the_service_it_shows_what_the_lock_file_knows(tmp_path: Path, s
     states = {each["prompt"]: each["state"] for each in json.loads(ended.stdout)}
     assert (states["a cat"], states["a cow"]) == ("locked", "not looked up")
     assert "cannot be asked" in gallery(tmp_path, service).stderr
+
+
+def test_a_page_is_written_into_a_new_folder_and_over_no_folder(tmp_path: Path, service: Promptcdn) -> None:
+    made, refused = gallery(tmp_path, service, "--to", "new/g.html"), gallery(tmp_path, service, "--to", "new")
+
+    assert (made.returncode, made.stdout) == (0, "new/g.html: 4 pictures\n")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == 'promptcdn: --to="new": this is a folder; allowed: a file, like new/gallery.html\n'
+
+
+def test_a_page_that_is_not_written_is_not_counted(tmp_path: Path, service: Promptcdn) -> None:
+    (tmp_path / "file").write_text("")
+
+    ended = gallery(tmp_path, service, "--to", "file/g.html")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("file/g.html: ")

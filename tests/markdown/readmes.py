@@ -5,6 +5,7 @@ Where a planted URL lands, in code or in a table, the renderers say, which know 
 
 import random
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from email import message_from_string
 from html.parser import HTMLParser
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 HOST = "https://pics.example.org"
+# Of the Python that these tests' own environment was made with, and of Debian's.
+_VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_OTHER_PACKAGES = [f"{sys.base_prefix}/lib/{_VERSION}/site-packages", "/usr/lib/python3/dist-packages"]
 _OURS = re.compile(r"https://pics\.example\.org/\?prompt=a&(?:amp;)?seed=(\d+)")
 
 # Each takes two URLs. `{n}` is a number that no other has.
@@ -85,9 +89,9 @@ class Readme(NamedTuple):
 
 
 def readmes(content_type: str, endings: tuple[str, ...]) -> list[Readme]:
-    """Those of installed Python packages in this markup, and of Node packages on this machine, each text once."""
+    """Those of Python packages on this machine in this markup, and of Node's, Ruby's and Debian's, each text once."""
     found: dict[str, Readme] = {}
-    for distribution in distributions():
+    for distribution in (*distributions(), *distributions(path=_OTHER_PACKAGES)):
         message = message_from_string(distribution.read_text("METADATA") or "")
         if message.get("Description-Content-Type", "text/x-rst").startswith(content_type):
             text = str(message.get_payload() or message.get("Description") or "")
@@ -95,6 +99,7 @@ def readmes(content_type: str, endings: tuple[str, ...]) -> list[Readme]:
     for folder in (
         Path("/usr/share/nodejs"),
         Path("/usr/lib/node_modules"),
+        *(Path("/usr/share/doc"), Path("/usr/lib/ruby/gems"), Path("/var/lib/gems")),
         *Path(".venv").glob("lib/*/site-packages"),
     ):
         for path in sorted(folder.rglob("[Rr][Ee][Aa][Dd][Mm][Ee]*")):

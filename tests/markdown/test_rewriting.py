@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptcdn.markdown import Kind, Ours, find, rewritten
+from promptcdn.markdown.pin import pinned, unpinned
 
 OURS = Ours.of("https://pics.example.org")
 BASE = "https://pics.example.org"
@@ -134,6 +135,30 @@ def test_two_rewrites_are_one() -> None:
 
         assert once.count("seed=9") == len(find(text, kind, OURS))
         assert pinned(once) == once
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("![a](§/?prompt=ein+schönes+haus)", "![a](§/?prompt=ein+schönes+haus&seed=8)"),
+        ("![a](<§/?prompt=a b'c>)", "![a](<§/?prompt=a b'c&seed=8>)"),
+        ("![a](§/?prompt=a&amp;w=64#b'(c))", "![a](§/?prompt=a&amp;w=64&amp;seed=8#b'(c))"),
+        ("<img src='§/?prompt=a&eacute;&amp;w=64'>", "<img src='§/?prompt=a%C3%A9&amp;w=64&amp;seed=8'>"),
+        ("![a](§/?prompt=b_)", "![a](§/?prompt=b_&seed=8)"),
+        ("see §/prompt/é.", "see §/prompt/é?seed=8."),
+    ],
+)
+def test_what_a_url_has_otherwise_stays_as_it_is_spelled(before: str, after: str) -> None:
+    """And what was pinned comes back, unless an entity stands before it."""
+    text = before.replace("§", BASE)
+    (found,) = find(text, Kind.MARKDOWN, OURS)
+
+    new = rewritten(text, {found: f"{found.base}{pinned(found.target, 8)}"})
+
+    assert new == after.replace("§", BASE)
+    (again,) = find(new, Kind.MARKDOWN, OURS)
+    back = rewritten(new, {again: f"{again.base}{unpinned(again.target)}"})
+    assert back == text or "%C3%A9" in after
 
 
 def test_text_without_our_host_is_not_parsed() -> None:

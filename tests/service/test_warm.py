@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from promptcdn.cdn.targets import Target, Targets
 from promptcdn.cli import application
-from promptcdn.cli.documents.warm import Line, _outcomes
+from promptcdn.cli.documents.paying import Price
+from promptcdn.cli.documents.warming import Looked, Picture, Wanted, running
 from promptcdn.problems import BadSettings
 from promptcdn.url.request import Asked, Request
 from promptcdn.wiring import Service
@@ -43,6 +44,13 @@ def warm(folder: Path, text: str, *arguments: str, **settings: object) -> subpro
         text=True,
         timeout=120,
     )
+
+
+def told(ended: subprocess.CompletedProcess[str]) -> list[str]:
+    """What was said on standard error, behind the line that says how pictures are made."""
+    way, *lines = ended.stderr.splitlines()
+    assert way.startswith("with the settings of this machine: ")
+    return lines
 
 
 def test_a_list_is_made_once_and_what_is_there_costs_nothing(tmp_path: Path) -> None:
@@ -129,7 +137,7 @@ def test_a_wrong_line_is_named_and_stops_no_other_one(tmp_path: Path) -> None:
 
         assert ended.returncode == 1
         assert json.loads(ended.stdout) == {"pictures": 4, "bad_parameter": 1, "bad_request": 1, "made": 2}
-        assert [line[:16] for line in ended.stderr.splitlines()] == ["line 2: /?prompt", "line 3: /i/aaaaa"]
+        assert [line[:16] for line in told(ended)][:2] == ["line 2: /?prompt", "line 3: /i/aaaaa"]
         assert 'line 2: /?prompt=a&sede=7: sede="7": unknown parameter (did you mean seed?)\n' in ended.stderr
         assert f"{'a' * 64}: a permalink makes no picture" in ended.stderr
         assert len(upstream.ledger.calls()) == 2
@@ -169,26 +177,29 @@ def test_a_path_that_is_no_picture_is_told_so(tmp_path: Path) -> None:
 
     assert json.loads(ended.stdout) == {"pictures": 2, "bad_request": 1, "made": 1}
     either = "a permalink (/i/ and 64 hex digits) nor a URL with prompt="
-    assert ended.stderr == f"line 2: /about.html: this is neither {either}\n"
+    assert told(ended)[0] == f"line 2: /about.html: this is neither {either}"
 
 
 def test_what_may_be_a_mistake_is_noted_with_its_line(tmp_path: Path) -> None:
     ended = warm(tmp_path, "a cat\n/?prompt=a&seed=7.png\n/?prompt=a&seed=octocat")
 
     assert (ended.returncode, json.loads(ended.stdout)) == (0, {"pictures": 3, "made": 3})
-    (note,) = ended.stderr.splitlines()
+    note, _ = told(ended)
     assert note.startswith('note: line 2: this may be a mistake: the seed "7.png" is "7" with a file\'s extension')
 
 
 def test_lines_take_time_in_step_with_their_number() -> None:
-    async def there(_line: Line, _request: Request) -> str:
+    async def there(_wanted: Wanted, _looked: Looked) -> str:
         return "there"
 
+    async def outcomes(count: int) -> list[str]:
+        wanted = Wanted("line 1", "a", "/?prompt=a", Request(Asked("a")))
+        pictures = [Picture((wanted,), Looked("stored", Price(None, "", 0)))] * count
+        return await running.outcomes(pictures, there, 8, running.Run(), lambda: None)
+
     def seconds(count: int) -> float:
-        asked = [(Line(1, "a", "/?prompt=a"), Request(Asked("a")))] * count
         began = time.process_time()
-        outcomes = asyncio.run(_outcomes(asked, there, 8, asyncio.Event(), lambda: None))
-        assert len(outcomes) == count
+        assert len(asyncio.run(outcomes(count))) == count
         return time.process_time() - began
 
     # Eight times the lines in eight times the time; looking through what is done would take sixty-four.
@@ -221,7 +232,7 @@ def test_auto_is_warmed_in_every_format_and_paid_for_once(tmp_path: Path) -> Non
         settings = SMALL | {"STABILITY_HOST": upstream.url}
         for outcome in ("made", "there"):
             ended = warm(tmp_path, f"a dog\n{url}\n/?prompt=a+cow&format=auto&w=256", "--seed", "1", **settings)
-            assert (ended.returncode, ended.stderr) == (0, "")
+            assert (ended.returncode, len(told(ended))) == (0, outcome == "made")
             assert json.loads(ended.stdout) == {"pictures": 3, outcome: 3}
         assert len(upstream.ledger.calls()) == 3
 

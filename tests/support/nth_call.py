@@ -56,8 +56,11 @@ class Failure:
 
 
 @contextmanager
-def failing_files(failure: Failure, folder: Path) -> Iterator[None]:
-    """Calls of the operating system on files below `folder` raise an error, and so do SQLite's statements."""
+def failing_files(failure: Failure, folder: Path, *more_functions: str) -> Iterator[None]:
+    """Calls of the operating system on files below `folder` raise an error, and so do SQLite's statements.
+
+    `more_functions`: names in `os` that are called with a path or a descriptor.
+    """
 
     def failed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -75,7 +78,7 @@ def failing_files(failure: Failure, folder: Path) -> Iterator[None]:
             return super().execute(sql, *rest)
 
     with pytest.MonkeyPatch.context() as patched:
-        for name in _FUNCTIONS:
+        for name in (*_FUNCTIONS, *more_functions):
             patched.setattr(os, name, failed(name, getattr(os, name)))
         patched.setattr(io, "open", failed("open", io.open))
         patched.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Database))

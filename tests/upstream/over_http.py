@@ -171,6 +171,9 @@ class _Handler(Client):
     def do_POST(self) -> None:
         self._take(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
     def _take(self, body: bytes) -> None:
         upstream = cast("_Server", self.server).upstream
         parts = urlsplit(self.path)

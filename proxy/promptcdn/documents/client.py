@@ -44,6 +44,7 @@ class File:
     content_key   names the picture
     sha256        of the bytes, in hex; `None` where the picture is not made yet
     content_location  the URL of a seedless picture with the seed that was drawn, from the first slash on
+    is_stored  whether the service keeps the picture, so that it is the same one the next time
     """
 
     media_type: str
@@ -52,6 +53,7 @@ class File:
     sha256: str | None = None
     content_location: str | None = None
     is_made: bool = field(default=True)
+    is_stored: bool = True
 
 
 class NoAnswer(Exception):
@@ -72,9 +74,11 @@ class Client:
     document has to answer by itself, since image proxies remember what they were led to.
     """
 
-    def __init__(self, base: str, timings: Timings = Timings()) -> None:
+    def __init__(self, base: str, timings: Timings = Timings(), *, patient: bool = False) -> None:
+        """`patient`: what is only asked about is waited for, too, where the service says "later"."""
         self.base = base.rstrip("/")
         self._timings = timings
+        self._patience = timings.answer if patient else 0.0
         self._stopped = threading.Event()
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
@@ -95,7 +99,7 @@ class Client:
 
     def info(self, target: str) -> dict[str, Any]:
         """The members of `/info` for a picture's URL, from its first slash on. Raises `NoAnswer`."""
-        answer, content = self._answer("GET", f"/info{target}", _DOCUMENT_MAX)
+        answer, content = self._waited_for(f"/info{target}", _DOCUMENT_MAX, self._patience)
         self._require_good(answer, content)
         try:
             members = json.loads(content)
@@ -105,41 +109,48 @@ class Client:
             raise self._stranger()
         return members
 
-    def look(self, target: str) -> File:
+    def look(self, target: str, accept: str = "*/*") -> File:
         """What a URL answers with, by HEAD: nothing is made or paid for. Raises `NoAnswer`."""
-        answer, _ = self._answer("HEAD", target, 0)
+        answer, _ = self._answer("HEAD", target, 0, accept)
         if answer.status_code >= 400:  # a HEAD has no body to say why
             if given.content_key(given.parts(target)) is not None:
-                self._require_good(*self._answer("GET", target, _PICTURE_MAX))
+                self._require_good(*self._waited_for(target, _PICTURE_MAX, self._patience))
             elif (problem := _SHUT.get(str(self.info(target)["state"]))) is not None:
                 raise NoAnswer(problem.code, problem.title)
+            answer, _ = self._answer("HEAD", target, 0, accept)  # what was wrong may be over
         self._require_good(answer, b"")
         return self._file(answer)
 
-    def picture(self, target: str) -> tuple[File, bytes]:
+    def picture(self, target: str, accept: str = "*/*") -> tuple[File, bytes]:
         """The picture of a URL, made if it has to be: waits for it. Raises `NoAnswer`."""
-        end = time.monotonic() + self._timings.picture
-        while True:
-            answer, content = self._answer("GET", target, _PICTURE_MAX)
-            pause = self._pause(answer, content)
-            if pause is None:
-                break
-            if time.monotonic() + pause > end or self._stopped.wait(pause):
-                break
+        answer, content = self._waited_for(target, _PICTURE_MAX, self._timings.picture, accept)
         self._require_good(answer, content)
         file = self._file(answer)
         if file.sha256 != hashlib.sha256(content).hexdigest():
             raise NoAnswer("corrupt", "what came is not what the service says it sent: its SHA-256 differs")
         return file, content
 
-    def _answer(self, method: str, target: str, most: int) -> tuple[httpx2.Response, bytes]:
+    def _waited_for(
+        self, target: str, most: int, patience: float, accept: str = "*/*"
+    ) -> tuple[httpx2.Response, bytes]:
+        """The answer, once the service no longer says "later", or the last one within `patience` seconds."""
+        end = time.monotonic() + patience
+        while True:
+            answer, content = self._answer("GET", target, most, accept)
+            pause = self._pause(answer, content)
+            if pause is None or time.monotonic() + pause > end or self._stopped.wait(pause):
+                return answer, content
+
+    def _answer(self, method: str, target: str, most: int, accept: str = "*/*") -> tuple[httpx2.Response, bytes]:
         """The answer and its body, of at most so many bytes."""
         url = self.base + target.partition("#")[0]
         try:
             try:
-                return self._once(method, url, most)
+                return self._once(method, url, most, accept)
             except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
-                return self._once(method, url, most)  # a server may close a connection that was kept at any moment
+                return self._once(
+                    method, url, most, accept
+                )  # a server may close a connection that was kept at any moment
         except httpx2.InvalidURL as wrong:
             raise NoAnswer("bad_request", f"this is no URL: {wrong}") from None
         except httpx2.HTTPError as wrong:
@@ -147,9 +158,9 @@ class Client:
             reason = "no answer in time" if isinstance(wrong, httpx2.TimeoutException) else str(wrong)
             raise NoAnswer("unreachable", f"{where} cannot be asked: {reason or type(wrong).__name__}") from None
 
-    def _once(self, method: str, url: str, most: int) -> tuple[httpx2.Response, bytes]:
+    def _once(self, method: str, url: str, most: int, accept: str) -> tuple[httpx2.Response, bytes]:
         content = bytearray()
-        with self._http.stream(method, url) as answer:
+        with self._http.stream(method, url, headers={"accept": accept}) as answer:
             for chunk in answer.iter_bytes():
                 content += chunk
                 if len(content) > most:
@@ -194,6 +205,7 @@ class Client:
             sha256=b64decode(digest[1]).hex() if digest else None,
             content_location=headers.get("content-location"),
             is_made=key is not None,
+            is_stored="stored=?0" not in headers.get("cache-status", ""),
         )
 
     def _stranger(self) -> NoAnswer:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from promptcdn.documents.files import WRITTEN, Document, Unusable, content_of, decoded
 
@@ -46,7 +46,7 @@ def parsed(
     for document in documents:
         try:
             # A file that is no text matters only where it may have a picture.
-            text = content_of(document.path).decode("utf-8", "replace")
+            text = _guessed(content_of(document.path))
             if may_have(document, text) and not text.startswith(WRITTEN):
                 likely.append(document)
             else:
@@ -59,6 +59,10 @@ def parsed(
         yield result
 
 
+def _guessed(content: bytes) -> str:
+    return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
+
+
 def _all(
     work: Callable[[Document], Parsed[_T] | Unusable], likely: Sequence[Document]
 ) -> Iterator[Parsed[_T] | Unusable]:
@@ -66,9 +70,24 @@ def _all(
     if len(likely) < _FEW or processes == 1:
         yield from map(work, likely)
         return
-    # Not forked: a thread draws the progress bar meanwhile.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, likely, chunksize=_AT_ONCE)
+    # Not forked: a thread draws the progress bar meanwhile. What `work` knows, like a lock file, is sent once.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, initializer=_Worker.take, initargs=(work,)) as pool:
+        yield from pool.map(_Worker.do, likely, chunksize=_AT_ONCE)
+
+
+class _Worker:
+    """What a process of the pool does with each document."""
+
+    work: Callable[[Document], Any]
+
+    @classmethod
+    def take(cls, work: Callable[[Document], Any]) -> None:
+        cls.work = work
+
+    @classmethod
+    def do(cls, document: Document) -> Any:
+        return cls.work(document)
 
 
 def _parsed(parse: Callable[[Document, str], _T], document: Document) -> Parsed[_T] | Unusable:

@@ -1,44 +1,104 @@
 """Files that are replaced as a whole: a kill at any moment leaves the old one or the new one."""
 
 import contextlib
+import hashlib
 import os
-import tempfile
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from promptcdn.documents.files import Unusable
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two commands on one file at the same time are not told apart
+    fcntl = None  # type: ignore[assignment]
+
+# A file's name may have 255 bytes.
+_LONG = 240
+_BUSY = "another promptcdn writes to this file: run the command again when that one has ended"
 
 
 def replace(path: Path, content: bytes, expected: bytes | None) -> None:
     """Writes `content` in the place of a file that has `expected` in it; `None`: of a file that is not there.
 
-    Rights stay as they were. Raises `Unusable` where the file may not be written, or was changed meanwhile: then
-    nothing is written.
+    Rights stay as they were. Other names of the file (hard links) keep what they have: they may be in another tree.
+    Raises `Unusable` where the file may not be written, or was changed meanwhile: then nothing is written.
     """
-    if expected is not None and not os.access(path, os.W_OK):
-        raise Unusable(path, "this file is read-only, so nothing was written to it")
-    path = path.resolve()
+    _require_writable(path, expected)
+    temporary = path.with_name(temporary_name(path.name))
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".promptcdn", dir=path.parent)
-    except OSError as wrong:
-        raise Unusable(path, f"nothing can be written to its folder: {wrong.strerror}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _take_rights(temporary, path)
-        _require_unchanged(path, expected)
-        temporary.replace(path)
+        with _claimed(temporary) as descriptor:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            os.fsync(descriptor)
+            _take_rights(temporary, path)
+            _require_unchanged(path, expected)
+            temporary.replace(path)
+    except BlockingIOError:
+        raise Unusable(path, _BUSY) from None
     except OSError as wrong:
         raise Unusable(path, f"it could not be written: {wrong.strerror}") from None
+
+
+def temporary_name(name: str) -> str:
+    """What the new content of a file is called until it is whole.
+
+    It is one for each file, so that what a kill left behind is taken up by the next run and does not pile up.
+    """
+    if len(os.fsencode(name)) > _LONG:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{name}.promptcdn"
+
+
+@contextmanager
+def _claimed(temporary: Path) -> Iterator[int]:
+    """The descriptor of an empty file that no other command writes to. What is still there at the end is deleted.
+
+    Raises `BlockingIOError` where another one does.
+    """
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _require_own(descriptor, temporary)
+        try:
+            os.ftruncate(descriptor, 0)
+            yield descriptor
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-    _keep(path.parent)
+        os.close(descriptor)
+
+
+def _require_own(descriptor: int, temporary: Path) -> None:
+    """Raises `BlockingIOError` where the name is another file's by now: the one who had the lock has renamed it, and
+    what this descriptor would empty is the document."""
+    status = os.fstat(descriptor)
+    try:
+        is_own = os.path.samestat(status, temporary.lstat()) and status.st_nlink == 1
+    except FileNotFoundError:
+        is_own = False
+    if not is_own:
+        raise BlockingIOError
+
+
+def _require_writable(path: Path, expected: bytes | None) -> None:
+    if path.is_symlink():
+        raise Unusable(path, "this is a symbolic link, so nothing was written: name the file that it leads to")
+    if expected is None:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        # root may write to any file, and would not be told of one that is meant to stay.
+        if not path.stat().st_mode & 0o222 or not os.access(path, os.W_OK):
+            raise Unusable(path, "this file is read-only, so nothing was written to it")
 
 
 def _require_unchanged(path: Path, expected: bytes | None) -> None:
+    """What is written to the file between this look and the rename is lost: some microseconds."""
     try:
         there: bytes | None = path.read_bytes()
     except FileNotFoundError:
@@ -56,17 +116,20 @@ def _take_rights(temporary: Path, path: Path) -> None:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         return
-    temporary.chmod(status.st_mode & 0o7777)
-    if hasattr(os, "chown"):
-        with contextlib.suppress(PermissionError):
-            os.chown(temporary, status.st_uid, status.st_gid)
+    # Who is not root may give a file to a group, and not to another owner.
+    for owner in (status.st_uid, -1):
+        with contextlib.suppress(PermissionError, AttributeError):
+            os.chown(temporary, owner, status.st_gid)
+            break
+    temporary.chmod(stat.S_IMODE(status.st_mode))  # last: a change of owner takes bits away
+    _take_attributes(temporary, path)
 
 
-def _keep(folder: Path) -> None:
-    """Makes the name outlive a power cut, where folders can be opened for that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _take_attributes(temporary: Path, path: Path) -> None:
+    """Access control lists, and what else a file system keeps beside a file."""
+    if not hasattr(os, "listxattr"):
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(path):
+            with contextlib.suppress(OSError):
+                os.setxattr(temporary, name, os.getxattr(path, name))

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,20 +22,33 @@ from promptcdn.url.formats import BY_FILE_EXTENSION
 from promptcdn.url.parse import extra_slashes
 from promptcdn.wiring import Service
 
+if TYPE_CHECKING:
+    from promptcdn.faces.chats import Chats
 
-def create_app(service: Service, public_url: str = "") -> ASGIApp:
-    """The ASGI application of an open service, which it closes at its end. Snippets' URLs begin with `public_url`."""
+
+def create_app(service: Service, public_url: str = "", chats: "Chats | None" = None) -> ASGIApp:
+    """The ASGI application of an open service, which it closes at its end. Snippets' URLs begin with `public_url`.
+
+    `chats` are the apps for chats, where they are not those of the settings.
+    """
+    chats = chats or _chats(service, public_url)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await service.start()
         yield
+        if chats is not None:
+            await chats.close()
         await assistants.close()
         await service.close()
 
     assistants = mcp.Calls(service, public_url)
     app = Starlette(
-        routes=[*_routes(service), Route("/mcp", assistants, methods=["POST"])],
+        routes=[
+            *_routes(service),
+            Route("/mcp", assistants, methods=["POST"]),
+            *(chats.routes if chats is not None else ()),
+        ],
         exception_handlers={Problem: on_problem, HTTPException: on_http_exception, Exception: on_exception},
         lifespan=lifespan,
     )
@@ -49,6 +63,14 @@ def create_app(service: Service, public_url: str = "") -> ASGIApp:
         _before_routes(app), service.telemetry, service.clock, log_hits=service.settings.log_hits
     )
     return service.telemetry.around(every_answer)
+
+
+def _chats(service: Service, public_url: str) -> "Chats | None":
+    if not (service.settings.slack_signing_secret or service.settings.discord_public_key):
+        return None
+    from promptcdn.faces.chats import Chats  # late: for those who have such an app
+
+    return Chats(service, public_url)
 
 
 def _before_routes(app: Starlette) -> ASGIApp:

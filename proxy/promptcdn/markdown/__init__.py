@@ -10,7 +10,7 @@ from dataclasses import replace
 from promptcdn.markdown.found import Found, Kind, Shown, Span, Syntax
 from promptcdn.markdown.mapped import Lines, Mapped, moved
 from promptcdn.markdown.ours import Ours, Wanted
-from promptcdn.markdown.spelling import spelled
+from promptcdn.markdown.spelling import changed, spelled
 
 __all__ = ["EXTENSIONS", "Found", "Kind", "Ours", "Shown", "Span", "Syntax", "find", "kind_of", "rewritten"]
 
@@ -60,8 +60,9 @@ def parts(text: str, kind: Kind) -> Iterator[tuple[Mapped, Kind]]:
 def rewritten(text: str, urls: Mapping[Found, str]) -> str:
     """`text` with another URL, absolute or relative, in the place of each one that was found in it.
 
-    The new URL is spelled as its place needs it: what would end or change it there is percent-encoded. No other
-    character changes, and nothing does where the new URL is the old one.
+    The new URL is spelled as its place needs it: what would end or change it there is percent-encoded. Where it is the
+    old one with a parameter more or less, its other letters stay as they are spelled. No other character changes, and
+    nothing does where the new URL is the old one.
 
     Raises `ValueError` for a path where nothing but a whole URL is a link (`Found.takes_paths`).
     """
@@ -69,7 +70,8 @@ def rewritten(text: str, urls: Mapping[Found, str]) -> str:
         if not found.takes_paths and "://" not in urls[found]:
             raise ValueError(f"line {found.line}, column {found.column}: a path is no link here; write a whole URL")
         if urls[found] != found.url:
-            text = text[: found.span.start] + spelled(urls[found], found) + text[found.span.end :]
+            new = changed(text[slice(*found.span)], urls[found], found) or spelled(urls[found], found)
+            text = text[: found.span.start] + new + text[found.span.end :]
     return text
 
 

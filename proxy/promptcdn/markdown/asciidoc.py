@@ -4,6 +4,7 @@ The patterns are those of Asciidoctor 2 (`BlockMediaMacroRx`, `InlineImageMacroR
 literal blocks, passthroughs and comments are left alone.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -25,6 +26,13 @@ _LINK = re.compile(r"(?:^|(?<=[\s<>(\[;]))https?://[^\s\[\]<>]*[^\s\[\]<>.,;:!?)
 _LINK_ATTRIBUTE = re.compile(r"(?:^|,)\s*link=(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^,\s]+))")
 _ALT = re.compile(r"""\s*(?:alt=)?(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^,"=][^,=]*?|)\s*(?=,|\Z))""")
 _NAMED_ALT = re.compile(r"""(?:^|,)\s*alt=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^,"]*))""")
+# What the paths of images count from.
+_IMAGESDIR = re.compile(r":(?:imagesdir|(?P<unset>!imagesdir|imagesdir!)):(?:[ \t]+(?P<value>.*))?")
+# A condition holds for the lines up to `endif`, unless it has text in its brackets.
+_CONDITION = re.compile(r"ifn?def::\S*\[\]|ifeval::\[.*\]|(?P<end>endif::.*)")
+_CONDITIONAL_LINE = re.compile(r"ifn?def::.*\[:!?imagesdir!?:")
+# No path that counts from there: what begins with a scheme, a slash or another attribute.
+_WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/|\{")
 # What Asciidoctor takes out of the text before it looks for macros: `+++…+++`, `++…++`, `+…+`, `pass:[…]`.
 _PASSED = re.compile(r"\+\+\+.*?\+\+\+|\+\+.*?\+\+|(?<![\w+])\+\S(?:.*?\S)?\+(?![\w+])|pass:[a-z,]*\[.*?\]")
 
@@ -42,6 +50,9 @@ class _Reader:
         self._ours = ours
         self._delimiter = ""
         self._passed: list[Run] = []
+        # What the paths of images count from; how many conditions are open.
+        self._imagesdir: str | None = ""
+        self._conditions = 0
         # Whether the paragraph is code; whether the line before was the last one of a block.
         self._is_code, self._is_between = False, True
 
@@ -76,7 +87,19 @@ class _Reader:
         elif _CODE.fullmatch(text) or (begins and text[0] in " \t"):
             self._is_code = True
         elif not self._is_code and not (text.startswith("//") and not text.startswith("///")):
+            self._look_for_imagesdir(text)
             yield from self._macros(text, line.start())
+
+    def _look_for_imagesdir(self, text: str) -> None:
+        """It is known where it is set to a path, under no condition, and is made of no other attributes."""
+        if condition := _CONDITION.fullmatch(text):
+            self._conditions = max(0, self._conditions + (-1 if condition["end"] else 1))
+        elif _CONDITIONAL_LINE.match(text):
+            self._imagesdir = None
+        elif attribute := _IMAGESDIR.fullmatch(text):
+            folder = "" if attribute["unset"] else attribute["value"] or ""
+            is_known = not self._conditions and not _WHOLE.match(folder) and "{" not in folder
+            self._imagesdir = folder if is_known else None
 
     def _macros(self, text: str, start: int) -> Iterator[Found]:
         if block := _BLOCK.fullmatch(text):
@@ -108,6 +131,10 @@ class _Reader:
     ) -> Iterator[Found]:
         read = in_attribute if syntax is Syntax.MACRO else in_autolink
         url = read(match[group].replace(" ", "%20"))
+        folder = self._imagesdir if syntax in (Syntax.MACRO, Syntax.INLINE_MACRO) else ""
+        if folder is not None and not _WHOLE.match(url):
+            url = posixpath.join(folder, url)
         if (target := self._ours.target(url)) is not None:
             span = Span(*(start + place for place in match.span(group)))
-            yield Found(url, target, span, syntax, escaped="&amp;" in match[group], images=images)
+            escaped = "&amp;" in match[group]
+            yield Found(url, target, span, syntax, escaped=escaped, images=images, folder=folder)

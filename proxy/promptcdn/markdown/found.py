@@ -23,7 +23,8 @@ class Syntax(StrEnum):
     DEFINITION = "definition"  # Markdown: [label]: URL
     AUTOLINK = "autolink"  # Markdown: <URL>
     BARE = "bare"  # Markdown, as GitHub has it: a URL in the text
-    ATTRIBUTE = "attribute"  # HTML: src, poster, data-src, the content of og:image
+    ATTRIBUTE = "attribute"  # HTML: src, poster, data-src
+    META = "meta"  # HTML: the content of og:image, which other sites fetch
     SRCSET = "srcset"  # HTML: one candidate of srcset
     HREF = "href"  # HTML
     DIRECTIVE = "directive"  # reStructuredText: .. image:: URL
@@ -36,7 +37,7 @@ class Syntax(StrEnum):
 
 SHOWN = frozenset(
     (
-        *(Syntax.IMAGE, Syntax.ATTRIBUTE, Syntax.SRCSET),
+        *(Syntax.IMAGE, Syntax.ATTRIBUTE, Syntax.META, Syntax.SRCSET),
         *(Syntax.DIRECTIVE, Syntax.MACRO, Syntax.INLINE_MACRO),
     )
 )
@@ -74,6 +75,8 @@ class Found:
     images    the images that show it, and need a description; a definition may have several, a link none
     line      counted from 1, in the whole file also where that is a notebook
     column    in characters, counted from 1
+    folder    what a path here counts from, itself counted from the document's folder: AsciiDoc's `:imagesdir:`; `None`
+              where that cannot be known
     """
 
     url: str
@@ -84,6 +87,7 @@ class Found:
     images: tuple[Shown, ...] = ()
     line: int = 1
     column: int = 1
+    folder: str | None = ""
 
     @property
     def base(self) -> str:
@@ -92,8 +96,10 @@ class Found:
 
     @property
     def takes_paths(self) -> bool:
-        """Whether a path without a host may stand here: text is a link only where it begins with a scheme."""
-        return self.syntax not in (Syntax.AUTOLINK, Syntax.BARE, Syntax.URL_MACRO)
+        """Whether a path without a host may stand here: text is a link only where it begins with a scheme, and other
+        sites know no path of this one."""
+        whole = (Syntax.AUTOLINK, Syntax.BARE, Syntax.URL_MACRO, Syntax.META)
+        return self.syntax not in whole and self.folder is not None
 
     @property
     def is_shown(self) -> bool:

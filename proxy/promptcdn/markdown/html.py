@@ -6,7 +6,7 @@ values: `html.parser` has the place of the tag only, and html5lib, lxml and sele
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from promptcdn.markdown.found import Found, Shown, Span, Syntax
@@ -112,18 +112,28 @@ class Tokenizer:
 
 
 def urls(tags: Iterator[Tag], ours: Wanted) -> Iterator[Found]:
-    """The URLs of ours in attributes. Those of `<img>` come with the image that needs a description."""
+    """The URLs of ours in attributes. Those of `<img>` come with the image that needs a description.
+
+    Below a `<base href>` no path counts from the document.
+    """
+    has_base = False
     for tag in tags:
-        seen: set[str] = set()
-        for attribute in tag.attributes:
-            if attribute.name in seen:
-                continue
-            seen.add(attribute.name)
-            if attribute.name in _SETS:
-                yield from _candidates(attribute, ours)
-            elif (syntax := _syntax(tag, attribute.name)) is not None:
-                images = (_image(tag),) if (tag.name, attribute.name) == ("img", "src") else ()
-                yield from _found(attribute.raw, attribute.span.start, syntax, images, ours)
+        has_base = has_base or (tag.name == "base" and tag.get("href") is not None)
+        for one in _of_tag(tag, ours):
+            yield replace(one, folder=None) if has_base else one
+
+
+def _of_tag(tag: Tag, ours: Wanted) -> Iterator[Found]:
+    seen: set[str] = set()
+    for attribute in tag.attributes:
+        if attribute.name in seen:
+            continue
+        seen.add(attribute.name)
+        if attribute.name in _SETS:
+            yield from _candidates(attribute, ours)
+        elif (syntax := _syntax(tag, attribute.name)) is not None:
+            images = (_image(tag),) if (tag.name, attribute.name) == ("img", "src") else ()
+            yield from _found(attribute.raw, attribute.span.start, syntax, images, ours)
 
 
 def _syntax(tag: Tag, name: str) -> Syntax | None:
@@ -133,7 +143,7 @@ def _syntax(tag: Tag, name: str) -> Syntax | None:
         return Syntax.HREF
     if tag.name == "meta" and name == "content":
         named = (tag.get(one) for one in _META_NAMES)
-        return Syntax.ATTRIBUTE if any(one and "image" in one.raw.lower() for one in named) else None
+        return Syntax.META if any(one and "image" in one.raw.lower() for one in named) else None
     return None
 
 

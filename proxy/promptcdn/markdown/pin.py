@@ -45,10 +45,10 @@ def has_number(target: str) -> bool:
 
 
 class Seed(NamedTuple):
-    """A seed that a URL without one is to have, and whether its picture is stored."""
+    """A seed that a URL without one is to have, and whether its picture is stored; `None` where nobody was asked."""
 
     number: int
-    is_stored: bool
+    is_stored: bool | None = None
 
 
 def chosen_seed(members: Mapping[str, Any]) -> Seed | None:

@@ -16,11 +16,12 @@ _REFERENCE = re.compile(r"&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*)(;?)"
 _UNSAFE = re.compile(r"[^!#$%&*+,\-./0-9:;=?@A-Z_a-z~]")
 _OF_MARKDOWN = (Syntax.IMAGE, Syntax.LINK, Syntax.DEFINITION)
 # Asciidoctor copies the target of a block into an attribute as it is.
-_OF_HTML = (Syntax.ATTRIBUTE, Syntax.SRCSET, Syntax.HREF, Syntax.MACRO, Syntax.LINK_MACRO)
+_OF_HTML = (Syntax.ATTRIBUTE, Syntax.META, Syntax.SRCSET, Syntax.HREF, Syntax.MACRO, Syntax.LINK_MACRO)
 _WITHOUT_BACKSLASHES = (Syntax.AUTOLINK, Syntax.INLINE_MACRO, Syntax.URL_MACRO)
 # Marks that format nothing stand between letters or digits.
 _FORMATTING = r"(?<![A-Za-z0-9])[*_+]|[*_+](?![A-Za-z0-9])|~|(?<=-)-|(?<=\.\.)\."
 _OF_THE_SENTENCE = rf"[?!.,:;]+\Z|{_FORMATTING}"
+_LETTERS = re.compile("[&?=A-Za-z0-9]*")
 # What a syntax takes for its own although it may stand in URLs.
 _SPECIAL = {
     Syntax.BARE: _OF_THE_SENTENCE,
@@ -68,6 +69,29 @@ def spelled(url: str, found: Found) -> str:
     if found.escaped or _means(written, found.syntax) != written:
         return written.replace("&", "&amp;")
     return written
+
+
+def changed(spelling: str, url: str, found: Found) -> str | None:
+    """`spelling`, which `found` has, with nothing written anew but what `url` has otherwise; `None` if that cannot be.
+
+    What stood in the place before may go on standing there. What is new is letters and digits, and it begins behind
+    one: no syntax takes those for its own.
+    """
+    old = found.url
+    start = _common(old, url)
+    end = min(_common(old[::-1], url[::-1]), len(old) - start, len(url) - start)
+    kept, gone, new = old[:start], old[start : len(old) - end], url[start : len(url) - end]
+    if not kept or not kept[-1].isalnum() or _LETTERS.fullmatch(new) is None:
+        return None
+    if found.escaped:
+        kept, gone, new = (each.replace("&", "&amp;") for each in (kept, gone, new))
+    return kept + new + spelling[len(kept + gone) :] if spelling.startswith(kept + gone) else None
+
+
+def _common(one: str, other: str) -> int:
+    """How many letters two texts have in common at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _means(spelling: str, syntax: Syntax) -> str:

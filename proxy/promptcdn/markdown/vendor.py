@@ -7,18 +7,19 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
-from promptcdn.markdown import find, rewritten
-from promptcdn.markdown.found import Found, Kind
+from promptcdn.markdown import rewritten
+from promptcdn.markdown.found import Found, Syntax
 from promptcdn.markdown.pin import request_of
 from promptcdn.markdown.spelling import spelled
 
 # Of a prompt in a file's name, in characters; and of the URL's hash, in hex digits.
 _WORDS_MAX = 40
 _HASH_DIGITS = 8
+_WORD = re.compile("[A-Za-z0-9]+")
 
 
 def locked_target(found: Found) -> str:
@@ -45,13 +46,22 @@ def is_vendored(found: Found) -> bool:
     return found.takes_paths
 
 
+def stays_because(found: Found) -> str | None:
+    """Why the URL of a picture that `found` shows stays although a path could be a link; `None` for all else."""
+    if is_vendored(found) or found.folder is not None:
+        return None
+    if found.syntax in (Syntax.MACRO, Syntax.INLINE_MACRO):
+        return "what :imagesdir: is here is not known: it is under a condition, a URL, or made of another attribute"
+    return "paths count from <base href> here, and not from this document"
+
+
 def vendored(text: str, found: tuple[Found, ...], document: str, files: Mapping[str, str]) -> str:
     """`text` with the paths of files in the place of URLs.
 
     `document` and the values of `files` (by `locked_target`) are paths from one folder, with slashes.
     """
     paths = {
-        one: _relative(files[target], document) + _fragment(one.url)
+        one: _relative(files[target], document, one) + _fragment(one.url)
         for one in found
         if is_vendored(one) and (target := locked_target(one)) in files
     }
@@ -59,44 +69,50 @@ def vendored(text: str, found: tuple[Found, ...], document: str, files: Mapping[
 
 
 def restored(
-    text: str, kind: Kind, document: str, urls: Mapping[str, str], spellings: tuple[tuple[str, str], ...] = ()
+    text: str, found: tuple[Found, ...], urls: Mapping[str, str], spellings: tuple[tuple[str, str], ...] = ()
 ) -> str:
-    """The inverse of `vendored`: `urls` are by file. `spellings` are what stood there, where they are known.
+    """The inverse of `vendored`: `found` are the vendored files that `text` names, `urls` are by file.
 
-    Where the document's files are others by now than `spellings` has, each URL is spelled as its place needs it.
+    `spellings` are what stood there, where they are known. Where the document's files are others by now than
+    `spellings` has, each URL is spelled as its place needs it.
     """
-    files = VendoredFiles(document, tuple(urls))
-    found = find(text, kind, files)
-    if [one.target for one in found] == [file for file, _ in spellings]:
-        for one, (_, spelling) in reversed(list(zip(found, spellings, strict=True))):
-            text = text[: one.span.start] + spelling + text[one.span.end :]
-        return text
-    return rewritten(text, {one: urls[one.target] + _fragment(one.url) for one in found})
+    for one, (_, spelling) in reversed(list(zip(found, _known(found, urls, spellings), strict=True))):
+        text = text[: one.span.start] + spelling + text[one.span.end :]
+    return text
 
 
 def spellings(
     text: str,
-    kind: Kind,
     found: tuple[Found, ...],
-    document: str,
+    there: tuple[Found, ...],
     files: Mapping[str, str],
     urls: Mapping[str, str],
     known: tuple[tuple[str, str], ...] = (),
 ) -> tuple[tuple[str, str], ...]:
     """What `restored` has to be told to give `text` again after `vendored`; nothing where it does so by itself.
 
-    `files` are by `locked_target`, `urls` by file; `known` is what it was told of the files that `text` has already.
+    `found` are the URLs in `text`, `there` the vendored files that it names already, and `known` is what it was told of
+    those. `files` are by `locked_target`, `urls` by file.
     """
-    before = restored(text, kind, document, urls, known)
-    if restored(vendored(text, found, document, files), kind, document, urls) == before:
-        return ()
-    there = find(text, kind, VendoredFiles(document, tuple(urls)))
-    is_known = [one.target for one in there] == [file for file, _ in known]
-    old = known if is_known else [(one.target, spelled(urls[one.target] + _fragment(one.url), one)) for one in there]
     new = [one for one in found if is_vendored(one) and locked_target(one) in files]
-    told = [(one.span, each) for one, each in zip(there, old, strict=True)]
-    told += [(one.span, (files[locked_target(one)], text[slice(*one.span)])) for one in new]
-    return tuple(each for _, each in sorted(told))
+    told = list(zip(there, _known(there, urls, known), strict=True))
+    told += [(one, (files[locked_target(one)], text[slice(*one.span)])) for one in new]
+    if all(spelling == _usual(one, file, urls) for one, (file, spelling) in told):
+        return ()
+    return tuple(each for _, each in sorted(told, key=lambda each: each[0].span))
+
+
+def _known(
+    found: tuple[Found, ...], urls: Mapping[str, str], spellings: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """Each file that a document names, with what is to stand there."""
+    if [one.target for one in found] == [file for file, _ in spellings]:
+        return spellings
+    return tuple((one.target, _usual(one, one.target, urls)) for one in found)
+
+
+def _usual(found: Found, file: str, urls: Mapping[str, str]) -> str:
+    return spelled(urls[file] + _fragment(found.url), replace(found, escaped=False))
 
 
 @dataclass(frozen=True)
@@ -107,11 +123,11 @@ class VendoredFiles:
     """
 
     document: str
-    files: tuple[str, ...]
+    files: frozenset[str]
 
     def may_be_in(self, text: str) -> bool:
-        """Whether `text` may name one of the files."""
-        return self._names.search(text) is not None
+        """Whether `text` may name one of the files: it has the last word of its name, which is a hash."""
+        return bool(self.files) and not _last_words(self.files).isdisjoint(_WORD.findall(text))
 
     def target(self, url: str) -> str | None:
         """The file that `url` names, or `None`."""
@@ -119,20 +135,17 @@ class VendoredFiles:
         if parts.scheme or parts.netloc or not parts.path:
             return None
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.document), unquote(parts.path)))
-        return path if path in self._files else None
-
-    @cached_property
-    def _files(self) -> frozenset[str]:
-        return frozenset(self.files)
-
-    @cached_property
-    def _names(self) -> "re.Pattern[str]":
-        names = sorted({posixpath.basename(file) for file in self.files})
-        return re.compile("|".join(map(re.escape, names)) or r"(?!)")
+        return path if path in self.files else None
 
 
-def _relative(file: str, document: str) -> str:
-    return quote(posixpath.relpath(file, posixpath.dirname(document) or "."))
+@lru_cache(maxsize=4)
+def _last_words(files: frozenset[str]) -> frozenset[str]:
+    return frozenset(word for file in files for word in _WORD.findall(file.rpartition(".")[0])[-1:])
+
+
+def _relative(file: str, document: str, found: Found) -> str:
+    folder = posixpath.join(posixpath.dirname(document), found.folder or "")
+    return quote(posixpath.relpath(file, folder or "."))
 
 
 def _fragment(url: str) -> str:

@@ -11,6 +11,7 @@ from promptcdn.problems import (
     INVALID_WORKER_TOKEN,
     NO_STORE,
     UNAUTHORIZED,
+    UNSIGNED,
     MethodNotAllowed,
     Problem,
     RateLimited,
@@ -207,6 +208,8 @@ def _own_headers(problem: Problem) -> dict[str, str]:
             }
         case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY, INVALID_WORKER_TOKEN):
             return {"www-authenticate": "Bearer"}  # RFC 6750 section 3
+        case Problem(kind=kind) if kind is UNSIGNED:
+            return {"www-authenticate": "Signature"}  # a 401 has some scheme (RFC 9110 section 15.5.2)
         case _:
             return {}
 
@@ -235,9 +238,13 @@ def closing_headers(problem: Problem, length: int) -> dict[str, str]:
     return {**problem_headers(problem), "content-length": str(length), "connection": "close"}
 
 
-def document_headers(max_age: int | None = None) -> dict[str, str]:
-    """The headers of what is neither a picture nor an error: kept by nobody, or for `max_age` seconds."""
-    return {"cache-control": NO_STORE if max_age is None else f"public, max-age={max_age}"}
+def document_headers(max_age: int | None = None, length: int | None = None) -> dict[str, str]:
+    """The headers of what is neither a picture nor an error: kept by nobody, or for `max_age` seconds.
+
+    `length` is for a body that is sent in pieces: its bytes.
+    """
+    own = {"cache-control": NO_STORE if max_age is None else f"public, max-age={max_age}"}
+    return own if length is None else {**own, "content-length": str(length)}
 
 
 def page_headers(etag: str) -> dict[str, str]:

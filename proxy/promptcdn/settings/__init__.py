@@ -26,6 +26,7 @@ from promptcdn.money.rates.rate import Rate
 from promptcdn.problems import BadSettings
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import environment, forms
+from promptcdn.settings.chats import ChatSettings
 from promptcdn.settings.generators import PREFIX, GeneratorSettings, require_generators
 from promptcdn.url.signing import SigningKeys
 
@@ -43,11 +44,11 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 # Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "_host", "_url")
 # The values of settings with such names are quoted nowhere.
-_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS", "WORKER_START")
+_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS", "SECRET", "WORKER_START")
 
 
-class Settings(GeneratorSettings):
-    """Every setting, what it is and what it means when empty. Those of generators come first."""
+class Settings(ChatSettings, GeneratorSettings):
+    """Every setting, what it is and what it means when empty. Those of generators come first, then those of chats."""
 
     model_config = ConfigDict(
         validate_by_name=True,
@@ -263,6 +264,7 @@ class Settings(GeneratorSettings):
             unlimited=hosted and not self.budget_limits.each,
             admin_token=self.admin_token is not None,
             public_url=self.public_url,
+            chats=bool(self.slack_signing_secret or self.discord_public_key),
             wait=self.wait,
             proxy_wait=self.proxy_wait,
             secrets=(*own.items(), *signing, *clients, *workers),

@@ -53,6 +53,11 @@ FORMS: Mapping[str, str] = {
     "data_dir": "the path of a folder",
     "redis_url": "redis://:password@host:6379/0, or rediss:// for TLS",
     "signing_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} characters or more",
+    "slack_signing_secret": "the signing secret that the app's page shows",
+    "slack_bot_token": "the token that the app's page shows once the app is installed",
+    "discord_public_key": "the 64 hexadecimal digits that the application's page shows",
+    "discord_application_id": "the number that the application's page shows",
+    "discord_bot_token": "the token that the application's page Bot shows",
     "api_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII characters or"
     " more, and no blank",
     "worker_tokens": f"name:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII"

@@ -109,6 +109,16 @@ async def test_a_wrong_parameter_is_named() -> None:
         )
 
 
+async def test_an_argument_that_a_tool_does_not_have_is_refused() -> None:
+    """Dropping it would give another picture than was asked for."""
+    async with assistant("https://pictures.example.org") as client:
+        said = await refused(client, "picture_url", prompt="a cat", aspect_ratio="3:2")
+        tools = (await client.list_tools()).tools
+
+    assert "aspect_ratio\n  Extra inputs are not permitted" in said
+    assert [tool.input_schema["additionalProperties"] for tool in tools] == [False] * 4
+
+
 async def test_a_picture_is_shown_and_paid_for_once(service: Promptcdn, upstream: Upstream) -> None:
     async with assistant(service.url) as client:
         url = (await called(client, "picture_url", prompt="a cat", seed=7))["url"]

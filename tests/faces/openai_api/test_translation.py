@@ -72,6 +72,7 @@ def test_a_body_is_the_request_of_a_url(members: dict[str, Any], query: str | No
         ({"prompt": "\ud800"}, "prompt"),
         ({"n": 0}, "n"),
         ({"n": "1.5"}, "n"),
+        ({"n": "1" * 6000}, "n"),
         ({"n": {}}, "n"),
         ({"size": "1024"}, "size"),
         ({"size": "1024x1024x1024"}, "size"),
@@ -94,6 +95,10 @@ def test_a_wrong_member_is_named(members: dict[str, Any], member: str) -> None:
         wanted({"prompt": "a", **members})
 
     assert (refused.value.kind.status, refused.value.parameter) == (400, member)
+
+
+def test_a_number_may_be_written_in_many_ways() -> None:
+    assert {wanted({"prompt": "a", "n": n}).count for n in (2, "2", 2.0, " 02 ")} == {2}
 
 
 def test_what_is_ignored_is_named_and_its_value_is_not() -> None:

@@ -20,8 +20,8 @@ def test_the_service_answers_as_it_is_described(service: Promptcdn, tmp_path: Pa
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", CONFIGURATION),
-            *("run", f"{service.url}/openapi.json", "--max-examples", "40", "--seed", "1", "--no-color"),
-            *("--header", f"Authorization: Bearer {API_KEY}"),
+            *("run", f"{service.url}/openapi.json", "--url", service.url, "--max-examples", "40", "--seed", "1"),
+            *("--no-color", "--header", f"Authorization: Bearer {API_KEY}"),
         ],
         cwd=tmp_path,
         env=environment(),

@@ -13,6 +13,7 @@ from promptcdn.readers.answers import State
 from promptcdn.settings import Settings
 from promptcdn.url.parameters import OF_INFO, PARAMETERS, Parameter
 from promptcdn.url.parameters.values import Whole
+from tests.support.chats import SETTINGS as CHATS
 from tests.support.service import Promptcdn
 
 
@@ -28,6 +29,7 @@ def parameters(path: str, **settings: Any) -> dict[str, dict[str, Any]]:
     "settings",
     [
         {},
+        CHATS,
         {"admin_token": "x" * 16, "public_url": "https://pictures.example.org"},
         {"worker_tokens": "gpu:" + 16 * "z"},
     ],
@@ -61,12 +63,13 @@ def test_the_engines_are_those_that_the_operator_offers() -> None:
     assert "enum" not in parameters("/prompt/{prompt}")["engine"]["schema"], "the nearest is taken there"
 
 
+EVERYTHING = {"admin_token": "x" * 16, "api_keys": "a:" + 16 * "y", "worker_tokens": "a:" + 16 * "z", **CHATS}
+
+
 def test_every_problem_is_in_it_with_what_to_do() -> None:
     answers = {
         status: answer["description"]
-        for methods in told(admin_token="x" * 16, api_keys="a:" + 16 * "y", worker_tokens="a:" + 16 * "z")[
-            "paths"
-        ].values()
+        for methods in told(**EVERYTHING)["paths"].values()
         for operation in methods.values()
         for status, answer in operation["responses"].items()
     }
@@ -87,6 +90,13 @@ def test_workers_are_in_it_where_there_are_tokens() -> None:
 def test_pictures_are_taken_down_only_where_there_is_a_token() -> None:
     assert told()["paths"]["/i/{key}"].keys() == {"get"}
     assert told(admin_token="x" * 16)["paths"]["/i/{key}"]["delete"]["security"] == [{"operator": []}]
+
+
+def test_the_paths_of_chats_are_there_where_they_are_set_up() -> None:
+    hooks = {path for path in told(**CHATS)["paths"] if path.startswith(("/slack/", "/discord/"))}
+
+    assert hooks == {"/slack/command", "/slack/interactivity", "/slack/events", "/discord/interactions"}
+    assert told(**CHATS)["paths"].keys() - told()["paths"].keys() == hooks
 
 
 def test_its_address_is_that_of_the_service() -> None:

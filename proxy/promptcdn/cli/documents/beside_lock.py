@@ -1,11 +1,11 @@
 """Documents beside their lock file: what `check` finds there, in vendored files and in the answers of the service."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promptcdn.cli.base import settings_or_end
 from promptcdn.cli.documents import locking, opening
 from promptcdn.cli.ending import fail
 
@@ -57,7 +57,9 @@ class Comparison:
     def of_documents(self) -> "Iterator[tuple[object, Finding]]":
         """What is wrong in each document."""
         named = {one.target for each in self.looked for one in each.found.files}
-        locked = replace(self._locked, digests={file: _sha256(self.lock.place(file)) for file in sorted(named)})
+        locked = replace(
+            self._locked, digests={file: locking.sha256_of(self.lock.place(file)) for file in sorted(named)}
+        )
         for each in self.looked:
             for finding in locked.of_document(each.found.checked.whole, each.found.files):
                 yield each.document, finding
@@ -77,7 +79,11 @@ class Comparison:
 
         reasons: list[object] = []
         with Client(self.address) as client:
-            looks = opening.asked(client, self.targets, lambda target: _look(client, target), "looking", reasons.append)
+
+            def look(target: str) -> "Answer":
+                return _look(client, self._seeded(target))
+
+            looks = opening.asked(client, self.targets, look, "looking", reasons.append)
         for reason in reasons:
             yield self.lock.path, unreachable(str(reason))
         answers = {self.address + target: answer for target, answer in looks.items()}
@@ -92,6 +98,13 @@ class Comparison:
 
         targets = {locked_target(one) for each in self.looked for one in each.found.checked.whole}
         return sorted(target for target in targets if self.address + target in self.lock.lock.pictures)
+
+    def _seeded(self, target: str) -> str:
+        """A URL without a seed with the one that a site was built with: else each answer may be another picture."""
+        from promptcdn.markdown.pin import pinned
+
+        seed = self.lock.lock.pictures[self.address + target].seed
+        return target if seed is None else pinned(target, seed, settings_or_end().signing_keys)
 
     @property
     def _locked(self) -> "Locked":
@@ -113,10 +126,3 @@ def _look(client: "Client", target: str) -> "Answer":
         if none.code == "unreachable" or none.code in passing:
             raise NoAnswer("unreachable", none.reason) from None
         return Answer(code=none.code, reason=none.reason)
-
-
-def _sha256(place: Path) -> str | None:
-    try:
-        return hashlib.sha256(place.read_bytes()).hexdigest()
-    except OSError:
-        return None

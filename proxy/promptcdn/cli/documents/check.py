@@ -87,7 +87,7 @@ class _Checking:
         """Each document with pictures, looked through; standard input too."""
         from promptcdn.markdown.faults.locked import Vendored
 
-        vendored = Vendored(self._lock.files if self._lock else ())
+        vendored = Vendored(tuple(sorted(self._lock.files)) if self._lock else ())
         folder = self._lock_file.parent.resolve()
         look: Callable[[Document, str], Looked] = partial(_look, self.ours, rules, vendored, folder)
         if paths == [opening.STDIN]:

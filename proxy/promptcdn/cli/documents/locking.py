@@ -1,11 +1,14 @@
 """What `lock`, `check` and `vendor` have in common: the lock file, and documents with what they say of it."""
 
+import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from promptcdn.cli.documents import opening
 from promptcdn.cli.documents.changing import Change
@@ -29,17 +32,35 @@ class Opened:
     content: bytes | None
 
     @property
-    def files(self) -> "tuple[str, ...]":
+    def files(self) -> frozenset[str]:
         """All vendored files, by the paths that the lock file has."""
-        return tuple(entry.file for entry in self.lock.pictures.values() if entry.file is not None)
+        return frozenset(entry.file for entry in self.lock.pictures.values() if entry.file is not None)
 
     def name_of(self, document: "Document") -> str:
         """What a document is called from the folder of the lock file."""
-        return Path(os.path.relpath(document.path.resolve(), self.path.parent.resolve())).as_posix()
+        return Path(os.path.relpath(document.path.resolve(), self.folder)).as_posix()
+
+    @property
+    def folder(self) -> Path:
+        """What it names lies below it."""
+        return self.path.parent.resolve()
 
     def place(self, file: str) -> Path:
         """Where a vendored file lies."""
         return self.path.parent / file
+
+    def own_place(self, file: str) -> Path:
+        """The same. Raises `Unusable` where a symbolic link leads out of the folder of the lock file."""
+        from promptcdn.documents.files import Unusable
+
+        place = self.place(file)
+        if not place.resolve().is_relative_to(self.folder):
+            raise Unusable(place, f"a symbolic link leads out of {self.folder}, which has the lock file")
+        return place
+
+    def is_covered_by(self, paths: list[str] | None) -> bool:
+        """Whether all documents that the lock file is for are among those that a command was given."""
+        return any(self.folder.is_relative_to(Path(path).resolve()) for path in paths or ["."])
 
     def change(self, lock: "Lock") -> Change:
         """What writing another lock changes."""
@@ -56,25 +77,37 @@ class Named:
     files: "tuple[Found, ...]"
 
 
-def opened(path: Path) -> Opened:
-    """The lock file at `path`; an empty one where there is none. Ends the command for a file that is none."""
+def opened(path: Path, *, settles: bool = False) -> Opened:
+    """The lock file at `path`; an empty one where there is none. Ends the command for a file that is none.
+
+    `settles`: of a merge conflict both sides are taken.
+    """
     from promptcdn.documents.files import Unusable
+    from promptcdn.markdown.lock import Conflict
 
     try:
         return read(path)
     except Unusable as unusable:
         fail(str(unusable))
+    except Conflict as conflict:
+        if not settles or conflict.both is None:
+            fail(f"{path}: {conflict}")
+        typer.echo(f"{path}: settled a merge conflict: what either side has is looked at again", err=True)
+        return Opened(path, conflict.both, path.read_bytes())
     except ValueError as wrong:
         fail(f"{path}: {wrong}")
 
 
 def read(path: Path) -> Opened:
     """The lock file at `path`; an empty one where there is none. Raises `Unusable`, `ValueError` for what is none."""
-    from promptcdn.documents.files import content_of, decoded
+    from promptcdn.documents.files import Unusable, content_of, decoded
     from promptcdn.markdown.lock import Lock, parsed
 
-    if not path.exists():
-        return Opened(path, Lock(), None)
+    try:
+        if not path.exists():
+            return Opened(path, Lock(), None)
+    except OSError as wrong:
+        raise Unusable(path, wrong.strerror or "it cannot be looked at") from None
     content = content_of(path)
     return Opened(path, parsed(decoded(path, content)), content)
 
@@ -92,12 +125,20 @@ def all_named(documents: "Sequence[Document]", ours: "Ours", lock: Opened, told:
     return opening.all_parsed(documents, may_have, partial(_named, ours, files, lock), told)
 
 
-def _named(ours: "Ours", files: tuple[str, ...], lock: Opened, document: "Document", text: str) -> Named:
+def _named(ours: "Ours", files: frozenset[str], lock: Opened, document: "Document", text: str) -> Named:
     from promptcdn.markdown import find
     from promptcdn.markdown.vendor import VendoredFiles
 
     urls = find(text, document.kind, ours)
     return Named(urls, find(text, document.kind, VendoredFiles(lock.name_of(document), files)))
+
+
+def sha256_of(place: Path) -> str | None:
+    """Of a file, in hex; `None` where there is none that can be read."""
+    try:
+        return hashlib.sha256(place.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def entry_of(file: "File") -> "Entry | None":
@@ -107,3 +148,11 @@ def entry_of(file: "File") -> "Entry | None":
     if file.content_key is None or file.sha256 is None:
         return None
     return Entry(file.content_key, file.sha256, file.size, file.media_type)
+
+
+def beside(entry: "Entry", known: "Entry | None") -> "Entry":
+    """`entry` with what the lock file says beyond the file that its URL answers with."""
+    if known is None:
+        return entry
+    entry = replace(entry, file=known.file, seed=known.seed, site=known.site)
+    return replace(entry, width=known.width, height=known.height) if known.sha256 == entry.sha256 else entry

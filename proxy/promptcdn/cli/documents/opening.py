@@ -22,16 +22,14 @@ _T = TypeVar("_T")
 
 STDIN = "-"
 # How much the service is asked at once. It makes no more than PROMPTCDN_CONCURRENCY pictures at once (8 by default).
-_AT_ONCE = 8
+AT_ONCE = 8
 
+_PATHS = "Files, folders and glob patterns; by default the folder that you are in."
+# What commands take that read standard input too, and what others do.
 Paths = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[PATH]...",
-        help="Files, folders and glob patterns; by default the folder that you are in. - for standard input.",
-        show_default=False,
-    ),
+    list[str] | None, typer.Argument(metavar="PATH", help=f"{_PATHS} - for standard input.", show_default=False)
 ]
+Files = Annotated[list[str] | None, typer.Argument(metavar="PATH", help=_PATHS, show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what came out as JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change as a diff; write nothing.")]
 StdinName = Annotated[
@@ -52,14 +50,15 @@ def ours_of(base: str | None) -> "tuple[str, Ours]":
 
 
 class Told:
-    """Says on standard error what could not be done, and remembers that there was something."""
+    """Says on standard error what could not be done, once, and remembers that there was something."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def __call__(self, what: object) -> None:
-        self.lines.append(str(what))
-        typer.echo(str(what), err=True)
+        if str(what) not in self.lines:
+            self.lines.append(str(what))
+            typer.echo(str(what), err=True)
 
     def end(self) -> None:
         """Ends the command with exit code 1 where anything was said."""
@@ -71,6 +70,8 @@ def documents_of(paths: list[str] | None, told: Callable[[object], None]) -> "li
     """The documents that a command was given. Ends the command where a path names nothing."""
     from promptcdn.documents.files import Missing, Unusable, documents
 
+    if STDIN in (paths or ()):
+        fail("-: standard input is for promptcdn pin and check, which take it alone")
     found: list[Document] = []
     for each in documents(paths or ["."]):
         match each:
@@ -124,8 +125,8 @@ def all_parsed(
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, where that is a terminal; gives what moves it on by one."""
-    if not sys.stderr.isatty():
+    """A bar on standard error, where that is a terminal and there is anything to do; gives what moves it on by one."""
+    if not total or not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console
@@ -178,8 +179,12 @@ def asked(
                 told(none.reason)
         advance()
 
-    with progress(what, len(targets)) as advance, ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(one, targets))
+    with progress(what, len(targets)) as advance, ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            list(pool.map(one, targets))
+        except BaseException:  # Ctrl-C, which must not wait for pictures that are made
+            client.stop()
+            raise
     return {target: found[target] for target in targets if target in found}
 
 

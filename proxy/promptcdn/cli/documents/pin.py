@@ -1,28 +1,22 @@
 """`promptcdn pin`."""
 
-import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from promptcdn.cli.base import Base, settings_or_end
 from promptcdn.cli.documents import changing, opening
+from promptcdn.cli.documents.changing import Change
 from promptcdn.cli.documents.opening import AsJson, DryRun, Paths, StdinName, Told
 from promptcdn.cli.ending import fail
 from promptcdn.url.seeds import SEED_MAX
 
 if TYPE_CHECKING:
     from promptcdn.markdown import Found, Ours
-
-
-class Drawn(NamedTuple):
-    """The seed that a URL gets, and whether its picture is stored; `None` for a seed that was given."""
-
-    seed: int
-    is_stored: bool | None = None
+    from promptcdn.markdown.pin import Seed
 
 
 class _Pinned(NamedTuple):
@@ -59,36 +53,38 @@ def pin(
     told = Told()
     work = _Work(address, ours, None if seed is None else int(seed), unpin, told)
     if paths == [opening.STDIN]:
-        _standard_input(work, stdin_name, told)
+        _standard_input(work, stdin_name, told, dry_run=dry_run, as_json=as_json)
         return
     parsed = opening.all_found(opening.documents_of(paths, told), ours, told)
     if not any(each.found for each in parsed):
         opening.note_of_nothing(address)
     seeds = work.seeds(one for each in parsed for one in each.found)
-    pinned: list[_Pinned] = []
-
-    def changes() -> Iterator[changing.Change]:
-        for each in parsed:
-            text, done = work.rewritten(each.text, each.found, seeds, str(each.document))
-            pinned.extend(done)
-            yield changing.Change(each.document.path, each.content, text.encode())
-
-    count = changing.made(changes(), told, dry_run=dry_run)
-    _print(pinned, count, as_json=as_json, dry_run=dry_run, unpin=unpin)
+    changes: list[Change] = []
+    pinned: dict[Path, list[_Pinned]] = {}
+    for each in parsed:
+        path = each.document.path
+        text, pinned[path] = work.rewritten(each.text, each.found, seeds, str(path))
+        changes.append(Change(path, each.content, text.encode()))
+    made = changing.made(changes, told, dry_run=dry_run)
+    done = [one for path in pinned for one in pinned[path] if path in made.paths]
+    _print(done, made, as_json=as_json, dry_run=dry_run, unpin=unpin)
     told.end()
 
 
-def _standard_input(work: "_Work", name: str, told: Told) -> None:
-    """Standard input, rewritten, to standard output."""
+def _standard_input(work: "_Work", name: str, told: Told, *, dry_run: bool, as_json: bool) -> None:
+    """Standard input, rewritten, to standard output; for a dry run what would change."""
     from promptcdn.markdown import find
 
+    if as_json:
+        fail("--json: leave it out with standard input, whose text is what comes out")
     text, kind = opening.standard_input(name)
     try:
         found = find(text, kind, work.ours)
     except ValueError as wrong:
         fail(f"standard input: {wrong}")
-    text, _ = work.rewritten(text, found, work.seeds(found), "standard input")
-    sys.stdout.buffer.write(text.encode())
+    after, _ = work.rewritten(text, found, work.seeds(found), "standard input")
+    change = Change(Path(name), text.encode(), after.encode())
+    typer.echo(changing.diff(change) if dry_run else change.after, nl=False)
     told.end()
 
 
@@ -100,19 +96,20 @@ class _Work:
         self._address, self._seed, self._unpin, self._told = address, seed, unpin, told
         self._keys = settings_or_end().signing_keys
 
-    def seeds(self, found: "Iterator[Found] | Sequence[Found]") -> Mapping[str, Drawn]:
+    def seeds(self, found: "Iterable[Found]") -> "Mapping[str, Seed]":
         """The seed for each seedless URL, by what the service is asked for. Says which have none, and why."""
         from promptcdn.documents.client import Client
-        from promptcdn.markdown.pin import is_seedless
+        from promptcdn.markdown.pin import Seed, chosen_seed, is_seedless
+        from promptcdn.markdown.vendor import locked_target
 
         if self._unpin:
             return {}
-        targets = sorted({one.target for one in found if is_seedless(one.target)})
+        targets = sorted({locked_target(one) for one in found if is_seedless(one.target)})
         if self._seed is not None or not targets:
-            return dict.fromkeys(targets, Drawn(self._seed or 0))
+            return dict.fromkeys(targets, Seed(self._seed or 0))
         with Client(self._address) as client:
             answers = opening.asked(client, targets, client.info, "asking for seeds", self._told)
-        drawn = {target: _drawn(members) for target, members in answers.items()}
+        drawn = {target: chosen_seed(members) for target, members in answers.items()}
         for target, seed in drawn.items():
             if seed is None:
                 self._told(
@@ -121,48 +118,40 @@ class _Work:
         return {target: seed for target, seed in drawn.items() if seed is not None}
 
     def rewritten(
-        self, text: str, found: "Sequence[Found]", seeds: Mapping[str, Drawn], file: str
+        self, text: str, found: "Sequence[Found]", seeds: "Mapping[str, Seed]", file: str
     ) -> tuple[str, list[_Pinned]]:
         """The text with other URLs in it, and which these are."""
+        from promptcdn.documents.files import shown
         from promptcdn.markdown import rewritten
+        from promptcdn.markdown.vendor import locked_target
 
         done: list[_Pinned] = []
         urls: dict[Found, str] = {}
         for one in found:
+            drawn = seeds.get(locked_target(one))
             try:
-                target = self._new(one.target, seeds)
+                target = self._new(one.target, drawn)
             except ValueError as wrong:
-                self._told(f"{file}:{one.line}:{one.column}: {wrong}")
+                self._told(f"{shown(file)}:{one.line}:{one.column}: {wrong}")
                 continue
             if target is not None:
                 urls[one] = f"{one.base}{target}"
-                is_stored = seeds[one.target].is_stored if one.target in seeds else None
-                done.append(_Pinned(file, one.line, one.column, one.url, urls[one], is_stored))
+                done.append(_Pinned(file, one.line, one.column, one.url, urls[one], drawn and drawn.is_stored))
         return rewritten(text, urls), done
 
-    def _new(self, target: str, seeds: Mapping[str, Drawn]) -> str | None:
+    def _new(self, target: str, drawn: "Seed | None") -> str | None:
         """What a URL asks for from now on; `None` where it stays. Raises `ValueError` where it cannot be changed."""
         from promptcdn.markdown.pin import has_number, pinned, unpinned
 
         if self._unpin:
             return unpinned(target, self._keys) if has_number(target) else None
-        return pinned(target, seeds[target].seed, self._keys) if target in seeds else None
+        return None if drawn is None else pinned(target, drawn.number, self._keys)
 
 
-def _drawn(members: Mapping[str, Any]) -> Drawn | None:
-    """The first seed of a pool whose picture is stored, else the first that may be made."""
-    pool = members.get("pool") or ()
-    for state in ("stored", "generating", "absent"):
-        for variant in pool:
-            if variant["state"] == state:
-                return Drawn(int(variant["seed"]), state == "stored")
-    return None
-
-
-def _print(pinned: Sequence[_Pinned], count: int, *, as_json: bool, dry_run: bool, unpin: bool) -> None:
+def _print(pinned: Sequence[_Pinned], made: changing.Made, *, as_json: bool, dry_run: bool, unpin: bool) -> None:
+    count = len(made.paths)
+    made.print({"urls": [each._asdict() for each in pinned], "files": count}, as_json=as_json)
     if as_json:
-        urls = [each._asdict() for each in pinned]
-        typer.echo(json.dumps({"urls": urls, "files": count}, ensure_ascii=False, indent=2))
         return
     absent = sum(each.is_stored is False for each in pinned)
     done = "taken out of" if unpin else "written into"
@@ -170,5 +159,5 @@ def _print(pinned: Sequence[_Pinned], count: int, *, as_json: bool, dry_run: boo
     where = f"{opening.counted(len(pinned), 'URL')} in {opening.counted(count, 'file')}"
     typer.echo(f"seeds {verb} {done} {where}", err=dry_run)
     if absent:
-        pictures = opening.counted(absent, "picture")
-        typer.echo(f"{pictures} of them not made yet: promptcdn warm makes them ahead of their readers", err=True)
+        pictures = f"{absent} of these pictures {'is' if absent == 1 else 'are'}"
+        typer.echo(f"{pictures} not made yet: promptcdn warm makes them ahead of their readers", err=True)

@@ -3,13 +3,14 @@
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
@@ -104,11 +105,28 @@ _Syntax = Annotated[
 def server(pictures: Pictures) -> "MCPServer[Any]":
     """A server with all tools, over one service."""
     tools = _Tools(pictures)
-    made: MCPServer[Any] = MCPServer("promptcdn", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
-    made.tool(annotations=_READS)(tools.picture_url)
-    made.tool(annotations=_MAKES)(tools.make_picture)
-    made.tool(annotations=_READS)(tools.look_up)
-    made.tool(annotations=_READS)(tools.pin_markdown)
+    return MCPServer(
+        "promptcdn",
+        instructions=INSTRUCTIONS,
+        version=__version__,
+        log_level="WARNING",
+        tools=[
+            _strict(tools.picture_url, _READS),
+            _strict(tools.make_picture, _MAKES),
+            _strict(tools.look_up, _READS),
+            _strict(tools.pin_markdown, _READS),
+        ],
+    )
+
+
+def _strict(tool: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
+    """A tool that refuses arguments that it does not have. The library drops them: an assistant that puts aspect_ratio
+    beside `parameters`, and not into it, would get another picture than it asked for, and not know."""
+    made = Tool.from_function(tool, annotations=annotations)
+    arguments = made.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    made.parameters = arguments.model_json_schema(by_alias=True)
     return made
 
 

@@ -27,9 +27,11 @@ Seeds = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Timings:
-    """How many seconds a draw is remembered."""
+    """How many seconds a draw is remembered: under an `Idempotency-Key`, and under its body alone. The official
+    clients send a request again within half an hour."""
 
     draw: float = 86400.0
+    again: float = 3600.0
 
 
 TIMINGS = Timings()
@@ -73,13 +75,13 @@ class Draw:
 
 
 class Draws:
-    """Remembers draws for a day: in memory, and in Redis where there is one."""
+    """Remembers draws: in memory, and in Redis where there is one."""
 
     def __init__(self, connection: RedisConnection | None, timings: Timings = TIMINGS) -> None:
         self._connection = connection
         self._timings = timings
         self._last: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.draw)
-        self._open: cachetools.TTLCache[str, list[Seeds]] = cachetools.TTLCache(_KEPT_MOST, timings.draw)
+        self._open: cachetools.TTLCache[str, list[Seeds]] = cachetools.TTLCache(_KEPT_MOST, timings.again)
 
     async def of(self, names: Names, draw: Callable[[], Awaitable[Seeds]]) -> Draw:
         """What the request drew when it was sent before, else what `draw` gives, which is remembered before anything
@@ -109,7 +111,7 @@ class Draws:
         self._last[name] = seeds
         if self._connection is None:
             return seeds
-        written, seconds = json.dumps(seeds), int(self._timings.draw)
+        written, seconds = json.dumps(seeds), int(self._timings.draw if first else self._timings.again)
         try:
             fresh = await self._connection.call(lambda redis: redis.set(_PREFIX + name, written, ex=seconds, nx=first))
         except RedisDown:

@@ -136,7 +136,7 @@ def _response(answer: Pictures) -> Response:
             yield piece
             await asyncio.sleep(0)  # others have their turn
 
-    headers = {**response_headers.document_headers(), "content-length": str(answer.length)}
+    headers = response_headers.document_headers(length=answer.length)
     return StreamingResponse(pieces(), headers=headers, media_type="application/json")
 
 

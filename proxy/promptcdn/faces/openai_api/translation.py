@@ -16,6 +16,7 @@ from promptcdn.problems import Problem
 from promptcdn.url import formats, text
 from promptcdn.url.dialects import sides
 from promptcdn.url.parameters import BY_NAME, PROMPT_MAX
+from promptcdn.url.parameters.values import Whole
 from promptcdn.url.parse import parse
 from promptcdn.url.request import Request
 
@@ -144,10 +145,14 @@ def _one_of(
 
 
 def _count(texts: Mapping[str, str]) -> int:
-    count = texts.get("n", "1")
-    if count not in map(str, range(1, COUNT_MAX + 1)):
-        raise problems.bad_parameter("n", _quoted(count), f"1 to {COUNT_MAX}", "not a number of pictures")
-    return int(count)
+    return _whole(texts, "n", 1, COUNT_MAX, otherwise="1")
+
+
+def _whole(texts: Mapping[str, str], name: str, least: int, most: int, *, otherwise: str) -> int:
+    try:
+        return Whole(least, most)(texts.get(name, otherwise).strip())
+    except ValueError as wrong:
+        raise problems.bad_parameter(name, _quoted(texts[name]), f"{least} to {most}", str(wrong)) from None
 
 
 def _of_the_picture(texts: Mapping[str, str]) -> dict[str, str]:
@@ -197,15 +202,13 @@ def _seed(pairs: Mapping[str, str], notes: list[str]) -> dict[str, str]:
 def _delivery(texts: Mapping[str, str], notes: list[str]) -> dict[str, str]:
     name = _one_of(texts, "output_format", tuple(OUTPUT_FORMATS), otherwise=_USUAL_FORMAT)
     row = formats.BY_NAME[OUTPUT_FORMATS[name]]
-    compression = texts.get("output_compression", "100")
-    if compression not in map(str, range(101)):
-        raise problems.bad_parameter("output_compression", _quoted(compression), "0 to 100", "not a whole number")
+    compression = _whole(texts, "output_compression", 0, 100, otherwise="100")
     if "output_compression" not in texts:
         return {"format": row.name}
     if row.quality is None:
         notes.append(f"this service ignores output_compression for {row.name}, which keeps every pixel")
         return {"format": row.name}
-    return {"format": row.name, "q": str(max(1, int(compression)))}
+    return {"format": row.name, "q": str(max(1, compression))}
 
 
 def _parsed(pairs: Mapping[str, str]) -> Request:

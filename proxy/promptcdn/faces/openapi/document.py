@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptcdn import __version__, problems
 from promptcdn.faces.openapi import schemas
+from promptcdn.faces.openapi.chats import Hook, hooks
 from promptcdn.problems import KINDS, ProblemType
 from promptcdn.url import formats
 from promptcdn.url.parameters import OF_INFO, PARAMETERS, Parameter
@@ -39,9 +40,12 @@ _LOOKING = (
     problems.OVERLOADED,
     problems.TOO_SLOW,
 )
+# What a chat's servers may meet.
+_HOOKED = (problems.UNSIGNED, problems.BODY_TOO_LARGE, problems.BAD_REQUEST)
 # Of other routes than those of pictures.
 _ELSEWHERE = (
     problems.UNAUTHORIZED,
+    problems.UNSIGNED,
     problems.INVALID_API_KEY,
     problems.INVALID_WORKER_TOKEN,
     problems.ORDER_OF_ANOTHER,
@@ -88,7 +92,10 @@ def described(settings: "Settings") -> Document:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": settings.public_url or "/"}],
-        "paths": _paths(settings.defaults, takedowns=settings.admin_token is not None),
+        "paths": {
+            **_paths(settings.defaults, takedowns=settings.admin_token is not None),
+            **{hook.path: _hook(hook) for hook in hooks(settings)},
+        },
         "components": {
             "schemas": {"Problem": schemas.PROBLEM, "Info": schemas.INFO, "Readiness": schemas.READINESS},
             "securitySchemes": {
@@ -173,6 +180,15 @@ def _of_the_service() -> Document:
         "/docs": _get("getDocs", "This description for people.", [], page),
         "/mcp": _for_assistants(),
     }
+
+
+def _hook(hook: Hook) -> Document:
+    told = f"{hook.summary} For the servers of the chat, which sign what they send."
+    found: Document = {"description": "What is done or shown at once.", "headers": _headers(_ALWAYS)}
+    if hook.answer:
+        found["content"] = {hook.answer: {}}
+    operation = _operation(hook.name, told, [], {"200": found, **_problems((*_ANYWHERE, *_HOOKED))})
+    return {"post": {**operation, "requestBody": {"required": True, "content": {hook.body: {}}}}}
 
 
 def _for_assistants() -> Document:
@@ -286,6 +302,8 @@ def _problems(kinds: Iterable[ProblemType], *, as_pictures: bool = False) -> Doc
 
 def _headers_of(kinds: Sequence[ProblemType]) -> Document:
     own = {name: told for name, (kind, told) in _OF_PROBLEMS.items() if kind in kinds}
+    if problems.UNSIGNED in kinds:
+        own["WWW-Authenticate"] = "That a signature of the chat's servers is needed."
     if any(kind.retry_after for kind in kinds):
         own["Retry-After"] = "In how many seconds another try may help."
     return {**_headers((*_ALWAYS, "Vary")), **{name: _header(told) for name, told in own.items()}}

@@ -55,6 +55,12 @@ class Http:
         `data` are httpx2's. `path` comes behind the base URL's. Raises `UpstreamFailed`."""
         return await self._call("POST", path, headers, seconds, most, json=json, files=files, data=data)
 
+    async def patch(
+        self, path: str, *, json: Any = None, files: Any = None, data: Any = None, seconds: float, most: int
+    ) -> Reply:
+        """The same as `post`, for a change to what is there."""
+        return await self._call("PATCH", path, None, seconds, most, json=json, files=files, data=data)
+
     async def get(self, path: str, *, headers: Mapping[str, str] | None = None, seconds: float, most: int) -> Reply:
         """The same for a question."""
         return await self._call("GET", path, headers, seconds, most)

@@ -68,13 +68,13 @@ class Locked:
     def unused(self, text: str, urls: Iterable[Found], files: Iterable[Found], ours: Ours) -> Iterator[Finding]:
         """The entries that none of all the documents names, where they stand in the lock file, whose text is `text`.
 
-        Entries of other services are not looked at.
+        Entries of other services are not looked at, and none that a site was built with.
         """
         named = {self.url_of(one) for one in urls}
         named_files = {one.target for one in files}
         lines, place = Lines.of(text), 0
         for url, entry in self.lock.pictures.items():
-            if url in named or entry.file in named_files or ours.target(url) is None:
+            if url in named or entry.file in named_files or entry.site or ours.target(url) is None:
                 continue
             # They stand there in this order. Searched for from the beginning, thousands would take minutes.
             start = place = max(place, text.find(json.dumps(url, ensure_ascii=False), place))
@@ -111,7 +111,7 @@ class Vendored:
             return ()
         names = sorted(set(_VENDORED.findall(text)))
         files = {posixpath.join(folder, name) for folder in self._folders for name in names}
-        return find(text, kind, VendoredFiles(document, tuple(sorted(files))))
+        return find(text, kind, VendoredFiles(document, frozenset(files)))
 
     @cached_property
     def _folders(self) -> frozenset[str]:

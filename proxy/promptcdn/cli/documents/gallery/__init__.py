@@ -11,7 +11,8 @@ import typer
 
 from promptcdn.cli.base import Base
 from promptcdn.cli.documents import changing, locking, opening
-from promptcdn.cli.documents.opening import AsJson, LockFile, Paths, Told
+from promptcdn.cli.documents.opening import AsJson, Files, LockFile, Told
+from promptcdn.cli.ending import fail
 
 if TYPE_CHECKING:
     from promptcdn.cli.documents.gallery.page import Picture
@@ -23,7 +24,7 @@ _Offline = Annotated[bool, typer.Option("--offline", help="Ask no service: show 
 
 
 def gallery(
-    paths: Paths = None,
+    paths: Files = None,
     to: _To = Path("gallery.html"),
     title: Annotated[str, typer.Option(help="The heading of the page.")] = "Pictures",
     lock_file: LockFile = Path("promptcdn.lock"),
@@ -39,6 +40,8 @@ def gallery(
     from promptcdn.cli.documents.gallery.page import page
     from promptcdn.documents.client import Client
 
+    if to.is_dir():
+        fail(f'--to="{to}": this is a folder; allowed: a file, like {to / "gallery.html"}')
     address, ours = opening.ours_of(base)
     told, lock = Told(), locking.opened(lock_file)
     named = locking.all_named(opening.documents_of(paths, told), ours, lock, told)
@@ -55,11 +58,23 @@ def gallery(
         typer.echo(json.dumps([asdict(picture) for picture in shown], ensure_ascii=False, indent=2))
     elif str(to) == opening.STDIN:
         typer.echo(page(title, shown), nl=False)
-    else:
-        before = to.read_bytes() if to.exists() else None
-        changing.made(iter([changing.Change(to, before, page(title, shown).encode())]), told, dry_run=False)
+    elif _is_written(to, page(title, shown), told):
         typer.echo(f"{to}: {opening.counted(len(shown), 'picture')}")
     told.end()
+
+
+def _is_written(to: Path, page: str, told: Told) -> bool:
+    """Whether the page is in its file now; says why where it is not. Folders that are not there are made."""
+    from promptcdn.documents.files import Unusable, content_of
+
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        before = content_of(to) if to.exists() else None
+    except (OSError, Unusable) as wrong:
+        told(wrong if isinstance(wrong, Unusable) else f"{to}: {wrong.strerror}")
+        return False
+    made = changing.made([changing.Change(to, before, page.encode())], told, dry_run=False)
+    return to in made.paths or before == page.encode()
 
 
 def _places(named: "Sequence[Parsed[locking.Named]]", address: str, lock: locking.Opened) -> dict[str, tuple[str, ...]]:

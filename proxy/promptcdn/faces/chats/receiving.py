@@ -1,0 +1,65 @@
+"""Requests of a chat's servers: read within bounds, and taken only where they are signed, new, and not taken before."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+import cachetools
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+
+from promptcdn import problems
+from promptcdn.problems import Problem
+
+# In bytes. A click in Slack brings its whole message along, percent-encoded.
+BODY_MAX = 512 * 1024
+
+# A signature is good for five minutes before and after its time.
+_REMEMBERED_SECONDS = 600
+_REMEMBERED = 100_000
+
+
+class Signatures(Protocol):
+    """How a chat signs."""
+
+    def signature(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        """The signature of a request, if it is right and not old."""
+        ...
+
+
+class Receiver:
+    """Takes the requests of one chat. `chat` is its name, for people."""
+
+    def __init__(self, chat: str, signatures: Signatures, patience: float) -> None:
+        self._chat = chat
+        self._signatures = signatures
+        self._patience = patience
+        self._taken: cachetools.TTLCache[str, None] = cachetools.TTLCache(_REMEMBERED, _REMEMBERED_SECONDS)
+
+    async def body(self, http: HttpRequest) -> bytes:
+        """The body of a request. Raises `Problem`: 401 for one that the chat did not sign just now, or that was taken
+        before; 413 and 408 for one that is too large or too slow."""
+        body = await _read(http, self._patience)
+        signature = self._signatures.signature(http.headers, body)
+        if signature is None:
+            raise problems.unsigned(self._chat, "its signature is missing, wrong or older than five minutes")
+        if signature in self._taken:
+            raise problems.unsigned(self._chat, "the same request came before")
+        self._taken[signature] = None
+        return body
+
+
+async def _read(http: HttpRequest, patience: float) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(patience):
+            async for part in http.stream():
+                body += part
+                if len(body) > BODY_MAX:
+                    raise Problem(problems.BODY_TOO_LARGE, f"a body may have at most {BODY_MAX} bytes here")
+    except TimeoutError:
+        detail = f"the body of the request took longer than {patience:g} s to arrive"
+        raise Problem(problems.REQUEST_TIMEOUT, detail) from None
+    except ClientDisconnect:
+        raise Problem(problems.BAD_REQUEST, "the client left before its request had ended") from None
+    return bytes(body)
