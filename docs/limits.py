@@ -80,6 +80,7 @@ _PROXY_WAIT = Row(
 FIRST_VIEW = (_LOOK_UP, _UPSTREAM, _STORING, _READING, _WAIT, _PROXY_WAIT)
 
 WAITS = (
+    Row("Maximum time for the body of a call to `/mcp` to arrive", "faces.mcp.over_http:Timings.body"),
     Row("Maximum wait of a call to `/mcp` for a new picture", "faces.mcp.over_http:Timings.picture"),
     Row("Maximum time for a command on documents to connect to the service", "documents.client:Timings.connect"),
     Row("Maximum time in which a command on documents hears nothing of an answer", "documents.client:Timings.answer"),
@@ -489,6 +490,9 @@ WAITS = (
 BOUNDS = (
     Row("Maximum size of the body of a call to `/mcp`", "faces.mcp.over_http:BODY_MAX", unit="bytes"),
     Row("Maximum length of a document that an assistant has pinned", "faces.mcp.tools:TEXT_MAX", unit="characters"),
+    Row("Most URLs without a seed in such a document", "faces.mcp.tools:PINNED_MAX", unit="URLs"),
+    Row("Most parameters of a URL that an assistant asks for", "faces.mcp.tools:PARAMETERS_MAX", unit="parameters"),
+    Row("Longest name of such a parameter", "faces.mcp.tools:NAME_MAX", unit="characters"),
     Row("Maximum size of a picture that a command on documents takes", "documents.client:_PICTURE_MAX", unit="bytes"),
     Row("Maximum size of `/info` that a command on documents takes", "documents.client:_DOCUMENT_MAX", unit="bytes"),
     Row(

@@ -53,6 +53,12 @@ class _Remote:
 
         return signed_url(url, self._keys) if self._keys.ids else url
 
+    def pinned(self, target: str, seed: int) -> str:
+        """`target` with a seed, signed anew if it was signed. Raises `ValueError` where there is no key for that."""
+        from promptcdn.markdown.pin import pinned
+
+        return pinned(target, seed, self._keys)
+
 
 async def _asked(ask: Any, target: str) -> Any:
     """What the service answers to a call that blocks. Raises `Refused`."""

@@ -155,7 +155,7 @@ class Client:
             raise NoAnswer("bad_request", f"this is no URL: {wrong}") from None
         except httpx2.HTTPError as wrong:
             where = urlsplit(self.base).netloc
-            reason = "no answer in time" if isinstance(wrong, httpx2.TimeoutException) else str(wrong)
+            reason = "no answer in time" if isinstance(wrong, httpx2.TimeoutException) else _said(wrong)
             raise NoAnswer("unreachable", f"{where} cannot be asked: {reason or type(wrong).__name__}") from None
 
     def _once(self, method: str, url: str, most: int, accept: str) -> tuple[httpx2.Response, bytes]:
@@ -225,3 +225,8 @@ def _problem(answer: httpx2.Response, content: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return members if isinstance(members, dict) else {}
+
+
+def _said(wrong: Exception) -> str:
+    """What an error says, without the number that the system has for it."""
+    return re.sub(r"\[Errno -?\d+\] ", "", str(wrong))

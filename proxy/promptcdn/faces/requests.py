@@ -1,10 +1,12 @@
 """What an HTTP request says: who asks for what, what they have already, and how long they wait."""
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
@@ -107,6 +109,34 @@ def wait(http: HttpRequest, asked: float | None = None) -> float:
 async def looked_up(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: DetachedTasks) -> _T:
     """What `look` returns or raises, for as long as the client waits for what is stored already."""
     return await detached.run(look, audience.wait_for_stored(wait(http)), client(http))
+
+
+async def body(http: HttpRequest, most: int, seconds: float, *, passed_over: int = 0, advice: str = "") -> bytes:
+    """The body of a request: at most `most` bytes, which have so many seconds to arrive.
+
+    Raises `Problem`: 408 for one that is slower, 413 for one that is larger, 400 where the client leaves before its
+    end. Of a larger one so many more bytes are read and forgotten: a client that is cut off while it sends never sees
+    why. `advice` is said to it.
+    """
+    kept, forgotten = bytearray(), 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for piece in http.stream():
+                if len(kept) + len(piece) <= most and not forgotten:
+                    kept += piece
+                else:
+                    forgotten += len(piece)
+                if forgotten > passed_over:
+                    break
+    except TimeoutError:
+        detail = f"the body of the request took longer than {seconds:g} s to arrive"
+        raise Problem(problems.REQUEST_TIMEOUT, detail) from None
+    except ClientDisconnect:
+        raise Problem(problems.BAD_REQUEST, "the client left before its request had ended") from None
+    if forgotten:
+        told = f"the body of a request may have at most {most} bytes here"
+        raise Problem(problems.BODY_TOO_LARGE, f"{told}; {advice}" if advice else told)
+    return bytes(kept)
 
 
 def _accept(http: HttpRequest) -> str:

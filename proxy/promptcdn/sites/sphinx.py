@@ -8,6 +8,7 @@ WebP, and get the same picture as PNG. `sphinx-build -W` fails where a picture h
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -157,7 +158,7 @@ def _build(app: Sphinx) -> Build:
 
 def _open(app: Sphinx, config: Any) -> None:
     values = {field.name: getattr(config, f"promptcdn_{field.name}") or None for field in _OPTIONS}
-    try:
+    with _told():
         options = options_of(values)
         home = Path(app.confdir or app.srcdir)
         options = replace(
@@ -167,6 +168,13 @@ def _open(app: Sphinx, config: Any) -> None:
             folder="files",
         )
         app.promptcdn = Build(options, log.warning, signing_keys())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A wrong setting, or a lock file that cannot be written, ends the build with its own words."""
+    try:
+        yield
     except problems.BadSettings as wrong:
         raise ConfigError(str(wrong)) from None
 
@@ -194,7 +202,8 @@ def _prepare(app: Sphinx, env: BuildEnvironment) -> None:
     if not app.builder.supported_remote_images and app.builder.supported_image_types:
         build.options = replace(build.options, vendor=True)
     if app.builder.supported_image_types:
-        build.prepare(_suitable(app, target) for target in _all(env))
+        with _told():
+            build.prepare(_suitable(app, target) for target in _all(env))
 
 
 def _all(env: BuildEnvironment) -> Iterator[str]:
@@ -203,7 +212,8 @@ def _all(env: BuildEnvironment) -> Iterator[str]:
 
 
 def _close(app: Sphinx, _: Exception | None) -> None:
-    _build(app).close()
+    with _told():
+        _build(app).close()
 
 
 def _suitable(app: Sphinx, target: str) -> str:

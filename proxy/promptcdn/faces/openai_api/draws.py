@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import cachetools
 
+from promptcdn import problems
+from promptcdn.problems import Problem
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 _KEPT_MOST = 10_000
@@ -53,8 +55,12 @@ class Names:
 
     @classmethod
     def of(cls, api_key: str, body: object, idempotency_key: str | None, retry_count: str | None) -> "Names":
-        """Hashes alone: who looks into Redis sees neither prompts nor keys of clients."""
-        text = json.dumps([api_key, body], sort_keys=True, default=repr)
+        """Hashes alone: who looks into Redis sees neither prompts nor keys of clients. Raises `Problem` (400) for a
+        body that can be read and not written again."""
+        try:
+            text = json.dumps([api_key, body], sort_keys=True, default=repr)
+        except RecursionError:
+            raise Problem(problems.BAD_REQUEST, "the body of the request is nested too deeply") from None
         by_key = None if not idempotency_key else _digest(f"key {idempotency_key}\n{text}")
         return cls(by_key, _digest(f"body\n{text}"), again=(retry_count or "0") != "0")
 

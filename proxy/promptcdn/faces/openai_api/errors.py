@@ -5,6 +5,8 @@ every 5xx again by itself, twice, unless `x-should-retry` says no (read in the p
 for Node).
 """
 
+from collections.abc import Sequence
+
 from promptcdn import problems
 from promptcdn.problems import Problem, ProblemType, UpstreamFailed
 
@@ -73,6 +75,12 @@ def try_again(problem: Problem) -> bool:
 def may_cost_again(problem: Problem) -> bool:
     """Whether the failure may have been charged, so that the same again might be charged once more."""
     return problem.kind in (*_PERHAPS_CHARGED, *_AGAIN_IF_FREE) and not try_again(problem)
+
+
+def worst(failures: Sequence[BaseException]) -> BaseException:
+    """Which of the failures of several pictures their client is told: one after which the same again might be charged
+    once more, if there is any."""
+    return next((each for each in failures if isinstance(each, Problem) and may_cost_again(each)), failures[0])
 
 
 def _type(problem: Problem) -> str:
