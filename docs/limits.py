@@ -515,7 +515,7 @@ BOUNDS = (
         "generators.worker.jobs:HANDED_MAX",
         unit="workers",
     ),
-    Row("Largest picture that is taken from a worker", "faces.work.bodies:PICTURE_MAX", unit="bytes"),
+    Row("Largest picture that is taken from a worker", "generators.worker.jobs:PICTURE_MAX", unit="bytes"),
     Row("Largest document that is taken from a worker", "faces.work.bodies:DOCUMENT_MAX", unit="bytes"),
     Row("Longest URL; a longer one is answered 414", "url.parse:URL_MAX", unit="bytes"),
     Row(

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,6 +17,7 @@ from tests.support.fakes import picture
 from tests.support.service import PROMPTCDN, Promptcdn
 from tests.support.waiting import until
 from tests.support.workers import SETTINGS, TOKENS, Pretender, WorkerProcess
+from tests.upstream.kinds import KINDS, StandIn
 
 CAMO = {"user-agent": "github-camo (deadbeef)"}
 URL = "/?prompt=a+lighthouse&seed=7&width=256&height=256"
@@ -79,6 +81,56 @@ def test_a_worker_that_only_waits_ends_at_once(service: Promptcdn, tmp_path: Pat
         until(lambda: "draws with sketch" in worker.said)
         assert worker.stop() == 0
         assert "0 pictures" in worker.said
+
+
+@pytest.fixture
+def upstream() -> Iterator[StandIn]:
+    """A server that draws for a worker, and is slow or hangs where a test says so."""
+    with KINDS["a1111"].start() as running:
+        yield running
+
+
+def drawing(folder: Path, service: Promptcdn, upstream: StandIn, **more: Any) -> WorkerProcess:
+    """A worker that draws with that server."""
+    settings: dict[str, Any] = {**KINDS["a1111"].settings(upstream, folder), **more}
+    return WorkerProcess(folder, service.url, generator="a1111", **settings)
+
+
+def test_a_picture_under_way_is_finished_after_a_signal(service: Promptcdn, tmp_path: Path, upstream: StandIn) -> None:
+    upstream.always("slow=2")
+    ordered(service)
+    with drawing(tmp_path / "gpu", service, upstream) as worker:
+        until(lambda: upstream.ledger.calls() != [])
+        assert worker.stop() == 0
+
+    assert state(service) == "stored"
+
+
+def test_what_is_not_finished_after_a_signal_is_given_back(
+    service: Promptcdn, tmp_path: Path, upstream: StandIn
+) -> None:
+    """The next worker gets the order at once, and not at the end of a lease."""
+    upstream.always("slow=60")
+    ordered(service)
+    with drawing(tmp_path / "gpu", service, upstream, PROMPTCDN_GRACE=1) as worker:
+        until(lambda: upstream.ledger.calls() != [])
+        assert worker.stop() == 0
+        assert "gave the order" in worker.said
+
+    assert Pretender(service, "other").next(wait=5).status_code == 200
+    assert 'promptcdn_worker_failures_total{worker_name="gpu"} 0.0' in service.get("/metrics").text
+
+
+def test_a_worker_whose_server_is_away_gives_its_order_back(service: Promptcdn, tmp_path: Path) -> None:
+    """The order is not to blame, and another worker may draw it."""
+    ordered(service)
+    away: dict[str, Any] = {"A1111_URL": "http://127.0.0.1:9", "PROMPTCDN_UPSTREAM_TIMEOUT": 1}
+    with WorkerProcess(tmp_path / "gpu", service.url, "--once", generator="a1111", **away) as worker:
+        assert worker.process.wait(60) == 1
+        assert "gave the order" in worker.said
+
+    assert Pretender(service, "other").next(wait=5).status_code == 200
+    assert 'promptcdn_worker_failures_total{worker_name="gpu"} 0.0' in service.get("/metrics").text
 
 
 def test_a_worker_goes_on_after_the_service_was_started_anew(tmp_path: Path) -> None:

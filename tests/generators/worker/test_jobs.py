@@ -135,7 +135,7 @@ def test_an_order_that_is_given_back_is_free_and_not_tried() -> None:
     back = jobs.given_back(MINE, NOW + 1)
 
     assert seeds(back, worker="gpu", now=NOW + 1) == [7]
-    assert back.failures == ()
+    assert (back.failures, MINE.handed, back.handed) == ((), 1, 0)
 
 
 def test_an_order_fails_with_its_last_try() -> None:

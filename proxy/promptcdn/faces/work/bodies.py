@@ -11,8 +11,6 @@ from promptcdn.problems import Problem
 
 # A document: what a worker can, or why it has no picture.
 DOCUMENT_MAX = 64 * 1024
-# A picture's file. An uncompressed one of 2048x2048 pixels has 12 MiB.
-PICTURE_MAX = 32 * 1024 * 1024
 
 
 async def read(http: HttpRequest, most: int, seconds: float) -> bytes:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from promptcdn import problems
 from promptcdn.faces import requests
 from promptcdn.faces.work import bodies, orders
+from promptcdn.generators.worker.jobs import PICTURE_MAX
 from promptcdn.generators.worker.workers import Caller
 from promptcdn.making.deliveries import Deliveries
 from promptcdn.problems import Problem
@@ -64,7 +65,7 @@ class Work:
         """The picture of an order: 201 once it is safe. `late` says whether another worker has the order by now."""
         caller, order = Caller(_worker(http)), _order(http)
         late = await self._deliveries.expect(order, caller)
-        picture = await bodies.read(http, bodies.PICTURE_MAX, self._timings.picture)
+        picture = await bodies.read(http, PICTURE_MAX, self._timings.picture)
         await self._deliveries.deliver(order, caller, picture)
         return JSONResponse({"late": late}, 201, response_headers.document_headers())
 

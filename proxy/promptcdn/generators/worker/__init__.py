@@ -67,5 +67,5 @@ DECLARATION = Declaration(
     needs=("worker_tokens",),
     auto=True,
     by_orders=True,
-    concurrency=1000,  # those who wait take up no GPU: as many as orders may wait
+    concurrency=256,  # those who wait take up no GPU; an order goes on waiting when nobody does
 )

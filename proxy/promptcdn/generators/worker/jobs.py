@@ -22,6 +22,8 @@ from promptcdn.url.request import Resolved
 # A job fails once so many workers have given no picture for it, or once it was handed out so often.
 FAILURES_MAX = 3
 HANDED_MAX = 10
+# In bytes, of a picture's file: what the spool takes of any generator. Uncompressed, 2048x2048 pixels are 12 MiB.
+PICTURE_MAX = 32 * 1024 * 1024
 # The leases that a job remembers: whose they were decides what a late worker is told.
 _LEASES_KEPT = 8
 _REASON_LETTERS = 200
@@ -171,14 +173,14 @@ def renewed(job: Job, now: float, timings: Timings = TIMINGS) -> Job:
 
 
 def given_back(job: Job, now: float) -> Job:
-    """The job after its worker gave it back untried: the next worker gets it."""
-    return _with_last_lease(job, until=now)
+    """The job after its worker gave it back untried: the next worker gets it, as if this one had not had it."""
+    return replace(_with_last_lease(job, until=now), handed=max(0, job.handed - 1))
 
 
 def failed(job: Job, worker: str, why: str, now: float) -> Job:
     """The job after a worker gave no picture, or none that was ordered. It fails with the last of its tries."""
     shown = "".join(letter if letter.isprintable() else " " for letter in why[:_REASON_LETTERS])
-    tried = replace(given_back(job, now), failures=(*job.failures, Failure(worker, now, shown)))
+    tried = replace(_with_last_lease(job, until=now), failures=(*job.failures, Failure(worker, now, shown)))
     return replace(tried, state="failed", ended=now) if len(tried.failures) >= FAILURES_MAX else tried
 
 

@@ -14,6 +14,7 @@ from promptcdn import problems
 from promptcdn.cli.operators.work.client import Client, Refused, Unreachable
 from promptcdn.cli.operators.work.drawing import Drawer
 from promptcdn.generators import Made
+from promptcdn.generators.worker.jobs import PICTURE_MAX
 from promptcdn.problems import UpstreamFailed
 
 log = logging.getLogger("promptcdn")
@@ -69,6 +70,8 @@ class Shift:
         self._giving_up = asyncio.Event()
         self._drawn = self._undrawn = 0
         self._busy = 0
+        # How long the last pause was because the generator was not well.
+        self._ill = 0.0
         self._last = time.monotonic()
 
     async def run(self) -> bool:
@@ -138,6 +141,7 @@ class Shift:
                 return
             if not drawing.cancelled() and await self._end(order, drawing):
                 self._drawn += 1
+                self._ill = 0.0
                 log.info("drew %s in %.1f s", order["order"][:16], time.monotonic() - began)
             else:
                 self._undrawn += 1
@@ -156,7 +160,8 @@ class Shift:
             log.warning("the order %s was not drawn: %s", order["order"][:16], failure.detail)
             if failure.kind in _ILL:
                 await self._give_back(order)
-                await self._paused(failure.pause or self._timings.first_pause)
+                self._ill = min(2 * self._ill or self._timings.first_pause, self._timings.longest_pause)
+                await self._paused(min(max(self._ill, failure.pause or 0.0), self._timings.longest_pause))
             else:
                 await self._surely(self._client.fail, order["order"], reason=f"{failure.kind.title}: {failure.detail}")
             return False
@@ -167,6 +172,11 @@ class Shift:
         if made.filtered:
             await self._surely(self._client.fail, order["order"], filtered=True)
             return True
+        if len(made.picture) > PICTURE_MAX:  # a proxy in between may only break the connection
+            reason = f"the picture's file has {len(made.picture)} bytes, and may have {PICTURE_MAX}"
+            log.warning("the order %s was not drawn: %s", order["order"][:16], reason)
+            await self._surely(self._client.fail, order["order"], reason=reason)
+            return False
         told, why = await self._surely(self._client.deliver, order["order"], made.picture) or ("lost", "")
         if told not in ("taken", "late"):
             log.warning("the picture of %s was not taken: %s %s", order["order"][:16], told, why)
