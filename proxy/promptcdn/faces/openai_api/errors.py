@@ -26,6 +26,7 @@ _AGAIN = (
     problems.OVERLOADED,
     problems.DRAINING,
     problems.TOO_SLOW,
+    problems.WAITING_FOR_WORKER,
 )
 # The same where the upstream surely charged nothing. A picture in its cooldown may have been paid for.
 _AGAIN_IF_FREE = (problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_BUSY)
