@@ -20,7 +20,7 @@ from promptcdn.url.dialects import given
 _PICTURE_MAX = 64 * 1024 * 1024
 _DOCUMENT_MAX = 4 * 1024 * 1024
 # What passes by itself. All else is said at once: a wrong parameter does not become right.
-_PASSING = frozenset(("too_slow", "rate_limited", "overloaded", "draining", "store_unavailable"))
+_PASSING = frozenset(("too_slow", "waiting_for_worker", "rate_limited", "overloaded", "draining", "store_unavailable"))
 # Of a picture in these states /info has no problem to tell, and its URL has.
 _SHUT = {"removed": problems.REMOVED, "blocked": problems.FILTERED}
 _CANONICAL = re.compile(r'<[^<>]*/i/([0-9a-f]{64})[^<>]*>; rel="canonical"')

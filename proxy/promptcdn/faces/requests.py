@@ -15,6 +15,7 @@ from promptcdn.flights import DetachedTasks
 from promptcdn.guard.authorisation import is_operator
 from promptcdn.problems import Problem
 from promptcdn.readers import audience, clients, negotiation
+from promptcdn.readers.answers import Urgency
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import Condition
@@ -74,6 +75,12 @@ def negotiated(http: HttpRequest, delivery: Delivery) -> Delivery:
     if delivery.format != formats.AUTO:
         return delivery
     return replace(delivery, format=negotiation.picture_format(_accept(http), audience_of(http.scope)))
+
+
+def urgency(http: HttpRequest) -> Urgency:
+    """How soon a new picture is wanted: our own commands make pictures ahead of their readers."""
+    ahead = http.headers.get("user-agent", "").startswith("promptcdn/")
+    return Urgency.AHEAD if ahead else Urgency.NOW
 
 
 def wants_picture(http: HttpRequest) -> bool:
