@@ -72,6 +72,23 @@ def planted(marked: str) -> tuple[str, int, int]:
     return before + after, before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "cure"),
+    [
+        (Kind.MARKDOWN, f"![]({GOOD})", "write what it shows between the first brackets"),
+        (Kind.HTML, f'<img src="{GOOD}">', 'write what it shows as alt="…", or alt="" where it is decoration'),
+        (Kind.RST, f".. figure:: {GOOD}\n\n   A caption.\n", "write what it shows as :alt:"),
+        (Kind.RST, f".. |a| image:: {GOOD}\n\nAn |a|.\n", "write what it shows as :alt:"),
+        (Kind.ASCIIDOC, f"image::{GOOD}[]\n", "write what it shows first in the brackets"),
+        (Kind.ASCIIDOC, f"An image:{GOOD}[] in a line.\n", "write what it shows first in the brackets"),
+    ],
+)
+def test_it_is_said_where_a_description_is_written(kind: Kind, text: str, cure: str) -> None:
+    (found,) = findings(text, kind, OURS)
+
+    assert (found.code, found.cure) == ("missing-alt", cure)
+
+
 @pytest.mark.parametrize(("code", "marked", "cure"), FAULTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(FAULTS)])
 def test_a_fault_is_found_where_it_stands(code: str, marked: str, cure: str) -> None:
     text, line, column = planted(marked)

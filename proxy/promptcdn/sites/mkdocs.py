@@ -76,9 +76,9 @@ class PromptcdnPlugin(BasePlugin):
         with _told():
             self._build.prepare(wanted)
 
-    def on_page_markdown(self, _markdown: str, /, *, page: Any, **_: Any) -> None:
+    def on_pre_page(self, page: Any, /, **_: Any) -> None:
         """Remembers which page is rendered: what is wrong in it is reported with its name."""
-        self._page = page.file.src_uri
+        self._page = str(page.file.src_uri)
 
     def on_page_content(self, html: str, /, *, page: Any, config: Any, **_: Any) -> str:
         """The finished page."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from promptcdn import __version__, problems
 from promptcdn.markdown import Found, Kind, Ours, find, rewritten
 from promptcdn.markdown.pin import chosen_seed, is_seedless, request_of
+from promptcdn.url import formats
 from promptcdn.url.dialects import given
 from promptcdn.url.parse import URL_MAX, address, parse
 from promptcdn.url.resolving import require_consistent
@@ -41,6 +42,8 @@ PARAMETERS_MAX = 40
 NAME_MAX = 100
 # The width of what an assistant is shown of a picture, in pixels: the URL has all of it.
 _PREVIEW_WIDTH = 512
+# The smallest of the formats that every assistant knows.
+_PREVIEW = next(row.name for row in formats.FORMATS if row.everywhere)
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _MAKES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
@@ -290,4 +293,6 @@ def _preview(target: str) -> str:
     """A smaller file of the same picture."""
     request = request_of(target)
     assert request is not None, "whoever asks has looked"
-    return address(request.asked, replace(request.delivery, w=_PREVIEW_WIDTH, h=None, format="jpeg", dpr=None), "query")
+    return address(
+        request.asked, replace(request.delivery, w=_PREVIEW_WIDTH, h=None, format=_PREVIEW, dpr=None), "query"
+    )
