@@ -167,7 +167,7 @@ def test_a_problem_is_said_once_for_page_and_theme(tmp_path: Path) -> None:
     assert ended.stderr.count("cannot be asked") == 1
 
 
-def test_a_page_that_is_no_text_ends_the_build_in_words_of_mkdocs(tmp_path: Path) -> None:
+def test_a_page_that_is_no_text_ends_in_the_words_of_mkdocs(tmp_path: Path) -> None:
     mkdocs_site(tmp_path, {"index.md": "good"}, public_url=NOBODY)
     (tmp_path / "docs" / "latin.md").write_bytes(b"\xfc")
 
