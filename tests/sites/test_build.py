@@ -269,3 +269,18 @@ def test_a_cache_that_was_spoilt_is_begun_anew(made: Maker, service: Promptcdn, 
     build.prepare([CAT])
 
     assert (list(entries(kept)), reported) == ([service.url + CAT], [])
+
+
+@pytest.mark.timeout(60)
+def test_a_build_that_is_stopped_waits_for_no_rate(tmp_path: Path, upstream: Upstream) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt  # as Ctrl-C does in a builder
+
+    with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SERVICE, PROMPTCDN_CLIENT_RATE="1/hour") as one:
+        options = Options.of({"cache": str(tmp_path / "cache"), "vendor": True}, one.url)
+        build = Build(options, interrupted)
+
+        with pytest.raises(KeyboardInterrupt):
+            build.prepare([CAT, DOG, "/?prompt=a&sede=7"])
+
+        build.close()

@@ -74,7 +74,7 @@ class PromptcdnPlugin(BasePlugin):
                 self._pages.setdefault(options.public_url + target, []).append(file.src_uri)
                 wanted.append(target)
         if wanted:
-            log.info("%d pictures", len(set(wanted)))
+            log.info("Pictures from %s: %d", options.public_url, len(set(wanted)))
         with _told():
             self._build.prepare(wanted)
 
