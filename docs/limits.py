@@ -80,6 +80,7 @@ _PROXY_WAIT = Row(
 FIRST_VIEW = (_LOOK_UP, _UPSTREAM, _STORING, _READING, _WAIT, _PROXY_WAIT)
 
 WAITS = (
+    Row("Maximum time for the body of a call to `/mcp` to arrive", "faces.mcp.over_http:Timings.body"),
     Row("Maximum wait of a call to `/mcp` for a new picture", "faces.mcp.over_http:Timings.picture"),
     Row("Maximum time for a command on documents to connect to the service", "documents.client:Timings.connect"),
     Row("Maximum time in which a command on documents hears nothing of an answer", "documents.client:Timings.answer"),
@@ -412,12 +413,92 @@ WAITS = (
     Row("Maximum wait of `/readyz` for one part of the service", "telemetry.readiness:Readiness.patience"),
     Row("Interval between two measures of how late the event loop is", "event_loop.lag:Timings.between_measures"),
     Row("Maximum wait of `promptcdn stats` for the service", "cli.operators.stats:_PATIENCE"),
+    Row("Maximum silence of a worker before its order goes to the next one", "generators.worker.jobs:Timings.lease"),
+    Row(
+        "Maximum age of the last request for an order by which somebody still waits for it, for whose turn it is",
+        "generators.worker.jobs:Timings.awaited",
+    ),
+    Row(
+        "Least time before a worker that gave no picture gets the same order again; others get it at once",
+        "generators.worker.jobs:Timings.others",
+    ),
+    Row("Lifetime of an order that is done, to tell late workers", "generators.worker.jobs:Timings.done"),
+    Row("Lifetime of an order that failed, to tell those who wait", "generators.worker.jobs:Timings.failed"),
+    Row("Lifetime of an order that nobody asks for any more", "generators.worker.jobs:Timings.kept"),
+    Row(
+        "Lifetime of a worker's last call: for so long it counts as present",
+        "generators.worker.jobs:Timings.seen",
+    ),
+    Row(
+        "Maximum interval between two looks at the orders for workers, by those who wait for pictures",
+        "generators.worker.orders:Timings.look",
+    ),
+    Row(
+        "Least silence of all workers before one is started by `PROMPTCDN_WORKER_START`",
+        "generators.worker.starts:Timings.silence",
+    ),
+    Row(
+        "Least pause after starting a worker before the next start, where none has called since; it doubles",
+        "generators.worker.starts:Timings.pause",
+    ),
+    Row(
+        "Maximum pause after starting a worker before the next start, where none has called since",
+        "generators.worker.starts:Timings.longest_pause",
+    ),
+    Row(
+        "Maximum interval between two looks whether a worker has to be started",
+        "generators.worker.starting:Timings.look",
+    ),
+    Row(
+        "Maximum wait for the address of `PROMPTCDN_WORKER_START` to answer",
+        "generators.worker.starting:Timings.call",
+    ),
+    Row(
+        "Interval in which an order for workers is noted as asked for, while somebody waits",
+        "generators.worker.orders:Timings.asked",
+    ),
+    Row(
+        "Maximum interval between two looks for an order, while a worker waits for one",
+        "generators.worker.workers:Timings.look",
+    ),
+    Row("Maximum wait of a worker for an order, before it is told that there is none", "faces.work.orders:WAIT_MAX"),
+    Row("Maximum time for a document of a worker to arrive", "faces.work.routes:Timings.document"),
+    Row("Maximum time for a picture of a worker to arrive", "faces.work.routes:Timings.picture"),
+    Row("Maximum time for `promptcdn work` to connect to the service", "cli.operators.work.client:Timings.connect"),
+    Row("Maximum wait of `promptcdn work` for the answer about an order", "cli.operators.work.client:Timings.order"),
+    Row("Maximum wait of `promptcdn work` for any other answer", "cli.operators.work.client:Timings.answer"),
+    Row(
+        "First pause of `promptcdn work` before it calls again, where the service is away; it doubles",
+        "cli.operators.work.shift:Timings.first_pause",
+    ),
+    Row(
+        "Maximum pause of `promptcdn work` before it calls again",
+        "cli.operators.work.shift:Timings.longest_pause",
+    ),
+    Row(
+        "Least signs of life of `promptcdn work` within the length of a lease",
+        "cli.operators.work.shift:Timings.beats",
+        unit="",
+    ),
+    Row(
+        "Maximum time for `promptcdn work` to give an order back when it ends",
+        "cli.operators.work.shift:Timings.given_back",
+    ),
     Row("Maximum wait of `promptcdn warm` for one picture", "cli.documents.warming.here:_PATIENCE"),
 )
 
 BOUNDS = (
+    Row(
+        "Most bytes of bodies that arrive at the same time; more are answered 503",
+        "faces.requests:ARRIVING_MAX",
+        unit="bytes",
+    ),
     Row("Maximum size of the body of a call to `/mcp`", "faces.mcp.over_http:BODY_MAX", unit="bytes"),
     Row("Maximum length of a document that an assistant has pinned", "faces.mcp.tools:TEXT_MAX", unit="characters"),
+    Row("Most such documents that wait for one another", "faces.mcp.tools:WAITING_MAX", unit="documents"),
+    Row("Most URLs without a seed in such a document", "faces.mcp.tools:PINNED_MAX", unit="URLs"),
+    Row("Most parameters of a URL that an assistant asks for", "faces.mcp.tools:PARAMETERS_MAX", unit="parameters"),
+    Row("Longest name of such a parameter", "faces.mcp.tools:NAME_MAX", unit="characters"),
     Row("Maximum size of a picture that a command on documents takes", "documents.client:_PICTURE_MAX", unit="bytes"),
     Row("Maximum size of `/info` that a command on documents takes", "documents.client:_DOCUMENT_MAX", unit="bytes"),
     Row(
@@ -425,6 +506,23 @@ BOUNDS = (
         "markdown.vendor:_WORDS_MAX",
         unit="characters",
     ),
+    Row(
+        "Most orders that wait for workers; one more is answered 503",
+        "generators.worker.orders:Limits.orders",
+        unit="orders",
+    ),
+    Row(
+        "Most tries of workers that gave no picture for an order, before it fails",
+        "generators.worker.jobs:FAILURES_MAX",
+        unit="tries",
+    ),
+    Row(
+        "Most workers that an order is handed to, before it fails",
+        "generators.worker.jobs:HANDED_MAX",
+        unit="workers",
+    ),
+    Row("Largest picture that is taken from a worker", "generators.worker.jobs:PICTURE_MAX", unit="bytes"),
+    Row("Largest document that is taken from a worker", "faces.work.bodies:DOCUMENT_MAX", unit="bytes"),
     Row("Longest URL; a longer one is answered 414", "url.parse:URL_MAX", unit="bytes"),
     Row(
         "Longest request line: method, URL and version; a longer one is answered 414",

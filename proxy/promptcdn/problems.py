@@ -63,9 +63,13 @@ FILTERED = ProblemType("filtered", 403, "Refused by the image generator's conten
 UNAUTHORIZED = ProblemType("unauthorized", 401, "Operator's token required")
 UNSIGNED = ProblemType("unsigned", 401, "Not signed by the chat's servers")
 INVALID_API_KEY = ProblemType("invalid_api_key", 401, "API key required")
+INVALID_WORKER_TOKEN = ProblemType("invalid_worker_token", 401, "Worker's token required")
+ORDER_OF_ANOTHER = ProblemType("order_of_another", 403, "Order of another worker")
 NOT_FOUND = ProblemType("not_found", 404, "Not found")
 METHOD_NOT_ALLOWED = ProblemType("method_not_allowed", 405, "Method not allowed")
 REMOVED = ProblemType("removed", 410, "Picture taken down", "public, max-age=300")
+ORDER_LOST = ProblemType("order_lost", 409, "Order handed to another worker, or ended")
+PICTURE_REFUSED = ProblemType("picture_refused", 422, "Not the picture that was ordered")
 REQUEST_TIMEOUT = ProblemType("request_timeout", 408, "Request timed out")
 BODY_TOO_LARGE = ProblemType("body_too_large", 413, "Request body too large")
 URI_TOO_LONG = ProblemType("uri_too_long", 414, "URL too long")
@@ -99,6 +103,9 @@ TOO_SLOW = ProblemType(
     "public, max-age=2, must-revalidate, stale-while-revalidate=0",
     2,
 )
+WAITING_FOR_WORKER = ProblemType(
+    "waiting_for_worker", 503, "The picture waits for a worker", TOO_SLOW.cache_control, 60
+)
 
 _ADVICE = {
     "bad_request": "correct the URL as the detail says",
@@ -112,6 +119,10 @@ _ADVICE = {
     "unauthorized": "send the token PROMPTCDN_ADMIN_TOKEN in the header Authorization: Bearer TOKEN",
     "unsigned": "compare the setting with the app's signing secret (Slack) or public key (Discord), and set the clock",
     "invalid_api_key": "send the secret of one of the operator's PROMPTCDN_API_KEYS in Authorization: Bearer SECRET",
+    "invalid_worker_token": "start the worker with the secret of one of the operator's PROMPTCDN_WORKER_TOKENS",
+    "order_of_another": "send pictures for orders that were handed to this worker's own token",
+    "order_lost": "drop this order and ask for the next one: the worker was silent for too long, or the order is done",
+    "picture_refused": "send one image file of the ordered size; the order goes to the next worker",
     "not_found": "check the path; a permalink shows stored pictures only: open the URL that makes the picture first",
     "method_not_allowed": "use a method that the header Allow names",
     "removed": "use another prompt or another seed: the picture stays away",
@@ -137,6 +148,7 @@ _ADVICE = {
     "overloaded": "wait for Retry-After; if that goes on, raise PROMPTCDN_CONCURRENCY or PROMPTCDN_QUEUE",
     "hits_only": "open the page in a browser, or make its pictures ahead with promptcdn warm",
     "draining": "try again: another replica, or the next process, answers",
+    "waiting_for_worker": "start a worker with promptcdn work, or wait for Retry-After: the order is kept",
     "too_slow": "look again in a few seconds, or wait longer with the parameter wait",
 }
 
@@ -157,6 +169,7 @@ _FOR_READERS = {
     "counter_unavailable": "no new pictures can be made for now: load the page again in a few minutes",
     "spool_full": "no new pictures can be made for now: load the page again in a few minutes",
     "unreadable_object": "this picture can be shown once whoever runs this service has updated it",
+    "waiting_for_worker": "the picture is ordered, and comes by itself: load the page again later",
     "generator_missing": "this picture is not stored, and this service cannot make it now",
 }
 
@@ -314,6 +327,11 @@ READING = "the picture store of this service has not answered yet"
 def too_slow(why: str = "the picture is being made") -> Problem:
     """The 503 for a client whose wait is over; `why` says what it waited for."""
     return Problem(TOO_SLOW, f"{why}: load the same URL again in a few seconds")
+
+
+def draining() -> Problem:
+    """The 503 of an instance that shuts down."""
+    return Problem(DRAINING, "this instance is shutting down: try again in a few seconds")
 
 
 def removed() -> Problem:

@@ -162,7 +162,8 @@ def test_markup_that_there_is_none_of_is_refused() -> None:
     assert ended.stderr == 'promptcdn: --as="pdf": allowed: url, markdown, html, picture, asciidoc, rst\n'
 
 
-COMMANDS = ["serve", "url", "sign", "info", "doctor", "stats", "warm", "purge", "store"]
+COMMANDS = ["serve", "url", "sign", "info", "mcp", "pin", "warm", "lock", "check", "vendor", "gallery"]
+COMMANDS += ["engines", "doctor", "stats", "purge", "store", "discord"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, "store stats", "store verify", "store copy", "store adopt"])
@@ -173,8 +174,16 @@ def test_each_command_and_each_option_says_what_it_is_for(command: str) -> None:
     rows = [line.strip("│ ") for line in printed.splitlines() if line.startswith("│")]
     assert rows
     for row in rows:
-        text = re.split(r" {2,}", re.sub(r" \[(required|default: \w+)\]", "", row))[-1]
+        text = re.split(r" {2,}", re.sub(r" \[(required|default: [^]]+)\]", "", row))[-1]
         assert re.fullmatch(r"[A-Zd].*\.", text), row
+
+
+def test_a_text_of_help_is_broken_by_the_terminal_alone() -> None:
+    """Its docstring is: lines of that, broken again by a narrower terminal, are ragged."""
+    printed = promptcdn("pin", "--help", COLUMNS="1000", NO_COLOR="1").stdout
+
+    assert re.search(r"^ *The service is asked .*drawn first\..*No other byte of a file changes\. *$", printed, re.M)
+    assert "Usage: promptcdn pin [OPTIONS] [PATH]...  " in printed
 
 
 def test_json_holds_all_of_it() -> None:
@@ -228,3 +237,12 @@ def test_a_misspelt_command_is_told_the_nearest_one() -> None:
 
     assert ended.returncode == 2
     assert "No such command 'serv'. Did you mean 'serve'?" in ended.stderr
+
+
+def test_output_that_a_full_disk_cuts_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        command = [PROMPTCDN, "url", "a cat", "--base", "https://h"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "promptcdn: the output is cut, since it could not be written: No space left on device\n"

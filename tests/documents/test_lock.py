@@ -61,7 +61,10 @@ def test_what_shows_many_pictures_is_left_out_and_told(tree: Tree) -> None:
     ended = tree.run("lock")
 
     assert (ended.exit_code, locked(tree)) == (0, {})
-    assert "2 URLs left out that may show another picture later: promptcdn pin" in ended.stderr
+    assert ended.stderr.splitlines() == [
+        "1 URL without a seed left out: promptcdn pin writes seeds, and then lock again",
+        "1 URL left out whose seed changes with the calendar (day, week …)",
+    ]
 
 
 def test_a_picture_that_is_not_made_is_told_and_not_made(tree: Tree, service: Promptcdn) -> None:
@@ -108,6 +111,23 @@ def test_entries_are_dropped_where_all_documents_are_looked_at(tree: Tree, servi
 
     assert ended.stdout == "1 picture locked: 0 new, 0 changed, 1 dropped\n"
     assert list(locked(tree)) == ["{b}/?prompt=kept&seed=7"]
+
+
+def test_entries_of_another_service_stay(tree: Tree, service: Promptcdn) -> None:
+    """As where nobody said whose URLs are meant: then none is looked for."""
+    service.get("/?prompt=kept&seed=7")
+    tree.write("README.md", "![a]({b}/?prompt=kept&seed=7)")
+    tree.run("lock")
+    before = tree.files()
+    address = tree.base
+    tree.base = "http://127.0.0.1:1"
+
+    ended = tree.run("lock")
+
+    tree.base = address
+    assert (ended.exit_code, ended.stdout) == (0, "1 picture locked: 0 new, 0 changed, 0 dropped\n")
+    assert "no URL begins with http://127.0.0.1:1" in ended.stderr
+    assert tree.files() == before
 
 
 def test_a_dry_run_shows_a_new_lock_file_as_a_diff(tree: Tree, service: Promptcdn) -> None:
@@ -233,3 +253,22 @@ def test_names_that_are_no_utf8_come_back() -> None:
 
     assert text.encode()
     assert parsed(text) == lock
+
+
+def test_nothing_is_counted_where_no_lock_file_can_be_written(tree: Tree, service: Promptcdn) -> None:
+    service.get("/?prompt=locked&seed=7")
+    tree.write("README.md", "![a]({b}/?prompt=locked&seed=7)")
+
+    ended = tree.run("lock", "--lock-file", "nowhere/promptcdn.lock")
+
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert "nowhere/promptcdn.lock: it could not be written" in ended.stderr
+
+
+@pytest.mark.parametrize("member", ["content_key", "sha256", "size", "media_type", "file"])
+def test_an_entry_with_a_member_of_another_type_is_told(member: str) -> None:
+    entry = {"content_key": "a", "sha256": "b", "size": 1, "media_type": "image/webp", "file": "a.webp"}
+    text = json.dumps({"version": 1, "pictures": {"https://h/?prompt=a": entry | {member: ["x"]}}})
+
+    with pytest.raises(ValueError, match="an entry has other members than it should"):
+        parsed(text)

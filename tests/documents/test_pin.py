@@ -41,7 +41,7 @@ def test_a_picture_that_is_not_made_is_told_and_not_made(tree: Tree, service: Pr
 
     first = pool(service, "/?prompt=unmade")[0]
     assert ended.exit_code == 0
-    assert "1 picture of them not made yet: promptcdn warm makes them" in ended.stderr
+    assert "1 of these pictures is not made yet: promptcdn warm makes them" in ended.stderr
     assert tree.read("README.md") == f"![a]({{b}}/?prompt=unmade&seed={first})"
     assert service.get(f"/info?prompt=unmade&seed={first}").json()["state"] == "absent"
 

@@ -129,10 +129,10 @@ def test_a_dry_run_says_all_and_makes_nothing(tmp_path: Path, upstream: Upstream
     assert (said.returncode, said.stdout.splitlines()) == (
         0,
         [
-            "README.md:1:10: 1 credit",
-            "docs/guide.adoc:1:8: 1 credit",
-            "docs/index.rst:1:12: 1 credit",
-            "docs/page.html:1:11: 1 credit",
+            "README.md:1:10: /?prompt=a+cat&seed=7: 1 credit",
+            "docs/guide.adoc:1:8: /?prompt=a+hen&seed=7: 1 credit",
+            "docs/index.rst:1:12: /?prompt=a+cow&seed=7: 1 credit",
+            "docs/page.html:1:11: /?prompt=a+dog&seed=7: 1 credit",
             "4 pictures: 0 stored, 4 to be made by stability/any: 4 credits",
         ],
     )

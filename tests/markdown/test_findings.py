@@ -20,7 +20,7 @@ FAULTS = [
     ("seedless", f"![a][l]\n\n[l]: §{BASE}?prompt=a", "append"),
     ("missing-alt", f"text §![]({GOOD})", "write what it shows"),
     ("missing-alt", f"§![][l]\n\n[l]: {GOOD}", "write"),
-    ("missing-alt", f"> §<img src='{GOOD}'>", "write"),
+    ("missing-alt", f"> §<img src='{GOOD}'>", "write what it shows as alt="),
     ("too-long", f"![a](§{GOOD}&negative_prompt={'x+' * (GITHUB_URL_BYTES // 2)})", "shorten"),
     ("raw-space", f"![a](§{BASE}?prompt=a lighthouse&seed=7)", "write + or %20"),
     ("raw-space", f"![a](§{BASE}?prompt=a (b) lighthouse&seed=7)", "write + or %20"),
@@ -41,6 +41,10 @@ FAULTS = [
     ("maybe-a-mistake", f"![a](§{BASE}?prompt=a&seed=undefined)", "look why the program"),
     ("maybe-a-mistake", f"![a](§{BASE}?prompt=a&seed={{{{seed}}}})", "look at the blank's name"),
     ("maybe-a-mistake", f"![a](§{BASE}?prompt=undefined&seed=7)", "look why the program"),
+    ("maybe-a-mistake", f"![a](§{BASE}?prompt=the+#1+fan&seed=7)", "write %23 for a #"),
+    ("maybe-a-mistake", f"<img alt='a' src='§{BASE}?prompt=the+#1+fan&amp;seed=7'>", "write %23 for a #"),
+    ("bad-url", f"![a](§{BASE}prompt=a+cat&seed=7)", "write ? before prompt="),
+    ("bad-url", f"![a](§{BASE}i.svg?prompt=a&seed=7)", "write one of the extensions .avif, "),
     ("bad-url", f"![a](§{BASE}?promt=a&seed=7)", "write the URL as the message says"),
     ("bad-url", f"![a](§{BASE}i/{'0' * 64}?format=gif)", "write the URL as the message says"),
 ]
@@ -66,6 +70,23 @@ def planted(marked: str) -> tuple[str, int, int]:
     """The text without its mark, and the line and the column where that stood."""
     before, after = marked.split("§")
     return before + after, before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "cure"),
+    [
+        (Kind.MARKDOWN, f"![]({GOOD})", "write what it shows between the first brackets"),
+        (Kind.HTML, f'<img src="{GOOD}">', 'write what it shows as alt="…", or alt="" where it is decoration'),
+        (Kind.RST, f".. figure:: {GOOD}\n\n   A caption.\n", "write what it shows as :alt:"),
+        (Kind.RST, f".. |a| image:: {GOOD}\n\nAn |a|.\n", "write what it shows as :alt:"),
+        (Kind.ASCIIDOC, f"image::{GOOD}[]\n", "write what it shows first in the brackets"),
+        (Kind.ASCIIDOC, f"An image:{GOOD}[] in a line.\n", "write what it shows first in the brackets"),
+    ],
+)
+def test_it_is_said_where_a_description_is_written(kind: Kind, text: str, cure: str) -> None:
+    (found,) = findings(text, kind, OURS)
+
+    assert (found.code, found.cure) == ("missing-alt", cure)
 
 
 @pytest.mark.parametrize(("code", "marked", "cure"), FAULTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(FAULTS)])

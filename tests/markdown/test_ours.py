@@ -37,7 +37,9 @@ from promptcdn.markdown import Kind, Ours, find, kind_of
         ("https://h.example", "ftp://h.example/?prompt=a", None),
         ("https://h.example", "https://hxexample/?prompt=a", None),
         ("https://h.example", "/?prompt=a", None),
+        ("https://h.example", "https://h.example/prompt=a&seed=7", "/prompt=a&seed=7"),
         # Not pictures.
+        ("https://h.example", "https://h.example/prompt", None),
         ("https://h.example", "https://h.example/", None),
         ("https://h.example", "https://h.example/#top", None),
         ("https://h.example", "https://h.example/docs", None),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.service import Promptcdn
+from tests.support.workers import SETTINGS
 from tests.upstream import Upstream
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "telemetry"
@@ -56,7 +57,8 @@ def test_the_tables_of_the_docs_have_every_alert_and_panel() -> None:
 def exposition(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What a service counted that did a bit of everything."""
     folder = tmp_path_factory.mktemp("busy")
-    settings = {"PROMPTCDN_ENGINE": "any", "PROMPTCDN_BUDGET": "9/day"}
+    workers = {"PROMPTCDN_GENERATOR": "stability, worker", **SETTINGS}
+    settings = {"PROMPTCDN_ENGINE": "stability/any", "PROMPTCDN_BUDGET": "9/day", **workers}
     with Upstream() as upstream, Promptcdn(folder, STABILITY_HOST=upstream.url, **settings) as service:
         for query in ("seed=1", "seed=1", "seed=1&w=320", "width=1", "seed=day"):
             service.get(f"/?prompt=a&{query}")

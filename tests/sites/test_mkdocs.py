@@ -50,7 +50,7 @@ def test_a_vendored_site_needs_its_service_once(
 
     first = ran(tmp_path, "-m", host, "build", "--strict", "--site-dir", "site")
     assert (first.returncode, first.stderr) == (0, first.stderr)
-    assert f"Pictures from {service.url}: 3" in first.stderr
+    assert "The pages show 3 of the service's pictures" in first.stderr
     built = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     upstream.wait_until_idle()
     assert len(upstream.ledger.calls()) == 3  # nothing for the link, nothing for what is code
@@ -93,12 +93,26 @@ def test_without_a_service_strict_fails_with_a_line_a_picture(tmp_path: Path) ->
     lines = [line for line in ended.stderr.splitlines() if NOBODY in line]
 
     assert ended.returncode == 1
-    assert len(lines) == 3
+    assert sorted(line.rpartition(" (in ")[2] for line in lines) == [
+        "deep/page.md)",
+        "index.md)",
+        "index.md, deep/page.md)",
+    ]
     assert all(line.startswith(f"WARNING -  {NOBODY}/") and "cannot be asked" in line for line in lines)
     assert "Traceback" not in ended.stderr
 
     assert ran(tmp_path, "-m", "mkdocs", "build").returncode == 0
     assert images((site / "index.html").read_text())[0]["src"] == f"{NOBODY}/?prompt=a+cat&amp;seed=7"
+
+
+def test_a_block_that_is_wrong_is_told_with_its_page(tmp_path: Path) -> None:
+    page = "```promptcdn sede=9\na cat\n```\n"
+    mkdocs_site(tmp_path, {"index.md": "# Home", "deep/page.md": page}, public_url=NOBODY)
+
+    ended = ran(tmp_path, "-m", "mkdocs", "build", "--strict")
+
+    assert ended.returncode == 1
+    assert 'the block "a cat": sede="9": unknown parameter (did you mean seed?) (in deep/page.md)' in ended.stderr
 
 
 def test_an_option_that_is_wrong_ends_the_build_by_its_name(tmp_path: Path) -> None:
@@ -153,7 +167,7 @@ def test_a_problem_is_said_once_for_page_and_theme(tmp_path: Path) -> None:
     assert ended.stderr.count("cannot be asked") == 1
 
 
-def test_a_page_that_is_no_text_ends_the_build_in_words_of_mkdocs(tmp_path: Path) -> None:
+def test_a_page_that_is_no_text_ends_in_the_words_of_mkdocs(tmp_path: Path) -> None:
     mkdocs_site(tmp_path, {"index.md": "good"}, public_url=NOBODY)
     (tmp_path / "docs" / "latin.md").write_bytes(b"\xfc")
 

@@ -167,7 +167,7 @@ def test_a_book_after_the_site_has_its_pictures(tmp_path: Path, service: Promptc
     assert f"sphinxhref{{{service.url}/i." not in text
 
 
-def test_a_picture_with_a_problem_fails_each_build_until_it_is_mended(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_problem_fails_each_build_until_it_is_mended(tmp_path: Path, upstream: Upstream) -> None:
     def ended() -> int:
         return ran(folder, "-m", "sphinx", "-W", "-q", ".", "_build/html").returncode
 

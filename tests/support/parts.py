@@ -1,6 +1,6 @@
 """All that makes pictures, put together for tests: parts of our own between a scripted generator and a shelf."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,7 @@ from promptcdn.catalog.bindings import Bindings
 from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.generators import NO_SOURCES, Made, Sources
+from promptcdn.generators.worker.orders import Orders
 from promptcdn.making import Making, Timings
 from promptcdn.making.reconcile_spool import Reconciler
 from promptcdn.money.budget import Budget
@@ -59,6 +60,7 @@ class Parts:
         budget: Budget | None = None,
         generator: FakeGenerator | None = None,
         timings: Timings | None = None,
+        orders: Mapping[str, Orders] | None = None,
     ) -> None:
         self.generator = generator or FakeGenerator(answers)
         self.shelf = shelf or FakeStore()
@@ -77,6 +79,7 @@ class Parts:
             FakeRemovals(),
             self.hands.clock,
             timings=timings or Timings(store=0.05),
+            orders=orders or {},
         )
         self.reconciler = Reconciler(self.spool, self.making, self.hands.clock)
 

@@ -8,7 +8,7 @@ from promptcdn import problems
 from promptcdn.cdn.seeded import Seeded
 from promptcdn.clock import Clock
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Answer, Asker, Reply, Unmade
+from promptcdn.readers.answers import Answer, Asker, Reply, Unmade, Urgency
 from promptcdn.readers.cache_policies import DAY, Outcome
 from promptcdn.url import seeds
 from promptcdn.url.periods import period_end, period_name, period_start
@@ -68,7 +68,7 @@ class Calendar:
         if shown is None:
             return None
         with contextlib.suppress(Problem):
-            await self._seeded.begin(current, asker)
+            await self._seeded.begin(current, replace(asker, urgency=Urgency.AHEAD))
         location = await self._seeded.location(last)
         return replace(shown, outcome=Outcome.STAND_IN, location=location, seed=last.drawn)
 

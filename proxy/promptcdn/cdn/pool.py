@@ -17,7 +17,7 @@ from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.flights import Flight, KeyedLocks
 from promptcdn.problems import Problem
-from promptcdn.readers.answers import Answer, Asker, Look, Looks, Reply, Unchanged, Unmade
+from promptcdn.readers.answers import Answer, Asker, Look, Looks, Reply, Unchanged, Unmade, Urgency
 from promptcdn.readers.cache_policies import Outcome
 from promptcdn.readers.conditions import NOTHING
 from promptcdn.url import keys, seeds
@@ -193,4 +193,5 @@ class Pool:
             return
         async with beginning:
             with contextlib.suppress(Problem):
-                self._behind[pool_key] = await self._seeded.begin(missing, asker), now
+                behind = replace(asker, urgency=Urgency.POOL)
+                self._behind[pool_key] = await self._seeded.begin(missing, behind), now

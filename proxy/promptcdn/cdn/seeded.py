@@ -210,8 +210,12 @@ class Seeded:
         async with self._beginning.of(key):
             if not await self._under_way(key):
                 await self._rates.charge(asker.client, kid, now, image_proxy=asker.image_proxy)
-            fly = partial(self._making.make, target.order, bound=target.bound)
-            return self._flights.join(key, fly, target.order.resolved.generator)
+            fly = partial(self._making.make, target.order, bound=target.bound, urgency=asker.urgency)
+            late = partial(self._making.late, target.order)
+            flight, joined = self._flights.join(key, fly, target.order.resolved.generator, late)
+        if joined:
+            self._making.hasten(target.order, asker.urgency)
+        return flight, joined
 
     async def _under_way(self, content_key: str) -> bool:
         """Whether the picture is being made, here or by another replica."""

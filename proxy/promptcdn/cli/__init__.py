@@ -1,5 +1,6 @@
 """The command line. Heavy imports happen inside the commands: a command in a hook has to start fast."""
 
+import errno
 import gc
 import os
 import sys
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _FOLDERS = {
     "": ("serve", "url", "sign", "info", "mcp"),
     ".documents": ("pin", "warm", "lock", "check", "vendor", "gallery"),
-    ".operators": ("engines", "doctor", "stats", "purge", "store", "discord"),
+    ".operators": ("engines", "doctor", "stats", "purge", "store", "discord", "work"),
 }
 COMMANDS = {name: f"{__name__}{folder}.{name}" for folder, names in _FOLDERS.items() for name in names}
 
@@ -45,10 +46,17 @@ def application(words: Sequence[str] = ()) -> "typer.Typer":
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         file = import_module(COMMANDS[name])
         if hasattr(file, "app"):  # a command that has commands of its own
+            for command in file.app.registered_commands:
+                command.help = command.help or _unwrapped(command.callback)
             app.add_typer(file.app, name=name)
         else:
-            app.command()(getattr(file, name))
+            app.command(help=_unwrapped(getattr(file, name)))(getattr(file, name))
     return app
+
+
+def _unwrapped(command: object) -> str:
+    """The docstring of a command, each paragraph in one line: the terminal, which may be narrow, breaks the lines."""
+    return "\n\n".join(" ".join(each.split()) for each in (command.__doc__ or "").split("\n\n"))
 
 
 def main() -> None:
@@ -60,4 +68,9 @@ def main() -> None:
     run = application(words := sys.argv[1:])
     if words[:1] != ["serve"]:  # which turns the collector on once the service is ready
         gc.enable()
-    run()
+    try:
+        run()
+    except OSError as wrong:
+        if wrong.errno != errno.ENOSPC or wrong.filename is not None:
+            raise
+        sys.exit(f"promptcdn: the output is cut, since it could not be written: {wrong.strerror}")

@@ -18,11 +18,11 @@ def mcp(base: Base = None) -> None:
     """
     import anyio
 
-    from promptcdn.documents.client import Client
+    from promptcdn.cli.documents.opening import client_of
     from promptcdn.faces.mcp import tools
 
     keys = settings_or_end().signing_keys
-    with Client(base_url(base)) as client:
+    with client_of(base_url(base)) as client:
         anyio.run(tools.server(_Remote(client, keys)).run_stdio_async)
 
 
@@ -52,6 +52,12 @@ class _Remote:
         from promptcdn.url.signing.spelled import signed_url
 
         return signed_url(url, self._keys) if self._keys.ids else url
+
+    def pinned(self, target: str, seed: int) -> str:
+        """`target` with a seed, signed anew if it was signed. Raises `ValueError` where there is no key for that."""
+        from promptcdn.markdown.pin import pinned
+
+        return pinned(target, seed, self._keys)
 
 
 async def _asked(ask: Any, target: str) -> Any:

@@ -47,7 +47,7 @@ _For = Annotated[
 
 
 def url(
-    prompt: Annotated[str, typer.Argument(help="What the picture shows.")],
+    prompt: Annotated[str, typer.Argument(help="What the picture shows, in quotes.")],
     seed: Annotated[str | None, typer.Option(help="A number, a word, hour, day, week, month or random.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the picture must not show.")] = None,
     width: Annotated[str | None, typer.Option(help="The width to generate: pixels, a multiple of 64.")] = None,

@@ -64,10 +64,10 @@ def put(path: Path, content: bytes) -> None:
 @contextmanager
 def turn(folder: Path) -> Iterator[None]:
     """Waits until no other process has its turn in a folder. Where folders cannot be locked, all go on at once."""
-    with contextlib.ExitStack() as end:
+    with contextlib.ExitStack() as held:
         if fcntl is not None:
             descriptor = os.open(folder, os.O_RDONLY)
-            end.callback(os.close, descriptor)
+            held.callback(os.close, descriptor)
             with contextlib.suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -117,6 +117,7 @@ def _routes(service: Service) -> list[Route]:
         Route("/openapi.json", openapi.for_programs),
         Route("/docs", openapi.for_people),
         *_of_openais_api(service),
+        *_of_workers(service),
     ]
 
 
@@ -126,6 +127,14 @@ def _of_openais_api(service: Service) -> list[Route]:
     from promptcdn.faces.openai_api.routing import routes  # late: for those who have keys
 
     return routes(service.connection)
+
+
+def _of_workers(service: Service) -> list[Route]:
+    if service.deliveries is None:
+        return []
+    from promptcdn.faces.work.routes import routes  # late: for those who have workers
+
+    return routes(service.deliveries)
 
 
 # The endpoints whose problems are shown as pictures where pictures are asked for.

@@ -31,7 +31,7 @@ async def picture(http: HttpRequest) -> Response:
         looked_up = service.cdn.answer(request, asker)
         answer = await service.detached.run(looked_up, audience.wait_for_stored(wait), asker.client)
     except Problem as problem:
-        if problem.kind is problems.TOO_SLOW:
+        if problem.kind in (problems.TOO_SLOW, problems.WAITING_FOR_WORKER):
             return await responses.placeholder(http, problem, service.cdn.size(request), service.placeholders)
         raise
     return _response(http, answer, request.delivery, as_written.delivery, request.asked)
@@ -62,6 +62,7 @@ def _asker(http: HttpRequest, wait: float, as_written: Delivery) -> Asker:
         image_proxy=who is Audience.IMAGE_PROXY,
         making=http.method != "HEAD" and who is not Audience.CRAWLER,
         condition=requests.condition(http, as_written),
+        urgency=requests.urgency(http),
     )
 
 

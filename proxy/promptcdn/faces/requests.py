@@ -1,10 +1,12 @@
 """What an HTTP request says: who asks for what, what they have already, and how long they wait."""
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
@@ -13,6 +15,7 @@ from promptcdn.flights import DetachedTasks
 from promptcdn.guard.authorisation import is_operator
 from promptcdn.problems import Problem
 from promptcdn.readers import audience, clients, negotiation
+from promptcdn.readers.answers import Urgency
 from promptcdn.readers.audience import Audience
 from promptcdn.readers.clients import Client
 from promptcdn.readers.conditions import Condition
@@ -22,6 +25,29 @@ from promptcdn.url.request import Delivery, Request
 from promptcdn.wiring import Service
 
 _T = TypeVar("_T")
+
+# Bytes of all bodies together that are arriving at once.
+ARRIVING_MAX = 64 * 1024 * 1024
+
+
+class Arriving:
+    """The bytes of bodies that are arriving: thousands of clients could send at once, each within its bounds."""
+
+    def __init__(self, most: int = ARRIVING_MAX) -> None:
+        self._most, self._bytes = most, 0
+
+    def add(self, count: int) -> None:
+        """Raises `Problem` (503) where that is too much."""
+        self._bytes += count
+        if self._bytes > self._most:
+            raise Problem(problems.OVERLOADED, "too many requests with bodies arrive at the same time: try again later")
+
+    def remove(self, count: int) -> None:
+        self._bytes -= count
+
+
+# One for the process, whose memory it is.
+_ARRIVING = Arriving()
 
 
 def service_of(http: HttpRequest) -> Service:
@@ -74,6 +100,12 @@ def negotiated(http: HttpRequest, delivery: Delivery) -> Delivery:
     return replace(delivery, format=negotiation.picture_format(_accept(http), audience_of(http.scope)))
 
 
+def urgency(http: HttpRequest) -> Urgency:
+    """How soon a new picture is wanted: our own commands make pictures ahead of their readers."""
+    ahead = http.headers.get("user-agent", "").startswith("promptcdn/")
+    return Urgency.AHEAD if ahead else Urgency.NOW
+
+
 def wants_picture(http: HttpRequest) -> bool:
     """Whether an error is to be a picture."""
     return negotiation.wants_picture(_accept(http), audience_of(http.scope))
@@ -100,6 +132,45 @@ def wait(http: HttpRequest, asked: float | None = None) -> float:
 async def looked_up(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: DetachedTasks) -> _T:
     """What `look` returns or raises, for as long as the client waits for what is stored already."""
     return await detached.run(look, audience.wait_for_stored(wait(http)), client(http))
+
+
+async def body(
+    http: HttpRequest,
+    most: int,
+    seconds: float,
+    *,
+    passed_over: int = 0,
+    advice: str = "",
+    arriving: Arriving = _ARRIVING,
+) -> bytes:
+    """The body of a request: at most `most` bytes, which have so many seconds to arrive.
+
+    Raises `Problem`: 408 for one that is slower, 413 for one that is larger, 400 where the client leaves before its
+    end, 503 where too many arrive at once. Of a larger one `passed_over` more bytes are read and forgotten: a client
+    that is cut off while it sends never sees why. `advice` is said to it.
+    """
+    kept, forgotten = bytearray(), 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for piece in http.stream():
+                if len(kept) + len(piece) <= most and not forgotten:
+                    kept += piece
+                    arriving.add(len(piece))
+                else:
+                    forgotten += len(piece)
+                if forgotten > passed_over:
+                    break
+    except TimeoutError:
+        detail = f"the body of the request took longer than {seconds:g} s to arrive"
+        raise Problem(problems.REQUEST_TIMEOUT, detail) from None
+    except ClientDisconnect:
+        raise Problem(problems.BAD_REQUEST, "the client left before its request had ended") from None
+    finally:
+        arriving.remove(len(kept))
+    if forgotten:
+        told = f"the body of a request may have at most {most} bytes here"
+        raise Problem(problems.BODY_TOO_LARGE, f"{told}; {advice}" if advice else told)
+    return bytes(kept)
 
 
 def _accept(http: HttpRequest) -> str:

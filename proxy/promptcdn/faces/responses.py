@@ -7,6 +7,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from promptcdn import problems
 from promptcdn.faces import requests
 from promptcdn.observer import Source
 from promptcdn.pictures import sizing
@@ -102,7 +103,9 @@ async def placeholder(http: HttpRequest, problem: Problem, size: Size, placehold
     if not requests.wants_picture(http):
         return await error(http, problem, None)
     _note(http, Note(_name(Outcome.PLACEHOLDER)))
-    return _as_picture(http, problem, await placeholders.placeholder(size), shared=requests.is_shared(http))
+    waits = problem.kind is problems.WAITING_FOR_WORKER
+    picture = await placeholders.placeholder(size, waits_for_worker=waits)
+    return _as_picture(http, problem, picture, shared=requests.is_shared(http))
 
 
 async def error(http: HttpRequest, problem: Problem, placeholders: Placeholders | None) -> Response:

@@ -22,7 +22,9 @@ _T = TypeVar("_T")
 class Flight(Generic[_T]):
     """Work under way. It has one owner, `Flights`; whoever waits for it may leave."""
 
-    def __init__(self, task: "asyncio.Task[_T | Problem]", stopped: "asyncio.Future[None]", late: str) -> None:
+    def __init__(
+        self, task: "asyncio.Task[_T | Problem]", stopped: "asyncio.Future[None]", late: Callable[[], Problem]
+    ) -> None:
         self._task = task
         self._stopped = stopped
         self._late = late
@@ -49,10 +51,10 @@ class Flight(Generic[_T]):
         await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if not self._task.done():
             if self._stopped.done():
-                raise _draining()
-            raise problems.too_slow(self._late)
+                raise problems.draining()
+            raise self._late()
         if self._task.cancelled():
-            raise _draining()
+            raise problems.draining()
         outcome = self._task.result()
         if isinstance(outcome, Problem):
             raise outcome.again()
@@ -144,8 +146,11 @@ class Flights(Generic[_T]):
         """Whether another replica has the flight of that key, as far as is known."""
         return await self._leases.taken(key)
 
-    def join(self, key: str, fly: Callable[[], Awaitable[_T]], lane: str = "") -> tuple[Flight[_T], bool]:
+    def join(
+        self, key: str, fly: Callable[[], Awaitable[_T]], lane: str = "", late: Callable[[], Problem] | None = None
+    ) -> tuple[Flight[_T], bool]:
         """The flight of `key`, begun with `fly` in that lane where there is none; and whether it was there already.
+        `late` gives what a waiter is told whose patience is over.
 
         Nothing here awaits: no other request can begin a flight between the look and the start.
         Raises `Problem` (503) where too many are under way, or the service is stopping.
@@ -154,7 +159,7 @@ class Flights(Generic[_T]):
             self.joined += 1
             return flight, True
         if self.draining:
-            raise _draining()
+            raise problems.draining()
         places = self._lane(lane)
         if places.count >= places.most:
             raise Problem(problems.OVERLOADED, f"{places.most} {self._work} already: try again later")
@@ -168,7 +173,7 @@ class Flights(Generic[_T]):
             self._stopped = asyncio.get_running_loop().create_future()
         self.begun += 1
         places.count += 1
-        flight = self._flights[key] = Flight(task, self._stopped, self._late)
+        flight = self._flights[key] = Flight(task, self._stopped, late or self._too_slow)
         return flight, False
 
     def stop(self) -> None:
@@ -198,6 +203,9 @@ class Flights(Generic[_T]):
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
+    def _too_slow(self) -> Problem:
+        return problems.too_slow(self._late)
+
     def _lane(self, name: str) -> _Lane:
         return self._lanes.get(name, self._common)
 
@@ -216,7 +224,3 @@ class Flights(Generic[_T]):
             # What the work gives is in the store and in memory by now: whoever comes after this line finds it there.
             del self._flights[key]
             places.count -= 1
-
-
-def _draining() -> Problem:
-    return Problem(problems.DRAINING, "this instance is shutting down: try again in a few seconds")

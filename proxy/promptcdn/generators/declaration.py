@@ -59,6 +59,8 @@ class Declaration:
     by_settings  the declaration as it is under these values of `settings`, where they change it: which protocol is
                  spoken, what it costs. Raises `ValueError` where a setting cannot be right
     source_type  the mark that its pictures carry, if they are made from a text alone
+    by_orders    whether its pictures are ordered, and brought by workers: nobody calls it. Then `concurrency` is how
+                 many may be waited for at once
     bindings     the folder in the store that has what its URLs are bound to
     """
 
@@ -76,6 +78,7 @@ class Declaration:
     concurrency: int | None = None
     by_settings: "Callable[[Mapping[str, str]], Declaration] | None" = None
     source_type: SourceType = "trainedAlgorithmicMedia"
+    by_orders: bool = False
     bindings: Folder = "bindings"
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from promptcdn.generators import a1111, comfyui, huggingface, openai, sketch, stability
+from promptcdn.generators import a1111, comfyui, huggingface, openai, sketch, stability, worker
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 from promptcdn.url.engines import Engine, engine
@@ -15,6 +15,7 @@ GENERATORS: tuple[Declaration, ...] = (
     comfyui.DECLARATION,
     openai.DECLARATION,
     huggingface.DECLARATION,
+    worker.DECLARATION,
     sketch.DECLARATION,
 )
 BY_NAME = {each.name: each for each in GENERATORS}

@@ -5,12 +5,19 @@ last cooldown → look again → sources → budget → generator → spool → 
     cooldown     how long a picture that failed waits before it may cost again
     cooldowns    which pictures wait so, here and at the other replicas
     reconcile    settles what waits in the spool
+    deliveries   what workers are handed, and what becomes of what they bring
+
+Where pictures are ordered, an order and its delivery stand in the place of the call of a generator:
+
+… budget → order → (a worker, whose picture is settled wherever it comes in) → binding
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
@@ -26,9 +33,13 @@ from promptcdn.making.cooldowns import Cooldowns
 from promptcdn.money.budget import Budget, Reservation, purse
 from promptcdn.observer import NO_OBSERVER, Observer, step
 from promptcdn.problems import CounterUnavailable, Problem, StoreUnavailable, Unavailable, UpstreamFailed
+from promptcdn.readers.answers import Urgency
 from promptcdn.spool import Paid, Spool
 from promptcdn.stores import Record
 from promptcdn.url.order import Order
+
+if TYPE_CHECKING:  # late: for those who have workers
+    from promptcdn.generators.worker.orders import Orders
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +71,10 @@ class Making:
         cooldowns: Cooldowns | None = None,
         doubt: Callable[[str], None] = lambda _: None,
         timings: Timings = TIMINGS,
+        orders: "Mapping[str, Orders]" = MappingProxyType({}),
     ) -> None:
-        """`generators` has those that are set up, by name. `doubt` drops what is cached as absent under a key, before
-        anything is paid for."""
+        """`generators` has those that are set up, by name, and `orders` those among them whose pictures are ordered.
+        `doubt` drops what is cached as absent under a key, before anything is paid for."""
         self._generators = generators
         self._any_paid = any(generator.paid for generator in generators.values())
         self._budget = budget
@@ -75,6 +87,7 @@ class Making:
         self._cooldowns = cooldowns or Cooldowns()
         self._doubt = doubt
         self._timings = timings
+        self._orders = orders
         self._sources = SourcePictures(renditions, removals)
 
     @property
@@ -91,11 +104,12 @@ class Making:
         return await self._bindings.of(as_asked_key, generator)
 
     @step("flight")
-    async def make(self, order: Order, *, bound: bool = False) -> None:
+    async def make(self, order: Order, *, bound: bool = False, urgency: Urgency = Urgency.NOW) -> None:
         """Leaves the picture of `order` in the store, and its URL bound to it; what the store does not take is in the
         spool. Makes nothing where the URL is bound to another picture by now. Raises `Problem`.
 
-        `bound`: the URL was bound to it before, so that there was a picture.
+        `bound`: the URL was bound to it before, so that there was a picture. `urgency` decides whose turn it is where
+        pictures are ordered.
         """
         # Look again. 1: A finds nothing. 2: the flight before, B, lands, stores and goes. 3: A starts this one.
         # Without the look, the picture of step 2 would be paid for a second time. B may be another process's, so
@@ -109,8 +123,11 @@ class Making:
         if winner is not None and winner.content_key != key:
             return
         if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
-            paid = await self._spool.get(key) or await self._pay(order, last, bound=bound)
-            await self.settle(paid, self._timings.store)
+            paid = await self._spool.get(key)
+            if paid is None and (orders := self._orders.get(order.resolved.generator)) is not None:
+                await self._order(orders, order, last, bound=bound, urgency=urgency)
+            else:
+                await self.settle(paid or await self._pay(order, last, bound=bound), self._timings.store)
         if not self._spool.holds(key):
             await self._bind(order)
 
@@ -121,12 +138,33 @@ class Making:
         What a store does not take within `patience` seconds waits in the spool, and that is no problem. What was taken
         down meanwhile is given up.
         """
+        await self._require_not_removed(paid.order.content_key)
+        await self._settle(paid, None if paid.made.filtered else await self._validated(paid), patience)
+
+    async def deliver(self, paid: Paid) -> None:
+        """Settles what a worker brought, whether or not anybody waits for it. Raises `Problem` for what is no picture
+        to be shown: `UpstreamFailed` where it is not the one that was ordered, of which nothing is left."""
+        await self._require_not_removed(paid.order.content_key)
+        master = None if paid.made.filtered else await self._renditions.validated(paid)
+        held = await self._spool.put(paid)
+        if held.made.picture != paid.made.picture:  # of the same order, and there was one before
+            await self.settle(held, self._timings.store)
+        else:
+            await self._settle(held, master, self._timings.store)
+
+    def late(self, order: Order) -> Problem:
+        """What somebody is told who has waited for that picture for long enough."""
+        orders = self._orders.get(order.resolved.generator)
+        return problems.too_slow() if orders is None else orders.late(order.content_key)
+
+    def hasten(self, order: Order, urgency: Urgency) -> None:
+        """One more waits for a picture that is being made, perhaps in more of a hurry."""
+        if (orders := self._orders.get(order.resolved.generator)) is not None:
+            orders.hasten(order.content_key, urgency)
+
+    async def _settle(self, paid: Paid, master: Record | None, patience: float) -> None:
+        """The rest of `settle`: `master` is what the answer comes to, and `None` for the filter's refusal."""
         key = paid.order.content_key
-        if await self._removed(key):
-            await self._spool.drop(key)
-            await self._cooldowns.forget(key)
-            raise problems.removed()
-        master = None if paid.made.filtered else await self._validated(paid)
         try:
             async with AnswerTimeout(patience):
                 await self._keep(paid, master)
@@ -141,6 +179,51 @@ class Making:
                 raise problems.removed()
         if master is None:
             raise problems.filtered()
+
+    async def _order(
+        self, orders: "Orders", order: Order, last: Cooldown | None, *, bound: bool, urgency: Urgency
+    ) -> None:
+        """Orders the picture, and returns once one is settled. The order outlives this call, and is counted once.
+
+        Raises `Problem`; `UpstreamFailed` of the kind `WAITING_FOR_WORKER` where no picture came in time.
+        """
+        from promptcdn.generators.worker.jobs import Job
+
+        key = order.content_key
+        await self._require_wanted(key)
+        generator = self._require_generator(order.resolved.generator)
+        self._require_over(last)
+        sources = await self._sources.read(order.resolved)
+        await self._spool.secure()
+        if not await orders.waits(key):
+            with self._observer.step("budget"):
+                budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
+                await budget.reserve(order.resolved, self._clock.utc())
+        before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
+        await asyncio.sleep(before.wait)  # until nobody shows the picture of before any more
+        mark = source_type(generator.name, sources.marks) if sources.marks else ""
+        try:
+            with self._observer.step("generator"):
+                await orders.made(Job(order, before.after, mark, urgency))
+        except UpstreamFailed as failure:
+            if failure.charged:
+                await self._cool_down(key, failure)
+                log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
+            raise
+        await self._require_settled(order)
+
+    async def _require_settled(self, order: Order) -> None:
+        """Raises the `Problem` of a picture that a worker brought, perhaps to another replica, and that cannot be shown
+        here."""
+        key = order.content_key
+        if self._spool.holds(key):
+            if self._spool.refuses(key):
+                raise problems.filtered()
+            return
+        self._doubt(key)
+        if not await self._renditions.restore(key, order.resolved.parameters(), anew=True):
+            await self._require_wanted(key)
+            raise StoreUnavailable("a worker brought this picture, and it waits for the store: try again in a moment")
 
     async def _pay(self, order: Order, last: Cooldown | None, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, a cooldown follows."""
@@ -218,6 +301,13 @@ class Making:
         await self._cooldowns.forget(content_key)
         await self._spool.drop(content_key)
         self._renditions.settled(content_key)
+
+    async def _require_not_removed(self, content_key: str) -> None:
+        """Raises `Problem`, and gives up what waits, for a picture that is taken down."""
+        if await self._removed(content_key):
+            await self._spool.drop(content_key)
+            await self._cooldowns.forget(content_key)
+            raise problems.removed()
 
     async def _removed(self, content_key: str) -> bool:
         """Whether it is known here to be taken down."""

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 # What stands behind the base of a picture's URL: `/?…`, `/i.png?…`, `/i/KEY`, `/prompt/…`. Slashes may be doubled.
-_PICTURE = re.compile(r"/*\?[^#]|/*/i\.[A-Za-z]+(?:[?#]|\Z)|/*/i/[0-9a-f]{64}|/*/prompt/[^?#]")
+# `/prompt=…` lacks its `?`, and nothing else can be meant: `check` says so.
+_PICTURE = re.compile(r"/*\?[^#]|/*/i\.[A-Za-z]+(?:[?#]|\Z)|/*/i/[0-9a-f]{64}|/*/prompt/[^?#]|/+prompt=")
 
 
 class Wanted(Protocol):

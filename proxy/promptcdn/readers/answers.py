@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from typing import Literal
 
 from promptcdn.problems import Problem
@@ -14,6 +15,15 @@ from promptcdn.url.request import Resolved
 State = Literal["stored", "generating", "absent", "blocked", "removed"]
 
 
+class Urgency(IntEnum):
+    """How soon a new picture is wanted, the most urgent first: somebody waits for it; it is made ahead, as `warm` does;
+    it is one more of a pool, whose viewer is shown another one."""
+
+    NOW = 0
+    AHEAD = 1
+    POOL = 2
+
+
 @dataclass(frozen=True)
 class Asker:
     """Who asks, as far as it changes the answer.
@@ -23,6 +33,7 @@ class Asker:
     image_proxy  whether the request claims to come from an image proxy
     making       whether a new picture may be made for this request
     condition    the picture that the client has already
+    urgency      how soon a new picture is wanted, where new pictures have to wait for each other
     """
 
     until: float
@@ -30,6 +41,7 @@ class Asker:
     image_proxy: bool = False
     making: bool = True
     condition: Condition = NOTHING
+    urgency: Urgency = Urgency.NOW
 
 
 @dataclass(frozen=True)

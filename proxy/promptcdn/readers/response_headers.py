@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 from promptcdn.problems import (
     INVALID_API_KEY,
+    INVALID_WORKER_TOKEN,
     NO_STORE,
     UNAUTHORIZED,
     UNSIGNED,
@@ -205,7 +206,7 @@ def _own_headers(problem: Problem) -> dict[str, str]:
                 "ratelimit": f'"{problem.policy}";r=0;t={problem.retry_after}',
                 "ratelimit-policy": f'"{problem.policy}";q={problem.quota};w={problem.window}',
             }
-        case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY):
+        case Problem(kind=kind) if kind in (UNAUTHORIZED, INVALID_API_KEY, INVALID_WORKER_TOKEN):
             return {"www-authenticate": "Bearer"}  # RFC 6750 section 3
         case Problem(kind=kind) if kind is UNSIGNED:
             return {"www-authenticate": "Signature"}  # a 401 has some scheme (RFC 9110 section 15.5.2)

@@ -183,10 +183,10 @@ class LimitedRequests(HttpToolsProtocol):
             cast("dict[str, Any]", self.scope)[framing.REFUSAL] = self._out_of_bounds
             self._refused, self.cycle.keep_alive = True, False
         if framing.has_body(self._framing) or self.parser.should_upgrade():
-            # Only POST has a body that may be wanted. What follows any other head is not looked at, neither as a body
-            # nor as a request; and what follows a body is not looked at as a request.
+            # Only POST and PUT have a body that may be wanted. What follows any other head is not looked at, neither as
+            # a body nor as a request; and what follows a body is not looked at as a request.
             self.cycle.keep_alive = False
-            self._reads_body = self._out_of_bounds is None and self.parser.get_method() == b"POST"
+            self._reads_body = self._out_of_bounds is None and self.parser.get_method() in (b"POST", b"PUT")
 
     def on_message_complete(self) -> None:
         if self.cycle is not None:

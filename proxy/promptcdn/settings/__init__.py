@@ -44,7 +44,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 # Error messages quote the values of these settings, unless a secret seems to be in one.
 _ADDRESSES = ("store", "_host", "_url")
 # The values of settings with such names are quoted nowhere.
-_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS", "SECRET")
+_SECRETS = ("KEY", "TOKEN", "PASSWORD", "REDIS", "SECRET", "WORKER_START")
 
 
 class Settings(ChatSettings, GeneratorSettings):
@@ -233,7 +233,7 @@ class Settings(ChatSettings, GeneratorSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log, whoever says it."""
-        listed = (*self.signing_keys.secrets, *self.api_keys.secrets)
+        listed = (*self.signing_keys.secrets, *self.api_keys.secrets, *self.worker_tokens.secrets)
         signing = (secret.decode() for _, secret in listed)
         aws = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         redis = forms.password(self.redis_url.get_secret_value()) if self.redis_url else ()
@@ -257,6 +257,7 @@ class Settings(ChatSettings, GeneratorSettings):
         own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         clients = ((f"the API key {name}", secret.decode()) for name, secret in self.api_keys.secrets)
+        workers = ((f"the worker's token {name}", secret.decode()) for name, secret in self.worker_tokens.secrets)
         return misconfiguration.Chosen(
             misses=self.misses,
             signing=bool(self.signing_keys.ids),
@@ -266,7 +267,7 @@ class Settings(ChatSettings, GeneratorSettings):
             chats=bool(self.slack_signing_secret or self.discord_public_key),
             wait=self.wait,
             proxy_wait=self.proxy_wait,
-            secrets=(*own.items(), *signing, *clients),
+            secrets=(*own.items(), *signing, *clients, *workers),
             upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
             ineffective=tuple(self.ineffective),
         )
@@ -283,13 +284,14 @@ class Settings(ChatSettings, GeneratorSettings):
         return Rate.parse(self.client_rate or (PAID_CLIENT_RATE if self.paid else "unlimited"))
 
 
-def load(host: str | None = None, port: int | None = None) -> Settings:
+def load(host: str | None = None, port: int | None = None, generator: str | None = None) -> Settings:
     """The settings of the environment and `.env`; options of the command line go first. Raises `BadSettings`."""
     variables = environment.variables()
     wrong = list(_strange_names(variables))
     given: dict[str, Any] = {name.upper(): value for name, value in variables.items()}
     found = {name: given.get(shown_name(name)) for name in Settings.model_fields}
-    found |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    options = (("host", host), ("port", port), ("generator", generator))
+    found |= {name: value for name, value in options if value is not None}
     try:
         settings = Settings(**{name: value for name, value in found.items() if value not in (None, "")})
     except ValidationError as error:

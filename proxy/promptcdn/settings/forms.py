@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,7 @@ from promptcdn.url.engines import SIDE_MAX, SIDE_MIN, SIDE_STEP
 from promptcdn.url.signing import SECRET_MIN, SigningKeys
 
 PUBLIC_URL = r"https?://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?"
+_ADDRESS = r"https?://[^\s/?#]+(/\S*)?"
 _STORE_ID = r"[0-9a-f]{32}"
 _STORE_URL = r"disk:\s*\S.*|s3://[A-Za-z0-9._-]{1,255}(/\S*)?"
 REDIS_URL = r"rediss?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/\d*)?"
@@ -58,6 +60,10 @@ FORMS: Mapping[str, str] = {
     "discord_bot_token": "the token that the application's page Bot shows",
     "api_keys": f"id:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII characters or"
     " more, and no blank",
+    "worker_tokens": f"name:secret, several with commas between them; a secret has {SECRET_MIN} visible ASCII"
+    " characters or more, and no blank",
+    "worker_start": "https:// or http:// and an address, or a command with its options, like docker run --rm IMAGE",
+    "worker_token": "the secret of one of the service's PROMPTCDN_WORKER_TOKENS",
     "deny": "the path of a file",
     "admin_token": f"{misconfiguration.TOKEN_MIN} visible ASCII characters or more",
     "disk_cache": f"bytes with a unit (MB, GB, TB, MiB, GiB or TiB) like 10GB, {DISK_CACHE_MIN // 10**6}MB at least",
@@ -104,6 +110,16 @@ def signing_keys(text: object) -> object:
 def api_keys(text: object) -> object:
     """The same as keys of clients. Raises `ValueError`, which quotes no secret."""
     return ApiKeys.parse(text) if isinstance(text, str) else text
+
+
+def require_start(text: str) -> None:
+    """Raises `ValueError`, which does not quote it, where this is neither an address nor a command."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    if not words or (text.startswith(("http:", "https:")) and re.fullmatch(_ADDRESS, text) is None):
+        raise ValueError(f"allowed: {FORMS['worker_start']}")
 
 
 def password(url: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from promptcdn.generators import huggingface, openai
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.http import Hosts
 from promptcdn.generators.registry import BY_NAME, GENERATORS
+from promptcdn.guard.api_keys import ApiKeys
 from promptcdn.money.costs import Prices
 from promptcdn.settings import forms
 from promptcdn.settings.by_generator import ByGenerator
@@ -49,7 +50,7 @@ class GeneratorSettings(BaseModel):
     generator: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
-        " auto: the first of stability, a1111 and comfyui that is set up, else sketch.",
+        " auto: the first of stability, a1111, comfyui and worker that is set up, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -130,6 +131,25 @@ class GeneratorSettings(BaseModel):
         description="The hosts from which a picture may be fetched, where an upstream answers with a URL."
         " Empty: the upstream itself alone.",
     )
+    worker_tokens: Annotated[ApiKeys, BeforeValidator(forms.api_keys)] = Field(
+        ApiKeys(),
+        exclude=True,  # from every dump of the settings
+        description="The tokens of workers, which come for orders (promptcdn work) and show the secret."
+        " Empty: none, and /work/… is 404.",
+    )
+    worker_start: SecretStr | None = Field(
+        None,
+        description="How a worker is started when orders wait and none has called for a minute: an address that is"
+        " POSTed, or a command. Empty: none is.",
+    )
+    worker_starts: int = Field(
+        24, ge=1, le=1000, description="How often PROMPTCDN_WORKER_START is used within 24 hours at most."
+    )
+    worker_token: SecretStr | None = Field(
+        None,
+        description="The token that promptcdn work shows to the service, which has it in PROMPTCDN_WORKER_TOKENS."
+        " Empty: the option --token.",
+    )
     prompt_syntax: Literal["plain", "allowed"] = Field(
         "plain",
         description="Whether readers may use in prompts what the server reads out of them, like (word:1.3) or"
@@ -193,6 +213,13 @@ class GeneratorSettings(BaseModel):
                 # Who shows this says first which setting it is.
                 raise ValueError(re.sub(r'^[A-Z_]+(="[^"]*")?: ', "", str(wrong))) from None
         return text
+
+    @field_validator("worker_start")
+    @classmethod
+    def _starts_something(cls, start: SecretStr | None) -> SecretStr | None:
+        if start:
+            forms.require_start(start.get_secret_value())
+        return start
 
     @field_validator("stability_host")
     @classmethod
@@ -281,7 +308,8 @@ class GeneratorSettings(BaseModel):
     def at_once(self, generator: Declaration) -> int:
         """How many pictures that generator makes at once."""
         own, most = self.concurrency.own(generator.name), self.concurrency.for_all
-        return own or min(most, generator.concurrency or most)
+        declared = generator.concurrency or most
+        return own or (declared if generator.by_orders else min(most, declared))
 
     @property
     def paid(self) -> bool:

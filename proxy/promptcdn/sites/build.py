@@ -57,7 +57,7 @@ class Build:
         keys: SigningKeys = SigningKeys(),
         timings: Timings = Timings(),
     ) -> None:
-        """Raises `BadSettings` where the lock file is none."""
+        """Raises `BadSettings` where the lock file is none, or a proxy of the environment cannot be used."""
         self.options = options
         self.report, self._keys, self._timings = report, keys, timings
         self._kept = Kept(options.lock, options.cache)

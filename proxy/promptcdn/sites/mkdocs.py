@@ -34,6 +34,9 @@ BasePlugin: Any = import_module(f"{_HOST}.plugins").BasePlugin
 # MkDocs counts the warnings of this logger for --strict.
 log = logging.getLogger(f"{_HOST}.plugins.promptcdn")
 
+# How many pages a warning names.
+_NAMED = 3
+
 
 class PromptcdnPlugin(BasePlugin):
     """The plugin."""
@@ -48,9 +51,11 @@ class PromptcdnPlugin(BasePlugin):
 
     def on_config(self, config: Any) -> Any:
         """Opens the build, and puts the extension among those of Markdown."""
+        self._pages: dict[str, list[str]] = {}  # by URL those that show it
+        self._page = ""  # which is rendered now
         with _told():
             options = options_of(dict(self.config))
-            self._build = Build(_at_home(options, config), log.warning, signing_keys())
+            self._build = Build(_at_home(options, config), self._report, signing_keys())
             self._done: set[str] = set()
         config.markdown_extensions.append(PromptcdnExtension(build=self._build))
         return config
@@ -65,11 +70,17 @@ class PromptcdnPlugin(BasePlugin):
                 found = find(text, Kind.MARKDOWN, options.ours)
             except ValueError:
                 continue  # MkDocs says what is wrong with the file, or reads it: then this looks after its page
-            wanted += [pages.target_of(one) for one in found if one.is_shown]
+            for target in dict.fromkeys(pages.target_of(one) for one in found if one.is_shown):
+                self._pages.setdefault(options.public_url + target, []).append(file.src_uri)
+                wanted.append(target)
         if wanted:
-            log.info("Pictures from %s: %d", options.public_url, len(set(wanted)))
+            log.info("The pages show %d of the service's pictures", len(set(wanted)))
         with _told():
             self._build.prepare(wanted)
+
+    def on_pre_page(self, page: Any, /, **_: Any) -> None:
+        """Remembers which page is rendered: what is wrong in it is reported with its name."""
+        self._page = str(page.file.src_uri)
 
     def on_page_content(self, html: str, /, *, page: Any, config: Any, **_: Any) -> str:
         """What was written as the page, finished: plugins after this one see it so."""
@@ -109,6 +120,12 @@ class PromptcdnPlugin(BasePlugin):
         """Remembers it also where another thing failed: it may have been paid for."""
         with contextlib.suppress(problems.BadSettings, AttributeError):  # it may have failed before there was a build
             self._build.close()
+
+    def _report(self, problem: str) -> None:
+        """A warning that names the pages, whether the URL was looked after with all others or with its page."""
+        names = self._pages.get(problem.partition(": ")[0]) or [self._page]
+        more = f" and {len(names) - _NAMED} more pages" if len(names) > _NAMED else ""
+        log.warning("%s (in %s%s)", problem, ", ".join(names[:_NAMED]), more)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ WebP, and get the same picture as PNG. `sphinx-build -W` fails where a picture h
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -165,7 +166,7 @@ def _build(app: Sphinx) -> Build:
 def _open(app: Sphinx) -> None:
     """Begins the build. A builder that shows no remote pictures has them put into its output, whatever is chosen."""
     values = {field.name: getattr(app.config, f"promptcdn_{field.name}") or None for field in _OPTIONS}
-    try:
+    with _told():
         options = options_of(values)
         home = Path(app.confdir or app.srcdir)
         options = replace(
@@ -176,6 +177,13 @@ def _open(app: Sphinx) -> None:
             vendor=options.vendor or _takes_files_only(app),
         )
         app.promptcdn = Build(options, log.warning, signing_keys())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A wrong setting, or a lock file that cannot be written, ends the build with its own words."""
+    try:
+        yield
     except problems.BadSettings as wrong:
         raise ConfigError(str(wrong)) from None
 
@@ -204,7 +212,8 @@ def _outdated(_app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
 def _prepare(app: Sphinx, env: BuildEnvironment) -> None:
     """Looks after the pictures of all documents at once: a builder would ask for one after the other."""
     if app.builder.supported_image_types:
-        _build(app).prepare(_suitable(app, target) for target in _all(env))
+        with _told():
+            _build(app).prepare(_suitable(app, target) for target in _all(env))
 
 
 def _all(env: BuildEnvironment) -> Iterator[str]:
@@ -213,7 +222,8 @@ def _all(env: BuildEnvironment) -> Iterator[str]:
 
 
 def _close(app: Sphinx, _: Exception | None) -> None:
-    _build(app).close()
+    with _told():
+        _build(app).close()
 
 
 def _takes_files_only(app: Sphinx) -> bool:

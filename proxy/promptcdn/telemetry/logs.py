@@ -56,6 +56,8 @@ def set_up(kind: Literal["text", "json"], secrets: Iterable[str]) -> None:
     logging.getLogger("asyncio").addFilter(_without_details)
     # botocore logs at every start where it found its keys.
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    # httpx2 logs the address of each call, and there may be a secret in one.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 def _traceback(error: BaseException) -> str:

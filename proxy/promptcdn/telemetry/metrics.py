@@ -167,6 +167,39 @@ ENCODES = Metric(
     "Stored pictures encoded in another format or size, by media type.",
     ("media_type",),
 )
+ORDERS = Metric(
+    "promptcdn_orders_waiting",
+    "gauge",
+    "Orders for workers whose pictures are not made yet, those that a worker has with them; of all replicas.",
+)
+OLDEST_ORDER = Metric(
+    "promptcdn_oldest_order_seconds", "gauge", "Seconds since the oldest order that waits for a worker was placed."
+)
+WORKERS = Metric("promptcdn_workers", "gauge", "Workers that called within the last minute, at any replica.")
+WORKER_PICTURES = Metric(
+    "promptcdn_worker_pictures_total",
+    "counter",
+    "Pictures that workers brought, by the name of their token.",
+    ("worker_name",),
+)
+WORKER_SECONDS = Metric(
+    "promptcdn_worker_seconds_total",
+    "counter",
+    "Seconds from handing an order to a worker to its picture, added up, by the name of the worker's token.",
+    ("worker_name",),
+)
+WORKER_FAILURES = Metric(
+    "promptcdn_worker_failures_total",
+    "counter",
+    "Orders of which a worker gave no picture or a wrong one, by the name of its token.",
+    ("worker_name",),
+)
+WORKER_STARTS = Metric(
+    "promptcdn_worker_starts_total",
+    "counter",
+    "Workers that PROMPTCDN_WORKER_START started, or was to start, by result: started, failed.",
+    ("result",),
+)
 BREAKER = Metric(
     "promptcdn_breaker_open",
     "gauge",

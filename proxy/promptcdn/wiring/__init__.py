@@ -18,6 +18,7 @@ from promptcdn.catalog.memory_cache import Memory
 from promptcdn.catalog.purges import Purged, UnpurgedStore
 from promptcdn.catalog.removals import StoreRemovals
 from promptcdn.catalog.renditions import Renditions
+from promptcdn.catalog.sources import SourcePictures
 from promptcdn.cdn import Cdn, Rules, Seeded
 from promptcdn.clock import SYSTEM, Clock
 from promptcdn.flights import DetachedTasks, Flights
@@ -50,7 +51,9 @@ from promptcdn.telemetry.tracing import Tracing
 from promptcdn.wiring.stores import folder_of, stores
 
 if TYPE_CHECKING:
+    from promptcdn.generators.worker.work import Work
     from promptcdn.guard.deny_file import DenyFile
+    from promptcdn.making.deliveries import Deliveries
     from promptcdn.stores.disk_cache import DiskCache
 
 log = logging.getLogger("promptcdn")
@@ -85,6 +88,7 @@ class Service:
     deny: "DenyFile | None"
     spool: Spool
     reconciler: Reconciler
+    deliveries: "Deliveries | None"
     telemetry: Telemetry
     readiness: Readiness
 
@@ -101,11 +105,15 @@ class Service:
         await self.budget.start()
         await self.rates.start()
         self.reconciler.start()
+        if self.deliveries is not None:
+            self.deliveries.work.start()
 
     def stop(self) -> None:
         """After a signal to stop: no new pictures, and those who wait are answered. `close` ends what is under way."""
         if not self.flights.draining and self.flights.count:
             log.info("shutting down: %d new pictures are being made or wait to be made", self.flights.count)
+        if self.deliveries is not None:
+            self.deliveries.stop()
         self.flights.stop()
 
     def read_again(self) -> None:
@@ -115,11 +123,15 @@ class Service:
 
     async def close(self) -> None:
         """Finishes pictures under way within the grace since the signal, then closes all parts, in that order."""
+        if self.deliveries is not None:
+            self.deliveries.stop()
         await self.flights.drain(self.settings.grace)
         await self.detached.close()
         await self.infos.close()
         await self.readiness.close()
         await self.reconciler.close()
+        if self.deliveries is not None:
+            await self.deliveries.close()
         await self.renditions.close()
         await self.placeholders.close()
         for generator in self.generators.values():
@@ -153,18 +165,17 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
     store, memory = NegativeCache(kept, task_context=telemetry.task_context), Memory(settings.memory)
     spool = _spool(settings, clock, scratch)
     leases, budget = _leases(settings, connection), _budget(settings, clock, connection, scratch)
-    rates = NoRates() if scratch else _rates(settings, connection)
-    bindings = Bindings(store, spool, telemetry)
+    rates, bindings = NoRates() if scratch else _rates(settings, connection), Bindings(store, spool, telemetry)
     renditions = Renditions(UnpurgedStore(store, purged := Purged()), memory, spool, telemetry)
     removals = StoreRemovals(kept, _forgetting(bindings, renditions), spool, purged, clock, telemetry)
-    flights = _flights(settings, leases, telemetry)
+    flights, rules = _flights(settings, leases, telemetry), _rules(settings, deny or NoDenyList())
     paying = generators, budget, spool, bindings, renditions, removals, clock, telemetry
-    making = Making(*paying, cooldowns=Cooldowns(connection), doubt=store.doubt)
-    rules, chance = _rules(settings, deny or NoDenyList()), random.SystemRandom()
+    cooldowns, work = Cooldowns(connection), _work(settings, connection, clock)
+    making = Making(*paying, cooldowns=cooldowns, doubt=store.doubt, orders=work.orders if work else {})
     seeded = Seeded(rules, bindings, renditions, flights, removals, making, rates, clock, telemetry)
     service = Service(
         settings=settings,
-        cdn=Cdn(seeded, rules, clock, chance),
+        cdn=Cdn(seeded, rules, clock, random.SystemRandom()),
         clock=clock,
         flights=flights,
         leases=leases,
@@ -182,6 +193,7 @@ def _opened(settings: Settings, clock: Clock, telemetry: Telemetry, scratch: Pat
         deny=deny,
         spool=spool,
         reconciler=Reconciler(spool, making, clock),
+        deliveries=_deliveries(work, making, spool, SourcePictures(renditions, removals), clock, telemetry),
         telemetry=telemetry,
         readiness=Readiness(settings, clock, flights, kept, removals, generators, budget, spool, connection, cache),
     )
@@ -209,6 +221,11 @@ def _watched(service: Service, making: Making) -> Service:
         watch(metrics.DISK_CACHE, lambda: cache.files.bytes)
         watch(metrics.DISK_CACHE_FILES, lambda: cache.files.count)
         watch(metrics.DISK_CACHE_EVICTIONS, lambda: cache.files.evictions)
+    if service.deliveries is not None:
+        from promptcdn.telemetry import work  # late: for those who have workers
+
+        names = [name for name, _ in service.settings.worker_tokens.secrets]
+        work.watch(service.telemetry, service.deliveries.work, names)
     money.watch(service.telemetry, service.budget, service.clock)
     return service
 
@@ -261,11 +278,15 @@ def _generators(
 ) -> dict[str, InspectedGenerator]:
     """Those in use by name, the default first."""
     return {
-        each.name: ObservedGenerator(_generator(each, settings, connection), telemetry) for each in settings.generators
+        each.name: ObservedGenerator(opened_generator(each, settings, connection), telemetry)
+        for each in settings.generators
     }
 
 
-def _generator(declared: Declaration, settings: Settings, connection: RedisConnection | None) -> InspectedGenerator:
+def opened_generator(
+    declared: Declaration, settings: Settings, connection: RedisConnection | None = None
+) -> InspectedGenerator:
+    """A generator of these settings. Raises `BadSettings` where one of them cannot be right."""
     breaker = RedisBreaker(connection, declared.name) if connection else LocalBreaker()
     seconds, engine = settings.upstream_timeout.of(declared.name), settings.offered_by(declared)[0]
     given = Given(settings.values(declared), seconds, breaker, engine, declared.paid)
@@ -273,6 +294,27 @@ def _generator(declared: Declaration, settings: Settings, connection: RedisConne
         return declared.opened(given)
     except (ValueError, ImportError) as wrong:
         raise BadSettings(str(wrong)) from wrong
+
+
+def _work(settings: Settings, connection: RedisConnection | None, clock: Clock) -> "Work | None":
+    """The orders for workers, where a generator in use has such."""
+    by_orders = [each.name for each in settings.generators if each.by_orders]
+    if not by_orders:
+        return None
+    from promptcdn.generators.worker.work import opened  # late: for those who have workers
+
+    start = settings.worker_start.get_secret_value() if settings.worker_start else ""
+    return opened(by_orders, connection, settings.upstream_timeout.of, clock, start, settings.worker_starts)
+
+
+def _deliveries(
+    work: "Work | None", making: Making, spool: Spool, sources: SourcePictures, clock: Clock, telemetry: Telemetry
+) -> "Deliveries | None":
+    if work is None:
+        return None
+    from promptcdn.making.deliveries import Deliveries  # late: for those who have workers
+
+    return Deliveries(work, making, spool, sources, clock, telemetry)
 
 
 def redis_connection(settings: Settings) -> RedisConnection | None:

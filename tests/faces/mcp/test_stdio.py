@@ -109,6 +109,16 @@ async def test_a_wrong_parameter_is_named() -> None:
         )
 
 
+async def test_an_argument_that_a_tool_does_not_have_is_refused() -> None:
+    """Dropping it would give another picture than was asked for."""
+    async with assistant("https://pictures.example.org") as client:
+        said = await refused(client, "picture_url", prompt="a cat", aspect_ratio="3:2")
+        tools = (await client.list_tools()).tools
+
+    assert "aspect_ratio\n  Extra inputs are not permitted" in said
+    assert [tool.input_schema["additionalProperties"] for tool in tools] == [False] * 4
+
+
 async def test_a_picture_is_shown_and_paid_for_once(service: Promptcdn, upstream: Upstream) -> None:
     async with assistant(service.url) as client:
         url = (await called(client, "picture_url", prompt="a cat", seed=7))["url"]
@@ -142,6 +152,19 @@ async def test_urls_are_signed_where_a_key_is_at_hand(tmp_path: Path, upstream: 
         async with assistant(service.url, **keys) as client:
             url = (await called(client, "picture_url", prompt="a cat"))["url"]
         assert service.get(url.removeprefix(service.url)).status_code == 200
+
+
+async def test_a_signed_url_is_signed_anew_with_its_seed(tmp_path: Path, upstream: Upstream) -> None:
+    keys = {"PROMPTCDN_SIGNING_KEYS": KEYS}
+    settings = {**SMALL, **keys, "STABILITY_HOST": upstream.url, "PROMPTCDN_MISSES": "signed"}
+    with Promptcdn(tmp_path / "service", **settings) as service:
+        async with assistant(service.url, **keys) as client:
+            url = (await called(client, "picture_url", prompt="a cat", seed="random"))["url"]
+            pinned = (await called(client, "pin_markdown", text=f"![a cat]({url})"))["pinned"]
+            assert (await called(client, "make_picture", url=url))["credits"] > 0
+        async with assistant(service.url) as client:
+            assert "PROMPTCDN_SIGNING_KEYS" in await refused(client, "make_picture", url=url)
+        assert service.get(pinned[0].removeprefix(service.url)).status_code == 200
 
 
 async def test_a_document_is_pinned_to_what_its_readers_see(service: Promptcdn) -> None:

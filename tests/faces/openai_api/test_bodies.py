@@ -126,3 +126,13 @@ def test_a_client_that_waits_to_be_told_to_send_is_told(api: Api) -> None:
     raw = HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
     assert exchanged(api, raw).startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("depth", [100, *range(900, 1000, 2)])
+def test_a_body_of_any_depth_is_read_or_refused(api: Api, depth: int) -> None:
+    """One that is as deep as can be read is too deep to be written again."""
+    deep = b"[" * depth + b"]" * depth
+    body = b'{"prompt": "deep", "seed": 7, "response_format": "url", "user": %s}' % deep
+    headers = {"authorization": f"Bearer {TEAM}", "content-type": "application/json"}
+
+    assert api.service.client.post("/v1/images/generations", content=body, headers=headers).status_code in (200, 400)

@@ -42,7 +42,10 @@ def test_every_problem_has_a_type_that_openai_has() -> None:
 
 @pytest.mark.parametrize(("ours", "theirs"), [("engine", "model"), ("width", "size"), ("q", "output_compression")])
 def test_the_member_is_named_as_it_was_sent(ours: str, theirs: str) -> None:
-    assert errors.document(Problem(problems.BAD_PARAMETER, "", parameter=ours))["error"]["param"] == theirs
+    error = errors.document(problems.bad_parameter(ours, "x", "y", "no such value"))["error"]
+
+    assert error["param"] == theirs
+    assert str(error["message"]).startswith(f'{theirs}="x": no such value')
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,15 @@ def test_the_member_is_named_as_it_was_sent(ours: str, theirs: str) -> None:
 )
 def test_a_client_tries_again_where_that_costs_nothing_twice(problem: Problem, again: bool) -> None:
     assert errors.try_again(problem) is again
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_of_several_failures_the_one_that_cost_is_told(place: int) -> None:
+    """Or the client tries again for one that cost nothing, and pays for the other once more."""
+    free = UpstreamFailed(problems.UPSTREAM_BUSY, "", charged=False)
+    charged = UpstreamFailed(problems.UPSTREAM_TIMEOUT, "", charged=True)
+    failures = [free, free, free]
+    failures[place] = charged
+
+    assert errors.worst(failures) is charged
+    assert errors.worst([free, Problem(problems.DENIED, "")]) is free

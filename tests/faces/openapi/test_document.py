@@ -26,7 +26,13 @@ def parameters(path: str, **settings: Any) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, CHATS, {"admin_token": "x" * 16, "public_url": "https://pictures.example.org"}]
+    "settings",
+    [
+        {},
+        CHATS,
+        {"admin_token": "x" * 16, "public_url": "https://pictures.example.org"},
+        {"worker_tokens": "gpu:" + 16 * "z"},
+    ],
 )
 def test_it_is_openapi_3_1(settings: dict[str, str]) -> None:
     validate(told(**settings))
@@ -57,10 +63,13 @@ def test_the_engines_are_those_that_the_operator_offers() -> None:
     assert "enum" not in parameters("/prompt/{prompt}")["engine"]["schema"], "the nearest is taken there"
 
 
+EVERYTHING = {"admin_token": "x" * 16, "api_keys": "a:" + 16 * "y", "worker_tokens": "a:" + 16 * "z", **CHATS}
+
+
 def test_every_problem_is_in_it_with_what_to_do() -> None:
     answers = {
         status: answer["description"]
-        for methods in told(admin_token="x" * 16, api_keys="a:" + 16 * "y", **CHATS)["paths"].values()
+        for methods in told(**EVERYTHING)["paths"].values()
         for operation in methods.values()
         for status, answer in operation["responses"].items()
     }
@@ -69,6 +78,13 @@ def test_every_problem_is_in_it_with_what_to_do() -> None:
     assert {str(kind.status) for kind in problems.KINDS} <= answers.keys()
     assert "`budget_spent`: The budget for new pictures is spent. To do: " in pictures["503"]["description"]
     assert "Retry-After" in pictures["503"]["headers"]
+
+
+def test_workers_are_in_it_where_there_are_tokens() -> None:
+    work = [path for path in told(worker_tokens="gpu:" + 16 * "z")["paths"] if path.startswith("/work/")]
+
+    assert work == ["/work/next", "/work/{order}", "/work/{order}/alive", "/work/{order}/failed"]
+    assert not [path for path in told()["paths"] if path.startswith("/work/")]
 
 
 def test_pictures_are_taken_down_only_where_there_is_a_token() -> None:

@@ -62,6 +62,8 @@ class Builder:
     def found(self) -> str | None:
         """The path of the program; `None` where it is not installed."""
         places = [self.folder / "bin" / self.program, self.folder / "node_modules" / ".bin" / self.program]
+        if self.ours:
+            places.append(Path(sys.executable).with_name(self.program))
         return next((str(place) for place in places if place.exists()), None) or shutil.which(self.program)
 
     def site(self, folder: Path, url: str) -> Path:
@@ -71,7 +73,9 @@ class Builder:
         urls = [url + each for each in self.urls]
         images = "\n\n".join(f"![Picture {number}]({each})" for number, each in enumerate(urls, 1))
         tags = "\n".join(f'<img alt="" src="{each.replace("&", "&amp;")}">' for each in urls)
-        words = {"url": url, "host": url.partition("://")[2].partition(":")[0], "images": images, "tags": tags}
+        rst = "\n\n".join(f".. image:: {each}" for each in urls)
+        host = url.partition("://")[2].partition(":")[0]
+        words = {"url": url, "host": host, "images": images, "tags": tags, "rst": rst}
         pattern = re.compile("|".join(rf"\{{{word}\}}" for word in words))
         for name, text in self.files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +90,8 @@ class Builder:
         command = [str(self.found()), "version" if self.name == "hugo" else "--version"]
         if self.package:
             asked = f"import importlib.metadata; print(importlib.metadata.version({self.package!r}))"
-            command = [str(self.folder / "bin" / "python"), "-c", asked]
+            own = self.folder / "bin" / "python"
+            command = [str(own) if own.exists() else sys.executable, "-c", asked]
         said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
         return re.search(r"\d+(\.\d+)+", said)[0]  # type: ignore[index]
 
@@ -148,7 +153,38 @@ _DOCUSAURUS = """export default {
 };
 """
 
+_SPHINX = {
+    "conf.py": 'extensions = ["promptcdn.sites.sphinx"]\npromptcdn_public_url = "{url}"\npromptcdn_vendor = True\n'
+    'copyright = version = "1"\n',
+    "index.rst": "A site\n======\n\n{rst}\n",
+}
+
 BUILDERS = (
+    *(
+        Builder(
+            *(host, host, ("build", "--strict")),
+            {f"{host}.yml": f"{_MKDOCS}theme: {theme}\nplugins:\n{_OURS}", "docs/index.md": "{images}", **own},
+            "site",
+            package=host,
+            takes=True,
+            ours=True,
+        )
+        for host, theme, own in (
+            ("mkdocs", "mkdocs", {}),
+            ("properdocs", "{name: null, custom_dir: theme}", {"theme/main.html": "{{ page.content }}"}),
+        )
+    ),
+    *(
+        Builder(
+            *(f"sphinx {kind}", "sphinx-build", ("-W", "-q", "-b", kind, "-d", "built/trees", ".", f"built/{kind}")),
+            _SPHINX,
+            f"built/{kind}",
+            package="sphinx",
+            takes=True,
+            ours=True,
+        )
+        for kind in ("html", "epub", "latex")
+    ),
     Builder(
         *("material", "mkdocs", ("build",)),
         {
@@ -220,6 +256,8 @@ BUILDERS = (
         "dist",
         package="astro",
         takes=True,
+        asks_again=True,
+        without=False,
         urls=PATHS,
     ),
     Builder(

@@ -25,10 +25,13 @@ def pictures_in(built: Path, url: str) -> int:
     books = [*built.glob("*.epub")]
     if books:
         with zipfile.ZipFile(books[0]) as book:
-            return sum(name.endswith((".png", ".webp")) for name in book.namelist())
+            names = [name for name in book.namelist() if "_static" not in name]
+            return sum(name.endswith((".png", ".webp")) for name in names)
     documents = [*built.glob("*.pdf")]
     if documents:
         return documents[0].read_bytes().count(b"/Subtype /Image")
+    if any(built.glob("*.tex")):
+        return len([*built.glob("a-*.png")])
     return sum(_is_there(source, page, built) for page in built.rglob("*.html") for source in sources(page, url))
 
 

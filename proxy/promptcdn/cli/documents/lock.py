@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from promptcdn.cli.base import Base
 from promptcdn.cli.documents import changing, locking, opening
-from promptcdn.cli.documents.opening import AsJson, DryRun, LockFile, Paths, Told
+from promptcdn.cli.documents.opening import AsJson, DryRun, Files, LockFile, Told
 
 if TYPE_CHECKING:
     from promptcdn.documents.client import File
+    from promptcdn.markdown import Ours
     from promptcdn.markdown.lock import Entry
 
 
 def lock(
-    paths: Paths = None,
+    paths: Files = None,
     lock_file: LockFile = Path("promptcdn.lock"),
     dry_run: DryRun = False,
     base: Base = None,
@@ -29,9 +30,8 @@ def lock(
     yet the command says so, and ends with exit code 1. Entries that no document names are dropped where all documents
     below the folder of the lock file are looked at: without paths, in that folder.
     """
-    from promptcdn.documents.client import Client
     from promptcdn.markdown.lock import Lock
-    from promptcdn.markdown.pin import is_lasting
+    from promptcdn.markdown.pin import is_lasting, is_seedless
     from promptcdn.markdown.vendor import locked_target
 
     address, ours = opening.ours_of(base)
@@ -42,16 +42,34 @@ def lock(
     sees_all = old.is_covered_by(paths) and not told.lines
     targets = sorted({locked_target(one) for each in named for one in each.found.urls})
     lasting = [target for target in targets if is_lasting(target)]
-    with Client(address) as client:
-        looks = opening.asked(client, lasting, client.look, "looking", told)
+    seedless = sum(map(is_seedless, targets))
+    with opening.client_of(address) as client:
+        looks = opening.asked(client, lasting, client.identity, "looking", told)
     entries = _entries(looks, old.lock.pictures, address, told)
-    kept: Mapping[str, Entry] = old.lock.pictures
-    if sees_all:
-        kept = _named_ones(kept, {address + target for target in targets})
+    urls = {address + target for target in targets}
+    kept = _named_ones(old.lock.pictures, urls, ours) if sees_all else old.lock.pictures
     new = Lock({**kept, **entries}, old.lock.spellings)
     made = changing.made([old.change(new)], told, dry_run=dry_run)
-    _print(old.lock.pictures, new.pictures, len(targets) - len(lasting), made, as_json=as_json, dry_run=dry_run)
+    if not made.paths and old.change(new).after != old.content:
+        told.end()  # nothing is locked where the file could not be written
+    left_out = _LeftOut(seedless, len(targets) - len(lasting) - seedless)
+    _print(old.lock.pictures, new.pictures, left_out, made, as_json=as_json, dry_run=dry_run)
     told.end()
+
+
+class _LeftOut(NamedTuple):
+    """How many URLs are not locked, since they may show another picture later."""
+
+    seedless: int
+    by_calendar: int
+
+    def tell(self) -> None:
+        if self.seedless:
+            urls = opening.counted(self.seedless, "URL")
+            typer.echo(f"{urls} without a seed left out: promptcdn pin writes seeds, and then lock again", err=True)
+        if self.by_calendar:
+            urls = opening.counted(self.by_calendar, "URL")
+            typer.echo(f"{urls} left out whose seed changes with the calendar (day, week …)", err=True)
 
 
 def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address: str, told: Told) -> "dict[str, Entry]":
@@ -66,15 +84,22 @@ def _entries(looks: "Mapping[str, File]", known: "Mapping[str, Entry]", address:
     return entries
 
 
-def _named_ones(entries: "Mapping[str, Entry]", urls: set[str]) -> "Mapping[str, Entry]":
-    """The entries whose URL a document names; those of vendored files, which `vendor --undo` drops; those of sites."""
-    return {url: entry for url, entry in entries.items() if url in urls or entry.file is not None or entry.site}
+def _named_ones(entries: "Mapping[str, Entry]", urls: set[str], ours: "Ours") -> "Mapping[str, Entry]":
+    """The entries whose URL a document names; those of vendored files, which `vendor --undo` drops; those of sites.
+
+    Entries of other services stay: their URLs were not looked for, as where somebody forgot to say whose are meant.
+    """
+    return {
+        url: entry
+        for url, entry in entries.items()
+        if url in urls or entry.file is not None or entry.site or ours.target(url) is None
+    }
 
 
 def _print(
     old: "Mapping[str, Entry]",
     new: "Mapping[str, Entry]",
-    left_out: int,
+    left_out: _LeftOut,
     made: changing.Made,
     *,
     as_json: bool,
@@ -86,7 +111,7 @@ def _print(
         "added": len(new.keys() - old.keys()),
         "changed": changed,
         "dropped": len(old.keys() - new.keys()),
-        "left_out": left_out,
+        "left_out": sum(left_out),
     }
     made.print(counts, as_json=as_json)
     if as_json:
@@ -95,6 +120,4 @@ def _print(
         typer.echo(f"changed: {url}", err=True)
     said = f"{opening.counted(len(new), 'picture')} locked: {counts['added']} new, {len(changed)} changed"
     typer.echo(f"{said}, {counts['dropped']} dropped", err=dry_run)
-    if left_out:
-        urls = opening.counted(left_out, "URL")
-        typer.echo(f"{urls} left out that may show another picture later: promptcdn pin writes seeds", err=True)
+    left_out.tell()

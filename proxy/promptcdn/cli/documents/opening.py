@@ -24,14 +24,12 @@ STDIN = "-"
 # How much the service is asked at once. It makes no more than PROMPTCDN_CONCURRENCY pictures at once (8 by default).
 AT_ONCE = 8
 
+_PATHS = "Files, folders and glob patterns; by default the folder that you are in."
+# What commands take that read standard input too, and what others do.
 Paths = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[PATH]...",
-        help="Files, folders and glob patterns; by default the folder that you are in. - for standard input.",
-        show_default=False,
-    ),
+    list[str] | None, typer.Argument(metavar="PATH", help=f"{_PATHS} - for standard input.", show_default=False)
 ]
+Files = Annotated[list[str] | None, typer.Argument(metavar="PATH", help=_PATHS, show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what came out as JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change as a diff; write nothing.")]
 StdinName = Annotated[
@@ -84,6 +82,16 @@ def documents_of(paths: list[str] | None, told: Callable[[object], None]) -> "li
             case _:
                 found.append(each)
     return found
+
+
+def client_of(address: str, *, patient: bool = False) -> "Client":
+    """Asks the service. Ends the command where the environment says what cannot be used of proxies or certificates."""
+    from promptcdn.documents.client import BadEnvironment, Client
+
+    try:
+        return Client(address, patient=patient)
+    except BadEnvironment as wrong:
+        fail(str(wrong))
 
 
 def note_of_nothing(address: str) -> None:

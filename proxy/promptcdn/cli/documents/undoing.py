@@ -32,7 +32,7 @@ def undone(
         after = restored(each.text, each.found.files, urls, lock.lock.spellings.get(name, ()))
         changes.append(Change(each.document.path, each.content, after.encode()))
     made = changing.made(changes, told, dry_run=dry_run)
-    count = len({one.target for each in named for one in each.found.files})
+    count = len({one.target for each in named if each.document.path in made.paths for one in each.found.files})
     return count, made if dry_run else _forgotten(lock, ours, told, made)
 
 
@@ -45,11 +45,22 @@ def _forgotten(lock: locking.Opened, ours: "Ours", told: Told, made: changing.Ma
     old = lock.lock
     forgotten = {url for url, each in old.pictures.items() if each.file and each.file not in still}
     kept = {url for url in forgotten if not _deleted(lock, url, told)}
+    gone = forgotten - kept
     pictures = {
-        url: replace(each, file=None) if url in forgotten - kept else each for url, each in old.pictures.items()
+        url: replace(each, file=None) if url in gone else each
+        for url, each in old.pictures.items()
+        if url not in gone or each.site or _is_lasting(url, ours)
     }
     spellings = {name: each for name, each in old.spellings.items() if still.intersection(file for file, _ in each)}
     return made | changing.made([lock.change(Lock(pictures, spellings))], told, dry_run=False)
+
+
+def _is_lasting(url: str, ours: "Ours") -> bool:
+    """Whether `lock` makes an entry for `url`: it makes none for one that shows other pictures later."""
+    from promptcdn.markdown.pin import is_lasting
+
+    target = ours.target(url)
+    return target is None or is_lasting(target)
 
 
 def _still_named(lock: locking.Opened, ours: "Ours", told: Told) -> set[str] | None:

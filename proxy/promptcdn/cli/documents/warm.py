@@ -171,7 +171,7 @@ def _say(found: looks.Found, *, as_json: bool) -> None:
         cost = picture.looked.price.millicredits
         first = picture.wanted[0]
         price = "its price depends on a picture that is not made yet" if cost is None else counted_credits(cost / 1000)
-        typer.echo(": ".join(part for part in (first.place, first.text, price) if part))
+        typer.echo(": ".join(part for part in (first.place, first.text or first.target, price) if part))
     typer.echo(str(totals))
 
 

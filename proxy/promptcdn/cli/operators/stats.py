@@ -101,6 +101,33 @@ def _of_service(samples: _Samples) -> dict[str, Any]:
         "keys_in_cooldown": int(cooldowns[0][1]),
         "answers": {"memory": answers.get("memory", 0), "store": answers.get("store", 0), "made": made},
         "free_share": free / (free + made) if free + made else None,
+        **_work(samples),
+    }
+
+
+def _work(samples: _Samples) -> dict[str, Any]:
+    """Of a service that has orders for workers: what waits, who came, and how long each one's pictures take."""
+    if "promptcdn_orders_waiting" not in samples:
+        return {}
+    pictures, seconds, failures = (
+        {labels["worker_name"]: count for labels, count in samples.get(f"promptcdn_worker_{what}_total", ())}
+        for what in ("pictures", "seconds", "failures")
+    )
+    by_name = {
+        name: {
+            "pictures": int(pictures[name]),
+            "failures": int(failures[name]),
+            "seconds_a_picture": seconds[name] / pictures[name] if pictures[name] else None,
+        }
+        for name in sorted(pictures)
+    }
+    return {
+        "orders": {
+            "waiting": int(samples["promptcdn_orders_waiting"][0][1]),
+            "oldest_seconds": samples["promptcdn_oldest_order_seconds"][0][1],
+            "workers_present": int(samples["promptcdn_workers"][0][1]),
+        },
+        "workers": by_name,
     }
 
 
@@ -150,5 +177,17 @@ def _lines(known: Mapping[str, Any], address: str) -> Iterator[str]:
         return
     yield f"{'in a cooldown':16} {known['keys_in_cooldown']}"
     yield f"{'answers':16} " + ", ".join(f"{count} {source}" for source, count in known["answers"].items())
+    yield from _lines_of_work(known)
     if known["free_share"] is not None:
         yield f"{'free':16} {known['free_share']:.1%} of the pictures answered since its start"
+
+
+def _lines_of_work(known: Mapping[str, Any]) -> Iterator[str]:
+    if "orders" not in known:
+        return
+    orders = known["orders"]
+    oldest = f", the oldest for {orders['oldest_seconds']:.0f} s" if orders["waiting"] else ""
+    yield f"{'orders':16} {orders['waiting']} waiting for workers{oldest}; {orders['workers_present']} workers present"
+    for name, each in known["workers"].items():
+        took = "" if each["seconds_a_picture"] is None else f", {each['seconds_a_picture']:.1f} s a picture"
+        yield f"{'of worker':16} {name:32} {each['pictures']:6} pictures{took}, {each['failures']} orders not drawn"

@@ -124,7 +124,8 @@ class Maker:
         try:
             return await self.made(request, client, patience)
         except Problem as problem:
-            if problem.kind is problems.TOO_SLOW and self._service.clock.monotonic() >= began + patience:
+            late = problem.kind in (problems.TOO_SLOW, problems.WAITING_FOR_WORKER)
+            if late and self._service.clock.monotonic() >= began + patience:
                 return Refusal(words.late(round(patience / 60), request.drawn))
             return Refusal(words.said(problem))
 

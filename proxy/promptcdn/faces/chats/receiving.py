@@ -1,15 +1,13 @@
 """Requests of a chat's servers: read within bounds, and taken only where they are signed, new, and not taken before."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
 import cachetools
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 
 from promptcdn import problems
-from promptcdn.problems import Problem
+from promptcdn.faces import requests
 
 # In bytes. A click in Slack brings its whole message along, percent-encoded.
 BODY_MAX = 512 * 1024
@@ -39,7 +37,7 @@ class Receiver:
     async def body(self, http: HttpRequest) -> bytes:
         """The body of a request. Raises `Problem`: 401 for one that the chat did not sign just now, or that was taken
         before; 413 and 408 for one that is too large or too slow."""
-        body = await _read(http, self._patience)
+        body = await requests.body(http, BODY_MAX, self._patience)
         signature = self._signatures.signature(http.headers, body)
         if signature is None:
             raise problems.unsigned(self._chat, "its signature is missing, wrong or older than five minutes")
@@ -47,19 +45,3 @@ class Receiver:
             raise problems.unsigned(self._chat, "the same request came before")
         self._taken[signature] = None
         return body
-
-
-async def _read(http: HttpRequest, patience: float) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(patience):
-            async for part in http.stream():
-                body += part
-                if len(body) > BODY_MAX:
-                    raise Problem(problems.BODY_TOO_LARGE, f"a body may have at most {BODY_MAX} bytes here")
-    except TimeoutError:
-        detail = f"the body of the request took longer than {patience:g} s to arrive"
-        raise Problem(problems.REQUEST_TIMEOUT, detail) from None
-    except ClientDisconnect:
-        raise Problem(problems.BAD_REQUEST, "the client left before its request had ended") from None
-    return bytes(body)

@@ -7,7 +7,7 @@ may do what any reader may. The library is imported with the first call.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,10 +36,12 @@ BODY_MAX = 1024 * 1024
 class Timings:
     """How long calls take at most, in seconds.
 
+    body     the whole body of a call has to arrive within this time
     picture  a call waits so long for its picture; assistants give up after a minute or so, and a new call finds what
              was made meanwhile
     """
 
+    body: float = 30.0
     picture: float = 55.0
 
 
@@ -54,13 +56,14 @@ class Calls:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one call. Raises `Problem`: 401 for a key that is none of ours, 400 for what is no JSON."""
-        http = HttpRequest(scope)
+        http = HttpRequest(scope, receive)
         if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Problem(problems.BAD_REQUEST, "a call is a JSON document: send Content-Type: application/json")
         caller = _CALLER.set(_client(http))
         try:
+            body = await requests.body(http, BODY_MAX, self._timings.body)
             manager = await self._started()
-            await manager.handle_request(_as_json(scope), receive, _with_our_headers(send))
+            await manager.handle_request(_as_json(scope), _read(body, receive), _with_our_headers(send))
         finally:
             _CALLER.reset(caller)
 
@@ -92,8 +95,10 @@ class Calls:
 
         from promptcdn.faces.mcp import tools
 
-        # What goes wrong with a call is in its answer; a line of the library may have arguments in it.
+        # What goes wrong with a call is in its answer, and a line of the library may have arguments in it. A tool that
+        # breaks is told to nobody else.
         logging.getLogger("mcp").setLevel(logging.CRITICAL)
+        logging.getLogger("mcp.server.mcpserver.server").setLevel(logging.ERROR)
         server = tools.server(_Own(self._service, self._public_url, self._timings))
         # No cookie and no address lets anybody do more here than in a URL, so that no page of others need be kept out.
         anybody = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -136,16 +141,22 @@ class _Own:
         """`url`: whoever holds a signing key signs with `promptcdn sign`, or runs `promptcdn mcp` with the key."""
         return url
 
+    def pinned(self, target: str, seed: int) -> str:
+        """`target` with a seed. Raises `ValueError` for one that is signed."""
+        from promptcdn.markdown.pin import pinned
+
+        return pinned(target, seed)
+
 
 @contextlib.contextmanager
-def _told() -> Any:
+def _told() -> Iterator[None]:
     """A `Problem` as the tools know it."""
     from promptcdn.faces.mcp.tools import Refused
 
     try:
         yield
     except Problem as problem:
-        raise Refused(f"{problem.detail}: {problem.kind.advice}") from None
+        raise Refused(f"{problem.detail}; what to do: {problem.kind.advice}") from None
 
 
 def _client(http: HttpRequest) -> Client:
@@ -161,9 +172,20 @@ def _client(http: HttpRequest) -> Client:
 
 
 def _as_json(scope: Scope) -> MutableMapping[str, Any]:
-    """The request as the library wants it: it refuses clients that name only one of the two types."""
+    """The request as one for an answer in JSON, whatever `Accept` says: streams of events are left open for as long as
+    the client likes."""
     headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
-    return {**scope, "headers": [*headers, (b"accept", b"application/json, text/event-stream")]}
+    return {**scope, "headers": [*headers, (b"accept", b"application/json")]}
+
+
+def _read(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read already, and then what `receive` gives."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return received
 
 
 def _with_our_headers(send: Send) -> Send:

@@ -3,19 +3,21 @@
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ImageContent, TextContent, ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from promptcdn import __version__, problems
-from promptcdn.markdown import Kind, Ours, find, rewritten
-from promptcdn.markdown.pin import chosen_seed, is_seedless, pinned, request_of
+from promptcdn.markdown import Found, Kind, Ours, find, rewritten
+from promptcdn.markdown.pin import chosen_seed, is_seedless, request_of
+from promptcdn.url import formats
 from promptcdn.url.dialects import given
 from promptcdn.url.parse import URL_MAX, address, parse
 from promptcdn.url.resolving import require_consistent
@@ -29,10 +31,19 @@ INSTRUCTIONS = (
     "picture, and once for each."
 )
 
-# Long enough for a page, and short enough to be parsed while others wait.
-TEXT_MAX = 200_000
+# Characters of a document. Some texts take a parser a time that grows with their square, here some ten seconds.
+TEXT_MAX = 100_000
+# URLs without a seed in a document: each is looked up.
+PINNED_MAX = 200
+# Documents that wait until another one is parsed.
+WAITING_MAX = 8
+# Parameters of a URL, and letters of a name: each wrong one is answered with several lines.
+PARAMETERS_MAX = 40
+NAME_MAX = 100
 # The width of what an assistant is shown of a picture, in pixels: the URL has all of it.
 _PREVIEW_WIDTH = 512
+# The smallest of the formats that every assistant knows.
+_PREVIEW = next(row.name for row in formats.FORMATS if row.everywhere)
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _MAKES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
@@ -53,6 +64,9 @@ class Pictures(Protocol):
 
     def signed(self, url: str) -> str:
         """`url`, signed where this service makes pictures for signed URLs only and a key is at hand."""
+
+    def pinned(self, target: str, seed: int) -> str:
+        """`target` with a seed. Raises `ValueError` where it is signed and no key is at hand to sign it anew."""
 
 
 class Refused(Exception):
@@ -77,6 +91,19 @@ class Pinned(BaseModel):
     pinned: list[str] = Field(description="The URLs that have a seed now.")
 
 
+def _require_few(parameters: object) -> object:
+    """The same. Raises `ValueError` for more parameters, or longer names, than any URL has, and for those that have an
+    argument of their own."""
+    if isinstance(parameters, dict):
+        if twice := parameters.keys() & {"prompt", "seed"}:
+            raise ValueError(f"{min(twice)} is an argument of its own")
+        if len(parameters) > PARAMETERS_MAX:
+            raise ValueError(f"a URL has at most {PARAMETERS_MAX} parameters")
+        if any(len(name) > NAME_MAX for name in parameters):
+            raise ValueError(f"the name of a parameter has at most {NAME_MAX} letters")
+    return parameters
+
+
 _Prompt = Annotated[str, Field(description="What the picture shows: subject, style, light, as for an image model.")]
 _Seed = Annotated[
     int | str | None,
@@ -89,13 +116,17 @@ _Alt = Annotated[str | None, Field(description="What the picture shows, for thos
 _Dark = Annotated[str | None, Field(description="What the picture shows instead on pages with a dark background.")]
 _Parameters = Annotated[
     dict[str, str | int | float] | None,
+    BeforeValidator(_require_few),
     Field(
         description="Further parameters of the URL: width and height (multiples of 64) or aspect_ratio (16:9), "
         "negative_prompt, style_preset, engine, steps, cfg_scale; for the file w, h, format (webp, png, jpeg, avif)."
     ),
 ]
 _Url = Annotated[str, Field(description="A URL of this service, as picture_url gives it, with or without its host.")]
-_Text = Annotated[str, Field(description="The whole text of the document.", max_length=TEXT_MAX)]
+_Text = Annotated[
+    str,
+    Field(description="The whole text of the document, with 200 URLs without a seed at most.", max_length=TEXT_MAX),
+]
 _Syntax = Annotated[
     str, Field(description="What the text is written in: markdown, html, rst, asciidoc or notebook (Jupyter's JSON).")
 ]
@@ -104,11 +135,28 @@ _Syntax = Annotated[
 def server(pictures: Pictures) -> "MCPServer[Any]":
     """A server with all tools, over one service."""
     tools = _Tools(pictures)
-    made: MCPServer[Any] = MCPServer("promptcdn", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
-    made.tool(annotations=_READS)(tools.picture_url)
-    made.tool(annotations=_MAKES)(tools.make_picture)
-    made.tool(annotations=_READS)(tools.look_up)
-    made.tool(annotations=_READS)(tools.pin_markdown)
+    return MCPServer(
+        "promptcdn",
+        instructions=INSTRUCTIONS,
+        version=__version__,
+        log_level="WARNING",
+        tools=[
+            _strict(tools.picture_url, _READS),
+            _strict(tools.make_picture, _MAKES),
+            _strict(tools.look_up, _READS),
+            _strict(tools.pin_markdown, _READS),
+        ],
+    )
+
+
+def _strict(tool: Callable[..., Any], annotations: ToolAnnotations) -> Tool:
+    """A tool that refuses arguments that it does not have. The library drops them: an assistant that puts aspect_ratio
+    beside `parameters`, and not into it, would get another picture than it asked for, and not know."""
+    made = Tool.from_function(tool, annotations=annotations)
+    arguments = made.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    made.parameters = arguments.model_json_schema(by_alias=True)
     return made
 
 
@@ -116,7 +164,12 @@ class _Tools:
     """The docstrings of the methods are what an assistant reads."""
 
     def __init__(self, pictures: Pictures) -> None:
+        import anyio
+
         self._pictures = pictures
+        # Parsers hold the interpreter's lock: several at a time would leave nothing to the rest of the service.
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._reading = 0
 
     async def picture_url(
         self,
@@ -143,7 +196,7 @@ class _Tools:
         target = self._target(url)
         try:
             before = await self._pictures.info(target)
-            seeded = _seeded(target, before)
+            seeded = self._seeded(target, before) if is_seedless(target) else target
             await self._pictures.picture(seeded)
             content, media_type = await self._pictures.picture(_preview(seeded))
             members = await self._pictures.info(seeded)
@@ -170,27 +223,45 @@ class _Tools:
     async def pin_markdown(self, text: _Text, syntax: _Syntax = "markdown") -> Pinned:
         """Write a seed into each URL of this service in a document that has none, so that its pictures stay."""
         if syntax not in list(Kind):
-            raise ToolError(f'syntax="{syntax}": allowed: {", ".join(Kind)}')
+            raise ToolError(f'syntax="{syntax[:NAME_MAX]}": allowed: {", ".join(Kind)}')
+        found = await self._seedless(text, Kind(syntax))
+        if len(found) > PINNED_MAX:
+            many = f"the text has {len(found)} URLs without a seed, and at most {PINNED_MAX} are looked up in one call"
+            raise ToolError(f"{many}: send it in parts, or run promptcdn pin")
+        by_target = {target: await self._pinned(target) for target in dict.fromkeys(one.target for one in found)}
+        urls = {one: f"{one.base}{by_target[one.target]}" for one in found}
+        return Pinned(text=rewritten(text, urls), pinned=list(dict.fromkeys(urls.values())))
+
+    async def _seedless(self, text: str, kind: Kind) -> list[Found]:
+        """The URLs of a document that have no seed. Raises `ToolError`."""
+        if self._reading > WAITING_MAX:
+            raise ToolError("too many documents are being read: try again in a minute, or run promptcdn pin")
         import anyio.to_thread
 
         ours = Ours.of(self._pictures.public_url)
+        self._reading += 1
         try:
-            found = await anyio.to_thread.run_sync(find, text, Kind(syntax), ours)
+            return await anyio.to_thread.run_sync(_seedless, text, kind, ours, limiter=self._one_at_a_time)
         except ValueError as wrong:
             raise ToolError(f"the text cannot be read: {wrong}") from None
-        urls = {}
-        for one in found:
-            if is_seedless(one.target):
-                urls[one] = f"{one.base}{await self._pinned(one.target)}"
-        return Pinned(text=rewritten(text, urls), pinned=list(dict.fromkeys(urls.values())))
+        finally:
+            self._reading -= 1
 
     async def _pinned(self, target: str) -> str:
         try:
-            seed = chosen_seed(await self._pictures.info(target))
-            if seed is None:
-                raise ToolError(f"{target}: all its pictures were refused or taken down")
-            return pinned(target, seed.number)
-        except (Refused, ValueError) as wrong:
+            return self._seeded(target, await self._pictures.info(target))
+        except Refused as refused:
+            raise ToolError(f"{target}: {refused}") from None
+
+    def _seeded(self, target: str, members: Mapping[str, Any]) -> str:
+        """A URL without a seed, with that of the first picture that is stored, or else of the first that may be made.
+        Raises `ToolError` where there is none."""
+        seed = chosen_seed(members)
+        if seed is None:
+            raise ToolError(f"{target}: all its pictures were refused or taken down")
+        try:
+            return self._pictures.pinned(target, seed.number)
+        except ValueError as wrong:
             raise ToolError(f"{target}: {wrong}") from None
 
     def _url(self, parameters: Mapping[str, str]) -> str:
@@ -213,18 +284,15 @@ class _Tools:
         return target.partition("#")[0]
 
 
-def _seeded(target: str, members: Mapping[str, Any]) -> str:
-    """A URL with a seed: of one without, the first picture that is stored, or else the first of its pool."""
-    if not is_seedless(target):
-        return target
-    seed = chosen_seed(members)
-    if seed is None:
-        raise ToolError("all pictures of this URL were refused or taken down")
-    return pinned(target, seed.number)
+def _seedless(text: str, kind: Kind, ours: Ours) -> list[Found]:
+    """The URLs of a document that have no seed."""
+    return [one for one in find(text, kind, ours) if is_seedless(one.target)]
 
 
 def _preview(target: str) -> str:
     """A smaller file of the same picture."""
     request = request_of(target)
     assert request is not None, "whoever asks has looked"
-    return address(request.asked, replace(request.delivery, w=_PREVIEW_WIDTH, h=None, format="jpeg", dpr=None), "query")
+    return address(
+        request.asked, replace(request.delivery, w=_PREVIEW_WIDTH, h=None, format=_PREVIEW, dpr=None), "query"
+    )

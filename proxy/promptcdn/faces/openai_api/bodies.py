@@ -1,6 +1,5 @@
 """Reads the body of a request, as JSON or as a form, within bounds: what is too much is passed over, not kept."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 
@@ -8,18 +7,20 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request as HttpRequest
 
 from promptcdn import problems
+from promptcdn.faces import requests
 from promptcdn.problems import Problem
 
 # A prompt of 4000 characters takes 48 kB where each is escaped, and so does a negative one.
 BODY_MAX = 256 * 1024
-# What is sent beyond that is read and forgotten: a client that is cut off while it sends never sees why.
+# What is sent beyond that is read and forgotten: pictures, mostly.
 PASSED_OVER_MAX = 64 * 1024 * 1024
 _FIELDS_MOST = 64
+_NO_PICTURES = "a picture to start from is not sent: init or image is the content key of one that is stored here"
 
 
 async def members(http: HttpRequest, seconds: float) -> dict[str, object]:
     """The members of the body, which has so many seconds to arrive. Raises `Problem` (400, 408, 413)."""
-    body = await _body(http, seconds)
+    body = await requests.body(http, BODY_MAX, seconds, passed_over=PASSED_OVER_MAX, advice=_NO_PICTURES)
     media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         return await _form(http, body)
@@ -31,26 +32,6 @@ async def members(http: HttpRequest, seconds: float) -> dict[str, object]:
     if not isinstance(read, dict):
         raise Problem(problems.BAD_REQUEST, "the body of the request must be a JSON object")
     return read
-
-
-async def _body(http: HttpRequest, seconds: float) -> bytes:
-    kept, passed_over = bytearray(), 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for piece in http.stream():
-                if len(kept) + len(piece) <= BODY_MAX and not passed_over:
-                    kept += piece
-                else:
-                    passed_over += len(piece)
-                if passed_over > PASSED_OVER_MAX:
-                    break
-    except TimeoutError:
-        detail = f"the body of the request took longer than {seconds:g} s to arrive"
-        raise Problem(problems.REQUEST_TIMEOUT, detail) from None
-    if passed_over:
-        told = "a picture to start from is not sent: init or image is the content key of one that is stored here"
-        raise Problem(problems.BODY_TOO_LARGE, f"the body of a request may have at most {BODY_MAX} bytes; {told}")
-    return bytes(kept)
 
 
 async def _form(http: HttpRequest, body: bytes) -> dict[str, object]:

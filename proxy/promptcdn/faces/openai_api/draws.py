@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import cachetools
 
+from promptcdn import problems
+from promptcdn.problems import Problem
 from promptcdn.replicas.connection import RedisConnection, RedisDown
 
 _KEPT_MOST = 10_000
@@ -53,8 +55,12 @@ class Names:
 
     @classmethod
     def of(cls, api_key: str, body: object, idempotency_key: str | None, retry_count: str | None) -> "Names":
-        """Hashes alone: who looks into Redis sees neither prompts nor keys of clients."""
-        text = json.dumps([api_key, body], sort_keys=True, default=repr)
+        """Hashes alone: who looks into Redis sees neither prompts nor keys of clients. Raises `Problem` (400) for a
+        body that can be read and not written again."""
+        try:
+            text = json.dumps([api_key, body], sort_keys=True, default=repr)
+        except RecursionError:
+            raise Problem(problems.BAD_REQUEST, "the body of the request is nested too deeply") from None
         by_key = None if not idempotency_key else _digest(f"key {idempotency_key}\n{text}")
         return cls(by_key, _digest(f"body\n{text}"), again=(retry_count or "0") != "0")
 
@@ -80,7 +86,8 @@ class Draws:
     def __init__(self, connection: RedisConnection | None, timings: Timings = TIMINGS) -> None:
         self._connection = connection
         self._timings = timings
-        self._last: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.draw)
+        self._first: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.draw)
+        self._last: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.again)
         self._open: cachetools.TTLCache[str, list[Seeds]] = cachetools.TTLCache(_KEPT_MOST, timings.again)
 
     async def of(self, names: Names, draw: Callable[[], Awaitable[Seeds]]) -> Draw:
@@ -102,13 +109,15 @@ class Draws:
             except RedisDown:
                 pass
             else:
-                return _read(found) or self._last.get(name)
-        return self._last.get(name)
+                if found is not None:
+                    return _read(found)
+        return self._first.get(name) or self._last.get(name)
 
     async def _set(self, name: str, seeds: Seeds, *, first: bool) -> Seeds:
         if first:
-            seeds = self._last.setdefault(name, seeds)
-        self._last[name] = seeds
+            seeds = self._first.setdefault(name, seeds)
+        else:
+            self._last[name] = seeds
         if self._connection is None:
             return seeds
         written, seconds = json.dumps(seeds), int(self._timings.draw if first else self._timings.again)
@@ -119,8 +128,8 @@ class Draws:
         return seeds if fresh else await self._get(name) or seeds
 
 
-def _read(found: str | bytes | None) -> Seeds | None:
-    return None if found is None else tuple(json.loads(found))
+def _read(found: str | bytes) -> Seeds:
+    return tuple(json.loads(found))
 
 
 def _digest(text: str) -> str:

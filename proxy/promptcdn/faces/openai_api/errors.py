@@ -5,6 +5,8 @@ every 5xx again by itself, twice, unless `x-should-retry` says no (read in the p
 for Node).
 """
 
+from collections.abc import Sequence
+
 from promptcdn import problems
 from promptcdn.problems import Problem, ProblemType, UpstreamFailed
 
@@ -24,6 +26,7 @@ _AGAIN = (
     problems.OVERLOADED,
     problems.DRAINING,
     problems.TOO_SLOW,
+    problems.WAITING_FOR_WORKER,
 )
 # The same where the upstream surely charged nothing. A picture in its cooldown may have been paid for.
 _AGAIN_IF_FREE = (problems.UPSTREAM_UNREACHABLE, problems.UPSTREAM_BUSY)
@@ -57,7 +60,9 @@ def document(problem: Problem) -> dict[str, dict[str, str | None]]:
     """The error object. `promptcdn_code` is the code in docs/problems.md."""
     code = problem.api_code if isinstance(problem, ApiProblem) else _CODES.get(problem.kind, problem.kind.code)
     member = None if problem.parameter is None else _MEMBERS.get(problem.parameter, problem.parameter)
-    message = f"{_REJECTED}: {problem.detail}" if problem.kind in _POLICY else problem.detail
+    # A detail about a parameter begins with its name.
+    detail = problem.detail.replace(f"{problem.parameter}=", f"{member}=", 1) if member else problem.detail
+    message = f"{_REJECTED}: {detail}" if problem.kind in _POLICY else detail
     error = {"message": message, "type": _type(problem), "param": member, "code": code}
     return {"error": {**error, "promptcdn_code": problem.kind.code}}
 
@@ -72,6 +77,12 @@ def try_again(problem: Problem) -> bool:
 def may_cost_again(problem: Problem) -> bool:
     """Whether the failure may have been charged, so that the same again might be charged once more."""
     return problem.kind in (*_PERHAPS_CHARGED, *_AGAIN_IF_FREE) and not try_again(problem)
+
+
+def worst(failures: Sequence[BaseException]) -> BaseException:
+    """Which of the failures of several pictures their client is told: one after which the same again might be charged
+    once more, if there is any."""
+    return next((each for each in failures if isinstance(each, Problem) and may_cost_again(each)), failures[0])
 
 
 def _type(problem: Problem) -> str:

@@ -119,14 +119,14 @@ class Generations:
         return tuple(seed for state in order for seed in found[state])[: wanted.count]
 
     async def _made(self, service: Service, views: Sequence[Request], asker: Asker) -> list[Picture]:
-        """All pictures, made at the same time. Raises the first `Problem` once all have ended: what was made is stored,
-        and the same request finds it."""
+        """All pictures, made at the same time. Raises a `Problem` once all have ended: what was made is stored, and the
+        same request finds it. Of several problems it is one after which the same again may cost again, if any is."""
         patience = audience.wait_for_stored(self._timings.pictures)
         tasks = (service.detached.run(_picture(service.cdn, view, asker), patience, asker.client) for view in views)
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for each in ended:
-            if isinstance(each, BaseException):
-                raise each
+        failures = [each for each in ended if isinstance(each, BaseException)]
+        if failures:
+            raise errors.worst(failures)
         return [each for each in ended if isinstance(each, Picture)]
 
 

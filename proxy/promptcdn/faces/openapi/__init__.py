@@ -2,6 +2,7 @@
 
 document   the description, made from the tables of parameters and of problems
 openai_api OpenAI's images API in it
+work       what workers are handed and bring, in it
 schemas    what values may be, as JSON Schema
 page       the description as a page without scripts
 """

@@ -43,7 +43,16 @@ _LOOKING = (
 # What a chat's servers may meet.
 _HOOKED = (problems.UNSIGNED, problems.BODY_TOO_LARGE, problems.BAD_REQUEST)
 # Of other routes than those of pictures.
-_ELSEWHERE = (problems.UNAUTHORIZED, problems.UNSIGNED, problems.INVALID_API_KEY, problems.BODY_TOO_LARGE)
+_ELSEWHERE = (
+    problems.UNAUTHORIZED,
+    problems.UNSIGNED,
+    problems.INVALID_API_KEY,
+    problems.INVALID_WORKER_TOKEN,
+    problems.ORDER_OF_ANOTHER,
+    problems.ORDER_LOST,
+    problems.PICTURE_REFUSED,
+    problems.BODY_TOO_LARGE,
+)
 _MAKING = tuple(kind for kind in KINDS if kind not in _ELSEWHERE)
 
 _HEADERS = {
@@ -102,6 +111,10 @@ def described(settings: "Settings") -> Document:
         from promptcdn.faces.openapi import openai_api  # late: for those who have keys
 
         openai_api.add(document, settings.defaults)
+    if any(each.by_orders for each in settings.generators):
+        from promptcdn.faces.openapi import work  # late: for those who have workers
+
+        work.add(document)
     return document
 
 

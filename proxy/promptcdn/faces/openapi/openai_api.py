@@ -14,7 +14,14 @@ from promptcdn.url.resolving import Defaults
 
 Document = dict[str, Any]
 
-_NOT_HERE = (problems.UNAUTHORIZED, problems.HITS_ONLY)
+_NOT_HERE = (
+    problems.UNAUTHORIZED,
+    problems.HITS_ONLY,
+    problems.INVALID_WORKER_TOKEN,
+    problems.ORDER_OF_ANOTHER,
+    problems.ORDER_LOST,
+    problems.PICTURE_REFUSED,
+)
 _LISTING = (
     problems.INVALID_API_KEY,
     problems.NOT_FOUND,

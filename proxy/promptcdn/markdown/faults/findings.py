@@ -13,7 +13,7 @@ from promptcdn.markdown.mapped import Lines
 from promptcdn.markdown.ours import Ours
 from promptcdn.url import formats
 from promptcdn.url.dialects import given, mistakes
-from promptcdn.url.parse import parse_delivery, parse_url
+from promptcdn.url.parse import is_of_picture, parse_delivery, parse_url
 from promptcdn.url.request import Delivery, Request
 from promptcdn.url.snippets.tools import BY_NAME, Tool
 
@@ -27,7 +27,9 @@ CODES = (
     *("seedless", "missing-alt", "too-long", "maybe-a-mistake", "unsigned", "unsuitable-format", "no-extension"),
 )
 
-_TARGET = re.compile(r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?")
+_TARGET = re.compile(r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?P<fragment>.*)", re.DOTALL)
+# In a fragment: it was meant for the service.
+_PARAMETER = re.compile(r"&(?:amp;)?[a-z_]+=")
 _PERMALINK = re.compile(r"/*/i/[0-9a-f]{64}(?P<extension>\.[A-Za-z]+)?")
 
 
@@ -107,7 +109,7 @@ def _of(found: Found, text: str, kind: Kind, rules: Rules) -> Iterator[_Said]:
         yield _Said(*missed)
     for image in found.images:
         if image.alt is None:
-            yield _Said("missing-alt", "the picture has no description", "write what it shows", image.span)
+            yield _Said("missing-alt", "the picture has no description", _described(text, image.span), image.span)
     if kind is not Kind.HTML and (length := len(found.url.encode(errors="surrogatepass"))) > GITHUB_URL_BYTES:
         message = f"the URL has {length} bytes, and GitHub shows no picture with more than {GITHUB_URL_BYTES}"
         yield _Said("too-long", message, "shorten the prompt, or use the permalink that /info names")
@@ -117,12 +119,29 @@ def _of(found: Found, text: str, kind: Kind, rules: Rules) -> Iterator[_Said]:
         yield from _of_target(found.target, rules if found.is_shown else replace(rules, seeds=False, tool=None))
 
 
+def _described(text: str, image: Span) -> str:
+    """How an image gets a description, by what it is written in."""
+    if text.startswith("<", image.start):
+        return 'write what it shows as alt="…", or alt="" where it is decoration'
+    if text.startswith("![", image.start):
+        return "write what it shows between the first brackets"
+    # AsciiDoc's macro, also within a line; all else is a directive of reStructuredText.
+    return f"write what it shows {'first in the brackets' if text.startswith('image:', image.start) else 'as :alt:'}"
+
+
 def _of_target(target: str, rules: Rules) -> Iterator[_Said]:
     """What is wrong with what a URL asks for."""
     parts = _TARGET.match(target)
     assert parts is not None
     path, query = parts["path"], (parts["query"] or "").encode(errors="surrogatepass")
     permalink = _PERMALINK.fullmatch(path)
+    if permalink is None and not is_of_picture(path.encode(errors="surrogatepass")):
+        yield _nothing_there(path)
+        return
+    if _PARAMETER.search(parts["fragment"]):
+        message = f"the # ends what the service is asked for, so {parts['fragment'][:40]} has no effect"
+        yield _Said("maybe-a-mistake", message, "write %23 for a # that belongs to the prompt")
+        rules = replace(rules, seeds=False)
     try:
         if permalink:
             delivery = parse_delivery(query, formats.split_extension(path)[1])
@@ -136,6 +155,16 @@ def _of_target(target: str, rules: Rules) -> Iterator[_Said]:
         return
     if rules.tool is not None:
         yield from _for_tool(path, delivery, BY_NAME[rules.tool], rules.tool)
+
+
+def _nothing_there(path: str) -> _Said:
+    """The service has no pictures at such a path."""
+    cure = "begin it with /?prompt= or /prompt/"
+    if "prompt=" in path:
+        cure = "write ? before prompt="
+    elif "." in path:
+        cure = f"write one of the extensions {', '.join(formats.BY_FILE_EXTENSION)}"
+    return _Said("bad-url", f"the service has nothing at {path[:80]}", cure)
 
 
 def _of_request(request: Request, rules: Rules) -> Iterator[_Said]:

@@ -33,9 +33,11 @@ class Placeholders:
         self._needed = _Queue("placeholders", waiting=_NEEDED_QUEUED, patience=timings.needed)
         self._optional = _Queue("error-pictures", waiting=_OPTIONAL_QUEUED, patience=timings.optional)
 
-    async def placeholder(self, size: Size) -> bytes:
-        """What is shown in place of a picture of that size while the picture is being made."""
-        return await self._needed.drawn(f"placeholder {size}", lambda: _placeholder(size))
+    async def placeholder(self, size: Size, *, waits_for_worker: bool = False) -> bytes:
+        """What is shown in place of a picture of that size while the picture is being made, or waits for a worker."""
+        return await self._needed.drawn(
+            f"placeholder {size} {waits_for_worker}", lambda: _placeholder(size, waits_for_worker=waits_for_worker)
+        )
 
     async def error(self, problem: Problem) -> bytes:
         """The picture that says what the problem document says, in place of the operator's words what helps a reader.
@@ -78,10 +80,10 @@ class _Queue:
         self._thread.shutdown()
 
 
-def _placeholder(size: Size) -> bytes:
+def _placeholder(size: Size, *, waits_for_worker: bool) -> bytes:
     from promptcdn.pictures.placeholders import drawing  # late: Pillow, in the thread that draws
 
-    return drawing.placeholder(size)
+    return drawing.placeholder(size, waits_for_worker=waits_for_worker)
 
 
 def _error(title: str, detail: str, footer: str) -> bytes:

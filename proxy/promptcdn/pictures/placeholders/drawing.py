@@ -26,6 +26,11 @@ _WORDS: tuple[tuple[_Line, ...], ...] = (
     (("Your picture", 100), ("is being made", 100), ("reload in a moment", 70)),
     (("Your", 100), ("picture", 100), ("is being", 100), ("made", 100), ("reload in", 70), ("a moment", 70)),
 )
+_WORDS_OF_WAITING: tuple[tuple[_Line, ...], ...] = (
+    (("Waiting for a worker", 100), ("reload later to see the picture", 70)),
+    (("Waiting", 100), ("for a worker", 100), ("reload later", 70)),
+    (("Waiting", 100), ("for", 100), ("a worker", 100), ("reload", 70), ("later", 70)),
+)
 _LEADING = 130  # from line to line, in hundredths of the letters
 _SMALLEST = 12  # pixels: smaller letters cannot be read
 _TALLEST = 384  # pixels: long edges make large files
@@ -39,13 +44,15 @@ _BYTES = 10_000
 _MISSING = "\N{REPLACEMENT CHARACTER}"  # the font lacks it too, and draws its empty box
 
 
-def placeholder(size: tuple[int, int]) -> bytes:
-    """A PNG of `size` (8 to 2048 pixels a side) that says: the picture is being made, reload in a moment.
+def placeholder(size: tuple[int, int], *, waits_for_worker: bool = False) -> bytes:
+    """A PNG of `size` (8 to 2048 pixels a side) that says: the picture is being made, reload in a moment. Or that the
+    picture waits for a worker, which may take longer.
 
     Where words have no room the lighthouse stands alone. Under 10 kB.
     """
     ways = ((15, 60), (3, 60), (3, 46), (1, 40))  # ever coarser and smaller letters
-    return _small(_placeholder(size, soft, largest) for soft, largest in ways)
+    words = _WORDS_OF_WAITING if waits_for_worker else _WORDS
+    return _small(_placeholder(size, soft, largest, words) for soft, largest in ways)
 
 
 def error(title: str, detail: str, footer: str) -> bytes:
@@ -67,7 +74,7 @@ def _small(files: Iterable[bytes]) -> bytes:
     return file
 
 
-def _placeholder(size: tuple[int, int], soft: int, largest: int) -> bytes:
+def _placeholder(size: tuple[int, int], soft: int, largest: int, words: tuple[tuple[_Line, ...], ...]) -> bytes:
     width, height = size
     sheet = Sheet(width, height, _SKY, soft)
     wide = width > height * 3 // 2
@@ -77,9 +84,9 @@ def _placeholder(size: tuple[int, int], soft: int, largest: int) -> bytes:
     _coast(sheet, x, horizon, tall, lantern=_INK)
     margin = min(width, height) * 0.09
     if wide:
-        _write(sheet, _Box(margin, margin, x - tall * 0.3 - margin, 2 * lamp - margin), largest, centred=False)
+        _write(sheet, words, _Box(margin, margin, x - tall * 0.3 - margin, 2 * lamp - margin), largest, centred=False)
     else:
-        _write(sheet, _Box(margin, margin, width - margin, horizon - tall * 1.1), largest, centred=True)
+        _write(sheet, words, _Box(margin, margin, width - margin, horizon - tall * 1.1), largest, centred=True)
     return sheet.png(_CALM)
 
 
@@ -138,9 +145,9 @@ def _coast(sheet: Sheet, x: float, horizon: float, tall: float, lantern: int) ->
     sheet.sea(horizon + tall * 0.06, tall * 0.8, _DEEP)
 
 
-def _write(sheet: Sheet, box: _Box, largest: int, centred: bool) -> None:
-    """The words of a placeholder, broken so that their letters are as large as may be."""
-    choices = [(min(_fitting(words, box), largest), words) for words in _WORDS]
+def _write(sheet: Sheet, ways: tuple[tuple[_Line, ...], ...], box: _Box, largest: int, centred: bool) -> None:
+    """The words of a placeholder, in that of their ways whose letters are largest."""
+    choices = [(min(_fitting(words, box), largest), words) for words in ways]
     size, words = max(choices, key=lambda choice: choice[0])
     if size < _SMALLEST:
         return

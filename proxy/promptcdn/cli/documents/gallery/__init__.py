@@ -11,7 +11,8 @@ import typer
 
 from promptcdn.cli.base import Base
 from promptcdn.cli.documents import changing, locking, opening
-from promptcdn.cli.documents.opening import AsJson, LockFile, Paths, Told
+from promptcdn.cli.documents.opening import AsJson, Files, LockFile, Told
+from promptcdn.cli.ending import fail
 
 if TYPE_CHECKING:
     from promptcdn.cli.documents.gallery.page import Picture
@@ -23,7 +24,7 @@ _Offline = Annotated[bool, typer.Option("--offline", help="Ask no service: show 
 
 
 def gallery(
-    paths: Paths = None,
+    paths: Files = None,
     to: _To = Path("gallery.html"),
     title: Annotated[str, typer.Option(help="The heading of the page.")] = "Pictures",
     lock_file: LockFile = Path("promptcdn.lock"),
@@ -37,9 +38,10 @@ def gallery(
     from the files that promptcdn vendor keeps. Of a URL without a seed the first picture that is stored is shown.
     """
     from promptcdn.cli.documents.gallery.page import page
-    from promptcdn.documents.client import Client
+    from promptcdn.documents.files import shown as shown_path
 
     address, ours = opening.ours_of(base)
+    before = None if as_json else _before(to)
     told, lock = Told(), locking.opened(lock_file)
     named = locking.all_named(opening.documents_of(paths, told), ours, lock, told)
     places = _places(named, address, lock)
@@ -48,18 +50,46 @@ def gallery(
     folder = Path() if str(to) == opening.STDIN else to.parent
     pictures = {url: _locked(url, lock, where, folder) for url, where in places.items()}
     if not offline:
-        with Client(address) as client:
+        with opening.client_of(address) as client:
             pictures |= _looked_up(client, pictures, told)
     shown = list(pictures.values())
+    whole = page(title, shown).encode(errors="backslashreplace")
     if as_json:
-        typer.echo(json.dumps([asdict(picture) for picture in shown], ensure_ascii=False, indent=2))
+        text = json.dumps([asdict(picture) for picture in shown], ensure_ascii=False, indent=2)
+        typer.echo(text.encode(errors="backslashreplace"))
     elif str(to) == opening.STDIN:
-        typer.echo(page(title, shown), nl=False)
-    else:
-        before = to.read_bytes() if to.exists() else None
-        changing.made(iter([changing.Change(to, before, page(title, shown).encode())]), told, dry_run=False)
-        typer.echo(f"{to}: {opening.counted(len(shown), 'picture')}")
+        typer.echo(whole, nl=False)
+    elif _is_written(to, before, whole, told):
+        typer.echo(f"{shown_path(to)}: {opening.counted(len(shown), 'picture')}")
     told.end()
+
+
+def _before(to: Path) -> bytes | None:
+    """The page that is there already. Ends the command for a folder, and for somebody's own file: it would be lost."""
+    from promptcdn.documents.files import WRITTEN, Unusable, content_of
+
+    if os.path.isdir(to):
+        fail(f'--to="{to}": this is a folder; allowed: a file, like {to / "gallery.html"}')
+    if str(to) == opening.STDIN or not os.path.exists(to):
+        return None
+    try:
+        before = content_of(to)
+    except Unusable as unusable:
+        fail(f"--to: {unusable}")
+    if before and not before.startswith(WRITTEN.encode()):
+        fail(f'--to="{to}": this file is not from promptcdn gallery, and would be lost: name another one')
+    return before
+
+
+def _is_written(to: Path, before: bytes | None, page: bytes, told: Told) -> bool:
+    """Whether the page is in its file now; says why where it is not. Folders that are not there are made."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        told(f"{to}: {wrong.strerror}")
+        return False
+    made = changing.made([changing.Change(to, before, page)], told, dry_run=False)
+    return to in made.paths or before == page
 
 
 def _places(named: "Sequence[Parsed[locking.Named]]", address: str, lock: locking.Opened) -> dict[str, tuple[str, ...]]:

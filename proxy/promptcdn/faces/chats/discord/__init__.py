@@ -141,7 +141,8 @@ class Discord:
         prompt, keys = there[0].prompt, [each.content_key if each else None for each in made]
         seeds = [each.seed if each else request.drawn or 0 for each, request in zip(made, wanted, strict=True)]
         body = await self._drawn([each.body if each else None for each in made])
-        file = File("pictures.webp", "image/webp", body, messages.description(prompt))
+        sent = formats.DEFAULT  # as the grid is encoded
+        file = File(f"pictures.{sent.extension}", sent.media_type, body, messages.description(prompt))
         note = words.missing(refused, len(wanted))
         await self._send(origin, messages.grid(prompt, seeds, keys, note, file), file)
 

@@ -47,7 +47,6 @@ class Shared:
     urls: tuple[str, ...]
     team: str
     user: str
-    occasion: str
     place: Mapping[str, str]
     posted: bool
 
@@ -102,7 +101,6 @@ def event(body: bytes) -> Challenge | Shared | None:
         urls=tuple(url for url in dict.fromkeys(found) if url),
         team=_text(payload, "team_id"),
         user=_text(inner, "user"),
-        occasion=_text(payload, "event_id"),
         place=_place(inner),
         posted=inner.get("source") != "composer",
     )
