@@ -488,8 +488,14 @@ WAITS = (
 )
 
 BOUNDS = (
+    Row(
+        "Most bytes of bodies that arrive at the same time; more are answered 503",
+        "faces.requests:ARRIVING_MAX",
+        unit="bytes",
+    ),
     Row("Maximum size of the body of a call to `/mcp`", "faces.mcp.over_http:BODY_MAX", unit="bytes"),
     Row("Maximum length of a document that an assistant has pinned", "faces.mcp.tools:TEXT_MAX", unit="characters"),
+    Row("Most such documents that wait for one another", "faces.mcp.tools:WAITING_MAX", unit="documents"),
     Row("Most URLs without a seed in such a document", "faces.mcp.tools:PINNED_MAX", unit="URLs"),
     Row("Most parameters of a URL that an assistant asks for", "faces.mcp.tools:PARAMETERS_MAX", unit="parameters"),
     Row("Longest name of such a parameter", "faces.mcp.tools:NAME_MAX", unit="characters"),

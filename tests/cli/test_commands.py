@@ -237,3 +237,12 @@ def test_a_misspelt_command_is_told_the_nearest_one() -> None:
 
     assert ended.returncode == 2
     assert "No such command 'serv'. Did you mean 'serve'?" in ended.stderr
+
+
+def test_output_that_a_full_disk_cuts_is_told() -> None:
+    with open("/dev/full", "w") as full:
+        command = [PROMPTCDN, "url", "a cat", "--base", "https://h"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=60)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "promptcdn: the output is cut, since it could not be written: No space left on device\n"

@@ -342,3 +342,36 @@ def test_a_full_disk_is_told_and_leaves_all_as_it_was(small_disk: Path, tree: Tr
     (small_disk / "rest").unlink()
     assert full.run("pin", "--seed", "7").exit_code == 0
     assert full.read("b.md") == AFTER
+
+
+@pytest.mark.parametrize("words", [("pin", "--seed", "7"), ("check",), ("lock",), ("warm",), ("gallery",)])
+def test_a_link_to_itself_is_told(tree: Tree, words: tuple[str, ...]) -> None:
+    (tree.folder / "self.md").symlink_to("self.md")
+
+    for named in ((), ("self.md",)):
+        ended = tree.run(*words, *named)
+
+        assert ended.exit_code == 1
+        assert "self.md" in ended.output
+        assert "this is a symbolic link to itself" in ended.output
+
+
+def test_json_that_is_nested_too_deeply_is_told(tree: Tree) -> None:
+    deep = "[" * 100_000
+    tree.write("deep.ipynb", '{"{b}": ' + deep)
+    assert "deep.ipynb: this is no notebook: its lists are nested too deeply" in tree.run("pin").stderr
+
+    tree.write("promptcdn.lock", deep)
+    assert "promptcdn.lock: it is no JSON" in tree.run("lock").stderr
+
+
+def test_half_a_character_in_a_url_is_told(tree: Tree) -> None:
+    """The JSON of a notebook may have one."""
+    url = f"{tree.base}/?prompt=a" + "\\ud83d"
+    tree.write("a.ipynb", '{"cells": [{"cell_type": "markdown", "source": ["![a](' + url + ')"]}]}')
+
+    for words in (("lock",), ("warm",), ("gallery",), ("vendor", "--to", "pictures")):
+        ended = tree.run(*words)
+        assert ended.exit_code == 1, words
+        assert "half of a character" in ended.stderr or "not UTF-8" in ended.stderr
+    assert tree.run("pin", "--seed", "7").exit_code == 0

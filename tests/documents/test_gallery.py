@@ -103,6 +103,28 @@ def test_without_the_service_it_shows_what_the_lock_file_knows(tmp_path: Path, s
     assert "cannot be asked" in gallery(tmp_path, service).stderr
 
 
+def test_a_file_that_is_somebodys_own_is_not_overwritten(tmp_path: Path, service: Promptcdn) -> None:
+    (tmp_path / "gallery.html").write_text("mine")
+
+    for to in ((), ("--to", "docs/README.md"), ("--to", "docs")):
+        ended = gallery(tmp_path, service, *to)
+
+        assert ended.returncode == 2, ended.stderr
+        assert ended.stderr.startswith("promptcdn: --to")
+    assert (tmp_path / "gallery.html").read_text() == "mine"
+    assert (tmp_path / "docs/README.md").read_text() == README.format(url=service.url)
+    (tmp_path / "gallery.html").unlink()
+    assert [gallery(tmp_path, service).returncode for _ in range(2)] == [0, 0]
+
+
+def test_names_that_are_no_utf8_are_shown(tmp_path: Path, service: Promptcdn) -> None:
+    (tmp_path / "docs" / "caf\udce9.md").write_text(f"![A cat]({service.url}{MADE[0]})")
+
+    assert gallery(tmp_path, service).returncode == 0
+    assert json.loads(gallery(tmp_path, service, "--json").stdout)
+    assert "caf\\udce9.md:1:10" in (tmp_path / "gallery.html").read_text()
+
+
 def test_a_page_is_written_into_a_new_folder_and_over_no_folder(tmp_path: Path, service: Promptcdn) -> None:
     made, refused = gallery(tmp_path, service, "--to", "new/g.html"), gallery(tmp_path, service, "--to", "new")
 

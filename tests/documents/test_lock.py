@@ -253,3 +253,22 @@ def test_names_that_are_no_utf8_come_back() -> None:
 
     assert text.encode()
     assert parsed(text) == lock
+
+
+def test_nothing_is_counted_where_no_lock_file_can_be_written(tree: Tree, service: Promptcdn) -> None:
+    service.get("/?prompt=locked&seed=7")
+    tree.write("README.md", "![a]({b}/?prompt=locked&seed=7)")
+
+    ended = tree.run("lock", "--lock-file", "nowhere/promptcdn.lock")
+
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert "nowhere/promptcdn.lock: it could not be written" in ended.stderr
+
+
+@pytest.mark.parametrize("member", ["content_key", "sha256", "size", "media_type", "file"])
+def test_an_entry_with_a_member_of_another_type_is_told(member: str) -> None:
+    entry = {"content_key": "a", "sha256": "b", "size": 1, "media_type": "image/webp", "file": "a.webp"}
+    text = json.dumps({"version": 1, "pictures": {"https://h/?prompt=a": entry | {member: ["x"]}}})
+
+    with pytest.raises(ValueError, match="an entry has other members than it should"):
+        parsed(text)

@@ -14,8 +14,8 @@ from tests.documents.tree import Tree
 
 
 @contextmanager
-def before_each_answer(service: str, deed: Callable[[], None]) -> Iterator[str]:
-    """The address of a server that does something, and then gives the answer of `service`."""
+def before_each_answer(service: str, deed: Callable[[], None], without: tuple[str, ...] = ()) -> Iterator[str]:
+    """The address of a server that does something, and then gives the answer of `service` without some headers."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -23,7 +23,7 @@ def before_each_answer(service: str, deed: Callable[[], None]) -> Iterator[str]:
             answer = httpx2.request(self.command, service + self.path, headers={"accept": "*/*"})
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
-                if name not in ("date", "server", "transfer-encoding", "connection"):
+                if name not in ("date", "server", "transfer-encoding", "connection", *without):
                     self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.content)

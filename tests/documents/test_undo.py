@@ -123,6 +123,19 @@ def test_a_name_that_is_no_utf8_is_vendored_and_comes_back(tree: Tree) -> None:
     assert tree.read(name) == text
 
 
+def test_another_spelling_comes_back_after_an_edit(tree: Tree) -> None:
+    host = tree.base.partition("//")[2]
+    before = f"![a]({A}) ![b](//{host}/i.png?prompt=b&amp;seed=7)\n"
+    tree.write("README.md", before)
+    tree.run("vendor", "--to", "pictures")
+    vendored = tree.read("README.md")
+    tree.write("README.md", f"{vendored}more ![a]({pictures(tree)[0]})\n")
+
+    tree.run("vendor", "--undo")
+
+    assert tree.read("README.md").splitlines()[0] == before.strip()
+
+
 def test_undo_leaves_no_entry_of_what_changes_with_the_calendar(tree: Tree) -> None:
     """`lock` makes none either, and `check` would say tomorrow that the URL shows another picture."""
     tree.write("README.md", f"![a]({A}) ![b]({{b}}/?prompt=undone&seed=day) ![c]({{b}}/?prompt=undone)")

@@ -314,3 +314,19 @@ def test_no_path_is_written_where_the_lock_file_cannot_be(tree: Tree) -> None:
     assert ended.exit_code == 1
     assert "promptcdn.lock: this file is read-only" in ended.stderr
     assert tree.read("README.md") == f"![a]({A})"
+
+
+def test_a_pool_is_not_made_larger(tree: Tree) -> None:
+    """A view of a URL without a seed has the next picture made, which nobody agreed to pay for."""
+    settings = {"PROMPTCDN_SIZE": "512x512", "PROMPTCDN_ENGINE": "any", "PROMPTCDN_BUDGET": "unlimited"}
+    folder = tree.folder.parent / "paid"
+    with Upstream() as upstream:
+        with Promptcdn(folder, STABILITY_HOST=upstream.url, **settings) as paid:
+            tree.base = paid.url
+            paid.get("/?prompt=pool")
+            tree.write("README.md", "![a]({b}/?prompt=pool) ![a]({b}/?prompt=pool&w=64)")
+
+            assert tree.run("vendor", "--to", "pictures").exit_code == 0
+
+            paid.get("/?prompt=after&seed=7")
+        assert len(upstream.ledger.calls()) == 2

@@ -201,6 +201,22 @@ async def test_what_a_killed_process_spooled_is_settled() -> None:
         assert shop.spooled == []
 
 
+@pytest.mark.parametrize(("down", "spooled"), [(False, []), (True, [ORDER.content_key])], ids=["up", "down"])
+async def test_the_first_round_tries_what_a_kill_left(down: bool, spooled: list[str]) -> None:
+    """Whoever counts what is stored waits for it."""
+    async with Parts() as shop:
+        killed = Spool(Path("spool"))
+        await killed.put(paid())
+        await killed.close()
+        shop.shelf.down = down
+        shop.reconciler.start()
+
+        await asyncio.wait_for(shop.reconciler.first_round(), 30)
+
+        assert (list(shop.shelf.objects), shop.spooled) == ([] if down else [MASTER, BINDING], spooled)
+        await shop.reconciler.close()
+
+
 async def test_two_urls_of_one_spooled_picture_are_both_bound() -> None:
     async with Parts() as shop:
         await shop.spool.put(paid(as_asked_key="f" * 64))

@@ -48,8 +48,8 @@ def test_an_answer_is_held_against_its_entry(answer: Answer, code: str | None, m
 def test_a_url_without_an_entry_or_an_answer_has_no_drift() -> None:
     assert list(locked().of_answers(URLS, {f"{BASE}/?prompt=a&seed=7": Answer()})) == []
     assert list(locked(ENTRY).of_answers(URLS, {})) == []
-    assert [one.code for one in locked().of_document(URLS, ())] == ["unlocked"]
-    assert list(locked(ENTRY).of_document(URLS, ())) == []
+    assert [one.code for one in locked().of_document(URLS, (), "README.md")] == ["unlocked"]
+    assert list(locked(ENTRY).of_document(URLS, (), "README.md")) == []
 
 
 def test_files_are_vendored_by_folder_and_name() -> None:

@@ -232,3 +232,40 @@ def test_a_lock_file_that_is_none_ends_the_build(made: Maker, tmp_path: Path, te
 
     with pytest.raises(BadSettings, match=r"promptcdn\.lock: "):
         made(NOBODY, lock=str(lock))
+
+
+def test_two_spellings_of_a_picture_are_kept_at_once(made: Maker, service: Promptcdn, upstream: Upstream) -> None:
+    spellings = [f"/?prompt=a+cat&seed={zeros}7" for zeros in ("", "0", "00", "000", "0000", "00000")]
+    build, reported = made(service.url, vendor=True)
+
+    build.prepare(spellings)
+
+    assert reported == []
+    assert len({build.shown(each).sha256 for each in spellings}) == 1
+    assert len(upstream.ledger.calls()) == 1
+
+
+def test_two_builds_add_to_one_lock_file(service: Promptcdn, tmp_path: Path) -> None:
+    lock = tmp_path / "promptcdn.lock"
+    chosen = {"lock": str(lock), "cache": str(tmp_path / "cache"), "vendor": True}
+    reported: list[str] = []
+    builds = [Build(Options.of(chosen, service.url), reported.append) for _ in range(2)]
+
+    for build, target in zip(builds, (CAT, DOG), strict=True):
+        build.prepare([target])
+    for build in builds:
+        build.close()
+
+    assert (sorted(entries(lock)), reported) == (sorted((service.url + CAT, service.url + DOG)), [])
+
+
+@pytest.mark.parametrize("text", ["", '{"version": 2}', "\0"])
+def test_a_cache_that_was_spoilt_is_begun_anew(made: Maker, service: Promptcdn, tmp_path: Path, text: str) -> None:
+    kept = tmp_path / "cache" / "promptcdn.lock"
+    kept.parent.mkdir()
+    kept.write_text(text)
+
+    build, reported = made(service.url, vendor=True)
+    build.prepare([CAT])
+
+    assert (list(entries(kept)), reported) == ([service.url + CAT], [])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sites.building import NOBODY, mkdocs_site, ran
+from tests.sites.building import NOBODY, SERVICE, mkdocs_site, ran
 from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
@@ -137,3 +137,41 @@ def test_what_was_paid_for_is_remembered_when_the_build_fails(
 
     assert ran(tmp_path, "-m", "mkdocs", "build", "--strict").returncode == 0
     assert len(upstream.ledger.calls()) == 1
+
+
+def test_pictures_of_the_theme_are_in_the_site_too(tmp_path: Path, upstream: Upstream) -> None:
+    keys = {"PROMPTCDN_SIGNING_KEYS": "site:0123456789abcdef0123456789abcdef"}
+    with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SERVICE) as service:
+        cat, dog = (f"{service.url}/?prompt=a+{animal}&seed=7" for animal in ("cat", "dog"))
+        text = f"![a]({cat})\n\n[a dog]({dog})"
+        site = mkdocs_site(tmp_path, {"index.md": text}, public_url=service.url, vendor=True)
+        meta = f'<meta property="og:image" content="{cat}">'
+        theme = f'{meta}{{{{ page.content }}}}<img src="{cat}"><a href="{dog}">a</a>'
+        (tmp_path / "theme" / "main.html").write_text(theme)
+
+        ended = ran(tmp_path, "-m", "mkdocs", "build", "--strict", **keys)
+
+    assert ended.returncode == 0, ended.stderr
+    html = (site / "index.html").read_text()
+    assert [image["src"].startswith("assets/promptcdn/a-cat-7-") for image in images(html)] == [True, True]
+    assert f'content="{cat}&kid=site&sig=' in html.replace("&amp;", "&")
+    assert html.count("sig=") == html.count("kid=") == 3
+    assert len(upstream.ledger.calls()) == 1
+
+
+def test_a_problem_is_said_once_for_page_and_theme(tmp_path: Path) -> None:
+    mkdocs_site(tmp_path, {"index.md": f"![a]({NOBODY}/?prompt=a&seed=7)"}, public_url=NOBODY, vendor=True)
+
+    ended = ran(tmp_path, "-m", "mkdocs", "build")
+
+    assert ended.stderr.count("cannot be asked") == 1
+
+
+def test_a_page_that_is_no_text_ends_in_the_words_of_mkdocs(tmp_path: Path) -> None:
+    mkdocs_site(tmp_path, {"index.md": "good"}, public_url=NOBODY)
+    (tmp_path / "docs" / "latin.md").write_bytes(b"\xfc")
+
+    ended = ran(tmp_path, "-m", "mkdocs", "build")
+
+    assert "Encoding error reading file: latin.md" in ended.stderr
+    assert "promptcdn" not in ended.stderr

@@ -60,3 +60,13 @@ def test_what_is_not_ours_stays() -> None:
     )
 
     assert page(html) == html
+
+
+def test_a_path_is_percent_encoded_and_no_picture_of_other_sites() -> None:
+    picture = f"{HOST}/?prompt=a"
+    html = f'<meta property="og:image" content="{picture}"><img alt="a" width="5" src="{picture}">'
+
+    assert page(html, "../bilder für/100%.webp") == (
+        f'<meta property="og:image" content="{picture}&sig=1">'
+        '<img alt="a" width="5" src="../bilder%20f%C3%BCr/100%25.webp">'
+    )

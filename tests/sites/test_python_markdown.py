@@ -1,6 +1,7 @@
 """The extension for Python-Markdown alone, as builders use it that have no plugins of ours."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,33 @@ def test_else_problems_are_logged_and_the_page_goes_on(caplog: pytest.LogCapture
 
     assert f'src="{NOBODY}/?prompt=a&amp;seed=7"' in html
     assert len(caplog.records) == 1
+
+
+CODE = """
+Text:
+
+    ```promptcdn seed=1 alt="a & b"
+    a <b> cat
+    ```
+
+1. item
+
+        ```promptcdn seed=2
+        code
+        ```
+
+    ```promptcdn seed=3
+    a picture
+    ```
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["fenced_code", "codehilite"]])
+def test_blocks_in_indented_code_are_code(more: list[str]) -> None:
+    extensions, options = ["promptcdn", *more], {"promptcdn": {"public_url": NOBODY}}
+    html = markdown.markdown(CODE, extensions=extensions, extension_configs=options)
+
+    text = re.sub("<[^>]*>", "", html)
+    assert '```promptcdn seed=1 alt="a &amp; b"\na &lt;b&gt; cat\n```\n' in text
+    assert "```promptcdn seed=2\ncode\n```\n" in text
+    assert html.count("/i.webp?") == html.count("<img") == 1

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.sites.building import NOBODY, ran, sphinx_site
+from promptcdn.url.signing import SigningKeys
+from promptcdn.url.signing.spelled import signed_url
+from tests.sites.building import NOBODY, SERVICE, ran, sphinx_site
+from tests.support.ports import free_port
 from tests.support.service import Promptcdn
 from tests.upstream import Upstream
 
@@ -152,3 +155,67 @@ def test_a_wrong_setting_ends_the_build_by_its_name(tmp_path: Path) -> None:
 
 def test_builders_without_pictures_ask_for_none(tmp_path: Path) -> None:
     assert built(site(tmp_path, NOBODY, warm=True, seedless="refuse"), "text", "-W") == (0, "")
+
+
+def test_a_book_after_the_site_has_its_pictures(tmp_path: Path, service: Promptcdn) -> None:
+    folder = site(tmp_path, service.url)
+    for builder in ("html", "latex"):  # as `make html latex` does: over what was read for the other builder
+        assert ran(folder, "-m", "sphinx", "-M", builder, ".", "_build", "-q", "-W").returncode == 0
+
+    text = text_of(folder, "latex")
+    assert text.count("\\sphinxincludegraphics") == 5
+    assert f"sphinxhref{{{service.url}/i." not in text
+
+
+def test_a_problem_fails_each_build_until_it_is_mended(tmp_path: Path, upstream: Upstream) -> None:
+    def ended() -> int:
+        return ran(folder, "-m", "sphinx", "-W", "-q", ".", "_build/html").returncode
+
+    with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, PORT=free_port(), **SERVICE) as service:
+        folder = site(tmp_path, service.url, vendor=True)
+        service.stop()
+        assert [ended(), ended()] == [1, 1]
+        service.start_again()
+
+        assert ended() == 0
+
+    assert text_of(folder, "html").count('src="_images/') + text_of(folder, "html").count('src="../_images/') == 5
+
+
+def test_another_address_of_the_service_is_in_all_pages(tmp_path: Path) -> None:
+    page = "A\n=\n\n.. promptcdn:: a cat\n   :seed: 7\n"
+    sphinx_site(tmp_path, {"index.rst": page})
+
+    for url in (NOBODY, "https://pictures.example.org"):
+        ended = ran(tmp_path, "-m", "sphinx", "-W", "-q", ".", "_build/html", PROMPTCDN_PUBLIC_URL=url)
+        assert ended.returncode == 0, ended.stderr
+        assert f'src="{url}/i.webp?prompt=a+cat' in text_of(tmp_path, "html")
+
+
+def test_books_have_permalinks_and_signed_pictures_as_png(tmp_path: Path, upstream: Upstream) -> None:
+    signing = {"PROMPTCDN_MISSES": "signed", "PROMPTCDN_SIGNING_KEYS": "site:0123456789abcdef0123456789abcdef"}
+    keys = SigningKeys.parse(signing["PROMPTCDN_SIGNING_KEYS"])
+    targets = [signed_url(target, keys) for target in ("/?prompt=a+cat&seed=7", "/prompt/a%20dog.webp?seed=7")]
+    with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SERVICE, **signing) as service:
+        stored = service.get(signed_url("/?prompt=a+cow&seed=7", keys)).links["canonical"]["url"]
+        urls = [service.url + target for target in (*targets, stored, stored + ".webp", stored + "?format=jpeg")]
+        images = "".join(f".. image:: {url}\n   :alt: a\n\n" for url in urls)
+        sphinx_site(tmp_path, {"index.rst": f"A\n=\n\n{images}"}, public_url=service.url)
+
+        assert built(tmp_path, "latex", "-W") == (0, "")
+
+    files = re.findall(r"includegraphics\{\{[^}]*\}\.(\w+)\}", text_of(tmp_path, "latex"))
+    assert files == ["png", "png", "png", "png", "png"]
+
+
+def test_links_to_pictures_are_signed(tmp_path: Path) -> None:
+    link = f"{NOBODY}/?prompt=a+dog&seed=7"
+    text = f"A\n=\n\nA `dog <{link}#x>`_.\n\n.. image:: {NOBODY}/?prompt=a+cat&seed=7\n   :target: {link}\n"
+    sphinx_site(tmp_path, {"index.rst": text}, public_url=NOBODY)
+    variables = {"PROMPTCDN_SIGNING_KEYS": "site:0123456789abcdef0123456789abcdef"}
+
+    ended = ran(tmp_path, "-m", "sphinx", "-W", "-q", ".", "_build/html", **variables)
+
+    assert ended.returncode == 0, ended.stderr
+    links = re.findall(r'href="([^"]*prompt=[^"]*)"', text_of(tmp_path, "html"))
+    assert [("&amp;sig=" in each, each.endswith("#x")) for each in links] == [(True, True), (True, False)]

@@ -1,5 +1,6 @@
 """The command line. Heavy imports happen inside the commands: a command in a hook has to start fast."""
 
+import errno
 import gc
 import os
 import sys
@@ -67,4 +68,9 @@ def main() -> None:
     run = application(words := sys.argv[1:])
     if words[:1] != ["serve"]:  # which turns the collector on once the service is ready
         gc.enable()
-    run()
+    try:
+        run()
+    except OSError as wrong:
+        if wrong.errno != errno.ENOSPC or wrong.filename is not None:
+            raise
+        sys.exit(f"promptcdn: the output is cut, since it could not be written: {wrong.strerror}")

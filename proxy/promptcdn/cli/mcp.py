@@ -18,11 +18,11 @@ def mcp(base: Base = None) -> None:
     """
     import anyio
 
-    from promptcdn.documents.client import Client
+    from promptcdn.cli.documents.opening import client_of
     from promptcdn.faces.mcp import tools
 
     keys = settings_or_end().signing_keys
-    with Client(base_url(base)) as client:
+    with client_of(base_url(base)) as client:
         anyio.run(tools.server(_Remote(client, keys)).run_stdio_async)
 
 

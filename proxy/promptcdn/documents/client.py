@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import os
 import re
 import threading
 import time
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ _PASSING = frozenset(("too_slow", "waiting_for_worker", "rate_limited", "overloa
 # Of a picture in these states /info has no problem to tell, and its URL has.
 _SHUT = {"removed": problems.REMOVED, "blocked": problems.FILTERED}
 _CANONICAL = re.compile(r'<[^<>]*/i/([0-9a-f]{64})[^<>]*>; rel="canonical"')
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 
 
@@ -67,6 +70,18 @@ class NoAnswer(Exception):
         self.code, self.reason = code, reason
 
 
+class BadEnvironment(problems.BadSettings):
+    """What the environment says of proxies or certificates cannot be used. A proxy's address may have a password in it,
+    so the message names the variables and no value."""
+
+    def __init__(self, wrong: Exception) -> None:
+        is_of_certificates = isinstance(wrong, OSError)  # ssl.SSLError too
+        names = _CERTIFICATES if is_of_certificates else _PROXIES
+        allowed = "a file of certificates in PEM" if is_of_certificates else "an address like http://proxy.example:3128"
+        variables = [name for name, value in os.environ.items() if value and name.upper() in names]
+        super().__init__(f"{', '.join(sorted(variables)) or names[0]}: this cannot be used; allowed: {allowed}")
+
+
 class Client:
     """The service under one public URL. It may be used by several threads.
 
@@ -75,16 +90,22 @@ class Client:
     """
 
     def __init__(self, base: str, timings: Timings = Timings(), *, patient: bool = False) -> None:
-        """`patient`: what is only asked about is waited for, too, where the service says "later"."""
+        """`patient`: what is only asked about is waited for, too, where the service says "later".
+
+        Raises `BadEnvironment`.
+        """
         self.base = base.rstrip("/")
         self._timings = timings
         self._patience = timings.answer if patient else 0.0
         self._stopped = threading.Event()
-        self._http = httpx2.Client(
-            timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
-            headers={"user-agent": f"promptcdn/{__version__}", "accept": "*/*"},
-            limits=httpx2.Limits(max_connections=64),
-        )
+        try:
+            self._http = httpx2.Client(
+                timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
+                headers={"user-agent": f"promptcdn/{__version__}", "accept": "*/*"},
+                limits=httpx2.Limits(max_connections=64),
+            )
+        except (httpx2.InvalidURL, ImportError, ValueError, OSError) as wrong:
+            raise BadEnvironment(wrong) from None
 
     def __enter__(self) -> Self:
         return self
@@ -121,11 +142,29 @@ class Client:
         self._require_good(answer, b"")
         return self._file(answer)
 
+    def identity(self, target: str) -> File:
+        """The same, where the answer has to say which picture it is and how long its file is. Raises `NoAnswer`."""
+        file = self.look(target)
+        if file.is_made and (file.content_key is None or file.sha256 is None):
+            raise self._anonymous()
+        # A proxy that sends in chunks leaves the length out. What is made costs nothing to fetch.
+        return file if file.size or not file.is_made else self.shown(target)[0]
+
+    def shown(self, target: str) -> tuple[File, bytes]:
+        """The picture that readers of a URL are shown now; made if there is none. Raises `NoAnswer`.
+
+        A view of a URL with many pictures has the next one made. So where it has one, its URL with a seed is asked for.
+        """
+        located = self.look(target).content_location
+        return self.picture(target if located is None else located.removeprefix(urlsplit(self.base).path))
+
     def picture(self, target: str, accept: str = "*/*") -> tuple[File, bytes]:
         """The picture of a URL, made if it has to be: waits for it. Raises `NoAnswer`."""
         answer, content = self._waited_for(target, _PICTURE_MAX, self._timings.picture, accept)
         self._require_good(answer, content)
-        file = self._file(answer)
+        file = replace(self._file(answer), size=len(content))
+        if file.sha256 is None:
+            raise self._anonymous()
         if file.sha256 != hashlib.sha256(content).hexdigest():
             raise NoAnswer("corrupt", "what came is not what the service says it sent: its SHA-256 differs")
         return file, content
@@ -151,6 +190,8 @@ class Client:
                 return self._once(
                     method, url, most, accept
                 )  # a server may close a connection that was kept at any moment
+        except UnicodeError:
+            raise NoAnswer("bad_request", "this is no URL: it has half of a character in it") from None
         except httpx2.InvalidURL as wrong:
             raise NoAnswer("bad_request", f"this is no URL: {wrong}") from None
         except httpx2.HTTPError as wrong:
@@ -161,8 +202,11 @@ class Client:
     def _once(self, method: str, url: str, most: int, accept: str) -> tuple[httpx2.Response, bytes]:
         content = bytearray()
         with self._http.stream(method, url, headers={"accept": accept}) as answer:
+            end = time.monotonic() + self._timings.picture
             for chunk in answer.iter_bytes():
                 content += chunk
+                if time.monotonic() > end:
+                    raise NoAnswer("unreachable", f"{urlsplit(self.base).netloc} sends its answer too slowly")
                 if len(content) > most:
                     raise NoAnswer("unreachable", f"the answer has more than {most} bytes")
         return answer, bytes(content)
@@ -204,9 +248,13 @@ class Client:
             content_key=key and key[1],
             sha256=b64decode(digest[1]).hex() if digest else None,
             content_location=headers.get("content-location"),
-            is_made=key is not None,
+            is_made=key is not None or digest is not None or "etag" in headers,
             is_stored="stored=?0" not in headers.get("cache-status", ""),
         )
+
+    def _anonymous(self) -> NoAnswer:
+        what = "does not say which picture it sends: a proxy in front has to let the headers Link and Repr-Digest pass"
+        return NoAnswer("unreachable", f"{urlsplit(self.base).netloc} {what}")
 
     def _stranger(self) -> NoAnswer:
         return NoAnswer("unreachable", f"{urlsplit(self.base).netloc} does not answer as promptcdn does")

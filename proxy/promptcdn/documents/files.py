@@ -133,6 +133,9 @@ def _one(path: Path, tree: Path, any_extension: bool) -> Iterator[Document | Unu
     except OSError as wrong:
         yield Unusable(path, wrong.strerror or "it cannot be looked at")
         return
+    except RuntimeError:  # what Python has for a link that leads to itself, up to 3.12
+        yield Foreign(path, "this is a symbolic link to itself")
+        return
     if found is not None:
         yield found
     elif not any_extension:

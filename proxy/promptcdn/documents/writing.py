@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,36 @@ def replace(path: Path, content: bytes, expected: bytes | None) -> None:
         raise Unusable(path, _BUSY) from None
     except OSError as wrong:
         raise Unusable(path, f"it could not be written: {wrong.strerror}") from None
+
+
+def put(path: Path, content: bytes) -> None:
+    """Writes a file whose name says its content: whoever writes it at the same time writes the same.
+
+    Raises `Unusable` where that is impossible.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(8)}.promptcdn")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as wrong:
+        raise Unusable(path, f"it could not be written: {wrong.strerror}") from None
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Waits until no other process has its turn in a folder. Where folders cannot be locked, all go on at once."""
+    with contextlib.ExitStack() as held:
+        if fcntl is not None:
+            descriptor = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, descriptor)
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def temporary_name(name: str) -> str:

@@ -26,6 +26,29 @@ from promptcdn.wiring import Service
 
 _T = TypeVar("_T")
 
+# Bytes of all bodies together that are arriving at once.
+ARRIVING_MAX = 64 * 1024 * 1024
+
+
+class Arriving:
+    """The bytes of bodies that are arriving: thousands of clients could send at once, each within its bounds."""
+
+    def __init__(self, most: int = ARRIVING_MAX) -> None:
+        self._most, self._bytes = most, 0
+
+    def add(self, count: int) -> None:
+        """Raises `Problem` (503) where that is too much."""
+        self._bytes += count
+        if self._bytes > self._most:
+            raise Problem(problems.OVERLOADED, "too many requests with bodies arrive at the same time: try again later")
+
+    def remove(self, count: int) -> None:
+        self._bytes -= count
+
+
+# One for the process, whose memory it is.
+_ARRIVING = Arriving()
+
 
 def service_of(http: HttpRequest) -> Service:
     """The service that the application was made for."""
@@ -111,12 +134,20 @@ async def looked_up(http: HttpRequest, look: Coroutine[Any, Any, _T], detached: 
     return await detached.run(look, audience.wait_for_stored(wait(http)), client(http))
 
 
-async def body(http: HttpRequest, most: int, seconds: float, *, passed_over: int = 0, advice: str = "") -> bytes:
+async def body(
+    http: HttpRequest,
+    most: int,
+    seconds: float,
+    *,
+    passed_over: int = 0,
+    advice: str = "",
+    arriving: Arriving = _ARRIVING,
+) -> bytes:
     """The body of a request: at most `most` bytes, which have so many seconds to arrive.
 
     Raises `Problem`: 408 for one that is slower, 413 for one that is larger, 400 where the client leaves before its
-    end. Of a larger one so many more bytes are read and forgotten: a client that is cut off while it sends never sees
-    why. `advice` is said to it.
+    end, 503 where too many arrive at once. Of a larger one `passed_over` more bytes are read and forgotten: a client
+    that is cut off while it sends never sees why. `advice` is said to it.
     """
     kept, forgotten = bytearray(), 0
     try:
@@ -124,6 +155,7 @@ async def body(http: HttpRequest, most: int, seconds: float, *, passed_over: int
             async for piece in http.stream():
                 if len(kept) + len(piece) <= most and not forgotten:
                     kept += piece
+                    arriving.add(len(piece))
                 else:
                     forgotten += len(piece)
                 if forgotten > passed_over:
@@ -133,6 +165,8 @@ async def body(http: HttpRequest, most: int, seconds: float, *, passed_over: int
         raise Problem(problems.REQUEST_TIMEOUT, detail) from None
     except ClientDisconnect:
         raise Problem(problems.BAD_REQUEST, "the client left before its request had ended") from None
+    finally:
+        arriving.remove(len(kept))
     if forgotten:
         told = f"the body of a request may have at most {most} bytes here"
         raise Problem(problems.BODY_TOO_LARGE, f"{told}; {advice}" if advice else told)

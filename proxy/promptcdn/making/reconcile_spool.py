@@ -44,10 +44,15 @@ class Reconciler:
         self._clock = clock
         self._timings = timings
         self._task: asyncio.Task[None] | None = None
+        self._first_round = asyncio.Event()
 
     def start(self) -> None:
         """Begins, in the running event loop, with what an earlier process left."""
         self._task = asyncio.create_task(self._rounds())
+
+    async def first_round(self) -> None:
+        """Returns once each entry that an earlier process left was tried, or the store took none."""
+        await self._first_round.wait()
 
     async def close(self) -> None:
         """Stops at once: what is not settled stays in the spool."""
@@ -84,5 +89,6 @@ class Reconciler:
                 pause = self._timings.pause if await self.settle() else min(2 * pause, self._timings.longest_pause)
             except Exception:  # the edge of a task: whatever broke, the next round may do better
                 log.exception("a look at the spool broke")
+            self._first_round.set()
             await asyncio.sleep(pause)
             age = self._timings.in_hand

@@ -84,12 +84,12 @@ def parsed(text: str) -> Lock:
         raise Conflict(_both_sides(text))
     try:
         whole = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("it is no JSON: delete the file and run promptcdn lock, which writes it anew") from None
     if not isinstance(whole, dict) or whole.get("version") != VERSION:
         raise ValueError(f"it is no lock file of version {VERSION}: use the version of promptcdn that wrote it")
     try:
-        pictures = {str(url): Entry(**entry) for url, entry in whole["pictures"].items()}
+        pictures = {str(url): _entry(entry) for url, entry in whole["pictures"].items()}
         spellings = {
             str(name): tuple((str(file), str(spelling)) for file, spelling in each)
             for name, each in whole.get("spellings", {}).items()
@@ -98,6 +98,15 @@ def parsed(text: str) -> Lock:
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError("an entry has other members than it should: run promptcdn lock, after deleting it") from None
     return Lock(pictures, spellings)
+
+
+def _entry(members: Mapping[str, Any]) -> Entry:
+    """Raises `TypeError` and `ValueError` for what `printed` does not write."""
+    entry = Entry(**members)
+    texts = (entry.content_key, entry.sha256, entry.media_type, entry.file or "")
+    if not all(isinstance(text, str) for text in texts) or type(entry.size) is not int:
+        raise ValueError(members)
+    return entry
 
 
 def _require_inside(pictures: Mapping[str, Entry]) -> None:

@@ -31,6 +31,8 @@ def cells(document: str) -> Iterator[Mapped]:
         json.loads(document.removeprefix("\ufeff"))
     except ValueError as wrong:
         raise ValueError(f"this is no notebook: {wrong}") from None
+    except RecursionError:
+        raise ValueError("this is no notebook: its lists are nested too deeply") from None
     open_: list[_Object] = [_Object(is_list=True)]
     for token in _TOKEN.finditer(document, document.startswith("\ufeff")):
         if token["mark"] in ("{", "["):

@@ -67,25 +67,30 @@ def pinned(target: str, seed: int, keys: SigningKeys = SigningKeys()) -> str:
 
     Raises `ValueError` where the URL is signed and there is no key to sign it anew.
     """
-    return _signed_anew(_seeded(target, f"seed={seed}"), target, keys)
+    return _signed_anew(with_parameter(target, "seed", str(seed)), target, keys)
 
 
 def unpinned(target: str, keys: SigningKeys = SigningKeys()) -> str:
     """`target` without its seed. Raises `ValueError` as `pinned` does."""
-    return _signed_anew(_seeded(target, None), target, keys)
+    return _signed_anew(with_parameter(target, "seed", None), target, keys)
 
 
-def _seeded(target: str, seed: str | None) -> str:
+def with_parameter(target: str, name: str, value: str | None) -> str:
+    """`target` with another value of a parameter, in its place or behind the others; `None` takes it out.
+
+    All else stays as it is spelled. A signature is not looked at.
+    """
+    new = None if value is None else f"{name}={value}"
     parts = given.parts(target)
     kept: list[str] = []
     for separator, pair in _SEPARATED.findall(parts.query):
-        if unquote(pair.partition("=")[0]) != "seed":
+        if unquote(pair.partition("=")[0]) != name:
             kept.append(separator + pair)
-        elif seed is not None:
-            kept.append(separator + seed)
-            seed = None
+        elif new is not None:
+            kept.append(separator + new)
+            new = None
     query = re.sub(r"^&(amp;)*", "", "".join(kept))
-    query = "&".join(filter(None, (query, seed)))
+    query = "&".join(filter(None, (query, new)))
     return f"{parts.host}{parts.path}{'?' if query else ''}{query}{parts.fragment}"
 
 

@@ -8,7 +8,8 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from difflib import SequenceMatcher
+from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from promptcdn.markdown import rewritten
@@ -19,6 +20,7 @@ from promptcdn.markdown.spelling import spelled
 # Of a prompt in a file's name, in characters; and of the URL's hash, in hex digits.
 _WORDS_MAX = 40
 _HASH_DIGITS = 8
+_HASHED = re.compile(rf"-[0-9a-f]{{{_HASH_DIGITS}}}\.[a-z0-9]+\Z")
 _WORD = re.compile("[A-Za-z0-9]+")
 
 
@@ -39,6 +41,11 @@ def file_name(url: str, target: str, extension: str) -> str:
     label = re.sub("[^A-Za-z0-9]+", "-", "" if seed is None else str(seed))[:_WORDS_MAX].strip("-")
     digest = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS]
     return "-".join(filter(None, (words or "picture", label, digest))) + f".{extension}"
+
+
+def led_to(url: str, document: str) -> str:
+    """Which file a relative URL in a document names, by a path from the folder that `document` counts from."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(document), unquote(urlsplit(url).path)))
 
 
 def is_vendored(found: Found) -> bool:
@@ -73,8 +80,8 @@ def restored(
 ) -> str:
     """The inverse of `vendored`: `found` are the vendored files that `text` names, `urls` are by file.
 
-    `spellings` are what stood there, where they are known. Where the document's files are others by now than
-    `spellings` has, each URL is spelled as its place needs it.
+    `spellings` are what stood there, where they are known. A URL that somebody wrote or moved since then is spelled as
+    its place needs it.
     """
     for one, (_, spelling) in reversed(list(zip(found, _known(found, urls, spellings), strict=True))):
         text = text[: one.span.start] + spelling + text[one.span.end :]
@@ -106,9 +113,11 @@ def _known(
     found: tuple[Found, ...], urls: Mapping[str, str], spellings: tuple[tuple[str, str], ...]
 ) -> tuple[tuple[str, str], ...]:
     """Each file that a document names, with what is to stand there."""
-    if [one.target for one in found] == [file for file, _ in spellings]:
-        return spellings
-    return tuple((one.target, _usual(one, one.target, urls)) for one in found)
+    known = [(one.target, _usual(one, one.target, urls)) for one in found]
+    there, then = [one.target for one in found], [file for file, _ in spellings]
+    for here, before, length in SequenceMatcher(None, there, then, autojunk=False).get_matching_blocks():
+        known[here : here + length] = spellings[before : before + length]
+    return tuple(known)
 
 
 def _usual(found: Found, file: str, urls: Mapping[str, str]) -> str:
@@ -119,7 +128,8 @@ def _usual(found: Found, file: str, urls: Mapping[str, str]) -> str:
 class VendoredFiles:
     """Recognises the paths of vendored files in one document, as `Ours` does the URLs of a service.
 
-    A file's path stands for it where `document`, from the same folder, would have it.
+    A path stands for a file by its last part, which belongs to one URL: so a document that was moved, or whose paths
+    somebody wrote for the site that is built, keeps its pictures.
     """
 
     document: str
@@ -134,8 +144,13 @@ class VendoredFiles:
         parts = urlsplit(url)
         if parts.scheme or parts.netloc or not parts.path:
             return None
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(self.document), unquote(parts.path)))
-        return path if path in self.files else None
+        path = led_to(url, self.document)
+        return path if path in self.files else self._by_name.get(posixpath.basename(path))
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        names = {posixpath.basename(file): file for file in sorted(self.files, reverse=True)}
+        return {name: file for name, file in names.items() if _HASHED.search(name)}
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from typing import TypeVar
 from promptcdn import problems
 from promptcdn.documents.client import Client, NoAnswer
 from promptcdn.markdown.lock import Entry
-from promptcdn.markdown.pin import is_lasting, is_seedless, pinned, request_of
+from promptcdn.markdown.pin import chosen_seed, is_lasting, is_seedless, pinned, request_of
 from promptcdn.markdown.vendor import file_name
 from promptcdn.pictures import sizing
 from promptcdn.sites import syntax
@@ -57,7 +57,7 @@ class Build:
         keys: SigningKeys = SigningKeys(),
         timings: Timings = Timings(),
     ) -> None:
-        """Raises `BadSettings` where the lock file is none."""
+        """Raises `BadSettings` where the lock file is none, or a proxy of the environment cannot be used."""
         self.options = options
         self.report, self._keys, self._timings = report, keys, timings
         self._kept = Kept(options.lock, options.cache)
@@ -81,9 +81,15 @@ class Build:
 
         `shown` then answers from memory. Raises `BadSettings` where nothing can be remembered.
         """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(self.shown, dict.fromkeys(targets)))
-        self.save()
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                try:
+                    list(pool.map(self.shown, dict.fromkeys(targets)))
+                except BaseException:  # Ctrl-C: nothing more is waited for
+                    self._client.stop()
+                    raise
+        finally:
+            self.save()
 
     def shown(self, target: str) -> Shown:
         """What is shown for a URL, from its first slash on and without a fragment.
@@ -173,12 +179,10 @@ class Build:
         if known is not None and known.seed is not None:
             return known.seed
         # A request without a seed would have the service begin the next picture of the pool.
-        pool = self._asked(lambda: self._client.info(target)).get("pool") or ()
-        for state in ("stored", "generating", "absent"):
-            for variant in pool:
-                if variant["state"] == state:
-                    return int(variant["seed"])
-        raise ValueError("all its pictures were refused or taken down")
+        seed = chosen_seed(self._asked(lambda: self._client.info(target)))
+        if seed is None:
+            raise ValueError("all its pictures were refused or taken down")
+        return seed.number
 
     def _looked_up(self, target: str, seed: int) -> Entry | None:
         """The entry of a picture without a seed, where the picture is made already."""
@@ -245,4 +249,5 @@ def _sides(content: bytes) -> Size | tuple[None, None]:
 
 
 def _extension(media_type: str) -> str:
-    return next((row.extension for row in formats.FORMATS if row.media_type == media_type), "img")
+    row = formats.BY_MEDIA_TYPE.get(media_type)
+    return "img" if row is None else row.extension

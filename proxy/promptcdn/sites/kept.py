@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Kept:
         """`lock` is the path of the lock file; empty: it lies in the cache. Raises `BadSettings` where it is none."""
         self.cache = Path(cache)
         self.path = Path(lock) if lock else self.cache / locks.NAME
-        self._lock, self._content = _read(self.path)
+        self._is_authored = bool(lock)
+        self._lock, _ = self._read()
         self._entries = dict(self._lock.pictures)
         self._mutex = threading.Lock()
 
@@ -39,16 +41,39 @@ class Kept:
     def save(self) -> None:
         """Writes the lock file where anything in it changed. Raises `BadSettings` where that is impossible."""
         with self._mutex:
-            if self._entries == self._lock.pictures:
+            before = self._lock.pictures
+            new = {url: entry for url, entry in self._entries.items() if entry != before.get(url)}
+            if not new:
                 return
-            lock = replace(self._lock, pictures=dict(self._entries))
-            content = locks.printed(lock).encode()
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                writing.replace(self.path, content, self._content)
+                with writing.turn(self.path.parent):
+                    self._write(new)
             except (OSError, Unusable) as wrong:
                 raise problems.BadSettings(f"promptcdn: {wrong}") from None
-            self._lock, self._content = lock, content
+
+    def _write(self, new: Mapping[str, Entry]) -> None:
+        """Adds entries to what the lock file has by now: other builds may have written to it."""
+        lock, content = self._read()
+        lock = replace(lock, pictures={**lock.pictures, **new})
+        writing.replace(self.path, locks.printed(lock).encode(), content)
+        self._lock, self._entries = lock, dict(lock.pictures)
+
+    def _read(self) -> tuple[Lock, bytes | None]:
+        """What the lock file has now. Of a cache nothing is said that is spoilt: it is begun anew.
+
+        Raises `BadSettings` for a file of an author that is no lock file.
+        """
+        content = None
+        try:
+            content = self.path.read_bytes()
+            return locks.parsed(content.decode("utf-8")), content
+        except FileNotFoundError:
+            return Lock(), None
+        except (OSError, ValueError) as wrong:
+            if content is not None and not self._is_authored:
+                return Lock(), content
+            raise problems.BadSettings(f"promptcdn: {self.path}: {wrong}") from None
 
     def place(self, sha256: str) -> Path:
         """Where a picture of the cache lies."""
@@ -71,20 +96,7 @@ class Kept:
 def put(content: bytes, place: Path) -> None:
     """Has a file be there with that content. Raises `ValueError` where that is impossible."""
     try:
-        there = place.read_bytes() if place.exists() else None
-        if there != content:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            writing.replace(place, content, there)
+        if not place.exists() or place.read_bytes() != content:
+            writing.put(place, content)
     except (OSError, Unusable) as wrong:
         raise ValueError(f"the picture cannot be written: {wrong}") from None
-
-
-def _read(path: Path) -> tuple[Lock, bytes | None]:
-    """Raises `BadSettings` for a file that is no lock file."""
-    try:
-        content = path.read_bytes()
-        return locks.parsed(content.decode("utf-8")), content
-    except FileNotFoundError:
-        return Lock(), None
-    except (OSError, ValueError) as wrong:
-        raise problems.BadSettings(f"promptcdn: {path}: {wrong}") from None

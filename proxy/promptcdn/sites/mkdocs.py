@@ -10,13 +10,14 @@ import logging
 import posixpath
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from promptcdn import problems
-from promptcdn.markdown import Kind, find
+from promptcdn.markdown import Kind, Ours, find
 from promptcdn.sites import pages, syntax
 from promptcdn.sites.build import Build
 from promptcdn.sites.environment import options_of, signing_keys
@@ -55,6 +56,7 @@ class PromptcdnPlugin(BasePlugin):
         with _told():
             options = options_of(dict(self.config))
             self._build = Build(_at_home(options, config), self._report, signing_keys())
+            self._done: set[str] = set()
         config.markdown_extensions.append(PromptcdnExtension(build=self._build))
         return config
 
@@ -63,11 +65,11 @@ class PromptcdnPlugin(BasePlugin):
         options = self._build.options
         wanted: list[str] = []
         for file in files.documentation_pages():
-            text = "\n".join(syntax.translated(file.content_string.split("\n"), options.public_url, _nobody))
             try:
+                text = "\n".join(syntax.translated(file.content_string.split("\n"), options.public_url, _nobody))
                 found = find(text, Kind.MARKDOWN, options.ours)
             except ValueError:
-                continue  # MkDocs may read it; what is in it is looked after with its page
+                continue  # MkDocs says what is wrong with the file, or reads it: then this looks after its page
             for target in dict.fromkeys(pages.target_of(one) for one in found if one.is_shown):
                 self._pages.setdefault(options.public_url + target, []).append(file.src_uri)
                 wanted.append(target)
@@ -81,17 +83,33 @@ class PromptcdnPlugin(BasePlugin):
         self._page = str(page.file.src_uri)
 
     def on_page_content(self, html: str, /, *, page: Any, config: Any, **_: Any) -> str:
-        """The finished page."""
-        ours = self._build.options.ours
-        if not ours.may_be_in(html):
+        """What was written as the page, finished: plugins after this one see it so."""
+        return self._finished(html, page, config)
+
+    def on_post_page(self, output: str, /, *, page: Any, config: Any) -> str:
+        """The whole page with what themes and plugins added, like the beginnings of a blog's posts, finished."""
+        return self._finished(output, page, config)
+
+    def _finished(self, html: str, page: Any, config: Any) -> str:
+        build, rest = self._build, _Rest(self._build.options.ours, self._done)
+        if not rest.may_be_in(html):
             return html
-        site = Path(config.site_dir)
+        done: set[str] = set()
 
         def path_of(shown: Shown) -> str | None:
-            path = self._build.put(shown, site)
+            path = build.put(shown, Path(config.site_dir))
+            if path is None:
+                done.add(shown.url)
             return path and posixpath.relpath(path, posixpath.dirname(page.url) or ".")
 
-        return pages.finished(html, ours, self._build.shown, path_of, self._build.linked)
+        def linked(target: str) -> str:
+            url = build.linked(target)
+            done.add(url)
+            return url
+
+        html = pages.finished(html, rest, build.shown, path_of, linked)
+        self._done |= done
+        return html
 
     def on_post_build(self, **_: Any) -> None:
         """Remembers what this build knows."""
@@ -108,6 +126,20 @@ class PromptcdnPlugin(BasePlugin):
         names = self._pages.get(problem.partition(": ")[0]) or [self._page]
         more = f" and {len(names) - _NAMED} more pages" if len(names) > _NAMED else ""
         log.warning("%s (in %s%s)", problem, ", ".join(names[:_NAMED]), more)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """The URLs of a service, without those that this build has finished: they are in their pages as they are to be."""
+
+    ours: Ours
+    done: AbstractSet[str]
+
+    def may_be_in(self, text: str) -> bool:
+        return self.ours.may_be_in(text)
+
+    def target(self, url: str) -> str | None:
+        return None if url.partition("#")[0] in self.done else self.ours.target(url)
 
 
 @contextlib.contextmanager

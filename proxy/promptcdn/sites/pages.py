@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 from promptcdn.markdown import Found, Kind, Syntax, find
 from promptcdn.markdown.found import Span
@@ -60,7 +61,8 @@ def finished(
     for one in found:
         target = target_of(one)
         picture = pictures.get(target)
-        url = linked(target) if picture is None else paths[target] or picture.url
+        path = quote(paths.get(target) or "") if one.takes_paths else ""  # og:image has to be a whole URL
+        url = linked(target) if picture is None else path or picture.url
         edits.append((one.span, spelled(url + one.url[len(one.url.partition("#")[0]) :], one)))
         if picture is not None:
             edits += [_attributes(html, image.span, picture) for image in one.images]

@@ -10,7 +10,8 @@ options of `options` say.
 
 import logging
 import posixpath
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -20,6 +21,7 @@ from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString, code_escape
 
 from promptcdn import problems
 from promptcdn.markdown.pin import request_of
@@ -31,9 +33,9 @@ from promptcdn.sites.pages import Shown
 
 log = logging.getLogger("promptcdn.sites")
 
-# Python-Markdown runs processors from the highest number to the lowest. Fenced code is found at 25, inline markup at
-# 20, raw HTML is put back at 30 among postprocessors.
-_BEFORE_FENCES, _BEHIND_INLINE, _LAST = 26, 5, -50
+# Python-Markdown runs processors from the highest number to the lowest. Fenced code is found at 25, code is coloured at
+# 30 and inline markup found at 20 among treeprocessors, raw HTML is put back at 30 among postprocessors.
+_BEFORE_FENCES, _BEFORE_COLOURS, _BEHIND_INLINE, _LAST = 26, 35, 5, -50
 
 
 class PromptcdnExtension(Extension):
@@ -50,6 +52,7 @@ class PromptcdnExtension(Extension):
             raise problems.BadSettings("promptcdn: vendor needs the option site_dir: this builder does not say it")
         blocks = _Blocks(md, build.options, build.report)
         md.preprocessors.register(blocks, "promptcdn", _BEFORE_FENCES)
+        md.treeprocessors.register(_IndentedCode(md, blocks), "promptcdn-code", _BEFORE_COLOURS)
         md.treeprocessors.register(_Descriptions(md, build.options), "promptcdn", _BEHIND_INLINE)
         if self._build is None:
             md.postprocessors.register(_Pages(md, build, blocks), "promptcdn", _LAST)
@@ -84,15 +87,37 @@ class _Blocks(Preprocessor):
         super().__init__(md)
         self._options, self._report = options, report
         self.problems: list[str] = []
+        self.written: dict[str, Sequence[str]] = {}  # by image, as its block stands in the page
 
     def run(self, lines: list[str]) -> list[str]:
         """The lines of the page with images."""
         self.problems.clear()
-        return list(syntax.translated(lines, self._options.public_url, self._tell))
+        self.written.clear()
+        return list(syntax.translated(lines, self._options.public_url, self._tell, self.written.__setitem__))
 
     def _tell(self, problem: str) -> None:
         self.problems.append(problem)
         self._report(problem)
+
+
+class _IndentedCode(Treeprocessor):
+    """Puts blocks back into code: Markdown alone knows whether an indent says "code" or "in this list"."""
+
+    def __init__(self, md: Markdown, blocks: _Blocks) -> None:
+        super().__init__(md)
+        self._blocks = blocks
+
+    def run(self, root: Element) -> None:
+        """Looks for images of blocks in each piece of code."""
+        written = self._blocks.written
+        if not written:
+            return
+        images = re.compile(rf"\n?^([ \t]*)({'|'.join(map(re.escape, map(code_escape, written)))})$\n?", re.MULTILINE)
+        escaped = {code_escape(image): [code_escape(line) for line in block] for image, block in written.items()}
+        for code in root.iter("code"):
+            if code.text:
+                text = images.sub(lambda found: "\n".join(found[1] + line for line in escaped[found[2]]), code.text)
+                code.text = AtomicString(text.lstrip("\n") if text != code.text else text)
 
 
 class _Descriptions(Treeprocessor):

@@ -23,15 +23,15 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from promptcdn import __version__, problems
-from promptcdn.markdown.pin import request_of
+from promptcdn.markdown.pin import request_of, with_parameter
 from promptcdn.sites import syntax
 from promptcdn.sites.build import Build
 from promptcdn.sites.environment import options_of, signing_keys
 from promptcdn.sites.options import Options
 from promptcdn.sites.pages import Shown
 from promptcdn.url import formats
+from promptcdn.url.dialects import given
 from promptcdn.url.parameters import PARAMETERS
-from promptcdn.url.parse import address
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("promptcdn", Picture)
     app.add_role("promptcdn", InlinePicture())
     app.add_post_transform(Pictures)
-    app.connect("config-inited", _open)
+    app.connect("builder-inited", _open)
+    app.connect("env-get-outdated", _outdated)
     app.connect("doctree-read", _note)
     app.connect("env-purge-doc", lambda _app, env, name: _noted(env).pop(name, None))
     app.connect("env-merge-info", lambda _app, env, _names, other: _noted(env).update(_noted(other)))
@@ -108,16 +109,22 @@ class InlinePicture(SphinxRole):
 
 
 class Pictures(SphinxPostTransform):
-    """Gives each image of ours the URL or the file that the builder shows."""
+    """Gives each image of ours the URL or the file that the builder shows, and signs links to pictures."""
 
     default_priority = _BEFORE_DOWNLOADS
 
     def run(self, **_: Any) -> None:
-        """Looks at each image of the document."""
+        """Looks at each link and image of the document."""
         if not self.app.builder.supported_image_types:
             return
+        build = _build(self.app)
+        for link in self.document.findall(nodes.reference):
+            url, mark, fragment = link.get("refuri", "").partition("#")
+            target = build.options.ours.target(url)
+            if target is not None:
+                link["refuri"] = f"{build.linked(target)}{mark}{fragment}"
         for image in list(self.document.findall(nodes.image)):
-            target = _build(self.app).options.ours.target(image["uri"])
+            target = build.options.ours.target(image["uri"])
             if target is not None:
                 self._finish(image, _suitable(self.app, target.partition("#")[0]))
 
@@ -156,8 +163,9 @@ def _build(app: Sphinx) -> Build:
     return build
 
 
-def _open(app: Sphinx, config: Any) -> None:
-    values = {field.name: getattr(config, f"promptcdn_{field.name}") or None for field in _OPTIONS}
+def _open(app: Sphinx) -> None:
+    """Begins the build. A builder that shows no remote pictures has them put into its output, whatever is chosen."""
+    values = {field.name: getattr(app.config, f"promptcdn_{field.name}") or None for field in _OPTIONS}
     with _told():
         options = options_of(values)
         home = Path(app.confdir or app.srcdir)
@@ -166,6 +174,7 @@ def _open(app: Sphinx, config: Any) -> None:
             cache=str(home / options.cache),
             lock=str(home / options.lock) if options.lock else "",
             folder="files",
+            vendor=options.vendor or _takes_files_only(app),
         )
         app.promptcdn = Build(options, log.warning, signing_keys())
 
@@ -193,17 +202,18 @@ def _note(app: Sphinx, doctree: nodes.document) -> None:
     _noted(app.env)[app.env.docname] = [target.partition("#")[0] for target in found if target is not None]
 
 
-def _prepare(app: Sphinx, env: BuildEnvironment) -> None:
-    """Looks after the pictures of all documents at once: a builder would ask for one after the other.
-
-    A builder that shows no remote pictures has them put into its output, whatever the options say.
+def _outdated(_app: Sphinx, env: BuildEnvironment, *_: set[str]) -> list[str]:
+    """The documents with pictures. What these show depends on the service, the lock file and the environment, which
+    Sphinx does not look at: it would leave a page as it was, and call a build good that says nothing of its pictures.
     """
-    build = _build(app)
-    if not app.builder.supported_remote_images and app.builder.supported_image_types:
-        build.options = replace(build.options, vendor=True)
+    return [name for name, targets in _noted(env).items() if targets]
+
+
+def _prepare(app: Sphinx, env: BuildEnvironment) -> None:
+    """Looks after the pictures of all documents at once: a builder would ask for one after the other."""
     if app.builder.supported_image_types:
         with _told():
-            build.prepare(_suitable(app, target) for target in _all(env))
+            _build(app).prepare(_suitable(app, target) for target in _all(env))
 
 
 def _all(env: BuildEnvironment) -> Iterator[str]:
@@ -216,13 +226,20 @@ def _close(app: Sphinx, _: Exception | None) -> None:
         _build(app).close()
 
 
+def _takes_files_only(app: Sphinx) -> bool:
+    return bool(app.builder.supported_image_types) and not app.builder.supported_remote_images
+
+
 def _suitable(app: Sphinx, target: str) -> str:
     """The URL of the same picture in a format that the builder shows: books and LaTeX know no WebP, browsers do."""
-    request, allowed = request_of(target), app.builder.supported_image_types
-    if request is None or not allowed or app.builder.supported_remote_images:
+    parts, request = given.parts(target), request_of(target)
+    if not _takes_files_only(app) or (request is None and given.content_key(parts) is None):
         return target
-    row = formats.BY_NAME.get(request.delivery.format)
-    if row is not None and row.media_type in allowed:
+    endings = formats.PROMPT_EXTENSIONS if "/prompt/" in parts.path else formats.BY_FILE_EXTENSION
+    stem, ending = formats.split_extension(parts.path, endings)
+    allowed = [row for row in formats.FORMATS if row.media_type in app.builder.supported_image_types]
+    if not allowed or (ending if request is None else request.delivery.format) in {row.name for row in allowed}:
         return target
-    best = next((row.name for row in reversed(formats.FORMATS) if row.media_type in allowed), None)
-    return target if best is None else address(request.asked, replace(request.delivery, format=best), "extension")
+    if ending is None:
+        return with_parameter(target, "format", allowed[-1].name)
+    return f"{stem}.{allowed[-1].extension}{with_parameter(target, 'format', None).removeprefix(parts.path)}"

@@ -23,10 +23,16 @@ NAME = "promptcdn"
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})[ ]*(?P<info>[^`]*)\Z")
 
 
-def translated(lines: Sequence[str], public_url: str, tell: Callable[[str], None]) -> Iterator[str]:
+def translated(
+    lines: Sequence[str],
+    public_url: str,
+    tell: Callable[[str], None],
+    note: Callable[[str, Sequence[str]], None] = lambda _image, _block: None,
+) -> Iterator[str]:
     """The lines of a page, with an image in the place of each block. Blocks in other fenced blocks are code.
 
-    A block whose parameters are wrong stays, and `tell` is told what is wrong.
+    A block whose parameters are wrong stays, and `tell` is told what is wrong. `note` is told of each image and the
+    lines in whose place it is, without their indent.
     """
     body: list[str] = []
     opening: re.Match[str] | None = None
@@ -40,12 +46,18 @@ def translated(lines: Sequence[str], public_url: str, tell: Callable[[str], None
             continue
         body.append(line)
         if fence and not fence["info"].strip() and fence["fence"].startswith(opening["fence"]):
-            yield from _block(opening, body, public_url, tell)
+            yield from _block(opening, body, public_url, tell, note)
             opening = None
     yield from body if opening else ()
 
 
-def _block(opening: re.Match[str], body: Sequence[str], public_url: str, tell: Callable[[str], None]) -> Iterator[str]:
+def _block(
+    opening: re.Match[str],
+    body: Sequence[str],
+    public_url: str,
+    tell: Callable[[str], None],
+    note: Callable[[str, Sequence[str]], None],
+) -> Iterator[str]:
     name, _, words = opening["info"].strip().partition(" ")
     if name != NAME:
         yield from body
@@ -57,6 +69,7 @@ def _block(opening: re.Match[str], body: Sequence[str], public_url: str, tell: C
         tell(f'the block "{prompt[:80]}": {told(wrong)}')
         yield from body
     else:  # a paragraph of its own
+        note(written, [line.removeprefix(opening["indent"]) for line in body])
         yield from ("", f"{opening['indent']}{written}", "")
 
 

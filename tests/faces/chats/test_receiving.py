@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from promptcdn.faces.chats.receiving import BODY_MAX
 from promptcdn.faces.chats.timings import Timings
 from tests.faces.chats.house import House, house
-from tests.support.chats import PING, command, signed_for_discord, signed_for_slack
+from tests.support.chats import PING, click, command, imagine, shared, signed_for_discord, signed_for_slack
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +109,24 @@ async def test_what_is_signed_and_says_nothing_is_a_bad_request(tmp_path: Path, 
         assert {answer.status_code for answer in answers} == {400}
         event = await at.slack("events", body, **signed_for_slack(body, age=200))
         assert event.status_code in (200, 400)
+
+
+@pytest.mark.parametrize("half", [r"\ud800", r"\udfff\ud83d"])
+async def test_half_a_surrogate_pair_is_a_bad_request(tmp_path: Path, half: str) -> None:
+    """JSON can spell it, and no UTF-8 can."""
+    async with house(tmp_path) as at:
+        pressed = imagine(prompt="canary").replace(b"canary", half.encode())
+        clicked = click("another", "a" * 64, at.servers.hosts.slack_hooks, user="canary").replace(
+            b"canary", quote(half).encode()
+        )
+        posted = shared("canary").replace(b"canary", half.encode())
+        answers = [
+            await at.discord(pressed),
+            await at.slack("interactivity", clicked),
+            await at.slack("events", posted),
+        ]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
 
 
 @pytest.mark.parametrize("path", ["/slack/command", "/slack/interactivity", "/slack/events", "/discord/interactions"])

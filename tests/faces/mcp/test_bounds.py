@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import Message
 
+from promptcdn.faces.mcp import tools
 from promptcdn.faces.mcp.over_http import Calls, Timings
-from promptcdn.faces.mcp.tools import PARAMETERS_MAX, PINNED_MAX
+from promptcdn.faces.mcp.tools import PARAMETERS_MAX, PINNED_MAX, WAITING_MAX
 from promptcdn.problems import Problem
 from promptcdn.readers.clients import TrustedProxies
 from promptcdn.settings import Settings
@@ -62,6 +63,20 @@ def test_a_document_with_too_many_urls_is_refused(service: Promptcdn) -> None:
     many = service.client.post("/mcp", json=message("pin_markdown", text=line * PINNED_MAX)).json()["result"]
     assert len(many["structuredContent"]["pinned"]) == 1
     assert len(set(re.findall(r"&seed=\d+\)", many["structuredContent"]["text"]))) == 1
+
+
+async def test_few_documents_wait_for_one_another() -> None:
+    """Each is kept in memory meanwhile."""
+    pictures: Any = SimpleNamespace(public_url="http://h")
+    held, texts = tools.server(pictures), [f"![a](http://h/?prompt=a&seed=1) {'*a_ ' * 5000}"] * (WAITING_MAX + 4)
+
+    results = await asyncio.gather(
+        *(held.call_tool("pin_markdown", {"text": text}) for text in texts), return_exceptions=True
+    )
+    told = [str(each) for each in results if isinstance(each, Exception)]
+
+    assert len(told) == 3
+    assert all("too many documents" in each for each in told)
 
 
 def test_a_signed_url_without_a_seed_is_told_why_not(service: Promptcdn) -> None:

@@ -154,6 +154,19 @@ async def test_urls_are_signed_where_a_key_is_at_hand(tmp_path: Path, upstream: 
         assert service.get(url.removeprefix(service.url)).status_code == 200
 
 
+async def test_a_signed_url_is_signed_anew_with_its_seed(tmp_path: Path, upstream: Upstream) -> None:
+    keys = {"PROMPTCDN_SIGNING_KEYS": KEYS}
+    settings = {**SMALL, **keys, "STABILITY_HOST": upstream.url, "PROMPTCDN_MISSES": "signed"}
+    with Promptcdn(tmp_path / "service", **settings) as service:
+        async with assistant(service.url, **keys) as client:
+            url = (await called(client, "picture_url", prompt="a cat", seed="random"))["url"]
+            pinned = (await called(client, "pin_markdown", text=f"![a cat]({url})"))["pinned"]
+            assert (await called(client, "make_picture", url=url))["credits"] > 0
+        async with assistant(service.url) as client:
+            assert "PROMPTCDN_SIGNING_KEYS" in await refused(client, "make_picture", url=url)
+        assert service.get(pinned[0].removeprefix(service.url)).status_code == 200
+
+
 async def test_a_document_is_pinned_to_what_its_readers_see(service: Promptcdn) -> None:
     seen = service.get("/?prompt=a+cat").headers["content-location"]
     text = f"A line.\r\n![a cat]({service.url}/?prompt=a+cat)\r\n\r\n`{service.url}/?prompt=a+cat`"

@@ -49,6 +49,14 @@ async def test_only_a_request_that_is_sent_again_gets_the_last_draw() -> None:
     assert (await drawn(draws, AGAIN, 5, 6)).seeds == (3, 4)
 
 
+async def test_a_draw_under_a_body_alone_is_forgotten_sooner() -> None:
+    draws = Draws(None, Timings(again=0.0))
+
+    for names, seeds in ((FIRST, (1, 2)), (AGAIN, (3, 4)), (KEYED, (5, 6))):
+        assert (await drawn(draws, names, *seeds)).seeds == seeds
+    assert (await drawn(draws, KEYED, 7, 8)).seeds == (5, 6)
+
+
 async def test_what_nobody_got_is_the_next_equal_requests() -> None:
     draws = Draws(None)
     left, failed = await drawn(draws, FIRST, 1), await drawn(draws, FIRST, 2)

@@ -42,7 +42,10 @@ def test_every_problem_has_a_type_that_openai_has() -> None:
 
 @pytest.mark.parametrize(("ours", "theirs"), [("engine", "model"), ("width", "size"), ("q", "output_compression")])
 def test_the_member_is_named_as_it_was_sent(ours: str, theirs: str) -> None:
-    assert errors.document(Problem(problems.BAD_PARAMETER, "", parameter=ours))["error"]["param"] == theirs
+    error = errors.document(problems.bad_parameter(ours, "x", "y", "no such value"))["error"]
+
+    assert error["param"] == theirs
+    assert str(error["message"]).startswith(f'{theirs}="x": no such value')
 
 
 @pytest.mark.parametrize(

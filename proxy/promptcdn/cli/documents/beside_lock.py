@@ -61,7 +61,9 @@ class Comparison:
             self._locked, digests={file: locking.sha256_of(self.lock.place(file)) for file in sorted(named)}
         )
         for each in self.looked:
-            for finding in locked.of_document(each.found.checked.whole, each.found.files):
+            for finding in locked.of_document(
+                each.found.checked.whole, each.found.files, self.lock.name_of(each.document)
+            ):
                 yield each.document, finding
 
     def of_entries(self) -> "Iterator[tuple[object, Finding]]":
@@ -74,11 +76,10 @@ class Comparison:
 
     def of_answers(self) -> "Iterator[tuple[object, Finding]]":
         """What the service now has for the URLs that the lock file has."""
-        from promptcdn.documents.client import Client
         from promptcdn.markdown.faults.locked import unreachable
 
         reasons: list[object] = []
-        with Client(self.address) as client:
+        with opening.client_of(self.address) as client:
 
             def look(target: str) -> "Answer":
                 return _look(client, self._seeded(target))
@@ -120,7 +121,7 @@ def _look(client: "Client", target: str) -> "Answer":
     from promptcdn.markdown.faults.locked import Answer
 
     try:
-        return Answer(locking.entry_of(client.look(target)))
+        return Answer(locking.entry_of(client.identity(target)))
     except NoAnswer as none:
         passing = {kind.code for kind in problems.KINDS if kind.status >= 500 or kind is problems.RATE_LIMITED}
         if none.code == "unreachable" or none.code in passing:

@@ -117,7 +117,7 @@ class _Checking:
         """What is to be looked at. A hook names each file that was changed: the lock file is looked at anyway."""
         if not paths:
             return opening.documents_of(None, self._add_unreadable)
-        others = [path for path in paths if Path(path).resolve() != self._lock_file.resolve()]
+        others = [path for path in paths if os.path.realpath(path) != os.path.realpath(self._lock_file)]
         return opening.documents_of(others, self._add_unreadable) if others else []
 
     def _add(self, findings: "Iterable[tuple[object, Finding]]") -> None:

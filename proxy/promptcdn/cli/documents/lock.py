@@ -30,7 +30,6 @@ def lock(
     yet the command says so, and ends with exit code 1. Entries that no document names are dropped where all documents
     below the folder of the lock file are looked at: without paths, in that folder.
     """
-    from promptcdn.documents.client import Client
     from promptcdn.markdown.lock import Lock
     from promptcdn.markdown.pin import is_lasting, is_seedless
     from promptcdn.markdown.vendor import locked_target
@@ -44,14 +43,15 @@ def lock(
     targets = sorted({locked_target(one) for each in named for one in each.found.urls})
     lasting = [target for target in targets if is_lasting(target)]
     seedless = sum(map(is_seedless, targets))
-    with Client(address) as client:
-        looks = opening.asked(client, lasting, client.look, "looking", told)
+    with opening.client_of(address) as client:
+        looks = opening.asked(client, lasting, client.identity, "looking", told)
     entries = _entries(looks, old.lock.pictures, address, told)
-    kept: Mapping[str, Entry] = old.lock.pictures
-    if sees_all:
-        kept = _named_ones(kept, {address + target for target in targets}, ours)
+    urls = {address + target for target in targets}
+    kept = _named_ones(old.lock.pictures, urls, ours) if sees_all else old.lock.pictures
     new = Lock({**kept, **entries}, old.lock.spellings)
     made = changing.made([old.change(new)], told, dry_run=dry_run)
+    if not made.paths and old.change(new).after != old.content:
+        told.end()  # nothing is locked where the file could not be written
     left_out = _LeftOut(seedless, len(targets) - len(lasting) - seedless)
     _print(old.lock.pictures, new.pictures, left_out, made, as_json=as_json, dry_run=dry_run)
     told.end()

@@ -54,13 +54,13 @@ class Opened:
         from promptcdn.documents.files import Unusable
 
         place = self.place(file)
-        if not place.resolve().is_relative_to(self.folder):
+        if not Path(os.path.realpath(place)).is_relative_to(self.folder):
             raise Unusable(place, f"a symbolic link leads out of {self.folder}, which has the lock file")
         return place
 
     def is_covered_by(self, paths: list[str] | None) -> bool:
         """Whether all documents that the lock file is for are among those that a command was given."""
-        return any(self.folder.is_relative_to(Path(path).resolve()) for path in paths or ["."])
+        return any(self.folder.is_relative_to(os.path.realpath(path)) for path in paths or ["."])
 
     def change(self, lock: "Lock") -> Change:
         """What writing another lock changes."""

@@ -84,6 +84,16 @@ def documents_of(paths: list[str] | None, told: Callable[[object], None]) -> "li
     return found
 
 
+def client_of(address: str, *, patient: bool = False) -> "Client":
+    """Asks the service. Ends the command where the environment says what cannot be used of proxies or certificates."""
+    from promptcdn.documents.client import BadEnvironment, Client
+
+    try:
+        return Client(address, patient=patient)
+    except BadEnvironment as wrong:
+        fail(str(wrong))
+
+
 def note_of_nothing(address: str) -> None:
     """Says that no document has a URL of the service, which often is another one than was meant."""
     typer.echo(f"no URL begins with {address}: --base or PROMPTCDN_PUBLIC_URL says whose URLs are looked for", err=True)

@@ -98,7 +98,6 @@ class _Work:
 
     def seeds(self, found: "Iterable[Found]") -> "Mapping[str, Seed]":
         """The seed for each seedless URL, by what the service is asked for. Says which have none, and why."""
-        from promptcdn.documents.client import Client
         from promptcdn.markdown.pin import Seed, chosen_seed, is_seedless
         from promptcdn.markdown.vendor import locked_target
 
@@ -107,7 +106,7 @@ class _Work:
         targets = sorted({locked_target(one) for one in found if is_seedless(one.target)})
         if self._seed is not None or not targets:
             return dict.fromkeys(targets, Seed(self._seed or 0))
-        with Client(self._address) as client:
+        with opening.client_of(self._address) as client:
             answers = opening.asked(client, targets, client.info, "asking for seeds", self._told)
         drawn = {target: chosen_seed(members) for target, members in answers.items()}
         for target, seed in drawn.items():

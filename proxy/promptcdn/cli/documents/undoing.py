@@ -32,7 +32,7 @@ def undone(
         after = restored(each.text, each.found.files, urls, lock.lock.spellings.get(name, ()))
         changes.append(Change(each.document.path, each.content, after.encode()))
     made = changing.made(changes, told, dry_run=dry_run)
-    count = len({one.target for each in named for one in each.found.files})
+    count = len({one.target for each in named if each.document.path in made.paths for one in each.found.files})
     return count, made if dry_run else _forgotten(lock, ours, told, made)
 
 

@@ -1,5 +1,6 @@
 """`promptcdn vendor`."""
 
+import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -84,10 +85,12 @@ def _folder(to: Path | None, lock: locking.Opened) -> str:
         known = {posixpath.dirname(file) for file in lock.files}
         if len(known) != 1:
             fail("--to: name the folder that the pictures are to be kept in, like --to docs/pictures")
-        return known.pop()
-    folder = to.resolve()
+        return known.pop() or "."
+    folder = Path(os.path.realpath(to))
     if not folder.is_relative_to(lock.folder):
         fail(f'--to="{to}": allowed: a folder in {lock.folder}, which has the lock file')
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        fail(f'--to="{to}": this is no folder')
     name = folder.relative_to(lock.folder).as_posix()
     if _PLAIN.fullmatch(name) is None:
         fail(f'--to="{to}": allowed: a path of letters from a to z, digits, dots, dashes, underscores and slashes')
@@ -103,13 +106,12 @@ class _Vendoring:
 
     def all_of(self, named: "Sequence[Parsed[locking.Named]]", *, yes: bool) -> tuple[int, changing.Made]:
         """How many pictures the documents name as files now, and what was written."""
-        from promptcdn.documents.client import Client
         from promptcdn.markdown.vendor import is_vendored, locked_target
 
         wanted = sorted({locked_target(one) for each in named for one in each.found.urls if is_vendored(one)})
         there = {target: entry for target in wanted if (entry := self._entry_there(target))}
         missing = [target for target in wanted if target not in there]
-        with Client(self._address) as client:
+        with opening.client_of(self._address) as client:
             agreed = paying.agreed(client, missing, self._told, yes=yes or self._dry_run)
             get = partial(self._planned if self._dry_run else self._downloaded, client)
             there |= opening.asked(client, agreed, get, "looking" if self._dry_run else "downloading", self._told)
@@ -133,7 +135,9 @@ class _Vendoring:
                     self._told(f"{place}: {reason}")
                 elif not is_vendored(one):
                     typer.echo(f"note: {place}: no path can stand here, only a whole URL", err=True)
-        for folder in sorted({posixpath.dirname(each.file) for each in there.values() if each.file} - {self._folder}):
+        for folder in sorted(
+            {posixpath.dirname(each.file) or "." for each in there.values() if each.file} - {self._folder}
+        ):
             typer.echo(f"note: pictures stay in {folder}: --undo, and then --to, moves them", err=True)
 
     def _changes(
@@ -176,13 +180,13 @@ class _Vendoring:
         if known is not None and known.file is not None:
             return known.file
         extension = next((row.extension for row in formats.FORMATS if row.media_type == media_type), "img")
-        return f"{self._folder}/{file_name(self._address + target, target, extension)}"
+        return posixpath.normpath(f"{self._folder}/{file_name(self._address + target, target, extension)}")
 
     def _planned(self, client: "Client", target: str) -> "Entry":
         """The entry that a picture would have; without its digest where it is not made yet. Raises `NoAnswer`."""
         from promptcdn.markdown.lock import Entry
 
-        look = client.look(target)
+        look = client.identity(target)
         entry = locking.entry_of(look) or Entry("", "", 0, look.media_type)
         return replace(entry, file=self._file(target, entry.media_type))
 
@@ -193,7 +197,7 @@ class _Vendoring:
         from promptcdn.documents.files import Unusable
         from promptcdn.markdown.pin import is_lasting
 
-        file, content = client.picture(target)
+        file, content = client.shown(target)
         entry = locking.entry_of(file)
         if entry is None:
             raise NoAnswer("unreachable", "the service does not say which picture this is")

@@ -6,9 +6,11 @@ from typing import Any
 
 
 def json_object(body: bytes) -> Mapping[str, Any] | None:
-    """The members of an object; `None` for all else."""
+    """The members of an object; `None` for all else, and where a text has half of a surrogate pair, which no answer
+    can be written with."""
     try:
         found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

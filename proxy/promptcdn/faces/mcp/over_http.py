@@ -7,7 +7,7 @@ may do what any reader may. The library is imported with the first call.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -149,14 +149,14 @@ class _Own:
 
 
 @contextlib.contextmanager
-def _told() -> Any:
+def _told() -> Iterator[None]:
     """A `Problem` as the tools know it."""
     from promptcdn.faces.mcp.tools import Refused
 
     try:
         yield
     except Problem as problem:
-        raise Refused(f"{problem.detail}: {problem.kind.advice}") from None
+        raise Refused(f"{problem.detail}; what to do: {problem.kind.advice}") from None
 
 
 def _client(http: HttpRequest) -> Client:

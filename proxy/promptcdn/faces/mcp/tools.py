@@ -35,6 +35,8 @@ INSTRUCTIONS = (
 TEXT_MAX = 100_000
 # URLs without a seed in a document: each is looked up.
 PINNED_MAX = 200
+# Documents that wait until another one is parsed.
+WAITING_MAX = 8
 # Parameters of a URL, and letters of a name: each wrong one is answered with several lines.
 PARAMETERS_MAX = 40
 NAME_MAX = 100
@@ -167,6 +169,7 @@ class _Tools:
         self._pictures = pictures
         # Parsers hold the interpreter's lock: several at a time would leave nothing to the rest of the service.
         self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._reading = 0
 
     async def picture_url(
         self,
@@ -221,19 +224,28 @@ class _Tools:
         """Write a seed into each URL of this service in a document that has none, so that its pictures stay."""
         if syntax not in list(Kind):
             raise ToolError(f'syntax="{syntax[:NAME_MAX]}": allowed: {", ".join(Kind)}')
-        import anyio.to_thread
-
-        ours = Ours.of(self._pictures.public_url)
-        try:
-            found = await anyio.to_thread.run_sync(_seedless, text, Kind(syntax), ours, limiter=self._one_at_a_time)
-        except ValueError as wrong:
-            raise ToolError(f"the text cannot be read: {wrong}") from None
+        found = await self._seedless(text, Kind(syntax))
         if len(found) > PINNED_MAX:
             many = f"the text has {len(found)} URLs without a seed, and at most {PINNED_MAX} are looked up in one call"
             raise ToolError(f"{many}: send it in parts, or run promptcdn pin")
         by_target = {target: await self._pinned(target) for target in dict.fromkeys(one.target for one in found)}
         urls = {one: f"{one.base}{by_target[one.target]}" for one in found}
         return Pinned(text=rewritten(text, urls), pinned=list(dict.fromkeys(urls.values())))
+
+    async def _seedless(self, text: str, kind: Kind) -> list[Found]:
+        """The URLs of a document that have no seed. Raises `ToolError`."""
+        if self._reading > WAITING_MAX:
+            raise ToolError("too many documents are being read: try again in a minute, or run promptcdn pin")
+        import anyio.to_thread
+
+        ours = Ours.of(self._pictures.public_url)
+        self._reading += 1
+        try:
+            return await anyio.to_thread.run_sync(_seedless, text, kind, ours, limiter=self._one_at_a_time)
+        except ValueError as wrong:
+            raise ToolError(f"the text cannot be read: {wrong}") from None
+        finally:
+            self._reading -= 1
 
     async def _pinned(self, target: str) -> str:
         try:

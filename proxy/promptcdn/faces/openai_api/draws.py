@@ -86,7 +86,8 @@ class Draws:
     def __init__(self, connection: RedisConnection | None, timings: Timings = TIMINGS) -> None:
         self._connection = connection
         self._timings = timings
-        self._last: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.draw)
+        self._first: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.draw)
+        self._last: cachetools.TTLCache[str, Seeds] = cachetools.TTLCache(_KEPT_MOST, timings.again)
         self._open: cachetools.TTLCache[str, list[Seeds]] = cachetools.TTLCache(_KEPT_MOST, timings.again)
 
     async def of(self, names: Names, draw: Callable[[], Awaitable[Seeds]]) -> Draw:
@@ -108,13 +109,15 @@ class Draws:
             except RedisDown:
                 pass
             else:
-                return _read(found) or self._last.get(name)
-        return self._last.get(name)
+                if found is not None:
+                    return _read(found)
+        return self._first.get(name) or self._last.get(name)
 
     async def _set(self, name: str, seeds: Seeds, *, first: bool) -> Seeds:
         if first:
-            seeds = self._last.setdefault(name, seeds)
-        self._last[name] = seeds
+            seeds = self._first.setdefault(name, seeds)
+        else:
+            self._last[name] = seeds
         if self._connection is None:
             return seeds
         written, seconds = json.dumps(seeds), int(self._timings.draw if first else self._timings.again)
@@ -125,8 +128,8 @@ class Draws:
         return seeds if fresh else await self._get(name) or seeds
 
 
-def _read(found: str | bytes | None) -> Seeds | None:
-    return None if found is None else tuple(json.loads(found))
+def _read(found: str | bytes) -> Seeds:
+    return tuple(json.loads(found))
 
 
 def _digest(text: str) -> str:

@@ -60,7 +60,9 @@ def document(problem: Problem) -> dict[str, dict[str, str | None]]:
     """The error object. `promptcdn_code` is the code in docs/problems.md."""
     code = problem.api_code if isinstance(problem, ApiProblem) else _CODES.get(problem.kind, problem.kind.code)
     member = None if problem.parameter is None else _MEMBERS.get(problem.parameter, problem.parameter)
-    message = f"{_REJECTED}: {problem.detail}" if problem.kind in _POLICY else problem.detail
+    # A detail about a parameter begins with its name.
+    detail = problem.detail.replace(f"{problem.parameter}=", f"{member}=", 1) if member else problem.detail
+    message = f"{_REJECTED}: {detail}" if problem.kind in _POLICY else detail
     error = {"message": message, "type": _type(problem), "param": member, "code": code}
     return {"error": {**error, "promptcdn_code": problem.kind.code}}
 

@@ -14,7 +14,7 @@ from promptcdn.markdown.lock import Entry, Lock
 from promptcdn.markdown.mapped import Lines
 from promptcdn.markdown.ours import Ours
 from promptcdn.markdown.pin import is_lasting
-from promptcdn.markdown.vendor import VendoredFiles, locked_target
+from promptcdn.markdown.vendor import VendoredFiles, led_to, locked_target
 
 # docs/check.md has a row for each.
 CODES = (
@@ -42,10 +42,10 @@ class Locked:
     address: str
     digests: Mapping[str, str | None] = field(default_factory=dict)
 
-    def of_document(self, urls: Iterable[Found], files: Iterable[Found]) -> Iterator[Finding]:
-        """What is wrong with the URLs and the vendored files that a document names.
+    def of_document(self, urls: Iterable[Found], files: Iterable[Found], document: str) -> Iterator[Finding]:
+        """What is wrong with the URLs and the vendored files that `document` names, as the lock file calls it.
 
-        A URL that shows many pictures is in no lock file.
+        A URL that shows many pictures is in no lock file. What a path from the root of a site leads to is not known.
         """
         for one in urls:
             if is_lasting(one.target) and self.url_of(one) not in self.lock.pictures:
@@ -55,6 +55,9 @@ class Locked:
             if entry is None:
                 message = f"the lock file has no entry for the file {one.target}, so its URL is not known"
                 yield _at(one, "unknown-file", message, "write the URL of the picture, then run promptcdn vendor")
+            elif not one.url.startswith("/") and led_to(one.url, document) != one.target:
+                message = f"the path leads to {led_to(one.url, document)}, and the picture is in {one.target}"
+                yield _at(one, "missing-file", message, "run promptcdn vendor --undo, then promptcdn vendor")
             elif one.target in self.digests:
                 yield from _of_file(one, entry, self.digests[one.target])
 
@@ -109,9 +112,18 @@ class Vendored:
         """
         if not self.may_be_in(text):
             return ()
-        names = sorted(set(_VENDORED.findall(text)))
-        files = {posixpath.join(folder, name) for folder in self._folders for name in names}
-        return find(text, kind, VendoredFiles(document, frozenset(files)))
+        files = set[str]()
+        for name in set(_VENDORED.findall(text)):
+            files |= self._by_name.get(name) or {posixpath.join(folder, name) for folder in self._folders}
+        found = find(text, kind, VendoredFiles(document, frozenset(files)))
+        return tuple(one for one in found if one.target in self.files or led_to(one.url, document) == one.target)
+
+    @cached_property
+    def _by_name(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for file in self.files:
+            found.setdefault(posixpath.basename(file), set()).add(file)
+        return found
 
     @cached_property
     def _folders(self) -> frozenset[str]:

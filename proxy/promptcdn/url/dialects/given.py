@@ -41,7 +41,7 @@ def request(url: Given, *, or_a_key: bool = False) -> Request:
     says what is wrong.
     """
     try:
-        return parse_url(*(part.encode(errors="surrogateescape") for part in (url.path, url.query)))
+        return parse_url(*map(_bytes, (url.path, url.query)))
     except problems.Problem as problem:
         if problem.parameter != "prompt" or problem.value or "prompt" in url.path + url.query:
             raise
@@ -54,3 +54,11 @@ def told(problem: problems.Problem) -> str:
     """What a problem says on one line. Where it has a guess, the list of all that is allowed is left out."""
     whole = problem.detail
     return whole.removesuffix(f"; allowed: {problem.allowed}") if "did you mean" in whole else whole
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes that a command was given; of half characters, which JSON may have, those that are no UTF-8 either."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")

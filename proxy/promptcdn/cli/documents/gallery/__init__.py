@@ -38,11 +38,10 @@ def gallery(
     from the files that promptcdn vendor keeps. Of a URL without a seed the first picture that is stored is shown.
     """
     from promptcdn.cli.documents.gallery.page import page
-    from promptcdn.documents.client import Client
+    from promptcdn.documents.files import shown as shown_path
 
-    if to.is_dir():
-        fail(f'--to="{to}": this is a folder; allowed: a file, like {to / "gallery.html"}')
     address, ours = opening.ours_of(base)
+    before = None if as_json else _before(to)
     told, lock = Told(), locking.opened(lock_file)
     named = locking.all_named(opening.documents_of(paths, told), ours, lock, told)
     places = _places(named, address, lock)
@@ -51,30 +50,46 @@ def gallery(
     folder = Path() if str(to) == opening.STDIN else to.parent
     pictures = {url: _locked(url, lock, where, folder) for url, where in places.items()}
     if not offline:
-        with Client(address) as client:
+        with opening.client_of(address) as client:
             pictures |= _looked_up(client, pictures, told)
     shown = list(pictures.values())
+    whole = page(title, shown).encode(errors="backslashreplace")
     if as_json:
-        typer.echo(json.dumps([asdict(picture) for picture in shown], ensure_ascii=False, indent=2))
+        text = json.dumps([asdict(picture) for picture in shown], ensure_ascii=False, indent=2)
+        typer.echo(text.encode(errors="backslashreplace"))
     elif str(to) == opening.STDIN:
-        typer.echo(page(title, shown), nl=False)
-    elif _is_written(to, page(title, shown), told):
-        typer.echo(f"{to}: {opening.counted(len(shown), 'picture')}")
+        typer.echo(whole, nl=False)
+    elif _is_written(to, before, whole, told):
+        typer.echo(f"{shown_path(to)}: {opening.counted(len(shown), 'picture')}")
     told.end()
 
 
-def _is_written(to: Path, page: str, told: Told) -> bool:
-    """Whether the page is in its file now; says why where it is not. Folders that are not there are made."""
-    from promptcdn.documents.files import Unusable, content_of
+def _before(to: Path) -> bytes | None:
+    """The page that is there already. Ends the command for a folder, and for somebody's own file: it would be lost."""
+    from promptcdn.documents.files import WRITTEN, Unusable, content_of
 
+    if os.path.isdir(to):
+        fail(f'--to="{to}": this is a folder; allowed: a file, like {to / "gallery.html"}')
+    if str(to) == opening.STDIN or not os.path.exists(to):
+        return None
+    try:
+        before = content_of(to)
+    except Unusable as unusable:
+        fail(f"--to: {unusable}")
+    if before and not before.startswith(WRITTEN.encode()):
+        fail(f'--to="{to}": this file is not from promptcdn gallery, and would be lost: name another one')
+    return before
+
+
+def _is_written(to: Path, before: bytes | None, page: bytes, told: Told) -> bool:
+    """Whether the page is in its file now; says why where it is not. Folders that are not there are made."""
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        before = content_of(to) if to.exists() else None
-    except (OSError, Unusable) as wrong:
-        told(wrong if isinstance(wrong, Unusable) else f"{to}: {wrong.strerror}")
+    except OSError as wrong:
+        told(f"{to}: {wrong.strerror}")
         return False
-    made = changing.made([changing.Change(to, before, page.encode())], told, dry_run=False)
-    return to in made.paths or before == page.encode()
+    made = changing.made([changing.Change(to, before, page)], told, dry_run=False)
+    return to in made.paths or before == page
 
 
 def _places(named: "Sequence[Parsed[locking.Named]]", address: str, lock: locking.Opened) -> dict[str, tuple[str, ...]]:

@@ -66,6 +66,8 @@ class Here:
         service = opened(self._chosen)
         try:
             await service.start()
+            # What a run that was killed had paid for would be counted as refused by the store until then.
+            await service.reconciler.first_round()
             yield service
         finally:
             await service.close()

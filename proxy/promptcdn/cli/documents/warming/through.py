@@ -24,10 +24,8 @@ class Through:
     """The service under one public URL."""
 
     def __init__(self, base: str) -> None:
-        from promptcdn.documents.client import Client
-
         self._base = base
-        self._client = Client(base, patient=True)
+        self._client = opening.client_of(base, patient=True)
 
     @property
     def name(self) -> str:
