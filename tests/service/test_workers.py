@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.cli.test_tools import promptcdn
 from tests.support.fakes import picture
+from tests.support.ports import free_port, held_port
 from tests.support.service import PROMPTCDN, Promptcdn
 from tests.support.waiting import until
 from tests.support.workers import SETTINGS, TOKENS, Pretender, WorkerProcess
@@ -135,10 +136,8 @@ def test_a_worker_whose_server_is_away_gives_its_order_back(service: Promptcdn, 
 
 def test_a_worker_goes_on_after_the_service_was_started_anew(tmp_path: Path) -> None:
     """And what the service is asked for then is drawn."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
     with (
+        held_port() as port,
         Promptcdn(tmp_path / "service", **SETTINGS, PORT=port, PROMPTCDN_WAIT=60) as service,
         WorkerProcess(tmp_path / "gpu", service.url) as worker,
     ):
@@ -375,9 +374,7 @@ def test_a_worker_is_started_when_orders_wait(tmp_path: Path) -> None:
     """From an order to its picture without anybody: the service runs the command once no worker has called for a while,
     which takes a minute."""
     command = f"{PROMPTCDN} work --url URL --generator sketch --until-idle 5s"
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    port = free_port()
     settings = {
         **SETTINGS,
         "PORT": port,
@@ -388,5 +385,6 @@ def test_a_worker_is_started_when_orders_wait(tmp_path: Path) -> None:
         ordered(service)
         until(lambda: state(service) == "stored", 150)
 
-        assert 'promptcdn_worker_starts_total{result="started"} 1.0' in service.get("/metrics").text
+        # A command is watched for a second before it counts.
+        until(lambda: 'promptcdn_worker_starts_total{result="started"} 1.0' in service.get("/metrics").text)
         assert "canary" not in (tmp_path / "log").read_text()
