@@ -10,10 +10,18 @@ PACKAGE = Path(promptcdn.__file__).parent
 
 # Each function that waits by asyncio's own time-outs, and why the lateness of the loop may count there.
 DECIDED = {
+    "cli/operators/work/shift.py Shift._first_of": "a pause of a worker until the next order: nobody is given up",
+    "cli/operators/work/shift.py Shift._paused": "a pause between two calls",
+    "cli/operators/work/shift.py Shift._surely": "a pause between two tries: nobody is given up",
     "event_loop/timeouts.py AnswerTimeout.__init__": "what the others are made of",
+    "faces/chats/background.py BackgroundTasks.close": "the grace is given by whoever stops the process, in their time",
+    "faces/chats/slack/__init__.py Slack._noticed": "a person waits, in their own time; the work goes on",
     "flights/detached.py DetachedTasks.run": "a client waits, in its own time; the work goes on",
     "flights/single.py Flight.outcome": "a client waits, in its own time; the flight goes on",
     "flights/single.py Flights.drain": "the grace is given by whoever stops the process, in their time",
+    "generators/worker/boards.py _Bell.heard": "a pause until the next look at the orders: nobody is given up",
+    "generators/worker/orders.py Orders.made": "a flight waits; the order goes on",
+    "generators/worker/starting.py Starter._run": "a moment in which a command that is wrong ends",
     "replicas/leases.py RedisLeases._take": "a pause between two tries to take a lease: nobody is given up",
 }
 

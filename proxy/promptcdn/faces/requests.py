@@ -1,6 +1,5 @@
 """What an HTTP request says: who asks for what, what they have already, and how long they wait."""
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
 from promptcdn import problems
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.flights import DetachedTasks
 from promptcdn.guard.authorisation import is_operator
 from promptcdn.problems import Problem
@@ -151,7 +151,7 @@ async def body(
     """
     kept, forgotten = bytearray(), 0
     try:
-        async with asyncio.timeout(seconds):
+        async with AnswerTimeout(seconds):
             async for piece in http.stream():
                 if len(kept) + len(piece) <= most and not forgotten:
                     kept += piece

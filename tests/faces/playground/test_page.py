@@ -130,6 +130,7 @@ def test_page_scripts_and_style_are_less_than_60_kb(service: Promptcdn, tmp_path
         "OPENAI_API_KEY": "canary-1",
         "HF_TOKEN": "canary-2",
         "STABILITY_KEY": "canary-3",
+        "PROMPTCDN_WORKER_TOKENS": "box:canary-4-0123456789",
     }
     with Promptcdn(tmp_path, PROMPTCDN_GENERATOR=",".join(names), **set_up) as full:
         loaded = everything(full)

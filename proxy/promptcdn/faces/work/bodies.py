@@ -1,12 +1,12 @@
 """Reads the body of a worker's request, within bounds."""
 
-import asyncio
 import json
 from typing import Any
 
 from starlette.requests import Request as HttpRequest
 
 from promptcdn import problems
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.problems import Problem
 
 # A document: what a worker can, or why it has no picture.
@@ -21,7 +21,7 @@ async def read(http: HttpRequest, most: int, seconds: float) -> bytes:
         raise _too_large(most)
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
+        async with AnswerTimeout(seconds):
             async for piece in http.stream():
                 body += piece
                 if len(body) > most:

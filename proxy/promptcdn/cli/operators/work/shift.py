@@ -13,6 +13,7 @@ from typing import Any
 from promptcdn import problems
 from promptcdn.cli.operators.work.client import Client, Refused, Unreachable
 from promptcdn.cli.operators.work.drawing import Drawer
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators import Made
 from promptcdn.generators.worker.jobs import PICTURE_MAX
 from promptcdn.problems import UpstreamFailed
@@ -209,7 +210,7 @@ class Shift:
 
     async def _give_back(self, order: Mapping[str, Any]) -> None:
         with contextlib.suppress(Unreachable, TimeoutError):
-            async with asyncio.timeout(self._timings.given_back):
+            async with AnswerTimeout(self._timings.given_back):
                 await self._client.fail(order["order"], given_back=True)
         log.info("gave the order %s back", order["order"][:16])
 
