@@ -168,9 +168,14 @@ async def body(
     finally:
         arriving.remove(len(kept))
     if forgotten:
-        told = f"the body of a request may have at most {most} bytes here"
-        raise Problem(problems.BODY_TOO_LARGE, f"{told}; {advice}" if advice else told)
+        raise too_large(most, advice)
     return bytes(kept)
+
+
+def too_large(most: int, advice: str = "") -> Problem:
+    """What a client is told whose body is larger than `most` bytes."""
+    told = f"the body of a request may have at most {most} bytes here"
+    return Problem(problems.BODY_TOO_LARGE, f"{told}; {advice}" if advice else told)
 
 
 def _accept(http: HttpRequest) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request as HttpRequest
 
 from promptcdn import problems
-from promptcdn.event_loop import AnswerTimeout
+from promptcdn.faces import requests
 from promptcdn.problems import Problem
 
 # A document: what a worker can, or why it has no picture.
@@ -15,21 +15,12 @@ DOCUMENT_MAX = 64 * 1024
 
 async def read(http: HttpRequest, most: int, seconds: float) -> bytes:
     """The body, of at most so many bytes, which has so many seconds to arrive. One that is too large is not read to its
-    end. Raises `Problem` (408, 413)."""
+    end. Raises `Problem` (400, 408, 413)."""
     said = http.headers.get("content-length", "")
     if said.isdecimal() and len(said) < 20 and int(said) > most:
-        raise _too_large(most)
-    body = bytearray()
-    try:
-        async with AnswerTimeout(seconds):
-            async for piece in http.stream():
-                body += piece
-                if len(body) > most:
-                    raise _too_large(most)
-    except TimeoutError:
-        detail = f"the body of the request took longer than {seconds:g} s to arrive"
-        raise Problem(problems.REQUEST_TIMEOUT, detail) from None
-    return bytes(body)
+        raise requests.too_large(most)
+    # What strangers send at the same time holds no worker up.
+    return await requests.body(http, most, seconds, arriving=requests.Arriving(most))
 
 
 async def members(http: HttpRequest, seconds: float) -> dict[str, Any]:
@@ -44,7 +35,3 @@ async def members(http: HttpRequest, seconds: float) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Problem(problems.BAD_REQUEST, "the body of the request must be a JSON object")
     return document
-
-
-def _too_large(most: int) -> Problem:
-    return Problem(problems.BODY_TOO_LARGE, f"the body of this request may have at most {most} bytes")
