@@ -26,7 +26,7 @@ from promptcdn.catalog.renditions import Renditions
 from promptcdn.catalog.sources import SourcePictures
 from promptcdn.clock import Clock
 from promptcdn.event_loop import AnswerTimeout
-from promptcdn.generators import Generator
+from promptcdn.generators import Generator, Sources
 from promptcdn.generators.registry import source_type
 from promptcdn.making.cooldown import Cooldown
 from promptcdn.making.cooldowns import Cooldowns
@@ -190,11 +190,7 @@ class Making:
         from promptcdn.generators.worker.jobs import Job
 
         key = order.content_key
-        await self._require_wanted(key)
-        generator = self._require_generator(order.resolved.generator)
-        self._require_over(last)
-        sources = await self._sources.read(order.resolved)
-        await self._spool.secure()
+        generator, sources = await self._ready(order, last)
         if not await orders.waits(key):
             with self._observer.step("budget"):
                 budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
@@ -212,6 +208,16 @@ class Making:
             raise
         await self._require_settled(order)
 
+    async def _ready(self, order: Order, last: Cooldown | None) -> tuple[Generator, Sources]:
+        """What makes the picture, and from what; there is room for the answer. Raises `Problem` where it may not be
+        made now."""
+        await self._require_wanted(order.content_key)
+        generator = self._require_generator(order.resolved.generator)
+        self._require_over(last)
+        sources = await self._sources.read(order.resolved)
+        await self._spool.secure()
+        return generator, sources
+
     async def _require_settled(self, order: Order) -> None:
         """Raises the `Problem` of a picture that a worker brought, perhaps to another replica, and that cannot be shown
         here."""
@@ -228,11 +234,7 @@ class Making:
     async def _pay(self, order: Order, last: Cooldown | None, *, bound: bool) -> Paid:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, a cooldown follows."""
         key = order.content_key
-        await self._require_wanted(key)
-        generator = self._require_generator(order.resolved.generator)
-        self._require_over(last)
-        sources = await self._sources.read(order.resolved)
-        await self._spool.secure()
+        generator, sources = await self._ready(order, last)
         with self._observer.step("budget"):
             budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
             reservation = await budget.reserve(order.resolved, self._clock.utc())
