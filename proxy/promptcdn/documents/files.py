@@ -52,17 +52,15 @@ def shown(path: object) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(path))
 
 
-def documents(
-    names: Iterable[str], *, any_extension: bool = False, hidden: bool = False
-) -> Iterator[Document | Unusable]:
+def documents(names: Iterable[str], *, hidden: bool = False) -> Iterator[Document | Unusable]:
     """The documents that files, folders and glob patterns name, each once, those of a folder sorted.
 
     In folders, what tools put there is left out, like `node_modules`, and unless `hidden` hidden files and folders. A
-    file that cannot be used comes as the reason; `any_extension`: a file of another extension is none.
+    file that cannot be used comes as the reason.
     """
     seen: set[Path] = set()
     for name in names:
-        for found in _named(name, any_extension, hidden):
+        for found in _named(name, hidden):
             path = found.path.resolve() if isinstance(found, Document) else None
             if path is None or path not in seen:
                 yield found
@@ -75,14 +73,14 @@ def is_pattern(name: str) -> bool:
     return bool(_GLOB & set(name)) and not Path(name).exists()
 
 
-def _named(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | Unusable]:
+def _named(name: str, hidden: bool) -> Iterator[Document | Unusable]:
     try:
-        yield from _there(name, any_extension, hidden)
+        yield from _there(name, hidden)
     except OSError as wrong:
         yield Unusable(wrong.filename or name, wrong.strerror or "it cannot be looked at")
 
 
-def _there(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | Unusable]:
+def _there(name: str, hidden: bool) -> Iterator[Document | Unusable]:
     path = Path(name)
     if path.is_dir():
         if _leads_out(path, Path()):
@@ -90,14 +88,14 @@ def _there(name: str, any_extension: bool, hidden: bool) -> Iterator[Document | 
         else:
             yield from _below(path, hidden)
     elif path.exists() or path.is_symlink():
-        yield from _one(path, Path(), any_extension)
+        yield _one(path, Path())
     elif _GLOB & set(name):
         matches = sorted(Path(match) for match in glob.glob(name, recursive=True))
         if not matches:
             yield Missing(name, "no file matches this pattern")
         for match in matches:
             if match.is_file() and kind_of(match.name) is not None:
-                yield from _one(match, _fixed(name), any_extension)
+                yield _one(match, _fixed(name))
     else:
         yield Missing(name, "there is no such file or folder")
 
@@ -118,7 +116,7 @@ def _below(folder: Path, hidden: bool) -> Iterator[Document | Unusable]:
                 yield _link_out(linked, folder, "folder")
         for name in sorted(names):
             if (hidden or not name.startswith(".")) and kind_of(name) is not None:
-                yield from _one(Path(root, name), folder, any_extension=False)
+                yield _one(Path(root, name), folder)
     yield from (Unusable(wrong.filename, wrong.strerror or "it cannot be listed") for wrong in unlisted)
 
 
@@ -126,21 +124,17 @@ def _is_entered(name: str, hidden: bool) -> bool:
     return name not in _SKIPPED and (hidden and name not in _SKIPPED_HIDDEN if name.startswith(".") else True)
 
 
-def _one(path: Path, tree: Path, any_extension: bool) -> Iterator[Document | Unusable]:
+def _one(path: Path, tree: Path) -> Document | Unusable:
     """The document at `path`, where it is one; where that is a symbolic link, the one that it leads to."""
     try:
         found = _looked_at(path, tree)
     except OSError as wrong:
-        yield Unusable(path, wrong.strerror or "it cannot be looked at")
-        return
+        return Unusable(path, wrong.strerror or "it cannot be looked at")
     except RuntimeError:  # what Python has for a link that leads to itself, up to 3.12
-        yield Foreign(path, "this is a symbolic link to itself")
-        return
-    if found is not None:
-        yield found
-    elif not any_extension:
-        allowed = ", ".join(f".{extension}" for extension in EXTENSIONS)
-        yield Unusable(path, f"this is no document; allowed: {allowed}")
+        return Foreign(path, "this is a symbolic link to itself")
+    if found is None:
+        return Unusable(path, f"this is no document; allowed: .{', .'.join(EXTENSIONS)}")
+    return found
 
 
 def _looked_at(path: Path, tree: Path) -> Document | Unusable | None:
@@ -171,11 +165,6 @@ def _link_out(path: Path, tree: Path, what: str) -> Foreign:
 
 def _is_inside(path: Path, tree: Path) -> bool:
     return path.resolve().is_relative_to(tree.resolve())
-
-
-def text_of(document: Document) -> str:
-    """What is in a document: line ends and a byte order mark are kept. Raises `Unusable`."""
-    return decoded(document.path, content_of(document.path))
 
 
 def content_of(path: Path) -> bytes:

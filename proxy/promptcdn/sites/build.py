@@ -166,7 +166,7 @@ class Build:
             shown = replace(shown, size=(entry.width, entry.height))
         if entry is None or not options.vendor:
             return shown
-        return replace(shown, sha256=entry.sha256, name=file_name(url, target, _extension(entry.media_type)))
+        return replace(shown, sha256=entry.sha256, name=file_name(url, target, formats.extension_of(entry.media_type)))
 
     def _seed(self, target: str, known: Entry | None) -> int | None:
         """The seed that the build takes for a URL without one; `None` where it takes none. Raises what is wrong."""
@@ -246,8 +246,3 @@ def _sides(content: bytes) -> Size | tuple[None, None]:
             return image.size
     except OSError:
         return None, None
-
-
-def _extension(media_type: str) -> str:
-    row = formats.BY_MEDIA_TYPE.get(media_type)
-    return "img" if row is None else row.extension

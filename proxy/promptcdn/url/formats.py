@@ -55,6 +55,12 @@ PROMPT_EXTENSIONS = {extension: BY_EXTENSION[extension] for extension in (".avif
 SPELLINGS = {row.extension: row.name for row in FORMATS if row.extension != row.name}
 
 
+def extension_of(media_type: str) -> str:
+    """What a file of this type is called, behind its dot; `img` for a type that is none of ours."""
+    row = BY_MEDIA_TYPE.get(media_type)
+    return "img" if row is None else row.extension
+
+
 def split_extension(path: str, extensions: Mapping[str, Format] = BY_FILE_EXTENSION) -> tuple[str, str | None]:
     """A path without its extension, and the name of the extension's format; `None` where it is none of `extensions`."""
     stem, dot, extension = path.rpartition(".")

@@ -179,7 +179,7 @@ class _Vendoring:
         known = self._known(target)
         if known is not None and known.file is not None:
             return known.file
-        extension = next((row.extension for row in formats.FORMATS if row.media_type == media_type), "img")
+        extension = formats.extension_of(media_type)
         return posixpath.normpath(f"{self._folder}/{file_name(self._address + target, target, extension)}")
 
     def _planned(self, client: "Client", target: str) -> "Entry":
