@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.documents.test_lock import locked
 from tests.documents.test_meanwhile import before_each_answer
 from tests.documents.tree import Tree
 from tests.support.service import Promptcdn
+from tests.support.serving import Quiet, serving
 
 
 def test_a_proxy_that_leaves_the_length_out_changes_no_lock(tree: Tree, service: Promptcdn) -> None:
@@ -74,7 +75,7 @@ def dripping() -> Iterator[str]:
     """The address of a server whose answers do not end."""
     ended = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Dripping(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
@@ -82,19 +83,11 @@ def dripping() -> Iterator[str]:
                 self.wfile.write(b"x")
                 self.wfile.flush()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        ended.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Dripping) as address:
+        try:
+            yield address
+        finally:
+            ended.set()
 
 
 def test_an_answer_that_does_not_end_is_given_up() -> None:

@@ -3,9 +3,8 @@
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from promptcdn.markdown.faults.locked import CODES as OF_THE_LOCK
 from tests.documents.test_check import check
 from tests.support.ports import free_port
 from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.support.serving import Quiet, serving
 from tests.support.waiting import until
 
 OPERATOR = "canary-of-the-operator"
@@ -260,7 +260,7 @@ def test_every_code_beside_the_lock_file_is_in_the_docs() -> None:
     assert set(re.findall(r"(?m)^\| `([a-z][a-z-]+)` \|", page)) == set(OF_THE_LOCK)
 
 
-class _Unwell(BaseHTTPRequestHandler):
+class _Unwell(Quiet, BaseHTTPRequestHandler):
     """A service whose store does not answer."""
 
     def do_HEAD(self) -> None:
@@ -276,23 +276,15 @@ class _Unwell(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 def test_a_service_that_is_not_well_is_told_once(tree: Tree) -> None:
     """That says nothing about any of the pictures."""
     tree.write("a.md", A, B)
     tree.run("lock")
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Unwell) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        base = f"http://127.0.0.1:{server.server_port}"
+    with serving(_Unwell) as base:
         for path in (tree.lock_file, tree.folder / "a.md"):
             path.write_text(path.read_text().replace(tree.service.url, base))
         ended = check(tree.folder, base=base)
-        server.shutdown()
-        thread.join()
 
     assert ended.returncode == 1
     (line,) = ended.stdout.splitlines()

@@ -1,23 +1,23 @@
 """What happens to the files while a command runs: an editor saves, or another command does the same."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.documents.tree import Tree
+from tests.support.serving import Quiet, serving
 
 
 @contextmanager
 def before_each_answer(service: str, deed: Callable[[], None], without: tuple[str, ...] = ()) -> Iterator[str]:
     """The address of a server that does something, and then gives the answer of `service` without some headers."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Between(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             deed()
             answer = httpx2.request(self.command, service + self.path, headers={"accept": "*/*"})
@@ -30,18 +30,8 @@ def before_each_answer(service: str, deed: Callable[[], None], without: tuple[st
 
         do_HEAD = do_GET  # noqa: N815 - named by the standard library
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Between) as address:
+        yield address
 
 
 @pytest.mark.parametrize("words", [("pin",), ("vendor", "--to", "pictures")], ids=["pin", "vendor"])

@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 from promptcdn.cli.documents.paying import Price, Totals
 from promptcdn.cli.documents.warm import _way
 from promptcdn.settings import load
-from tests.documents.warming import DOCUMENTS, PUBLIC, URLS, here, warm, write
+from tests.documents.warming import DOCUMENTS, PUBLIC, URLS, here, warm, warm_until, write
 from tests.support.service import PROMPTCDN, Promptcdn
 from tests.upstream import Upstream
 
@@ -240,25 +239,13 @@ def test_200_urls_are_resumed_after_a_stop_or_a_kill(tmp_path: Path, upstream: U
     text = "\n".join(f"![x]({{b}}/?prompt=picture+{number}&seed=7&w=64)" for number in range(200))
     site = write(tmp_path, {"README.md": text})
     variables = here(tmp_path, STABILITY_HOST=upstream.url, PROMPTCDN_CONCURRENCY=4)
-    with subprocess.Popen(
-        [PROMPTCDN, "warm", "--yes", "--json"], cwd=site, env=variables, stdout=subprocess.PIPE, text=True
-    ) as running:
-        try:
-            upstream.wait_for_calls(20)
-            upstream.hold()
-            running.send_signal(getattr(signal, name))
-            if name == "SIGKILL":
-                running.wait(30)
-            upstream.release()
-            said, _ = running.communicate(timeout=60)
-        finally:
-            running.kill()
+    stopped = warm_until(name, 20, site, variables, upstream)
     upstream.wait_until_idle()
     before = len(upstream.ledger.calls())
     assert before < 200
     if name == "SIGTERM":
-        outcomes = json.loads(said)
-        assert (running.returncode, outcomes["made"], outcomes["left"]) == (1, before, 200 - before)
+        outcomes = json.loads(stopped.stdout)
+        assert (stopped.returncode, outcomes["made"], outcomes["left"]) == (1, before, 200 - before)
 
     rest = warm(site, variables, "--yes", "--json")
     assert (rest.returncode, json.loads(rest.stdout)["pictures"]) == (0, 200), rest.stderr

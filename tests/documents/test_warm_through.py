@@ -1,8 +1,6 @@
 """Documents warmed through a running service, as somebody does who writes them and does not run it."""
 
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +11,9 @@ from promptcdn.cli.documents.warming import lists
 from promptcdn.markdown import Ours
 from promptcdn.url.signing import SigningKeys
 from promptcdn.url.signing.spelled import signed_url
-from tests.documents.warming import SMALL, URLS, here, warm, write
+from tests.documents.warming import SMALL, URLS, here, warm, warm_until, write
 from tests.support.ports import free_port
-from tests.support.service import PROMPTCDN, Promptcdn, environment
+from tests.support.service import Promptcdn, environment
 from tests.upstream import Upstream
 
 KEY = f"k1:{'s' * 32}"
@@ -192,22 +190,10 @@ def test_a_run_that_ends_early_loses_nothing(tmp_path: Path, upstream: Upstream,
     text = "\n".join(f"![x]({{b}}/?prompt=picture+{number}&seed=7)" for number in range(40))
     with served(tmp_path, upstream, PROMPTCDN_CONCURRENCY=4) as service:
         site = write(tmp_path, {"README.md": text}, service.url)
-        with subprocess.Popen(
-            [PROMPTCDN, "warm", "--yes", "--json"], cwd=site, env=author(service), stdout=subprocess.PIPE, text=True
-        ) as running:
-            try:
-                upstream.wait_for_calls(4)
-                upstream.hold()
-                running.send_signal(getattr(signal, name))
-                if name == "SIGKILL":
-                    running.wait(30)
-                upstream.release()
-                said, _ = running.communicate(timeout=60)
-            finally:
-                running.kill()
+        stopped = warm_until(name, 4, site, author(service), upstream)
         if name != "SIGKILL":
-            assert (running.returncode, json.loads(said)["pictures"]) == (1, 40)
-            assert json.loads(said)["left"] > 0
+            assert (stopped.returncode, json.loads(stopped.stdout)["pictures"]) == (1, 40)
+            assert json.loads(stopped.stdout)["left"] > 0
         rest = warm(site, author(service), "--yes", "--json")
         assert (rest.returncode, json.loads(rest.stdout)["pictures"]) == (0, 40), rest.stderr
     assert len(upstream.ledger.calls()) == 40

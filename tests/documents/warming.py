@@ -1,9 +1,11 @@
 """Documents of all kinds with pictures in them, and the command that warms them."""
 
+import signal
 import subprocess
 from pathlib import Path
 
 from tests.support.service import PROMPTCDN, environment
+from tests.upstream import Upstream
 
 PUBLIC = "https://pictures.example.org"
 # Each picture is small and costs a credit.
@@ -36,6 +38,25 @@ def write(folder: Path, documents: dict[str, str] = DOCUMENTS, base: str = PUBLI
 def here(folder: Path, **settings: object) -> dict[str, str]:
     """The environment of an operator whose data is in `folder`."""
     return environment(**{"PROMPTCDN_PUBLIC_URL": PUBLIC, "PROMPTCDN_DATA_DIR": folder / "data"} | SMALL | settings)
+
+
+def warm_until(
+    name: str, calls: int, site: Path, variables: dict[str, str], upstream: Upstream
+) -> subprocess.CompletedProcess[str]:
+    """The command, sent a signal once the upstream had so many calls, of which those under way end afterwards."""
+    command = [PROMPTCDN, "warm", "--yes", "--json"]
+    with subprocess.Popen(command, cwd=site, env=variables, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            upstream.wait_for_calls(calls)
+            upstream.hold()
+            running.send_signal(getattr(signal, name))
+            if name == "SIGKILL":
+                running.wait(30)
+            upstream.release()
+            said, _ = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    return subprocess.CompletedProcess(command, running.returncode, said)
 
 
 def warm(

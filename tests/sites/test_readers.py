@@ -1,10 +1,8 @@
 """Sites as their readers see them: in Chromium, with the service and without."""
 
 import functools
-import http.server
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -12,27 +10,19 @@ import pytest
 from tests.sites.building import mkdocs_site, ran, sphinx_site
 from tests.support.browser import ALL_LOADED, chromium
 from tests.support.service import Promptcdn
+from tests.support.serving import Quiet, serving
 
 PAGE = "![A cat]({url}/?prompt=a+cat&seed=7)\n\n```promptcdn seed=9 w=256\na lighthouse\n```\n"
 RST = "A\n=\n\n.. image:: {url}/?prompt=a+cat&seed=7\n\n.. promptcdn:: a lighthouse\n   :seed: 9\n   :w: 256\n"
 
 
-class Silent(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, and says nothing."""
-
-    def log_message(self, *_: object) -> None:
-        pass
+class Folder(Quiet, SimpleHTTPRequestHandler):
+    """Serves a folder."""
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path) -> AbstractContextManager[str]:
     """The address of a folder."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    return serving(functools.partial(Folder, directory=folder))
 
 
 def mkdocs(folder: Path, url: str, *, vendor: bool) -> Path:

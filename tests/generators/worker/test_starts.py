@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -18,6 +17,7 @@ from promptcdn.generators.worker.starting import Starter
 from promptcdn.generators.worker.starting import Timings as StartingTimings
 from promptcdn.generators.worker.starts import TIMINGS, due
 from tests.support.fakes import ManualClock, order
+from tests.support.serving import Quiet, serving
 from tests.support.waiting import eventually
 
 NOW = 1_000_000.0
@@ -75,22 +75,14 @@ def called() -> Iterator[tuple[str, list[str]]]:
     """An address, and the calls that came to it."""
     calls: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Starting(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             calls.append(self.path)
             self.send_response(202 if "good" in self.path else 500)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", calls
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Starting) as address:
+        yield address, calls
 
 
 @pytest.mark.anyio
