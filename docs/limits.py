@@ -514,6 +514,11 @@ BOUNDS = (
         unit="orders",
     ),
     Row(
+        "Bytes of bodies of workers that arrive at once; more are answered 503",
+        "faces.work.bodies:ARRIVING_MAX",
+        unit="bytes",
+    ),
+    Row(
         "Most workers that wait for an order at one replica; one more is answered 503",
         "generators.worker.workers:Limits.waiting",
         unit="workers",
