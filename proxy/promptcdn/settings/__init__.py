@@ -342,8 +342,12 @@ def allowed(name: str) -> str:
 
 def _strange_names(names: Iterable[str]) -> Iterable[str]:
     known = [shown_name(name) for name in Settings.model_fields]
-    for name in sorted(name.upper() for name in names):
+    there = sorted(name.upper() for name in names)
+    for name in there:
         if not name.startswith(PREFIX) or name in known:
+            continue
+        if misconfiguration.service_link(name, there):
+            yield f"{name}: no setting: Kubernetes sets it for a Service; write enableServiceLinks: false in the pod"
             continue
         close = misconfiguration.elsewhere(name) or misconfiguration.nearest(name, known, PREFIX)
         yield f"{name}: no such setting" + (f", did you mean {close}?" if close else "; docs/settings.md has them all")
