@@ -91,7 +91,8 @@ def test_every_resource_is_valid_by_the_schema(name: str, version: str) -> None:
 
 def test_the_file_for_workers_is_valid_by_the_schema() -> None:
     for version in VERSIONS:
-        kubernetes_validate.validate(yaml.safe_load(WORKERS.read_text()), version, strict=True)
+        for resource in yaml.safe_load_all(WORKERS.read_text()):
+            kubernetes_validate.validate(resource, version, strict=True)
 
 
 @every
@@ -186,7 +187,7 @@ def test_the_pod_is_what_the_image_is_built_for(name: str) -> None:
 @every
 def test_kubernetes_sets_no_variables_of_services_in_a_pod(name: str) -> None:
     """Those of a Service named promptcdn look like settings, and end the start (tests/service/test_starting.py)."""
-    worker = yaml.safe_load(WORKERS.read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    worker = next(yaml.safe_load_all(WORKERS.read_text()))["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
     assert pod(name)["enableServiceLinks"] is False
     assert worker["enableServiceLinks"] is False
