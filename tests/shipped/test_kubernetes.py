@@ -254,3 +254,4 @@ def test_the_guide_names_every_file_and_the_oldest_kubernetes() -> None:
 
     assert [name for name in folders if f"{name}/" not in GUIDE] == []
     assert f"Kubernetes {VERSIONS[0]} or later" in GUIDE
+    assert set(re.findall(r"promptcdn:(\d[\d.]*)", GUIDE)) == {__version__}
