@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from PIL import Image
 
+from promptcdn.generators.worker.jobs import PICTURE_MAX
 from tests.support.caches import Nginx, Varnish
 from tests.support.service import Promptcdn
 from tests.support.workers import SETTINGS, TOKENS, WorkerProcess
@@ -49,7 +50,7 @@ def test_a_large_picture_comes_through_a_cache(front: tuple[str, Promptcdn]) -> 
     service.get(f"/?prompt=one&seed=1&width={SIDE}&height={SIDE}&wait=0")
     with httpx2.Client(base_url=url, headers={"authorization": f"Bearer {TOKENS['gpu']}"}, timeout=60) as worker:
         order = worker.post("/work/next", json={"wait": 20}).json()["order"]
-        too_large = worker.put(f"/work/{order}", content=b"x" * 34_000_000)
+        too_large = worker.put(f"/work/{order}", content=b"x" * (PICTURE_MAX + 1))
         taken = worker.put(f"/work/{order}", content=large_picture())
 
     assert len(large_picture()) > 3_000_000

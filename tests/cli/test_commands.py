@@ -32,6 +32,12 @@ def test_a_url_is_printed_in_its_one_spelling() -> None:
     )
 
 
+def test_a_prompt_needs_no_quotes() -> None:
+    assert promptcdn("url", "a", "cat", "--seed", "7", "at", "dusk").stdout == (
+        "http://127.0.0.1:8080/?prompt=a+cat+at+dusk&seed=7\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("markup", "printed"),
     [

@@ -203,6 +203,17 @@ def test_vendored_files_are_held_against_their_digests(tree: Tree) -> None:
     ]
 
 
+def test_a_vendored_file_needs_a_description_too(tree: Tree) -> None:
+    tree.write("a.md", A)
+    tree.run("vendor", "--to", "pictures")
+    (file,) = (tree.folder / "pictures").iterdir()
+    (tree.folder / "a.md").write_text(f"text\n![](pictures/{file.name})\n![a tower](pictures/{file.name})\n")
+    cell = {"cell_type": "markdown", "metadata": {}, "source": ["text\n", f"![](pictures/{file.name})"]}
+    (tree.folder / "b.ipynb").write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": [cell]}, indent=1))
+
+    assert tree.found() == [("missing-alt", "a.md", 2), ("missing-alt", "b.ipynb", 10)]
+
+
 def test_a_vendored_tree_needs_no_service(tree: Tree) -> None:
     tree.write("a.md", A, B)
     tree.run("vendor", "--to", "pictures")

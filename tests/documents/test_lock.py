@@ -26,7 +26,7 @@ def test_a_lock_has_what_each_url_answers_with(tree: Tree, service: Promptcdn) -
 
     ended = tree.run("lock")
 
-    assert (ended.exit_code, ended.stdout) == (0, "1 picture locked: 1 new, 0 changed, 0 dropped\n")
+    assert (ended.exit_code, ended.stdout) == (0, "1 URL locked: 1 new, 0 changed, 0 dropped\n")
     assert locked(tree) == {
         "{b}/i.png?prompt=locked&seed=7&w=64": {
             "content_key": answer.headers["link"].partition("/i/")[2][:64],
@@ -88,7 +88,7 @@ def test_another_picture_under_a_url_is_told(tree: Tree, service: Promptcdn) -> 
     ended = tree.run("lock")
 
     assert ended.stderr == f"changed: {tree.base}/?prompt=drifted&seed=7\n"
-    assert ended.stdout == "1 picture locked: 0 new, 1 changed, 0 dropped\n"
+    assert ended.stdout == "1 URL locked: 0 new, 1 changed, 0 dropped\n"
     assert tree.read("promptcdn.lock") == good
 
 
@@ -109,7 +109,7 @@ def test_entries_are_dropped_where_all_documents_are_looked_at(tree: Tree, servi
     (tree.folder / "unreadable.md").unlink()
     ended = tree.run("lock")
 
-    assert ended.stdout == "1 picture locked: 0 new, 0 changed, 1 dropped\n"
+    assert ended.stdout == "1 URL locked: 0 new, 0 changed, 1 dropped\n"
     assert list(locked(tree)) == ["{b}/?prompt=kept&seed=7"]
 
 
@@ -125,7 +125,7 @@ def test_entries_of_another_service_stay(tree: Tree, service: Promptcdn) -> None
     ended = tree.run("lock")
 
     tree.base = address
-    assert (ended.exit_code, ended.stdout) == (0, "1 picture locked: 0 new, 0 changed, 0 dropped\n")
+    assert (ended.exit_code, ended.stdout) == (0, "1 URL locked: 0 new, 0 changed, 0 dropped\n")
     assert "no URL begins with http://127.0.0.1:1" in ended.stderr
     assert tree.files() == before
 

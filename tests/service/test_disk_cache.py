@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,15 +56,20 @@ def objects_asked(bucket: FakeS3) -> list[str]:
     return sorted(key.partition("/")[0] for key in asked if "/" in key and not key.startswith("probe/"))
 
 
-def test_a_crowd_asks_the_bucket_once_for_a_picture_that_is_new(tmp_path: Path, bucket: FakeS3) -> None:
-    """On a replica that does not have it yet: its binding, its rendition, and what its master says of itself."""
+def test_a_crowd_is_one_or_two_readers_to_the_bucket(tmp_path: Path, bucket: FakeS3) -> None:
+    """Of a picture that the replica does not have yet: its binding, its rendition, and what its master says of itself.
+
+    Two, where somebody comes in the moment between the end of a read and the first reader's going on.
+    """
     with service_on(bucket, tmp_path / "one") as one:
         shown = one.get(URL).content
     with service_on(bucket, tmp_path / "two", PROMPTCDN_MEMORY=10**8) as two:
         bucket.asked.clear()
         answers = two.get_together(*[URL] * 20)
         assert {answer.content for answer in answers} == {shown}
-        assert objects_asked(bucket) == ["bindings", "masters", "renditions", "sketch-bindings"]
+        asked = Counter(objects_asked(bucket))
+        assert set(asked) == {"bindings", "masters", "renditions", "sketch-bindings"}
+        assert max(asked.values()) <= 2
 
 
 def test_after_a_restart_the_disk_answers_without_the_bucket(tmp_path: Path, bucket: FakeS3) -> None:

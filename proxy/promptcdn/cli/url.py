@@ -33,6 +33,7 @@ _Dark = Annotated[
     typer.Option(help="What the picture shows on dark pages, all else being equal: prints a <picture> in HTML."),
 ]
 
+_Words = Annotated[list[str], typer.Argument(metavar="PROMPT", help="What the picture shows, best in quotes.")]
 _Face = Annotated[
     str | None,
     typer.Option(help="The form of the URL: query (/?prompt=), extension (/i.png?prompt=) or path (/prompt/)."),
@@ -47,7 +48,7 @@ _For = Annotated[
 
 
 def url(
-    prompt: Annotated[str, typer.Argument(help="What the picture shows, in quotes.")],
+    words: _Words,
     seed: Annotated[str | None, typer.Option(help="A number, a word, hour, day, week, month or random.")] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the picture must not show.")] = None,
     width: Annotated[str | None, typer.Option(help="The width to generate: pixels, a multiple of 64.")] = None,
@@ -83,7 +84,7 @@ def url(
     key: Key = None,
 ) -> None:
     """Print the URL of a picture, percent-encoded so that it works in Markdown and HTML."""
-    _print({**locals(), "format": format_}, as_json=as_json, sign=sign)
+    _print({**locals(), "prompt": " ".join(words), "format": format_}, as_json=as_json, sign=sign)
 
 
 def _print(options: dict[str, Any], *, as_json: bool, sign: bool) -> None:

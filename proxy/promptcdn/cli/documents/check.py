@@ -137,10 +137,11 @@ def _may_have(ours: "Ours", vendored: "Vendored", _: "Document", text: str) -> b
 
 def _look(ours: "Ours", rules: "Rules", vendored: "Vendored", folder: Path, document: "Document", text: str) -> Looked:
     """What one document shows; `folder` is that of the lock file."""
-    from promptcdn.markdown.faults import checked
+    from promptcdn.markdown.faults import checked, undescribed
 
     name = Path(os.path.relpath(document.path.resolve(), folder)).as_posix()
-    return Looked(checked(text, document.kind, ours, rules), vendored.named(text, document.kind, name))
+    found, files = checked(text, document.kind, ours, rules), vendored.named(text, document.kind, name)
+    return Looked(found._replace(findings=(*found.findings, *undescribed(text, files))), files)
 
 
 def _standard_input(name: str, look: "Callable[[Document, str], Looked]") -> "Parsed[Looked]":

@@ -118,6 +118,6 @@ def _print(
         return
     for url in changed:
         typer.echo(f"changed: {url}", err=True)
-    said = f"{opening.counted(len(new), 'picture')} locked: {counts['added']} new, {len(changed)} changed"
+    said = f"{opening.counted(len(new), 'URL')} locked: {counts['added']} new, {len(changed)} changed"
     typer.echo(f"{said}, {counts['dropped']} dropped", err=dry_run)
     left_out.tell()

@@ -121,7 +121,7 @@ class _Vendoring:
         made = changing.made([lock], self._told, dry_run=self._dry_run)
         if lock.after != lock.before and not made.paths:
             return 0, made  # no path may be written whose URL is nowhere
-        return len(files), made | changing.made(documents, self._told, dry_run=self._dry_run)
+        return len(set(files.values())), made | changing.made(documents, self._told, dry_run=self._dry_run)
 
     def _say_what_stays(self, named: "Sequence[Parsed[locking.Named]]", there: "Mapping[str, Entry]") -> None:
         """A picture that a reader would still fetch is a finding; a link in the text is a note."""

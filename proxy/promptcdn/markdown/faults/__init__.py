@@ -4,11 +4,11 @@
 """
 
 from promptcdn.markdown.faults.findings import CODES as OF_DOCUMENTS
-from promptcdn.markdown.faults.findings import Checked, Finding, Rules, checked, findings
+from promptcdn.markdown.faults.findings import Checked, Finding, Rules, checked, findings, undescribed
 from promptcdn.markdown.faults.locked import CODES as OF_THE_LOCK
 from promptcdn.markdown.found import Span
 
-__all__ = ["CODES", "Checked", "Finding", "Rules", "checked", "findings", "unreadable"]
+__all__ = ["CODES", "Checked", "Finding", "Rules", "checked", "findings", "undescribed", "unreadable"]
 
 # `unreadable`: a file that is no text, or that may not be read.
 CODES = (*OF_DOCUMENTS, "unreadable", *OF_THE_LOCK)

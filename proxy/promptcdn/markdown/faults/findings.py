@@ -1,7 +1,7 @@
 """What a document shows by itself: URLs that are cut, refused or lack something, and what to do about each."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -107,9 +107,7 @@ def _of(found: Found, text: str, kind: Kind, rules: Rules) -> Iterator[_Said]:
     missed = near_miss(text, found)
     if missed is not None:
         yield _Said(*missed)
-    for image in found.images:
-        if image.alt is None:
-            yield _Said("missing-alt", "the picture has no description", _described(text, image.span), image.span)
+    yield from _undescribed(found, text)
     if kind is not Kind.HTML and (length := len(found.url.encode(errors="surrogatepass"))) > GITHUB_URL_BYTES:
         message = f"the URL has {length} bytes, and GitHub shows no picture with more than {GITHUB_URL_BYTES}"
         yield _Said("too-long", message, "shorten the prompt, or use the permalink that /info names")
@@ -117,6 +115,21 @@ def _of(found: Found, text: str, kind: Kind, rules: Rules) -> Iterator[_Said]:
     if missed is None:
         # A link may lead to any picture; what is shown has to be the one that was meant, and to suit the tool.
         yield from _of_target(found.target, rules if found.is_shown else replace(rules, seeds=False, tool=None))
+
+
+def undescribed(text: str, vendored: Iterable[Found]) -> Iterator[Finding]:
+    """The vendored files that a document shows without a description; `text` is the whole document."""
+    lines = Lines.of(text)
+    for one in vendored:
+        for said in _undescribed(one, text):
+            span = said.span or one.span
+            yield Finding(said.code, said.message, said.cure, *lines.position(span.start), span, one.url)
+
+
+def _undescribed(found: Found, text: str) -> Iterator[_Said]:
+    for image in found.images:
+        if image.alt is None:
+            yield _Said("missing-alt", "the picture has no description", _described(text, image.span), image.span)
 
 
 def _described(text: str, image: Span) -> str:
