@@ -71,14 +71,15 @@ def choices(setting: str) -> Iterator[str]:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Each command with its options and the places of its arguments."""
+    """Each command with its options."""
 
     def walk(command: Any, path: str) -> Iterator[tuple[str, list[str]]]:
         below = getattr(command, "commands", {})
         for name, each in below.items():
             yield from walk(each, f"{path} {name}".strip())
         if not below:
-            yield path, sorted({spelled for each in command.params for spelled in (*each.opts, *each.secondary_opts)})
+            spelled = {word for each in command.params for word in (*each.opts, *each.secondary_opts)}
+            yield path, sorted(word for word in spelled if word.startswith("-"))
 
     return walk(typer.main.get_command(application()), "")
 
