@@ -30,11 +30,15 @@ OF_ANSWERS = (
         "Access-Control-Allow-Headers", "`OPTIONS`", "Scripts of any site may send any header, also a token.", _FETCH
     ),
     Header("Access-Control-Allow-Methods", "`OPTIONS`", "The methods that the path allows.", _FETCH),
-    Header("Access-Control-Allow-Origin", "all but 304", "Always `*`: scripts of any site may read the answer.", _FETCH),
+    Header(
+        "Access-Control-Allow-Origin", "all but 304", "Always `*`: scripts of any site may read the answer.", _FETCH
+    ),
     Header("Access-Control-Expose-Headers", "all but 304", "Always `*`: scripts may read each header.", _FETCH),
     Header("Access-Control-Max-Age", "`OPTIONS`", "A browser keeps this answer for a day.", _FETCH),
     Header("Allow", "405, `OPTIONS`", "The methods that the path allows.", "RFC 9110"),
-    Header("Cache-Control", "all", "How long caches may keep the answer: [the table](caching.md#pictures).", "RFC 9111"),
+    Header(
+        "Cache-Control", "all", "How long caches may keep the answer: [the table](caching.md#pictures).", "RFC 9111"
+    ),
     Header("Cache-Status", "pictures", "Whether the picture was in memory, in the store, or made for it.", "RFC 9211"),
     Header("Connection", "refused before it was read", "`close`: what follows on it is not read.", "RFC 9110"),
     Header("Content-Disposition", "pictures", "The name that the picture has when it is saved.", "RFC 6266"),

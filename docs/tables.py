@@ -228,7 +228,7 @@ def shown_options(command: Any) -> list[Any]:
 def spelled(parameter: Any) -> str:
     """An argument or an option as it is written."""
     if parameter.param_type_name == "argument":
-        name = parameter.metavar or parameter.name.upper()
+        name = str(parameter.metavar or parameter.name.upper())
         return name + ("..." if parameter.nargs == -1 and not name.endswith("...") else "")
     return " / ".join((*parameter.opts, *parameter.secondary_opts))
 

@@ -34,7 +34,8 @@ html_additional_pages = {"index": "index.html"}
 templates_path = ["templates"]
 html_show_sourcelink = html_copy_source = html_show_sphinx = html_show_copyright = False
 
-# Our own extension draws the pictures of docs/sketches.md, from what `./scripts/pictures` has kept: no service is asked.
+# Our own extension puts the pictures of docs/sketches.md into the site, from what `./scripts/pictures` has kept: no
+# service is asked.
 promptcdn_public_url = "http://127.0.0.1:8080"
 promptcdn_vendor = True
 promptcdn_lock = "promptcdn.lock"

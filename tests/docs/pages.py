@@ -72,3 +72,15 @@ def spans(text: str) -> list[str]:
     """The code in the lines of a page, as readers see it."""
     inlines = (token.children or [] for token in _MARKDOWN.parse(text) if token.type == "inline")
     return [child.content for children in inlines for child in children if child.type == "code_inline"]
+
+
+def listed(heading: str) -> list[tuple[str, str]]:
+    """The rows below a heading of docs/examples.md: a page, and what the block or the command begins with."""
+    section = (DOCS / "examples.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"(?m)^\| ([\w./-]+\.md) \| `(.*?)` \|", section)
+
+
+def run_pages() -> list[Path]:
+    """The pages that docs/examples.md says are run word by word."""
+    section = (DOCS / "examples.md").read_text().partition("## Run word by word\n")[2].partition("\n## ")[0]
+    return [(DOCS / link).resolve() for link in re.findall(r"(?m)^- \[.*?\]\((.*?)\)", section)]

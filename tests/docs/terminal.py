@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.docs.pages import Block
+from tests.docs.pages import Block, listed
 from tests.support.ports import free_port
 from tests.support.service import environment
 from tests.support.waiting import until
@@ -24,13 +24,15 @@ _PORT = re.compile(r"\b8080\b")
 class Terminal:
     """A shell in a folder, where `python3` is the Python of the tests. Ended with all that it started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *before: Path) -> None:
+        """`before`: folders whose programs are found before those of the machine."""
         self.folder = folder
         self.port = str(free_port())
+        self._services = 0
         programs = folder / ".programs"
         programs.mkdir()
         (programs / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
-        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        path = os.pathsep.join((*map(str, (*before, programs)), os.environ["PATH"]))
         self._environment = environment(PATH=path, PORT=self.port, PYTHONUNBUFFERED=1, NO_COLOR=1, TERM="dumb")
 
     def __enter__(self) -> Self:
@@ -59,16 +61,26 @@ class Terminal:
     def follow(self, block: Block) -> None:
         """Does with a block what a reader does: types it, compares what is shown, or writes it into the file."""
         text = _PORT.sub(self.port, block.text)
-        if block.language == "console":
-            for command, shown in commands(text):
-                self._compare(block, command, shown)
-        elif block.language == "sh":
-            for command in [text] if "<<" in text or "\\\n" in text else text.splitlines():
-                self._run(block, command)
-        elif block.file:
-            (self.here() / block.file).write_text(text)
-        else:
-            raise AssertionError(f"{block}: a reader does not know what to do with this block")
+        match block.language:
+            case "console":
+                for command, shown in commands(text):
+                    self._compare(block, command, shown)
+            case "sh":
+                for command in text.splitlines():
+                    self._run(block, command)
+            case "python":
+                self._write(".block.py", text)
+                self._run(block, "python .block.py")
+            case "markdown" if not block.file:
+                self._write(".block.md", text)
+                self._run(block, f"promptcdn check --offline --base http://127.0.0.1:{self.port} .block.md")
+            case _ if block.file:
+                self._write(block.file, text)
+            case _:
+                raise AssertionError(f"{block}: a reader does not know what to do with this block")
+
+    def _write(self, name: str, text: str) -> None:
+        (self.here() / name).write_text(text)
 
     def here(self) -> Path:
         """The folder that the shell is in now."""
@@ -88,6 +100,8 @@ class Terminal:
         raise AssertionError(f"the shell ended: {printed}")
 
     def _run(self, block: Block, command: str) -> None:
+        if _is_not_run(block, command):
+            return
         if _SERVES.match(command):
             self._started(block, command)
             return
@@ -102,14 +116,20 @@ class Terminal:
         assert is_shown(shown, printed), f"{block}: {command}\n{printed}\ninstead of\n{shown}"
 
     def _started(self, block: Block, command: str) -> str:
-        """The lines that a service greets with; it runs on in the background."""
-        log = self.folder / ".serve.log"
+        """The lines that a service greets with; it runs on in the background, until another one is started."""
+        self.typed("kill %% 2>/dev/null; wait")
+        self._services += 1
+        log = self.folder / f".serve-{self._services}.log"
         log.write_text("")
-        self.typed(f"({command}) >{log} 2>{log}.err &")
+        self.typed(f"{command} >'{log}' 2>'{log}.err' &")
         until(lambda: log.read_text().count("\n") >= 2 or self.typed("jobs -r")[0] == "")
         printed = log.read_text()
         assert printed.count("\n") >= 2, f"{block}: {command}\n{Path(f'{log}.err').read_text()}"
         return printed
+
+
+def _is_not_run(block: Block, command: str) -> bool:
+    return any(block.page == page and command.startswith(start) for page, start in listed("Not run"))
 
 
 def commands(console: str) -> list[tuple[str, str]]:
