@@ -373,5 +373,7 @@ async def test_a_service_that_stops_keeps_nobody_waiting(shop: Shop) -> None:
     shop.deliveries.stop()
 
     assert (await problem_of(reader)).kind is problems.DRAINING
+    assert (await problem_of(shop.asked(order(seed=8)))).kind is problems.DRAINING
+    assert shop.parts.purse.spent == 1, "an order that is refused is not counted"
     assert await asking is None
     assert len(shop.board._tables["jobs"]) == 1
