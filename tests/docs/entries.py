@@ -25,6 +25,8 @@ _NO_METRICS = {"promptcdn_code", "promptcdn_notes", "promptcdn_url"} | {f"prompt
 _ASKING = ("faces", "readers", "server", "guard")
 # Of headers, as standards write them.
 WRITTEN = {header.name.lower(): header.name for header in (*OF_ANSWERS, *OF_REQUESTS)}
+# What Kubernetes sets for a service of that name, and a setting of the generator that comes next.
+_NO_SETTINGS = {"PROMPTCDN_PORT", "PROMPTCDN_LOCAL_MODEL"}
 _SETTING = r"(?:PROMPTCDN|A1111|COMFYUI|STABILITY|OPENAI|HF)_[A-Z0-9_]*[A-Z0-9]"
 # In a query. The last one is the example of a parameter that does not exist.
 _ELSEWHERE = {"v", "utm_source", "sede"}
@@ -136,7 +138,7 @@ REFERENCE = {
         named=r"[?&](?:amp;)*([A-Za-z_]\w*)=",
         others=of_others,
     ),
-    "setting": Kind("settings.md", ("settings",), settings, named=rf"\b{_SETTING}\b"),
+    "setting": Kind("settings.md", ("settings",), settings, named=rf"\b{_SETTING}\b", others=lambda: _NO_SETTINGS),
     "metric": Kind("telemetry.md", ("metrics",), metrics, named=r"\bpromptcdn_[a-z_]*[a-z]\b", others=of_metrics),
     "problem": Kind(
         "problems.md", ("problems",), lambda: PROBLEMS, named=r"\b[45]\d\d `([a-z]+(?:_[a-z]+)+)`", others=of_openai
