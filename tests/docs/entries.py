@@ -21,6 +21,7 @@ from tests.docs.pages import ROOT
 PACKAGE = ROOT / "proxy" / "promptcdn"
 # The members that OpenAI's API has of ours, and the settings of our extension for Sphinx.
 _NO_METRICS = {"promptcdn_code", "promptcdn_notes", "promptcdn_url"} | {f"promptcdn_{f.name}" for f in fields(Options)}
+_ANSWERS = PACKAGE / "readers" / "response_headers.py"
 # The folders that look at requests; others look at what somebody else answers.
 _ASKING = ("faces", "readers", "server", "guard")
 # Of headers, as standards write them.
@@ -98,7 +99,7 @@ def of_metrics() -> set[str]:
 
 def headers_sent() -> set[str]:
     """The names of headers in `readers/response_headers.py`, which no other file writes."""
-    tree = ast.parse((PACKAGE / "readers" / "response_headers.py").read_text())
+    tree = ast.parse(_ANSWERS.read_text())
     keys = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     keys += [
         node.slice
@@ -110,8 +111,8 @@ def headers_sent() -> set[str]:
 
 def headers_read() -> set[str]:
     """The names of headers that the code asks a request for."""
-    asked = r'(?:headers\.(?:get|getlist)\(|_field\(headers, |_values\(lines, b)"([a-z0-9-]+)"'
-    files = (path for folder in _ASKING for path in (PACKAGE / folder).rglob("*.py"))
+    asked = r'(?:headers\.(?:get|getlist)\(|_field\(headers, |_values\(lines, b|name == b)"([a-z0-9-]+)"'
+    files = {path for folder in _ASKING for path in (PACKAGE / folder).rglob("*.py")} - {_ANSWERS}
     by_name = {name for path in files for name in re.findall(asked, path.read_text())}
     forwarded = {"forwarded", "x-forwarded-for"}
     named = by_name | forwarded | set(_PREFETCHED) | {n.lower() for n in VARY} | {n.decode() for n in FIELDS}
