@@ -458,6 +458,15 @@ WAITS = (
         "generators.worker.starting:Timings.call",
     ),
     Row(
+        "Maximum time in which a command that starts a worker can fail: one that still runs has started it",
+        "generators.worker.starting:Timings.command",
+    ),
+    Row(
+        "Maximum wait of `promptcdn submit` for the token of Google's metadata server",
+        "cli.operators.submit.calls:Timings.metadata",
+    ),
+    Row("Maximum wait of `promptcdn submit` for the answer of the API", "cli.operators.submit.calls:Timings.answer"),
+    Row(
         "Interval in which an order for workers is noted as asked for, while somebody waits",
         "generators.worker.orders:Timings.asked",
     ),

@@ -1,9 +1,14 @@
 """What all tests share, and `--fast`: only the tests that start no process."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.upstream import Upstream
 
 # What starts a process, as the import of a test file says it.
 _STARTS_PROCESSES = re.compile(
@@ -31,6 +36,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def anyio_backend() -> str:
     """The loop that the service runs on: tests marked `anyio` run on no other."""
     return "asyncio"
+
+
+@pytest.fixture
+def upstream() -> "Iterator[Upstream]":
+    """A Stability server on loopback that writes down what it is paid for."""
+    from tests.upstream import Upstream
+
+    with Upstream() as running:
+        yield running
 
 
 def _starts_processes(path: Path) -> bool:

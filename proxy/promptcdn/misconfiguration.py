@@ -52,6 +52,7 @@ _ELSEWHERE = {
 _NO_ENDPOINT = re.compile(r"(AWS_|MINIO_)?S3_(ENDPOINT|URL)(_URL)?|AWS_ENDPOINT(_S3(_URL)?)?|MINIO_(ENDPOINT|URL)")
 _AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _BOTH = "set both, or none where a profile or a role has them"
+_SERVICE_HOST = "_SERVICE_HOST"
 # They are sent in header fields, or sign what is sent.
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 
@@ -161,6 +162,15 @@ def one_line(text: str) -> str:
 def elsewhere(name: str) -> str | None:
     """What was probably meant by a setting of a bucket that is not ours: boto3's variable, or the store's address."""
     return next((meant for part, meant in _ELSEWHERE.items() if part in name), None)
+
+
+def service_link(name: str, names: Iterable[str]) -> bool:
+    """Whether Kubernetes has set the variable `name`, one of `names`, to say where a Service of the name space is.
+
+    https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+    """
+    services = {each.removesuffix(_SERVICE_HOST) for each in names if each.endswith(_SERVICE_HOST)}
+    return any(re.fullmatch(rf"{re.escape(each)}_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\w+)?)", name) for each in services)
 
 
 def nearest(name: str, names: Iterable[str], prefix: str) -> str | None:

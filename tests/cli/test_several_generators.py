@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,6 @@ from tests.upstream.openai_images import OpenAiImages
 
 SDXL = "stable-diffusion-xl-1024-v1-0"
 BOTH = {"PROMPTCDN_GENERATOR": "stability, sketch"}
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
 
 
 def promptcdn(folder: Path, *words: str, **settings: object) -> subprocess.CompletedProcess[str]:

@@ -23,12 +23,6 @@ README = """
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
-
-
-@pytest.fixture
 def service(tmp_path: Path, upstream: Upstream) -> Iterator[Promptcdn]:
     with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SMALL) as running:
         for url in MADE:

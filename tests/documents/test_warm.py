@@ -5,7 +5,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,12 +26,6 @@ PICTURE = """
 ![Day again](  {b}/?seed=1&prompt=day&dpr=2&w=160#gh-light-mode-only )
 [The night]({b}/?prompt=night&seed=001)
 """
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 def test_documents_of_five_kinds_are_warmed_and_paid_once(tmp_path: Path, upstream: Upstream) -> None:

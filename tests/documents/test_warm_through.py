@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.support.service import Promptcdn, environment
 from tests.upstream import Upstream
 
 KEY = f"k1:{'s' * 32}"
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 def served(folder: Path, upstream: Upstream, **settings: object) -> Promptcdn:

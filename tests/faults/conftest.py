@@ -10,7 +10,6 @@ import pytest
 from promptcdn.stores.negative import NegativeCache, Timings
 from tests.faults.miss import WAIT, Misses
 from tests.faults.stage import KINDS_SMALL
-from tests.upstream import Upstream
 
 Figures = Callable[..., None]
 
@@ -29,12 +28,6 @@ def figures(record_property: Callable[[str, object], None]) -> Figures:
         record_property("figures", counted)
 
     return record
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 @pytest.fixture

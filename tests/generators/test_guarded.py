@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -63,12 +63,6 @@ async def bench_at(url: str, seconds: float = 20, fraction: float = 0.5) -> Asyn
         yield bench
     finally:
         await bench.guarded.close()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 @pytest.fixture

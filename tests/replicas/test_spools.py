@@ -26,12 +26,6 @@ def way(bucket: Service) -> Iterator[FaultyTcp]:
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
-
-
-@pytest.fixture
 def pair(tmp_path: Path, bucket: Service, way: FaultyTcp, upstream: Upstream) -> Iterator[tuple[Promptcdn, Promptcdn]]:
     """The one that goes that way, and the other."""
     with Server(tmp_path) as redis:

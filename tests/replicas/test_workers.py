@@ -81,6 +81,19 @@ def test_an_order_outlives_the_replica_that_placed_it(pair: list[Promptcdn]) -> 
     assert there.get(f"/?prompt=one&seed=1{SMALL}").headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
+def test_each_replica_says_of_an_order_that_it_is_under_way(pair: list[Promptcdn], redis: Server) -> None:
+    """Also where the replica that placed it is gone. Where Redis is gone, nothing is known of the order."""
+    here, there = pair
+    info = f"/info?prompt=one&seed=1{SMALL}"
+    assert there.get(info).json()["state"] == "absent"
+    assert here.get(f"/?prompt=one&seed=1{SMALL}&wait=1").status_code == 503
+    here.stop(signal.SIGKILL)
+
+    assert there.get(info).json()["state"] == "generating"
+    redis.kill()
+    assert there.get(info).json()["state"] == "absent"
+
+
 def test_two_replicas_hand_out_an_order_once(pair: list[Promptcdn]) -> None:
     urls = [f"/?prompt=many&seed={seed}{SMALL}&wait=0" for seed in range(20)]
     for service in pair:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ from tests.upstream import Upstream
 
 URLS = [f"/?prompt=stored&seed={seed}" for seed in range(3)]
 NEW = "/?prompt=new&seed=1"
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 def promptcdn(service: Promptcdn, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -23,12 +23,6 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
-
-
-@pytest.fixture
 def service(tmp_path: Path, way: Ingress, upstream: Upstream) -> Iterator[Promptcdn]:
     way.page, way.meant = None, lambda *_: True
     store = {"PROMPTCDN_STORE": f"s3://{BUCKET}/{tmp_path.name}", **way.environment}

@@ -1,7 +1,6 @@
 """One service with several generators: who draws what, and that one of them never stands in another one's way."""
 
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,12 +14,6 @@ SDXL = "stable-diffusion-xl-1024-v1-0"
 REAL, DRAWN = "/?prompt=a&seed=1", "/?prompt=a&seed=1&engine=sketch"
 DRAWN_ANEW = "/?prompt=a&engine=sketch"
 BOTH = {"PROMPTCDN_GENERATOR": "stability, sketch"}
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
 
 
 def resolved(service: Promptcdn, url: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,12 +29,6 @@ SMALL: dict[str, object] = {
     "PROMPTCDN_CONCURRENCY": 30,
     "PROMPTCDN_BUDGET": "unlimited",
 }
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 def on_bucket(folder: Path, bucket: Service, upstream: Upstream, **settings: object) -> Promptcdn:

@@ -43,6 +43,21 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ),
     ({"PROMPTCDN_STORE": "s3:KEY:canary"}, ["PROMPTCDN_STORE: allowed: disk:PATH or s3://bucket/prefix"]),
     ({"PROMPTCDN_PORT": 4}, ["PROMPTCDN_PORT: no such setting, did you mean PORT?"]),
+    (
+        {
+            "PROMPTCDN_PORT": "tcp://10.0.0.9:80",
+            "PROMPTCDN_SERVICE_HOST": "10.0.0.9",
+            "PROMPTCDN_REDIS_SERVICE_HOST": "10.0.0.8",
+            "PROMPTCDN_REDIS_PORT_6379_TCP_ADDR": "10.0.0.8",
+        },
+        [
+            f"{name}: no setting: Kubernetes sets it for a Service; write enableServiceLinks: false in the pod"
+            for name in (
+                *("PROMPTCDN_PORT", "PROMPTCDN_REDIS_PORT_6379_TCP_ADDR"),
+                *("PROMPTCDN_REDIS_SERVICE_HOST", "PROMPTCDN_SERVICE_HOST"),
+            )
+        ],
+    ),
     ({"PROMPTCDN_STABILITY_KEY": "canary"}, ["PROMPTCDN_STABILITY_KEY: no such setting, did you mean STABILITY_KEY?"]),
     ({"PROMPTCDN_WAIT": "nan"}, ['PROMPTCDN_WAIT="nan": allowed: a number from 0 to 120']),
     ({"PROMPTCDN_MEMORY": "1.5"}, ['PROMPTCDN_MEMORY="1.5": allowed: a whole number, 0 or more']),
@@ -119,13 +134,13 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_TRUSTED_PROXIES": "2000::/3"}, ['PROMPTCDN_TRUSTED_PROXIES="2000::/3": "2000::/3" is far too many']),
     (
         {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
-        ["PROMPTCDN_SIGNING_KEYS: key 2: a key before it has the same secret"],
+        ["PROMPTCDN_SIGNING_KEYS: entry 2: an entry before it has the same secret"],
     ),
     ({"PROMPTCDN_LOG": "xml"}, ['PROMPTCDN_LOG="xml": allowed: text or json']),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": allowed: true or false']),
     ({"PROMPTCDN_MISSES": "some"}, ['PROMPTCDN_MISSES="some": allowed: open, signed or closed']),
     ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
-    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
+    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: entry 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
         ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: a1111, comfyui,'],

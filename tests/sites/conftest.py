@@ -11,12 +11,6 @@ from tests.upstream import Upstream
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
-
-
-@pytest.fixture
 def service(tmp_path: Path, upstream: Upstream) -> Iterator[Promptcdn]:
     with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SERVICE) as running:
         yield running

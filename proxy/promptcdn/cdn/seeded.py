@@ -149,10 +149,10 @@ class Seeded:
 
     async def _wait_for_source(self, missing: SourceMissing, asker: Asker) -> None:
         """Waits, as long as the asker does, while the picture that another one is made from is being made: a page that
-        shows both may be loaded for the first time. Raises `Problem` where that fails, or another replica does it."""
+        shows both may be loaded for the first time. Raises `Problem` where that fails, or happens elsewhere."""
         flight = self._flights.under_way(missing.content_key)
         if flight is None:
-            if await self._flights.under_way_elsewhere(missing.content_key):
+            if await self._under_way_elsewhere(missing.content_key):
                 raise problems.too_slow(f"the picture that {missing.parameter} names is being made")
             return
         try:
@@ -218,10 +218,12 @@ class Seeded:
         return flight, joined
 
     async def _under_way(self, content_key: str) -> bool:
-        """Whether the picture is being made, here or by another replica."""
-        if self._flights.under_way(content_key):
-            return True
-        return await self._flights.under_way_elsewhere(content_key)
+        """Whether the picture is being made, here or elsewhere."""
+        return self._flights.under_way(content_key) is not None or await self._under_way_elsewhere(content_key)
+
+    async def _under_way_elsewhere(self, content_key: str) -> bool:
+        """Whether another replica makes the picture, or its order waits for a worker, as far as is known."""
+        return await self._flights.under_way_elsewhere(content_key) or await self._making.ordered(content_key)
 
     async def _land(
         self, flight: Flight[None], target: Target, request: Request, asker: Asker, *, collapsed: bool
@@ -266,7 +268,9 @@ class Seeded:
         # Only a URL that is bound had a picture that can be lost.
         if await (self._renditions.survives if bound else self._renditions.has)(content_key):
             return "stored"
-        return "blocked" if await self._bindings.filtered(content_key) else "absent"
+        if await self._bindings.filtered(content_key):
+            return "blocked"
+        return "generating" if await self._under_way_elsewhere(content_key) else "absent"
 
 
 # For looks at what is stored: nothing is awaited.

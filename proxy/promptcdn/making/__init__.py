@@ -13,6 +13,7 @@ Where pictures are ordered, an order and its delivery stand in the place of the 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -156,6 +157,13 @@ class Making:
         """What somebody is told who has waited for that picture for long enough."""
         orders = self._orders.get(order.resolved.generator)
         return problems.too_slow() if orders is None else orders.late(order.content_key)
+
+    async def ordered(self, content_key: str) -> bool:
+        """Whether an order for that picture waits for a worker or is with one, as far as is known."""
+        for orders in self._orders.values():  # all of them look at the same orders
+            with contextlib.suppress(UpstreamFailed):
+                return await orders.waits(content_key)
+        return False
 
     def hasten(self, order: Order, urgency: Urgency) -> None:
         """One more waits for a picture that is being made, perhaps in more of a hurry."""

@@ -254,7 +254,10 @@ class Settings(ChatSettings, GeneratorSettings):
         """What `misconfiguration` looks at."""
         hosted = any(each.paid and not self.values(each).get("stability_host") for each in self.generators)
         keys = {name: key for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL"}
-        own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
+        ours = {secret.decode() for _, secret in self.worker_tokens.secrets}
+        # A machine with a service and a worker of it has the worker's secret twice, as it should.
+        twice = {f"{PREFIX}WORKER_TOKEN"} if keys.get(f"{PREFIX}WORKER_TOKEN") in ours else set()
+        own = {name: key for name, key in keys.items() if name.startswith(PREFIX) and name not in twice}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         clients = ((f"the API key {name}", secret.decode()) for name, secret in self.api_keys.secrets)
         workers = ((f"the worker's token {name}", secret.decode()) for name, secret in self.worker_tokens.secrets)
@@ -268,7 +271,7 @@ class Settings(ChatSettings, GeneratorSettings):
             wait=self.wait,
             proxy_wait=self.proxy_wait,
             secrets=(*own.items(), *signing, *clients, *workers),
-            upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
+            upstream_keys=tuple((name, key) for name, key in keys.items() if not name.startswith(PREFIX)),
             ineffective=tuple(self.ineffective),
         )
 
@@ -339,8 +342,12 @@ def allowed(name: str) -> str:
 
 def _strange_names(names: Iterable[str]) -> Iterable[str]:
     known = [shown_name(name) for name in Settings.model_fields]
-    for name in sorted(name.upper() for name in names):
+    there = sorted(name.upper() for name in names)
+    for name in there:
         if not name.startswith(PREFIX) or name in known:
+            continue
+        if misconfiguration.service_link(name, there):
+            yield f"{name}: no setting: Kubernetes sets it for a Service; write enableServiceLinks: false in the pod"
             continue
         close = misconfiguration.elsewhere(name) or misconfiguration.nearest(name, known, PREFIX)
         yield f"{name}: no such setting" + (f", did you mean {close}?" if close else "; docs/settings.md has them all")

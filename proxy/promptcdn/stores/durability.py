@@ -34,7 +34,7 @@ def platform(environment: Mapping[str, str]) -> str:
     """The name of the platform of `PLATFORMS` that set these variables; empty for any other.
 
     https://cloud.google.com/run/docs/container-contract#services-env-vars
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-environment-variables.html
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-environment-variables.html
     """
     if "K_SERVICE" in environment:
         return "Cloud Run"

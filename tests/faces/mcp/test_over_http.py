@@ -1,7 +1,7 @@
 """`/mcp`: the tools over HTTP, called by a client of the official library and by hand."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,12 +20,6 @@ pytestmark = pytest.mark.anyio
 SECRET = "canary-of-a-client-0123"  # noqa: S105
 KEYS = {"PROMPTCDN_API_KEYS": f"writer:{SECRET}"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
 
 
 @asynccontextmanager

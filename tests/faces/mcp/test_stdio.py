@@ -24,12 +24,6 @@ KEYS = "k1:canary-0123456789"
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
-
-
-@pytest.fixture
 def service(tmp_path: Path, upstream: Upstream) -> Iterator[Promptcdn]:
     with Promptcdn(tmp_path / "service", STABILITY_HOST=upstream.url, **SMALL) as running:
         yield running

@@ -185,11 +185,11 @@ def test_of_those_who_ask_the_most_urgent_counts() -> None:
     [
         ([], 60, "no worker has called lately"),
         ([Presence(NOW - TIMINGS.seen)], 60, "no worker has called lately"),
-        ([Presence(NOW)], 6, "behind 2 others"),
-        ([Presence(NOW, 10.0)], 30, "behind 2 others"),
-        ([Presence(NOW, 10.0), Presence(NOW, 20.0)], 23, "behind 2 others"),
-        ([Presence(NOW, 300.0)], 60, "behind 2 others"),
-        ([Presence(NOW, 0.1)] * 4, 2, "behind 2 others"),
+        ([Presence(NOW)], 6, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 10.0)], 30, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 10.0), Presence(NOW, 20.0)], 23, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 300.0)], 60, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 0.1)] * 4, 2, "waits for a worker, and 2 before it"),
     ],
 )
 def test_a_reader_is_told_how_long_it_may_take(workers: list[Presence], seconds: int, words: str) -> None:
@@ -199,6 +199,10 @@ def test_a_reader_is_told_how_long_it_may_take(workers: list[Presence], seconds:
 
     assert words in why
     assert retry_after == seconds
+
+
+def test_a_reader_is_told_that_the_picture_is_the_next_one() -> None:
+    assert jobs.waits(job(), [job()], [Presence(NOW)], NOW) == ("the picture is the next one for a worker", 2)
 
 
 def test_a_reader_is_told_that_the_picture_is_being_drawn() -> None:

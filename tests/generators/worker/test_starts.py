@@ -96,7 +96,7 @@ async def test_a_command_starts_a_worker_once_nobody_has_called(tmp_path: Path) 
         await eventually((tmp_path / "a worker").exists)
         await eventually(lambda: starter.results["started"] == 1)
 
-        assert stage.ledger.last_start == stage.hands.clock.unix() or stage.ledger.last_start is None
+        assert stage.ledger.last_start == stage.hands.clock.unix()
 
 
 @pytest.mark.anyio
@@ -127,6 +127,18 @@ async def test_a_start_that_fails_is_told_without_the_secret(
 
     assert "no worker was started by PROMPTCDN_WORKER_START" in caplog.text
     assert "canary" not in caplog.text
+
+
+@pytest.mark.anyio
+async def test_a_command_that_fails_after_a_while_has_started_nothing() -> None:
+    """As one does that calls an API which refuses it."""
+    stage = Stage()
+    async with stage.starter("sh -c 'sleep 1.5; exit 3'") as starter:
+        await stage.order()
+        stage.hands.seconds += TIMINGS.silence
+        await eventually(lambda: starter.results.total() == 1)
+
+        assert starter.results["failed"] == 1
 
 
 def test_a_day_is_24_hours() -> None:

@@ -237,7 +237,8 @@ def waits(
     ahead = sum(1 for each in jobs if each.state == "waiting" and _turn(each, now, timings) < mine)
     known = [worker.seconds for worker in present if worker.seconds]
     seconds = (ahead + 1) * (sum(known) / len(known) if known else _SOONEST) / len(present)
-    return f"the picture waits for a worker, behind {ahead} others", min(_LATEST, max(_SOONEST, math.ceil(seconds)))
+    turn = "is the next one for a worker" if not ahead else f"waits for a worker, and {ahead} before it"
+    return f"the picture {turn}", min(_LATEST, max(_SOONEST, math.ceil(seconds)))
 
 
 def average(seconds: float, before: float) -> float:

@@ -20,11 +20,12 @@ Result = Literal["started", "failed"]
 
 @dataclass(frozen=True)
 class Timings:
-    """How starting is timed, in seconds: between two looks whether a worker has to be started, and for the address that
-    is called to answer."""
+    """How starting is timed, in seconds: between two looks whether a worker has to be started, for the address that is
+    called to answer, and in which a command that ends with an error has started nothing."""
 
     look: float = 5.0
     call: float = 30.0
+    command: float = 30.0
 
 
 TIMINGS = Timings()
@@ -88,7 +89,10 @@ class Starter:
         if not starts.due(done, waiting, last_call, seen.now, self._most, self._policy):
             return False
         after = " ".join(f"{at:.3f}" for at in (*done, seen.now))
-        return await self._ledger.board.swap("starts", _ROW, text, after)
+        mine = await self._ledger.board.swap("starts", _ROW, text, after)
+        if mine:
+            self._ledger.last_start = seen.now  # readers are told that a worker is being started
+        return mine
 
     async def _start(self) -> None:
         is_address = self._how.startswith(("http://", "https://"))
@@ -112,7 +116,8 @@ class Starter:
         return "" if answer.is_success else f"the address answered with status {answer.status_code}"
 
     async def _run(self) -> str:
-        """Why the command does not run; empty where it does. It is not waited for, and ends by itself."""
+        """Why the command has started nothing; empty where it runs on, or has ended well. One that runs on, as a worker
+        does, ends by itself."""
         try:
             self._command = await asyncio.create_subprocess_exec(
                 *shlex.split(self._how),
@@ -124,7 +129,7 @@ class Starter:
         except OSError as error:
             return f"the command cannot be run: {error.strerror}"
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(self._timings.command):
                 if code := await self._command.wait():
                     return f"the command ended with exit code {code}"
         return ""
