@@ -85,9 +85,12 @@ class Storm:
     def _stop(self, victim: WorkerProcess, seconds: float) -> None:
         process = victim.process
         process.send_signal(signal.SIGSTOP)
-        self._timers.append(
-            threading.Timer(seconds, lambda: process.poll() is None and process.send_signal(signal.SIGCONT))
-        )
+
+        def go_on() -> None:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+
+        self._timers.append(threading.Timer(seconds, go_on))
         self._timers[-1].start()
         self.befell["workers stopped"] += 1
 

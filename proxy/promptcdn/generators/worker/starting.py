@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.generators.worker import starts
+from promptcdn.generators.worker import jobs, starts
 from promptcdn.generators.worker.ledger import Ledger
 from promptcdn.replicas.connection import RedisDown
 
@@ -84,9 +84,8 @@ class Starter:
         seen, text = await self._ledger.look(), await self._ledger.board.row("starts", _ROW)
         done = starts.of_the_day(map(float, text.split()), seen.now)
         self._ledger.last_start = done[-1] if done else None
-        waiting = sum(1 for job in seen.jobs if job.state == "waiting")
-        last_call = max((each.at for each in seen.workers.values()), default=self._began)
-        if not starts.due(done, waiting, last_call, seen.now, self._most, self._policy):
+        last_call = jobs.last_call(seen.jobs, seen.workers.values(), self._began)
+        if last_call is None or not starts.due(done, last_call, seen.now, self._most, self._policy):
             return False
         after = " ".join(f"{at:.3f}" for at in (*done, seen.now))
         mine = await self._ledger.board.swap("starts", _ROW, text, after)
