@@ -77,7 +77,7 @@ def test_the_notebook_is_valid_and_keeps_no_outputs() -> None:
 
 
 def test_the_notebook_draws_for_a_service(service: Promptcdn, tmp_path: Path) -> None:
-    kernel = Kernel(tmp_path / "notebook", service, GENERATOR="sketch", UNTIL_IDLE="3s")
+    kernel = Kernel(tmp_path / "notebook", service, GENERATOR="sketch", UNTIL_IDLE="8s")
     kernel.run()
 
     assert state(service) == "stored"
