@@ -1,6 +1,7 @@
 """The files that start workers: valid, and with options and settings that there are.
 
-`./scripts/recipes-test` holds them to the schemas of Google and of Kubernetes, which are large.
+`./scripts/recipes-test` holds Google's to descriptions of Google's APIs, which are large; `test_kubernetes.py` has the
+schemas of Kubernetes.
 """
 
 import json

@@ -41,6 +41,9 @@ HOUR = 3600.0
         ([NOW - HOUR + 1 - number for number in range(10)], 1, None, False),
         # The last one has called: it was not in vain.
         ([NOW - 100], 1, NOW - 90, True),
+        # It was made before the clock was set back, and counts as made now.
+        ([NOW + HOUR], 1, None, False),
+        ([NOW + HOUR + number for number in range(20)], 1, NOW - 90, False),
         # So many are allowed in a day.
         ([NOW - number * HOUR for number in range(1, 21)], 1, NOW - 90, False),
         ([NOW - 24 * HOUR - 1, *(NOW - number * HOUR for number in range(1, 20))], 1, NOW - 90, True),
@@ -142,4 +145,5 @@ async def test_a_command_that_fails_after_a_while_has_started_nothing() -> None:
 
 
 def test_a_day_is_24_hours() -> None:
+    assert starts.of_the_day([NOW + HOUR, NOW - 1], NOW) == (NOW - 1, NOW)
     assert starts.of_the_day([NOW - 24 * HOUR, NOW - 24 * HOUR + 1, NOW], NOW) == (NOW - 24 * HOUR + 1, NOW)

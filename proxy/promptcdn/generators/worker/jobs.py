@@ -24,11 +24,15 @@ FAILURES_MAX = 3
 HANDED_MAX = 10
 # In bytes, of a picture's file: what the spool takes of any generator. Uncompressed, 2048x2048 pixels are 12 MiB.
 PICTURE_MAX = 32 * 1024 * 1024
+# The workers that are remembered.
+_WORKERS_KEPT = 1000
 # The leases that a job remembers: whose they were decides what a late worker is told.
 _LEASES_KEPT = 8
 _REASON_LETTERS = 200
 # What a reader is told to wait, in seconds: where workers draw, at least and at most; and where none has called.
 _SOONEST, _LATEST, _WITHOUT_WORKERS = 2, 60, 60
+# No lease ends so many seconds from now. One that seems to was begun before the clock was set back.
+_LEASE_AHEAD = 120.0
 # How long a worker that was started may take until its first call: a machine with a GPU takes minutes.
 _STARTING = 900.0
 
@@ -38,6 +42,7 @@ class Timings:
     """How jobs are timed, in seconds.
 
     lease    a worker that says nothing for so long loses its job to the next one
+    longest  signs of life keep a job for so long at most: a program that hangs may send them for ever
     awaited  somebody waits for a picture whose last request is no older
     others   a worker that gave no picture for a job gets that job again after this time; others get it at once
     done     a job that is done is remembered for so long, to tell late workers
@@ -47,6 +52,7 @@ class Timings:
     """
 
     lease: float = 30.0
+    longest: float = 3600.0
     awaited: float = 15.0
     others: float = 10.0
     done: float = 600.0
@@ -108,7 +114,7 @@ class Job:
 
     def leased(self, now: float) -> bool:
         """Whether a worker has it."""
-        return self.lease is not None and self.lease.until > now
+        return self.lease is not None and now < self.lease.until < now + _LEASE_AHEAD
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,8 @@ def standing(job: Job | None, lease_id: str, worker: str) -> Standing:
 
 def renewed(job: Job, now: float, timings: Timings = TIMINGS) -> Job:
     """The job after a sign of life of the worker that has it."""
-    return _with_last_lease(job, until=now + timings.lease)
+    ends = now + timings.lease if job.lease is None else min(now + timings.lease, job.lease.since + timings.longest)
+    return _with_last_lease(job, until=ends)
 
 
 def given_back(job: Job, now: float) -> Job:
@@ -237,7 +244,16 @@ def waits(
     ahead = sum(1 for each in jobs if each.state == "waiting" and _turn(each, now, timings) < mine)
     known = [worker.seconds for worker in present if worker.seconds]
     seconds = (ahead + 1) * (sum(known) / len(known) if known else _SOONEST) / len(present)
-    return f"the picture waits for a worker, behind {ahead} others", min(_LATEST, max(_SOONEST, math.ceil(seconds)))
+    turn = "is the next one for a worker" if not ahead else f"waits for a worker, and {ahead} before it"
+    return f"the picture {turn}", min(_LATEST, max(_SOONEST, math.ceil(seconds)))
+
+
+def remembered(workers: Mapping[str, Presence], now: float, timings: Timings = TIMINGS) -> dict[str, Presence]:
+    """The latest of the workers that called, by name. One that is restarted again and again has a new name each time;
+    and one that called in the future did so before the clock was set back."""
+    known = [name for name, each in workers.items() if now - timings.kept < each.at < now + timings.seen]
+    known.sort(key=lambda name: workers[name].at, reverse=True)
+    return {name: workers[name] for name in known[:_WORKERS_KEPT]}
 
 
 def average(seconds: float, before: float) -> float:

@@ -29,8 +29,9 @@ TIMINGS = Timings()
 
 
 def of_the_day(starts: Iterable[float], now: float) -> tuple[float, ...]:
-    """The starts within the last 24 hours, the latest last."""
-    return tuple(sorted(at for at in starts if now - _DAY < at))
+    """The starts within the last 24 hours, the latest last. One in the future was made before the clock was set back,
+    and counts as made now."""
+    return tuple(sorted(min(at, now) for at in starts if now - _DAY < at))
 
 
 def due(

@@ -3,6 +3,7 @@
 Each way has addresses that it may be used for, so that a slip in an address hands nobody else a token.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ def require_address(way: Way, address: str, variables: Mapping[str, str]) -> Non
     host, own = parts.hostname or "", _own_hosts(way, variables)
     if host in _LOOPBACK:
         return
-    if parts.scheme != "https" or not host:
+    # Other letters, like a backslash, are an end of the host for some and a part of it for others.
+    if parts.scheme != "https" or re.fullmatch(r"[a-z0-9.:-]+", host) is None or parts.username is not None:
         raise BadSettings(
             f'the address "{address}" does not begin with https:// and a host: credentials are sent there'
         )

@@ -80,7 +80,7 @@ class Shift:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._stop)
-        log.info("the worker draws with %s for %s", self._drawer.name, self._client.where)
+        log.info("the worker draws with %s for %s, and waits for orders", self._drawer.name, self._client.where)
         try:
             async with asyncio.TaskGroup() as hands:
                 for _ in range(self._at_once):
