@@ -98,6 +98,10 @@ WAITS = (
         "Maximum time for the head of a request to arrive, and for an idle connection to begin its next request",
         "server.timings:Timings.head",
     ),
+    Row(
+        "Maximum time for an idle connection of a trusted proxy to begin its next request",
+        "server.timings:Timings.proxy",
+    ),
     Row("Maximum time in which a client reads nothing of its answer", "server.timings:Timings.read"),
     Row(
         "Maximum time for clients to read their last answers after the signal to stop",

@@ -86,12 +86,8 @@ class Storm:
     def _stop(self, victim: WorkerProcess, seconds: float) -> None:
         process = victim.process
         process.send_signal(signal.SIGSTOP)
-
-        def go_on() -> None:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-
-        self._timers.append(threading.Timer(seconds, go_on))
+        # `send_signal` does nothing to a process that has ended meanwhile.
+        self._timers.append(threading.Timer(seconds, process.send_signal, [signal.SIGCONT]))
         self._timers[-1].start()
         self.befell["workers stopped"] += 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from promptcdn.generators.worker import jobs, starts
+from promptcdn.generators.worker import Worker, jobs, starts
 from promptcdn.generators.worker.boards import MemoryBoard
 from promptcdn.generators.worker.jobs import Can, Job
 from promptcdn.generators.worker.ledger import Ledger
@@ -157,6 +157,19 @@ async def test_a_command_that_fails_after_a_while_has_started_nothing() -> None:
         await eventually(lambda: starter.results.total() == 1)
 
         assert starter.results["failed"] == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("how", "good"),
+    [("", True), ("https://example.org/canary", True), ("sh -c canary", True), ("/no/such/canary --as x", False)],
+)
+async def test_doctor_tells_a_program_that_is_not_there(how: str, good: bool) -> None:
+    """Before an order waits, and without the command: there may be a secret in it."""
+    checks = await Worker(how).checks(())
+
+    assert all(check.good for check in checks) is good
+    assert "canary" not in repr((checks, Worker(how)))
 
 
 def test_a_day_is_24_hours() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import shlex
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
@@ -94,8 +95,7 @@ class Starter:
         return mine
 
     async def _start(self) -> None:
-        is_address = self._how.startswith(("http://", "https://"))
-        failure = await (self._call() if is_address else self._run())
+        failure = await (self._call() if _is_address(self._how) else self._run())
         self.results["failed" if failure else "started"] += 1
         if failure:
             log.error("no worker was started by PROMPTCDN_WORKER_START: %s", failure)
@@ -132,3 +132,12 @@ class Starter:
                 if code := await self._command.wait():
                     return f"the command ended with exit code {code}"
         return ""
+
+
+def program_missing(how: str) -> bool:
+    """Whether a worker is started by a command whose program is not there."""
+    return bool(how) and not _is_address(how) and shutil.which(shlex.split(how)[0]) is None
+
+
+def _is_address(how: str) -> bool:
+    return how.startswith(("http://", "https://"))
