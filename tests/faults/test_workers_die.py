@@ -25,8 +25,8 @@ from tests.support.workers import SETTINGS, WorkerProcess
 
 WORKERS = 4
 STEPS = rounds(4)
-# How long a worker is stopped, in seconds: in long runs also for longer than its lease.
-STOPS = (3, 35) if rounds(1) > 1 else (3,)
+# How long a worker is stopped, in seconds: also for longer than its lease.
+STOPS = (3, 35)
 
 
 class Storm:
@@ -100,6 +100,7 @@ def storm(tmp_path: Path) -> Iterator[tuple[Storm, Service]]:
         brewed.close()
 
 
+@pytest.mark.skipif(rounds(1) == 1, reason="takes minutes: ./scripts/soak; a smaller one is in tests/replicas")
 @pytest.mark.timeout(1800)
 def test_every_picture_is_made_once_in_a_storm(storm: tuple[Storm, Service], figures: Figures) -> None:
     all_of_it, bucket = storm
