@@ -85,9 +85,8 @@ class Storm:
     def _stop(self, victim: WorkerProcess, seconds: float) -> None:
         process = victim.process
         process.send_signal(signal.SIGSTOP)
-        self._timers.append(
-            threading.Timer(seconds, lambda: process.poll() is None and process.send_signal(signal.SIGCONT))
-        )
+        # `send_signal` does nothing to a process that has ended meanwhile.
+        self._timers.append(threading.Timer(seconds, process.send_signal, [signal.SIGCONT]))
         self._timers[-1].start()
         self.befell["workers stopped"] += 1
 

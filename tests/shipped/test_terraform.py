@@ -118,6 +118,14 @@ def test_the_guide_makes_every_secret_and_names_every_variable() -> None:
         assert f"promptcdn/{name}" in GUIDE
 
 
+def test_the_guide_has_the_values_that_the_example_takes() -> None:
+    block = GUIDE.partition("```hcl\n")[2].partition("```")[0]
+    example = (FOLDER / "examples" / "public" / "main.tf").read_text()
+
+    assert set(re.findall(r"^   (\w+) +=", block, re.MULTILINE)) == set(re.findall(r'^variable "(\w+)"', example, re.M))
+    assert set(re.findall(r"^     (\w+) +=", block, re.MULTILINE)) <= known_names()
+
+
 def test_what_was_applied_is_in_the_guide() -> None:
     """Each kind of resource is in the guide's table: applied on moto, or planned only."""
     kinds = set(re.findall(r'^resource "(\w+)"', "".join(path.read_text() for path in FOLDER.rglob("*.tf")), re.M))

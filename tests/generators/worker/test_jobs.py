@@ -227,6 +227,26 @@ def test_a_reader_is_told_that_the_picture_is_the_next_one() -> None:
     assert jobs.waits(job(), [job()], [Presence(NOW)], NOW) == ("the picture is the next one for a worker", 2)
 
 
+def test_only_workers_count_that_can_draw_the_picture() -> None:
+    """A worker with another engine is no help, however often it calls."""
+    able, unable = Presence(NOW, 10.0, Can(frozenset({"e"}))), Presence(NOW, 1.0, Can(frozenset({"sdxl"})))
+
+    assert jobs.waits(job(), [job()], [able, unable], NOW)[1] == 10
+    told = jobs.waits(job(), [job()], [unable], NOW)
+    assert told == ("the picture waits for a worker that can draw it, and none has called lately", 60)
+
+
+@pytest.mark.parametrize(
+    ("engines", "last"),
+    [((), None), (("sdxl",), NOW - 5), (("sdxl", "sdxl"), NOW - 5), (("sdxl", "e"), NOW - 90), (("flux",), NOW - 900)],
+)
+def test_the_last_call_is_that_of_a_worker_that_is_able(engines: tuple[str, ...], last: float | None) -> None:
+    waiting = [job(seed, engine=engine) for seed, engine in enumerate(engines)]
+    workers = [Presence(NOW - 5, can=Can(frozenset({"sdxl"}))), Presence(NOW - 90, can=Can(frozenset({"e"})))]
+
+    assert jobs.last_call([*waiting, jobs.done(job(99, engine="flux"), NOW)], workers, NOW - 900) == last
+
+
 def test_a_reader_is_told_that_the_picture_is_being_drawn() -> None:
     assert jobs.waits(MINE, [MINE], [], NOW) == ("a worker is drawing the picture", 2)
 
@@ -244,6 +264,28 @@ def test_a_job_is_read_as_it_was_written(after: int, reason: str, urgency: Urgen
     written = jobs.failed(replace(MINE, after=after, urgency=urgency, placed=placed), "gpu", reason, NOW)
 
     assert jobs.read(jobs.written(written)) == written
+
+
+@pytest.mark.parametrize(
+    "can",
+    [None, Can(), ANYTHING, Can(frozenset({"e"}), frozenset({(64, 128), (64, 64)})), Can(frozenset(), frozenset())],
+)
+def test_a_presence_is_read_as_it_was_written(can: Can | None) -> None:
+    assert jobs.presence_read(jobs.presence_written(Presence(NOW, 1.5, can))) == Presence(NOW, 1.5, can)
+
+
+def test_a_worker_that_names_too_much_is_present() -> None:
+    """A look reads what all workers can. Half of a character cannot be written as it is."""
+    for engines in ({"\ud800"}, {f"engine-{number}" for number in range(500)}):
+        written = jobs.presence_written(Presence(NOW, can=Can(frozenset(engines))))
+        assert written.isascii()
+        assert len(written) < 5000
+        assert jobs.presence_read(written).at == NOW
+
+
+@pytest.mark.parametrize("text", ["", "1000000.000 1.500", "{}", "[]", '{"at":1,"seconds":1,"can":[1]}'])
+def test_a_presence_of_another_version_is_one_of_long_ago(text: str) -> None:
+    assert jobs.presence_read(text) == Presence(0.0)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"order":[1,2,{}]}', "no JSON"])

@@ -129,22 +129,20 @@ class Ledger:
             if job is None or await self.put(row, job, wake=wake):
                 return job
 
-    async def see(self, worker: str, seconds: float = 0.0) -> None:
-        """Notes that a worker called, and how long a picture of it took."""
+    async def see(self, worker: str, seconds: float = 0.0, can: Can | None = None) -> None:
+        """Notes that a worker called, how long a picture of it took, and what it can draw."""
         text = await self.board.row("workers", worker)
-        before = _presence(text)
+        before = policy.presence_read(text)
         took = policy.average(seconds, before.seconds) if seconds else before.seconds
+        now = Presence(self.clock.unix(), took, can or before.can)
         # A worker that is not noted for once calls again within seconds.
-        await self.board.swap("workers", worker, text, f"{self.clock.unix():.3f} {took:.3f}")
+        await self.board.swap("workers", worker, text, policy.presence_written(now))
 
     async def _workers(self, now: float) -> dict[str, Presence]:
         texts = await self.board.rows("workers")
-        workers = policy.remembered({name: _presence(text) for name, text in texts.items()}, now, self.timings)
+        workers = policy.remembered(
+            {name: policy.presence_read(text) for name, text in texts.items()}, now, self.timings
+        )
         for name in texts.keys() - workers.keys():
             await self.board.swap("workers", name, texts[name], "")
         return workers
-
-
-def _presence(text: str) -> Presence:
-    at, _, seconds = text.partition(" ")
-    return Presence(float(at or 0), float(seconds or 0))

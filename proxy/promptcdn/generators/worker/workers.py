@@ -103,7 +103,7 @@ class Workers:
 
     async def _next(self, caller: Caller, can: Can, seconds: float) -> Handed | None:
         ends = self._ledger.clock.monotonic() + seconds
-        await self._ledger.see(caller.full_name)
+        await self._ledger.see(caller.full_name, can=can)
         while not self._stopped:
             seen = await self._ledger.look()
             if (job := self._found(seen, caller, can)) is not None:
