@@ -86,6 +86,9 @@ OF_REQUESTS = (
     Header("Authorization", "`/v1/`, `/work/`, what the operator sees", "The token, behind `Bearer`.", "RFC 6750"),
     Header("Content-Length", "all", "Where the body ends; too large a body is refused.", "RFC 9112"),
     Header("Content-Type", "`/v1/`, `/mcp`", "How the body is read.", "RFC 9110"),
+    Header(
+        "Expect", "all with a body", "`100-continue`: the client is told to go on before it sends the body.", "RFC 9110"
+    ),
     Header("Forwarded", "from trusted proxies", "Which client is charged for a new picture.", "RFC 7239"),
     Header("Host", "all", "One has to be there, and valid. It decides nothing.", "RFC 9112"),
     Header("If-Modified-Since", "pictures", "304 where the picture is not newer.", "RFC 9110"),

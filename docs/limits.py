@@ -426,6 +426,8 @@ WAITS = (
         "Least time before a worker that gave no picture gets the same order again; others get it at once",
         "generators.worker.jobs:Timings.others",
     ),
+    Row("Maximum time for which signs of life keep an order at a worker", "generators.worker.jobs:Timings.longest"),
+    Row("Least time between two looks at all orders, which all who ask share", "generators.worker.ledger:Timings.pace"),
     Row("Lifetime of an order that is done, to tell late workers", "generators.worker.jobs:Timings.done"),
     Row("Lifetime of an order that failed, to tell those who wait", "generators.worker.jobs:Timings.failed"),
     Row("Lifetime of an order that nobody asks for any more", "generators.worker.jobs:Timings.kept"),
@@ -523,6 +525,16 @@ BOUNDS = (
         "Most orders that wait for workers; one more is answered 503",
         "generators.worker.orders:Limits.orders",
         unit="orders",
+    ),
+    Row(
+        "Bytes of bodies of workers that arrive at once; more are answered 503",
+        "faces.work.bodies:ARRIVING_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most workers that wait for an order at one replica; one more is answered 503",
+        "generators.worker.workers:Limits.waiting",
+        unit="workers",
     ),
     Row(
         "Most tries of workers that gave no picture for an order, before it fails",

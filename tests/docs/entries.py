@@ -21,10 +21,13 @@ from tests.docs.pages import ROOT
 PACKAGE = ROOT / "proxy" / "promptcdn"
 # The members that OpenAI's API has of ours, and the settings of our extension for Sphinx.
 _NO_METRICS = {"promptcdn_code", "promptcdn_notes", "promptcdn_url"} | {f"promptcdn_{f.name}" for f in fields(Options)}
+_ANSWERS = PACKAGE / "readers" / "response_headers.py"
 # The folders that look at requests; others look at what somebody else answers.
 _ASKING = ("faces", "readers", "server", "guard")
 # Of headers, as standards write them.
 WRITTEN = {header.name.lower(): header.name for header in (*OF_ANSWERS, *OF_REQUESTS)}
+# What Kubernetes sets for a service of that name, and a setting of the generator that comes next.
+_NO_SETTINGS = {"PROMPTCDN_PORT", "PROMPTCDN_LOCAL_MODEL"}
 _SETTING = r"(?:PROMPTCDN|A1111|COMFYUI|STABILITY|OPENAI|HF)_[A-Z0-9_]*[A-Z0-9]"
 # In a query. The last one is the example of a parameter that does not exist.
 _ELSEWHERE = {"v", "utm_source", "sede"}
@@ -96,7 +99,7 @@ def of_metrics() -> set[str]:
 
 def headers_sent() -> set[str]:
     """The names of headers in `readers/response_headers.py`, which no other file writes."""
-    tree = ast.parse((PACKAGE / "readers" / "response_headers.py").read_text())
+    tree = ast.parse(_ANSWERS.read_text())
     keys = [key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys]
     keys += [
         node.slice
@@ -108,8 +111,8 @@ def headers_sent() -> set[str]:
 
 def headers_read() -> set[str]:
     """The names of headers that the code asks a request for."""
-    asked = r'(?:headers\.(?:get|getlist)\(|_field\(headers, |_values\(lines, b)"([a-z0-9-]+)"'
-    files = (path for folder in _ASKING for path in (PACKAGE / folder).rglob("*.py"))
+    asked = r'(?:headers\.(?:get|getlist)\(|_field\(headers, |_values\(lines, b|name == b)"([a-z0-9-]+)"'
+    files = {path for folder in _ASKING for path in (PACKAGE / folder).rglob("*.py")} - {_ANSWERS}
     by_name = {name for path in files for name in re.findall(asked, path.read_text())}
     forwarded = {"forwarded", "x-forwarded-for"}
     named = by_name | forwarded | set(_PREFETCHED) | {n.lower() for n in VARY} | {n.decode() for n in FIELDS}
@@ -136,7 +139,7 @@ REFERENCE = {
         named=r"[?&](?:amp;)*([A-Za-z_]\w*)=",
         others=of_others,
     ),
-    "setting": Kind("settings.md", ("settings",), settings, named=rf"\b{_SETTING}\b"),
+    "setting": Kind("settings.md", ("settings",), settings, named=rf"\b{_SETTING}\b", others=lambda: _NO_SETTINGS),
     "metric": Kind("telemetry.md", ("metrics",), metrics, named=r"\bpromptcdn_[a-z_]*[a-z]\b", others=of_metrics),
     "problem": Kind(
         "problems.md", ("problems",), lambda: PROBLEMS, named=r"\b[45]\d\d `([a-z]+(?:_[a-z]+)+)`", others=of_openai

@@ -16,7 +16,7 @@ from promptcdn.markdown import Kind, Ours
 from promptcdn.markdown.faults.findings import findings
 from promptcdn.problems import BadSettings
 from tests.docs import entries
-from tests.docs.pages import Block
+from tests.docs.pages import ROOT, Block
 from tests.docs.terminal import commands
 
 # The services of the examples.
@@ -24,6 +24,7 @@ _OURS = ("https://pictures.example.org", "http://127.0.0.1:8080", "https://host"
 # Pages that explain them show URLs that have them; any other finding is a picture that is not shown.
 _SHOWN_ANYWAY = {"seedless", "missing-alt"}
 _ASSIGNED = re.compile(r"""(?m)(?<![\w-])([A-Z][A-Z0-9_]+)=("[^"]*"|'[^']*'|\$\(.*\)|(?:[^\s'"$]|\$\(.*?\))*)""")
+_VARIABLE = re.compile(r'(?m)^variable "(\w+)"')
 # What readers write in the place of these: secrets of theirs, and what a command prints.
 _OPEN = re.compile(r"…|\.\.\.|SECRET|\$\(.*\)")
 _FILLED_IN = "1234567890123456" * 4
@@ -110,6 +111,12 @@ def _read_by(*command: str) -> Callable[[str], str]:
     return read
 
 
+def _terraform(text: str) -> str:
+    """Values that are given to no variable of an example or a module."""
+    declared = {name for file in (ROOT / "terraform").rglob("*.tf") for name in _VARIABLE.findall(file.read_text())}
+    return ", ".join(name for name in re.findall(r"(?m)^(\w+) *=", text) if name not in declared)
+
+
 _JAVASCRIPT: Sequence[str] = ("node", "--input-type=module", "--check")
 
 LANGUAGES: dict[str, Callable[[str], str]] = {
@@ -124,6 +131,7 @@ LANGUAGES: dict[str, Callable[[str], str]] = {
     "json": _parsed_by(json.loads, ValueError),
     "yaml": _parsed_by(yaml.safe_load, yaml.YAMLError),
     "toml": _parsed_by(tomllib.loads, tomllib.TOMLDecodeError),
+    "hcl": _terraform,
     "python": _python,
     "javascript": _read_by(*_JAVASCRIPT),
     "js": _read_by(*_JAVASCRIPT),

@@ -26,6 +26,7 @@ def test_a_block_is_good(block: Block) -> None:
         ("json", "{'a': 1}", "double quotes"),
         ("yaml", "a: [1", "expected"),
         ("toml", "a = ", "Invalid value"),
+        ("hcl", 'planet = "mars"\n', "planet"),
         ("python", "def f(:", "invalid syntax"),
         ("javascript", "const = 1", "SyntaxError"),
         ("ruby", "def f(", "syntax error"),

@@ -1,7 +1,6 @@
 """The pages that docs/examples.md lists are followed word by word, as a new user follows them."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,34 +21,28 @@ def sources(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def follower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """Somebody who did all that the tutorial says, from a fresh folder on; `folder` has the virtual environment."""
-    folder = tmp_path_factory.mktemp("new user")
-    sources(folder / "promptcdn")
-    with Terminal(folder) as terminal:
-        for block in blocks(TUTORIAL):
-            terminal.follow(block)
-        yield terminal
-
-
 @pytest.mark.timeout(300)
-def test_the_tutorial_works_word_by_word(follower: Terminal) -> None:
-    """From a fresh folder and the virtual environment that it makes to the last command."""
-    project = follower.folder / "my-project"
-
-    assert follower.here() == project
+def test_the_pages_work_word_by_word(tmp_path: Path) -> None:
+    """The tutorial from a fresh folder on, then each other page in a fresh folder, with the environment that the
+    tutorial makes: it takes longest, so this is one test."""
+    home = tmp_path / "new user"
+    sources(home / "promptcdn")
+    followed(home, TUTORIAL)
+    project = home / "my-project"
     assert (project / "README.md").read_text().count("&seed=") == 3
     assert (project / "promptcdn.lock").exists()
 
+    for page in PAGES:
+        folder = tmp_path / page.stem
+        if page.name == "README.md":
+            sources(folder)
+        folder.mkdir(exist_ok=True)
+        followed(folder, page, home / "venv" / "bin")
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_works_word_by_word(tmp_path: Path, follower: Terminal, page: Path) -> None:
-    """In a fresh folder, with the environment that the tutorial made."""
-    folder = sources(tmp_path / "sources") if page.name == "README.md" else tmp_path
 
-    with Terminal(folder, follower.folder / "venv" / "bin") as terminal:
+def followed(folder: Path, page: Path, *programs: Path) -> None:
+    """Does in a folder what a page says."""
+    with Terminal(folder, *programs) as terminal:
         for block in blocks(page):
             terminal.follow(block)
 

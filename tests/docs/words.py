@@ -7,8 +7,10 @@ from functools import cache
 import tables
 
 # The words behind `promptcdn`, as far as the shell goes on with the same command. What `docker exec promptcdn` names is
-# a container, and ./promptcdn a folder.
-_TYPED = re.compile(r"(?<![\w./-])(?<!exec )(?:[\w./-]*bin/)?promptcdn +([a-z]+(?: [a-z]+)?)((?:[^\n|;&#<>`]|\\\n)*)")
+# a container, `kubectl -n promptcdn` a namespace, and ./promptcdn a folder.
+_TYPED = re.compile(
+    r"(?<![\w./-])(?<!exec )(?<!-n )(?:[\w./-]*bin/)?promptcdn +([a-z]+(?: [a-z]+)?)((?:[^\n|;&#<>`]|\\\n)*)"
+)
 _OPTION = re.compile(r"(?<!\S)(--[a-z][a-z-]*)")
 _NO_COMMAND = {"seed word"}  # docs/signing.md: what is hashed
 

@@ -17,7 +17,7 @@ from promptcdn.generators.worker.orders import Timings as OrderTimings
 from promptcdn.generators.worker.work import Work
 from promptcdn.generators.worker.workers import Caller, Workers
 from promptcdn.making.deliveries import Deliveries, WorkOrder
-from promptcdn.problems import Problem
+from promptcdn.problems import Problem, StoreUnavailable
 from promptcdn.readers.answers import Urgency
 from promptcdn.url.order import Order
 from tests.support.fakes import KEY, FakeRemovals, FakeStore, ManualClock, order, picture
@@ -231,6 +231,31 @@ async def test_an_order_that_nobody_can_draw_fails_like_any_other(shop: Shop) ->
     assert "out of memory" in failure.detail
 
 
+async def test_a_failure_is_told_once_and_then_ordered_anew() -> None:
+    """It came when nobody waited. Whoever asks next is told, for nothing; and after the cooldown the order is new."""
+    async with Shop(IMPATIENT) as shop:
+        await problem_of(shop.asked())
+        for number in range(FAILURES_MAX):
+            caller = Caller(f"gpu-{number}")
+            await shop.deliveries.fail((await shop.handed(caller)).id, caller, "out of memory")
+        assert (await problem_of(shop.asked())).kind is problems.UPSTREAM_GARBLED
+        assert (shop.parts.purse.spent, shop.parts.making.on_cooldown) == (1, 1)
+        shop.parts.hands.seconds += 6
+
+        assert (await problem_of(shop.asked())).kind is problems.WAITING_FOR_WORKER
+        assert shop.parts.purse.spent == 2
+        assert (await shop.handed()).job.failures == ()
+
+
+async def test_an_order_that_was_not_placed_is_not_counted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the store does not answer")
+
+    monkeypatch.setattr(shop.parts.making._removals, "prepare", unknown)
+    assert (await problem_of(shop.asked())).kind is problems.STORE_UNAVAILABLE
+    assert (shop.parts.purse.spent, shop.board._tables["jobs"]) == (0, {})
+
+
 async def test_an_order_that_is_given_back_is_the_next_workers(shop: Shop) -> None:
     reader = shop.asked()
     given = await shop.handed(GPU)
@@ -313,6 +338,7 @@ async def test_too_many_orders_are_refused() -> None:
     async with Shop(IMPATIENT, limits=Limits(orders=1)) as shop:
         assert (await problem_of(shop.asked())).kind is problems.WAITING_FOR_WORKER
         assert (await problem_of(shop.asked(order(seed=8)))).kind is problems.OVERLOADED
+        assert shop.parts.purse.spent == 1, "an order that is refused is not counted"
         assert (await problem_of(shop.asked())).kind is problems.WAITING_FOR_WORKER
 
 

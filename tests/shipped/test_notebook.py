@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tests.support.service import Promptcdn, environment
+from tests.support.service import PROMPTCDN, Promptcdn, environment
 from tests.support.topology import ROOT
 from tests.support.waiting import until
 from tests.support.workers import SETTINGS, TOKENS, Pretender
@@ -44,7 +44,9 @@ class Kernel:
         folder.mkdir()
         known = {"SERVICE_URL": service.url, "PROMPTCDN_WORKER_TOKEN": TOKENS["gpu"], "SOURCE": "", **variables}
         self.notebook = notebook()
-        self._variables = environment(**known, PROMPTCDN_DATA_DIR=folder / "data", IPYTHONDIR=folder / "ipython")
+        path = os.pathsep.join([str(Path(PROMPTCDN).parent), os.environ["PATH"]])
+        own = {"PROMPTCDN_DATA_DIR": folder / "data", "IPYTHONDIR": folder / "ipython", "PATH": path}
+        self._variables = environment(**{**own, **known})
         self.client = NotebookClient(self.notebook, timeout=120, resources={"metadata": {"path": str(folder)}})
 
     def run(self) -> None:
@@ -77,7 +79,7 @@ def test_the_notebook_is_valid_and_keeps_no_outputs() -> None:
 
 
 def test_the_notebook_draws_for_a_service(service: Promptcdn, tmp_path: Path) -> None:
-    kernel = Kernel(tmp_path / "notebook", service, GENERATOR="sketch", UNTIL_IDLE="3s")
+    kernel = Kernel(tmp_path / "notebook", service, GENERATOR="sketch", UNTIL_IDLE="8s")
     kernel.run()
 
     assert state(service) == "stored"
