@@ -118,7 +118,7 @@ def test_the_guide_makes_every_secret_and_names_every_variable() -> None:
         assert f"promptcdn/{name}" in GUIDE
 
 
-def test_the_guides_values_are_those_that_the_example_takes() -> None:
+def test_the_guide_has_the_values_that_the_example_takes() -> None:
     block = GUIDE.partition("```hcl\n")[2].partition("```")[0]
     example = (FOLDER / "examples" / "public" / "main.tf").read_text()
 
