@@ -142,11 +142,13 @@ run "cloudfront_does_as_the_service_says" {
 
 run "with_all_there_is" {
   variables {
-    replicas     = { min = 2, max = 6 }
-    redis        = { copies = 2 }
-    domain       = { name = "pictures.example.org", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", zone_id = "Z123" }
-    alarm_topics = ["arn:aws:sns:eu-central-1:123456789012:alarms"]
-    settings     = { PROMPTCDN_BUDGET = "5/day", PROMPTCDN_ENGINE = "core" }
+    replicas       = { min = 2, max = 6 }
+    redis          = { copies = 2 }
+    domain         = { name = "pictures.example.org", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", zone_id = "Z123" }
+    alarm_topics   = ["arn:aws:sns:eu-central-1:123456789012:alarms"]
+    origin_timeout = 120
+    origin_shield  = true
+    settings       = { PROMPTCDN_BUDGET = "5/day", PROMPTCDN_ENGINE = "core" }
   }
 
   assert {
