@@ -37,4 +37,4 @@ CMD ["serve"]
 LABEL org.opencontainers.image.title="promptcdn" \
       org.opencontainers.image.description="A reproducible-image CDN proxy for Markdown: one URL is one picture" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="0.2.0"
+      org.opencontainers.image.version="1.0.0"

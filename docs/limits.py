@@ -98,6 +98,10 @@ WAITS = (
         "Maximum time for the head of a request to arrive, and for an idle connection to begin its next request",
         "server.timings:Timings.head",
     ),
+    Row(
+        "Maximum time for an idle connection of a trusted proxy to begin its next request",
+        "server.timings:Timings.proxy",
+    ),
     Row("Maximum time in which a client reads nothing of its answer", "server.timings:Timings.read"),
     Row(
         "Maximum time for clients to read their last answers after the signal to stop",
@@ -443,6 +447,8 @@ WAITS = (
         "Least time before a worker that gave no picture gets the same order again; others get it at once",
         "generators.worker.jobs:Timings.others",
     ),
+    Row("Maximum time for which signs of life keep an order at a worker", "generators.worker.jobs:Timings.longest"),
+    Row("Least time between two looks at all orders, which all who ask share", "generators.worker.ledger:Timings.pace"),
     Row("Lifetime of an order that is done, to tell late workers", "generators.worker.jobs:Timings.done"),
     Row("Lifetime of an order that failed, to tell those who wait", "generators.worker.jobs:Timings.failed"),
     Row("Lifetime of an order that nobody asks for any more", "generators.worker.jobs:Timings.kept"),
@@ -474,6 +480,15 @@ WAITS = (
         "Maximum wait for the address of `PROMPTCDN_WORKER_START` to answer",
         "generators.worker.starting:Timings.call",
     ),
+    Row(
+        "Maximum time in which a command that starts a worker can fail: one that still runs has started it",
+        "generators.worker.starting:Timings.command",
+    ),
+    Row(
+        "Maximum wait of `promptcdn submit` for the token of Google's metadata server",
+        "cli.operators.submit.calls:Timings.metadata",
+    ),
+    Row("Maximum wait of `promptcdn submit` for the answer of the API", "cli.operators.submit.calls:Timings.answer"),
     Row(
         "Interval in which an order for workers is noted as asked for, while somebody waits",
         "generators.worker.orders:Timings.asked",
@@ -531,6 +546,16 @@ BOUNDS = (
         "Most orders that wait for workers; one more is answered 503",
         "generators.worker.orders:Limits.orders",
         unit="orders",
+    ),
+    Row(
+        "Bytes of bodies of workers that arrive at once; more are answered 503",
+        "faces.work.bodies:ARRIVING_MAX",
+        unit="bytes",
+    ),
+    Row(
+        "Most workers that wait for an order at one replica; one more is answered 503",
+        "generators.worker.workers:Limits.waiting",
+        unit="workers",
     ),
     Row(
         "Most tries of workers that gave no picture for an order, before it fails",

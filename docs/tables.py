@@ -1,13 +1,18 @@
-"""Writes the tables between `<!-- table NAME -->` and `<!-- end -->` in the pages beside this file."""
+"""Writes the tables between `<!-- table NAME -->` and `<!-- end -->` in the pages of this folder."""
 
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from headers import OF_ANSWERS, OF_REQUESTS, Header
 from limits import BOUNDS, FIRST_VIEW, WAITS, Row
 from promptcdn import problems
+from promptcdn.cli import application
 from promptcdn.generators.care.breaker import FIRST_PAUSES, LONGEST_PAUSE
 from promptcdn.generators.openai.servers import SERVERS
 from promptcdn.readers.cache_policies import POLICIES, Outcome, cache_control
@@ -188,6 +193,53 @@ def limits(rows: Iterable[Row], what: str) -> str:
     return table((what, "default", "setting", "in the code"), cells)
 
 
+def headers(rows: Iterable[Header], where: str) -> str:
+    """The headers of answers or of requests."""
+    return table(("header", where, "what it says", "source"), ((f"`{h.name}`", *_cells(h)) for h in rows))
+
+
+def _cells(header: Header) -> tuple[str, str, str]:
+    return header.where, header.meaning, header.source
+
+
+def options() -> str:
+    """The arguments and options of all commands, as `--help` prints them."""
+    rows = (
+        (f"`promptcdn {name}`" if first else "", f"`{spelled(each)}`", each.help)
+        for name, command in commands()
+        for first, each in zip((True, *[False] * len(command.params)), shown_options(command), strict=False)
+    )
+    return table(("command", "argument or option", "what it is"), rows)
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command with its words, those of groups too, in the order of `promptcdn --help`."""
+    groups: Any = typer.main.get_command(application())
+    for name, command in groups.commands.items():
+        for below, inner in getattr(command, "commands", {"": command}).items():
+            yield f"{name} {below}".rstrip(), inner
+
+
+def shown_options(command: Any) -> list[Any]:
+    """The arguments, then the options, without `--help`."""
+    return [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
+
+
+def spelled(parameter: Any) -> str:
+    """An argument or an option as it is written."""
+    if parameter.param_type_name == "argument":
+        name = str(parameter.metavar or parameter.name.upper())
+        return name + ("..." if parameter.nargs == -1 and not name.endswith("...") else "")
+    return " / ".join((*parameter.opts, *parameter.secondary_opts))
+
+
+def decisions() -> str:
+    """The records by number, with their titles."""
+    records = sorted((FOLDER / "decisions").glob("[0-9]*.md"))
+    titles = (record.read_text().partition("\n")[0].removeprefix("# ") for record in records)
+    return "\n".join(f"- [{title}]({record.name})" for title, record in zip(titles, records, strict=True))
+
+
 def _file(place: str) -> str:
     """A module and what is in it, as a path and what is in it."""
     module, _, name = place.partition(":")
@@ -204,6 +256,10 @@ TABLES = {
     "settings": settings(),
     "image servers": image_servers(),
     "problems": codes(),
+    "headers of answers": headers(OF_ANSWERS, "which answers"),
+    "headers of requests": headers(OF_REQUESTS, "read of"),
+    "options": options(),
+    "decisions": decisions(),
     "upstream failures": upstream_failures(),
     "outcomes": outcomes(),
     "image proxies": fetchers(IMAGE_PROXIES),
@@ -228,7 +284,7 @@ def written(page: str) -> str:
 
 def main(check: bool) -> int:
     """Writes the pages, or with `check` gives 1 where one differs."""
-    stale = [page for page in FOLDER.glob("*.md") if page.read_text() != written(page.read_text())]
+    stale = [page for page in FOLDER.rglob("*.md") if page.read_text() != written(page.read_text())]
     for page in stale:
         if check:
             print(f"{page.name}: its tables are not the code's; run ./scripts/docs")  # noqa: T201

@@ -7,14 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
 import tables
 from limits import BOUNDS, FIRST_VIEW, WAITS
-from promptcdn import problems
-from promptcdn.cli import application
-from promptcdn.cli.operators import store
-from promptcdn.url.parameters import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "proxy" / "promptcdn"
@@ -50,21 +45,6 @@ def test_the_tables_in_the_docs_are_the_codes_own(capsys: pytest.CaptureFixture[
     ended = tables.main(check=True)
 
     assert (capsys.readouterr().out, ended) == ("", 0)
-
-
-def test_every_parameter_and_every_code_is_in_the_docs() -> None:
-    urls, codes = ((ROOT / "docs" / page).read_text() for page in ("urls.md", "problems.md"))
-
-    assert all(f"`{name}`" in urls for name in BY_NAME)
-    assert all(f"`{kind.code}`" in codes for kind in problems.KINDS)
-
-
-def test_every_command_is_in_the_docs() -> None:
-    commands = (ROOT / "docs" / "commands.md").read_text()
-    names = {name for name in typer.main.get_command(application()).commands if name != "store"}  # type: ignore[attr-defined]
-    below = {f"store {name}" for name in typer.main.get_command(store.app).commands}  # type: ignore[attr-defined]
-
-    assert [name for name in sorted(names | below) if f"`promptcdn {name}" not in commands] == []
 
 
 def test_the_tree_has_a_row_for_each_layer_in_their_order() -> None:

@@ -196,3 +196,16 @@ def test_an_app_for_a_chat_is_set_up_as_a_whole(only: pytest.MonkeyPatch, chosen
 
     assert said in str(wrong.value)
     assert "canary" not in str(wrong.value)
+
+
+def test_a_machine_may_have_a_service_and_its_worker(only: pytest.MonkeyPatch) -> None:
+    """The worker's secret is then there twice; one that guards something else as well is told."""
+    tokens, secret = "PROMPTCDN_WORKER_TOKENS", "canary-0123456789-of-a-worker"
+    only.setenv(tokens, f"gpu:{secret}")
+    only.setenv("PROMPTCDN_WORKER_TOKEN", secret)
+    both = settings.load().chosen.secrets
+    only.setenv("PROMPTCDN_WORKER_TOKEN", "0123456789abcdef")
+    another = settings.load().chosen.secrets
+
+    assert [name for name, value in both if value == secret] == ["the worker's token gpu"]
+    assert "PROMPTCDN_WORKER_TOKEN" in dict(another)

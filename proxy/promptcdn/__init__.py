@@ -1,3 +1,3 @@
 """promptcdn: a reproducible-image CDN proxy for Markdown. One URL is one picture."""
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"

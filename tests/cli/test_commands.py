@@ -230,7 +230,7 @@ def test_the_readme_has_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "completed"), [("promptcdn s", "serve sign stats store"), ("promptcdn sign --e", "--expires")]
+    ("typed", "completed"), [("promptcdn s", "serve sign stats submit store"), ("promptcdn sign --e", "--expires")]
 )
 def test_a_shell_completes_commands_and_options(typed: str, completed: str) -> None:
     asked = {"_PROMPTCDN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": len(typed.split()) - 1}

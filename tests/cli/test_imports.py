@@ -49,6 +49,7 @@ COMMAND_LINE = {
     "pydantic": {"pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"},
     "keys": {"rfc8785", "unicodedata2"},
     "promptcdn": {"promptcdn"},
+    "Debian's own Python": {"sitecustomize"},
 }
 SERVER = {
     "uvicorn": {"uvicorn", "click", "httptools", "uvloop", "cython_runtime"},

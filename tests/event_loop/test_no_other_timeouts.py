@@ -21,7 +21,7 @@ DECIDED = {
     "flights/single.py Flights.drain": "the grace is given by whoever stops the process, in their time",
     "generators/worker/boards.py _Bell.heard": "a pause until the next look at the orders: nobody is given up",
     "generators/worker/orders.py Orders.made": "a flight waits; the order goes on",
-    "generators/worker/starting.py Starter._run": "a moment in which a command that is wrong ends",
+    "generators/worker/starting.py Starter._run": "a time in which a command that is wrong ends",
     "replicas/leases.py RedisLeases._take": "a pause between two tries to take a lease: nobody is given up",
 }
 

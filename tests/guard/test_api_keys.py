@@ -32,7 +32,7 @@ def test_a_request_has_the_key_whose_secret_it_sends(authorization: str | None, 
     ["canary-without-an-id", "team:canary", "a:canary-0123456789,b:canary-0123456789", "a:canary 0123456789 canary"],
 )
 def test_a_key_that_would_not_do_is_refused_and_not_quoted(text: str) -> None:
-    with pytest.raises(ValueError, match=r"key [12]") as refused:
+    with pytest.raises(ValueError, match=r"entry [12]") as refused:
         ApiKeys.parse(text)
 
     assert "canary" not in str(refused.value)

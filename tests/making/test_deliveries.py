@@ -1,6 +1,7 @@
 """Orders for workers, and what becomes of the pictures that workers bring: early, late, twice, wrong or never."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from promptcdn.generators.worker.orders import Timings as OrderTimings
 from promptcdn.generators.worker.work import Work
 from promptcdn.generators.worker.workers import Caller, Workers
 from promptcdn.making.deliveries import Deliveries, WorkOrder
-from promptcdn.problems import Problem
+from promptcdn.observer import NoObserver
+from promptcdn.problems import Problem, StoreUnavailable
 from promptcdn.readers.answers import Urgency
 from promptcdn.url.order import Order
 from tests.support.fakes import KEY, FakeRemovals, FakeStore, ManualClock, order, picture
@@ -186,6 +188,32 @@ async def test_of_two_pictures_of_one_order_the_first_is_kept(shop: Shop) -> Non
     assert shop.parts.shelf.written == [MASTER, BINDING]
 
 
+class Counting(NoObserver):
+    """Counts what generators gave."""
+
+    def __init__(self) -> None:
+        self.results = Counter[str]()
+
+    def generated(self, generator: str, result: str, seconds: float) -> None:
+        del generator, seconds
+        self.results[result] += 1
+
+
+async def test_a_picture_that_comes_twice_at_once_counts_once(shop: Shop) -> None:
+    """At two replicas, as where a worker's connection broke and it tried again."""
+    async with Shop(board=shop.board, shelf=shop.parts.shelf, hands=shop.hands) as replica:
+        counted = Counting()
+        shop.deliveries._observer = replica.deliveries._observer = counted
+        reader = shop.asked()
+        given = await shop.handed()
+        both = (shop.deliveries.deliver(given.id, GPU, picture()), replica.deliveries.deliver(given.id, GPU, picture()))
+        await asyncio.gather(*both)
+        await reader
+
+    assert counted.results == {"picture": 1}
+    assert shop.workers.pictures + replica.workers.pictures == {"gpu": 1}
+
+
 async def test_signs_of_life_keep_an_order(shop: Shop) -> None:
     reader = shop.asked()
     given = await shop.handed(GPU)
@@ -231,6 +259,31 @@ async def test_an_order_that_nobody_can_draw_fails_like_any_other(shop: Shop) ->
     assert "out of memory" in failure.detail
 
 
+async def test_a_failure_is_told_once_and_then_ordered_anew() -> None:
+    """It came when nobody waited. Whoever asks next is told, for nothing; and after the cooldown the order is new."""
+    async with Shop(IMPATIENT) as shop:
+        await problem_of(shop.asked())
+        for number in range(FAILURES_MAX):
+            caller = Caller(f"gpu-{number}")
+            await shop.deliveries.fail((await shop.handed(caller)).id, caller, "out of memory")
+        assert (await problem_of(shop.asked())).kind is problems.UPSTREAM_GARBLED
+        assert (shop.parts.purse.spent, shop.parts.making.on_cooldown) == (1, 1)
+        shop.parts.hands.seconds += 6
+
+        assert (await problem_of(shop.asked())).kind is problems.WAITING_FOR_WORKER
+        assert shop.parts.purse.spent == 2
+        assert (await shop.handed()).job.failures == ()
+
+
+async def test_an_order_that_was_not_placed_is_not_counted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the store does not answer")
+
+    monkeypatch.setattr(shop.parts.making._removals, "prepare", unknown)
+    assert (await problem_of(shop.asked())).kind is problems.STORE_UNAVAILABLE
+    assert (shop.parts.purse.spent, shop.board._tables["jobs"]) == (0, {})
+
+
 async def test_an_order_that_is_given_back_is_the_next_workers(shop: Shop) -> None:
     reader = shop.asked()
     given = await shop.handed(GPU)
@@ -253,6 +306,7 @@ async def test_nobody_speaks_for_another_workers_order(shop: Shop) -> None:
         shop.deliveries.fail(given.id, OTHER, "no"),
     ):
         assert (await problem_of(asyncio.ensure_future(call))).kind is problems.ORDER_OF_ANOTHER
+    assert shop.workers.failures == {}
     await shop.deliveries.deliver(given.id, GPU, picture())
     await reader
 
@@ -313,6 +367,7 @@ async def test_too_many_orders_are_refused() -> None:
     async with Shop(IMPATIENT, limits=Limits(orders=1)) as shop:
         assert (await problem_of(shop.asked())).kind is problems.WAITING_FOR_WORKER
         assert (await problem_of(shop.asked(order(seed=8)))).kind is problems.OVERLOADED
+        assert shop.parts.purse.spent == 1, "an order that is refused is not counted"
         assert (await problem_of(shop.asked())).kind is problems.WAITING_FOR_WORKER
 
 
@@ -347,5 +402,7 @@ async def test_a_service_that_stops_keeps_nobody_waiting(shop: Shop) -> None:
     shop.deliveries.stop()
 
     assert (await problem_of(reader)).kind is problems.DRAINING
+    assert (await problem_of(shop.asked(order(seed=8)))).kind is problems.DRAINING
+    assert shop.parts.purse.spent == 1, "an order that is refused is not counted"
     assert await asking is None
     assert len(shop.board._tables["jobs"]) == 1

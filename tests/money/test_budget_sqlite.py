@@ -356,10 +356,16 @@ async def test_a_count_behind_a_link_is_judged_by_where_it_leads(
     assert "tmpfs" in await forgets(link)
 
 
-async def test_a_count_on_cloud_run_is_said_to_be_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("K_SERVICE", "pictures")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("K_SERVICE", "pictures", "Cloud Run"), ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE", "Fargate")],
+)
+async def test_a_count_where_no_disk_is_kept_is_said_to_be_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
 
-    assert "Cloud Run" in await forgets(tmp_path)
+    assert said in await forgets(tmp_path)
 
 
 # Processes

@@ -57,7 +57,7 @@ def test_the_tables_of_the_docs_have_every_alert_and_panel() -> None:
 def exposition(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What a service counted that did a bit of everything."""
     folder = tmp_path_factory.mktemp("busy")
-    workers = {"PROMPTCDN_GENERATOR": "stability, worker", **SETTINGS}
+    workers = {"PROMPTCDN_GENERATOR": "stability, worker", "PROMPTCDN_WORKER_START": "true", **SETTINGS}
     settings = {"PROMPTCDN_ENGINE": "stability/any", "PROMPTCDN_BUDGET": "9/day", **workers}
     with Upstream() as upstream, Promptcdn(folder, STABILITY_HOST=upstream.url, **settings) as service:
         for query in ("seed=1", "seed=1", "seed=1&w=320", "width=1", "seed=day"):
@@ -81,3 +81,16 @@ def test_every_metric_that_is_asked_for_is_there(exposition: str, page: str) -> 
     assert len(asked) >= 8
     assert all(NAME.search(expression) or UP.search(expression) for expression in asked)
     assert {name for expression in asked for name in NAME.findall(expression)} - names == set()
+
+
+@pytest.mark.parametrize("page", ["alerts.yml", "dashboard.json"])
+def test_orders_and_workers_are_watched(page: str) -> None:
+    asked = {name for expression in expressions(page) for name in NAME.findall(expression)}
+
+    assert asked >= {
+        "promptcdn_orders_waiting",
+        "promptcdn_oldest_order_seconds",
+        "promptcdn_workers",
+        "promptcdn_worker_seconds_total",
+        "promptcdn_worker_pictures_total",
+    }

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from promptcdn.readers.clients import TrustedProxies
 from promptcdn.server.descriptors import Abortable, BoundedConnections
 from promptcdn.server.request_limits import LimitedRequests
 from promptcdn.server.sockets import bound_socket
@@ -158,6 +159,25 @@ async def test_what_never_ends_behind_a_head_is_not_kept(behind: bytes) -> None:
         answered.set()
 
         assert b"200 OK" in await asyncio.get_running_loop().sock_recv(connection, 65536)
+
+
+@pytest.mark.anyio
+async def test_a_trusted_proxys_idle_connection_stays_open() -> None:
+    """A balancer that keeps it for longer would answer 502 with the request that crosses the service's goodbye."""
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    proxies = BoundedConnections(trusted=TrustedProxies.parse("127.0.0.1"))
+    timings = Timings(head=0.5, proxy=60)
+    async with (
+        connected(names_of_headers, proxies, timings) as proxys,
+        connected(names_of_headers, timings=timings) as another,
+    ):
+        for connection in (proxys, another):
+            await sent(connection, request)
+            assert b"200 OK" in await asyncio.get_running_loop().sock_recv(connection, 65536)
+        assert await received(another) == 0  # it was closed
+        await sent(proxys, REQUEST)
+
+        assert await received(proxys) > 0
 
 
 def test_readers_of_nothing_delay_neither_others_nor_the_end(tmp_path: Path) -> None:

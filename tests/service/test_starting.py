@@ -134,13 +134,13 @@ WRONG: list[tuple[dict[str, object], list[str]]] = [
     ({"PROMPTCDN_TRUSTED_PROXIES": "2000::/3"}, ['PROMPTCDN_TRUSTED_PROXIES="2000::/3": "2000::/3" is far too many']),
     (
         {"PROMPTCDN_SIGNING_KEYS": "k1:canary-0123456789,k2:canary-0123456789"},
-        ["PROMPTCDN_SIGNING_KEYS: key 2: a key before it has the same secret"],
+        ["PROMPTCDN_SIGNING_KEYS: entry 2: an entry before it has the same secret"],
     ),
     ({"PROMPTCDN_LOG": "xml"}, ['PROMPTCDN_LOG="xml": allowed: text or json']),
     ({"PROMPTCDN_LOG_HITS": "some"}, ['PROMPTCDN_LOG_HITS="some": allowed: true or false']),
     ({"PROMPTCDN_MISSES": "some"}, ['PROMPTCDN_MISSES="some": allowed: open, signed or closed']),
     ({"PROMPTCDN_MISSES": "signed"}, ["PROMPTCDN_MISSES=signed needs PROMPTCDN_SIGNING_KEYS, like id:secret"]),
-    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: key 1: write it like id:secret"]),
+    ({"PROMPTCDN_SIGNING_KEYS": "a-secret"}, ["PROMPTCDN_SIGNING_KEYS: entry 1: write it like id:secret"]),
     (
         {"PROMPTCDN_GENERATOR": "magic"},
         ['PROMPTCDN_GENERATOR="magic": there is no generator magic; allowed: a1111, comfyui,'],

@@ -365,7 +365,7 @@ def test_stats_says_what_waits_and_who_draws(service: Promptcdn) -> None:
     before, after = (json.loads(ended.stdout) for ended in said)
     assert (before["orders"]["waiting"], before["orders"]["workers_present"]) == (1, 1)
     assert (after["orders"]["waiting"], after["workers"]["gpu"]["pictures"]) == (0, 1)
-    assert "0 waiting for workers; 1 workers present" in printed
+    assert re.search(r"orders +0 waiting for workers\nworkers +1 called within the last minute", printed)
     assert re.search(r"of worker +gpu +1 pictures, [0-9.]+ s a picture, 0 orders not drawn", printed)
 
 

@@ -23,12 +23,12 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 WORKERS = ROOT / "deploy" / "workers" / "kubernetes.yaml"
 GUIDE = (ROOT / "docs" / "deploy" / "kubernetes.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-NAMES = ("trial", "production", "production with disks")
+NAMES = ("trial", "production", "production with disks", "production with disks and workers")
 # The oldest version that the guide names, and the newest that has a schema.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 # The service's own, for closing after PROMPTCDN_GRACE.
 CLOSING_SECONDS = 5
-SECRETS = re.compile("_KEY|TOKEN|PASSWORD|SECRET|_START$|API_KEYS")
+SECRETS = re.compile("_KEY|TOKEN|PASSWORD|SECRET|API_KEYS")
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kubectl") is None, reason="NOT CHECKED: deploy/kubernetes, because kubectl is not installed"
@@ -40,13 +40,16 @@ Resource = Mapping[str, Any]
 @cache
 def resources(name: str) -> tuple[Resource, ...]:
     """What `kubectl apply -k` would send to the cluster."""
-    folder, _, disks = name.partition(" with ")
-    if not disks:
+    folder, _, more = name.partition(" with ")
+    if not more:
         return rendered(FOLDER / folder)
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(FOLDER, copy, dirs_exist_ok=True)
         file = Path(copy) / folder / "kustomization.yaml"
-        file.write_text(file.read_text().replace("# - ../disks", "- ../disks"))
+        text = file.read_text()
+        for each in more.split(" and "):
+            text = text.replace(f"# - ../{each}\n", f"- ../{each}\n")
+        file.write_text(text)
         return rendered(file.parent)
 
 
@@ -91,7 +94,8 @@ def test_every_resource_is_valid_by_the_schema(name: str, version: str) -> None:
 
 def test_the_file_for_workers_is_valid_by_the_schema() -> None:
     for version in VERSIONS:
-        kubernetes_validate.validate(yaml.safe_load(WORKERS.read_text()), version, strict=True)
+        for resource in yaml.safe_load_all(WORKERS.read_text()):
+            kubernetes_validate.validate(resource, version, strict=True)
 
 
 @every
@@ -121,6 +125,8 @@ def test_a_pod_has_the_time_to_store_pictures_under_way(name: str) -> None:
 @every
 def test_the_service_starts_with_what_the_config_map_sets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = {"PROMPTCDN_SIGNING_KEYS": "k1:a-secret-of-thirty-two-characters", "STABILITY_KEY": "k"}
+    if "workers" in name:
+        secret["PROMPTCDN_WORKER_TOKENS"] = "home:a-secret-of-thirty-two-characters"
     for setting, value in (values(name) | (secret if name != "trial" else {})).items():
         monkeypatch.setenv(setting, value)
 
@@ -157,7 +163,8 @@ def test_pods_have_no_rights(name: str) -> None:
         spec = each["spec"]["template"]["spec"]
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert spec["automountServiceAccountToken"] is False
+        starts = "workers" in name and each["metadata"]["name"] == "promptcdn"
+        assert spec["automountServiceAccountToken"] is starts
         for one in spec["containers"]:
             assert one["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -186,7 +193,8 @@ def test_the_pod_is_what_the_image_is_built_for(name: str) -> None:
 @every
 def test_kubernetes_sets_no_variables_of_services_in_a_pod(name: str) -> None:
     """Those of a Service named promptcdn look like settings, and end the start (tests/service/test_starting.py)."""
-    worker = yaml.safe_load(WORKERS.read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    job = next(yaml.safe_load_all(WORKERS.read_text()))
+    worker = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
     assert pod(name)["enableServiceLinks"] is False
     assert worker["enableServiceLinks"] is False
@@ -243,8 +251,8 @@ def test_pods_reach_names_redis_and_the_internet_by_tls(name: str) -> None:
     blocks = [peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule["to"] if "ipBlock" in peer]
 
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
-    assert ports == [[53], [6379], [443]]
-    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0"]
+    assert ports == [[53], [6379], [443], *([[443, 6443]] if "workers" in name else [])]
+    assert [block["cidr"] for block in blocks[:2]] == ["0.0.0.0/0", "::/0"]
     assert {"10.0.0.0/8", "169.254.0.0/16"} <= set(blocks[0]["except"])
     assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [[{"protocol": "TCP", "port": "http"}]]
 
@@ -254,3 +262,4 @@ def test_the_guide_names_every_file_and_the_oldest_kubernetes() -> None:
 
     assert [name for name in folders if f"{name}/" not in GUIDE] == []
     assert f"Kubernetes {VERSIONS[0]} or later" in GUIDE
+    assert set(re.findall(r"promptcdn:(\d[\d.]*)", GUIDE)) == {__version__}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptcdn.stores.durability import caveat, file_system
+from promptcdn.stores.durability import caveat, file_system, platform
 
 MOUNTS = """\
 overlay / overlay rw,relatime,lowerdir=/var/lib/docker/overlay2/l/AB 0 0
@@ -38,21 +38,36 @@ def test_where_no_mounts_are_known_no_file_system_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cloud_run", "said"),
+    ("kind", "on", "said"),
     [
-        ("ext4", False, ""),
-        ("", False, ""),
-        ("nfs4", False, ""),
-        ("tmpfs", False, "forgotten on restart: data is in memory (tmpfs)"),
-        ("ramfs", False, "forgotten on restart: data is in memory (ramfs)"),
+        ("ext4", "", ""),
+        ("", "", ""),
+        ("nfs4", "", ""),
+        ("tmpfs", "", "forgotten on restart: data is in memory (tmpfs)"),
+        ("ramfs", "", "forgotten on restart: data is in memory (ramfs)"),
         (
             "overlay",
-            False,
+            "",
             "forgotten on restart: data is in the container's own layer (overlay), mount a volume there",
         ),
-        ("ext4", True, "forgotten on restart: Cloud Run keeps no disk, and each instance counts alone"),
-        ("overlay", True, "forgotten on restart: Cloud Run keeps no disk, and each instance counts alone"),
+        ("ext4", "Cloud Run", "forgotten on restart: Cloud Run keeps no disk, and each instance counts alone"),
+        ("overlay", "Cloud Run", "forgotten on restart: Cloud Run keeps no disk, and each instance counts alone"),
+        ("ext4", "Fargate", "forgotten on restart: Fargate keeps no disk, and each task counts alone"),
+        ("nfs4", "Fargate", ""),
     ],
 )
-def test_what_a_restart_forgets_is_said_in_one_line(kind: str, cloud_run: bool, said: str) -> None:
-    assert caveat("data", kind, cloud_run=cloud_run) == said
+def test_what_a_restart_forgets_is_said_in_one_line(kind: str, on: str, said: str) -> None:
+    assert caveat("data", kind, platform=on) == said
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, ""),
+        ({"K_SERVICE": "promptcdn"}, "Cloud Run"),
+        ({"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"}, "Fargate"),
+        ({"AWS_EXECUTION_ENV": "AWS_ECS_EC2"}, ""),
+    ],
+)
+def test_platforms_are_known_by_their_variables(environment: dict[str, str], named: str) -> None:
+    assert platform(environment) == named

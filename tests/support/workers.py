@@ -19,19 +19,25 @@ CAN = {"engines": ["sketch"], "wait": 0}
 class WorkerProcess:
     """A `promptcdn work` for the service at `url`. Ended by its own process id when the block ends."""
 
+    program: tuple[str, ...] = (PROMPTCDN,)
+
     def __init__(
         self, folder: Path, url: str, *options: str, name: str = "gpu", generator: str = "sketch", **settings: object
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.log = folder / "worker.log"
-        self._command = [PROMPTCDN, "work", "--url", url, "--generator", generator, *options]
+        self._options = ["work", "--url", url, "--generator", generator, *options]
         self._folder = folder
         self._settings = {"PROMPTCDN_WORKER_TOKEN": TOKENS[name], "PROMPTCDN_DATA_DIR": folder / "data", **settings}
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, cwd=self._folder, env=environment(**self._settings), stdout=log, stderr=log
+                [*self.program, *self._options],
+                cwd=self._folder,
+                env=environment(**self._settings),
+                stdout=log,
+                stderr=log,
             )
         return self
 

@@ -237,17 +237,17 @@ def test_an_unknown_key_takes_as_long_as_a_wrong_signature() -> None:
 
 
 BAD_KEYS = [
-    ("", "key 1: write it like id:secret"),
-    ("canary-0123456789", "key 1: write it like id:secret"),
-    ("canary 0123456789", "key 1: write it like id:secret"),
-    (":canary-0123456789", "key 1: write it like id:secret"),
-    ("k1:canary", "key 1: a secret must have at least 16"),
-    ("k1:canary-0123456789,", "key 2: write it like id:secret"),
-    ("k1:canary-0123456789,canary-and-more", "key 2: write it like id:secret"),
-    ("k1:canary-0123456789,k1:canary-9876543210", "key 2: another key before it has the same id"),
-    ("k1:canary-\udcff-0123456789", "key 1: a secret must have at least 16 visible characters"),
-    ("canary-é:canary-0123456789", "key 1: write it like id:secret"),
-    (f"{'k' * 65}:canary-0123456789", "key 1: write it like id:secret"),
+    ("", "entry 1: write it like id:secret"),
+    ("canary-0123456789", "entry 1: write it like id:secret"),
+    ("canary 0123456789", "entry 1: write it like id:secret"),
+    (":canary-0123456789", "entry 1: write it like id:secret"),
+    ("k1:canary", "entry 1: a secret must have at least 16"),
+    ("k1:canary-0123456789,", "entry 2: write it like id:secret"),
+    ("k1:canary-0123456789,canary-and-more", "entry 2: write it like id:secret"),
+    ("k1:canary-0123456789,k1:canary-9876543210", "entry 2: another entry before it has the same id"),
+    ("k1:canary-\udcff-0123456789", "entry 1: a secret must have at least 16 visible characters"),
+    ("canary-é:canary-0123456789", "entry 1: write it like id:secret"),
+    (f"{'k' * 65}:canary-0123456789", "entry 1: write it like id:secret"),
 ]
 
 

@@ -29,7 +29,7 @@ class ApiKeys:
             try:
                 require_token(secret.decode())
             except ValueError as wrong:
-                raise ValueError(f"key {place}: {wrong}") from None
+                raise ValueError(f"entry {place}: {wrong}") from None
         return cls(secrets)
 
     def id_of(self, authorization: str | None) -> str | None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from promptcdn import problems
 from promptcdn.catalog.bindings import Bindings
-from promptcdn.catalog.removals import Removals
+from promptcdn.catalog.removals import Preparation, Removals
 from promptcdn.catalog.renditions import Renditions
 from promptcdn.catalog.sources import SourcePictures
 from promptcdn.clock import Clock
@@ -199,14 +199,11 @@ class Making:
 
         key = order.content_key
         generator, sources = await self._ready(order, last)
-        if not await orders.waits(key):
-            with self._observer.step("budget"):
-                budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
-                await budget.reserve(order.resolved, self._clock.utc())
-        before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
-        await asyncio.sleep(before.wait)  # until nobody shows the picture of before any more
-        mark = source_type(generator.name, sources.marks) if sources.marks else ""
         try:
+            reservation = await self._reserved(order, generator) if await orders.is_new(key) else None
+            before = await self._prepared(order, generator, reservation, bound=bound)
+            await asyncio.sleep(before.wait)  # until nobody shows the picture of before any more
+            mark = source_type(generator.name, sources.marks) if sources.marks else ""
             with self._observer.step("generator"):
                 await orders.made(Job(order, before.after, mark, urgency))
         except UpstreamFailed as failure:
@@ -215,6 +212,25 @@ class Making:
                 log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
             raise
         await self._require_settled(order)
+
+    @step("budget")
+    async def _reserved(self, order: Order, generator: Generator) -> Reservation:
+        """What the budget counts for the picture. Raises `Problem`."""
+        return await self._purse(generator).reserve(order.resolved, self._clock.utc())
+
+    async def _prepared(
+        self, order: Order, generator: Generator, reservation: Reservation | None, *, bound: bool
+    ) -> Preparation:
+        """What the picture has to know of the one before it. Raises `StoreUnavailable`, and then nothing is counted."""
+        try:
+            return await self._removals.prepare(order.content_key, order.as_asked_key, lost=bound)
+        except StoreUnavailable:
+            if reservation is not None:
+                await _give_back(self._purse(generator), reservation)
+            raise
+
+    def _purse(self, generator: Generator) -> Budget:
+        return purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
 
     async def _ready(self, order: Order, last: Cooldown | None) -> tuple[Generator, Sources]:
         """What makes the picture, and from what; there is room for the answer. Raises `Problem` where it may not be
@@ -243,14 +259,8 @@ class Making:
         """What the generator answers, safe in the spool. Whatever breaks before it is there, a cooldown follows."""
         key = order.content_key
         generator, sources = await self._ready(order, last)
-        with self._observer.step("budget"):
-            budget = purse(self._budget, paid=generator.paid, any_paid=self._any_paid)
-            reservation = await budget.reserve(order.resolved, self._clock.utc())
-        try:
-            before = await self._removals.prepare(key, order.as_asked_key, lost=bound)
-        except StoreUnavailable:
-            await _give_back(budget, reservation)
-            raise
+        reservation = await self._reserved(order, generator)
+        before = await self._prepared(order, generator, reservation, bound=bound)
         free_at = self._clock.monotonic() + before.wait
         charged = generator.paid
         try:
@@ -264,7 +274,7 @@ class Making:
             if failure.charged:
                 await self._cool_down(key, failure)
             else:
-                await _give_back(budget, reservation)
+                await _give_back(self._purse(generator), reservation)
             log.warning("the picture %s was not made: %s: %s", key, failure.kind.code, failure.detail)
             raise
         except Exception:

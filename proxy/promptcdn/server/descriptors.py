@@ -56,13 +56,18 @@ class BoundedConnections:
     def __len__(self) -> int:
         return len(self._connections)
 
-    def opened(self, connection: Abortable, address: str | None) -> None:
-        """Counts a new connection from `address`; the connection, or another one for its sake, may be closed."""
-        closed = self._connections.opened(connection, clients.peer(address, self._trusted))
+    def opened(self, connection: Abortable, address: str | None) -> bool:
+        """Counts a new connection from `address`; the connection, or another one for its sake, may be closed.
+
+        Gives whether a trusted proxy opened it.
+        """
+        peer = clients.peer(address, self._trusted)
+        closed = self._connections.opened(connection, peer)
         if closed is not None:
             closed[0].abort()
             self._observer.closed(closed[1])
             self._log(closed[1])
+        return peer is None
 
     def answers(self, connection: Abortable) -> None:
         self._connections.answers(connection)

@@ -81,7 +81,9 @@ class LimitedRequests(HttpToolsProtocol):
             transport.abort()
             return
         self._signal_unread_beyond(WRITE_MAX)
-        self._connections.opened(self, self.client[0])
+        is_proxys = self._connections.opened(self, self.client[0])
+        # uvicorn waits so long for the next request; its type is narrower than what it does with it.
+        self.timeout_keep_alive = self._timings.proxy if is_proxys else self._timings.head  # type: ignore[assignment]
         self._start_timer()
 
     def abort(self) -> None:

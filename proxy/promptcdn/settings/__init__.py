@@ -254,7 +254,10 @@ class Settings(ChatSettings, GeneratorSettings):
         """What `misconfiguration` looks at."""
         hosted = any(each.paid and not self.values(each).get("stability_host") for each in self.generators)
         keys = {name: key for name, key in self._keys.items() if name != f"{PREFIX}REDIS_URL"}
-        own = {name: key for name, key in keys.items() if name.startswith(PREFIX)}
+        ours = {secret.decode() for _, secret in self.worker_tokens.secrets}
+        # A machine with a service and a worker of it has the worker's secret twice, as it should.
+        twice = {f"{PREFIX}WORKER_TOKEN"} if keys.get(f"{PREFIX}WORKER_TOKEN") in ours else set()
+        own = {name: key for name, key in keys.items() if name.startswith(PREFIX) and name not in twice}
         signing = ((f"the signing key {kid}", secret.decode()) for kid, secret in self.signing_keys.secrets)
         clients = ((f"the API key {name}", secret.decode()) for name, secret in self.api_keys.secrets)
         workers = ((f"the worker's token {name}", secret.decode()) for name, secret in self.worker_tokens.secrets)
@@ -268,7 +271,7 @@ class Settings(ChatSettings, GeneratorSettings):
             wait=self.wait,
             proxy_wait=self.proxy_wait,
             secrets=(*own.items(), *signing, *clients, *workers),
-            upstream_keys=tuple((name, key) for name, key in keys.items() if name not in own),
+            upstream_keys=tuple((name, key) for name, key in keys.items() if not name.startswith(PREFIX)),
             ineffective=tuple(self.ineffective),
         )
 

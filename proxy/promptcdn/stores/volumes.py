@@ -19,8 +19,7 @@ def caveat(folder: Path) -> str:
     except OSError:  # not Linux
         mounts = ""
     file_system = durability.file_system(mounts, os.path.realpath(folder))
-    # https://cloud.google.com/run/docs/container-contract#services-env-vars
-    return durability.caveat(str(folder), file_system, cloud_run="K_SERVICE" in os.environ)
+    return durability.caveat(str(folder), file_system, platform=durability.platform(os.environ))
 
 
 def replica_id(folder: Path) -> str:

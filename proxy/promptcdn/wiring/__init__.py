@@ -304,7 +304,8 @@ def _work(settings: Settings, connection: RedisConnection | None, clock: Clock) 
     from promptcdn.generators.worker.work import opened  # late: for those who have workers
 
     start = settings.worker_start.get_secret_value() if settings.worker_start else ""
-    return opened(by_orders, connection, settings.upstream_timeout.of, clock, start, settings.worker_starts)
+    seconds, most = settings.upstream_timeout.of, settings.worker_starts
+    return opened(by_orders, connection, seconds, clock, start, most, settings.data_dir)
 
 
 def _deliveries(

@@ -40,9 +40,14 @@ async def test_every_tool_can_be_called(tmp_path: Path, upstream: Upstream) -> N
             assert (await called(client, "look_up", url=url))["state"] == "absent"
             made = await called(client, "make_picture", url=url)
             pinned = await called(client, "pin_markdown", text=f"![x]({service.url}/?prompt=a+dog)")
+            cut = await called(client, "pin_markdown", text=f"![x]({service.url}/?prompt=a dog)")
 
         assert service.get(made["permalink"].removeprefix(service.url)).status_code == 200
         assert pinned["text"].startswith(f"![x]({service.url}/?prompt=a+dog&seed=")
+        assert (cut["text"], cut["pinned"]) == (f"![x]({service.url}/?prompt=a dog)", [])
+        assert cut["left_out"] == [
+            "1:6: a blank ends the URL here, and what follows is not part of it; write + or %20 for each blank"
+        ]
         assert len(upstream.ledger.calls()) == 1
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,31 @@ async def test_a_change_wakes_those_who_wait(board: Board) -> None:
 
 async def test_waiting_for_a_change_ends(board: Board) -> None:
     await board.changed(0.01)
+
+
+async def test_starts_in_a_file_outlive_the_process(tmp_path: Path) -> None:
+    """And nothing else does. What cannot be written down is not started."""
+    file = tmp_path / "data" / "worker-starts"
+    board = MemoryBoard(file)
+    assert await board.row("starts", "times") == ""
+    assert await board.swap("starts", "times", "", "1.0")
+    await board.swap("jobs", "a", "", "one")
+
+    after = MemoryBoard(file)
+    assert await after.rows("starts") == {"times": "1.0"}
+    assert not await after.swap("starts", "times", "", "2.0")
+    assert await after.rows("jobs") == {}
+    with pytest.raises(OSError, match="exists"):
+        await MemoryBoard(Path("/proc/version/starts")).swap("starts", "times", "", "1.0")
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "\x00"])
+async def test_a_file_of_starts_that_is_broken_is_begun_anew(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "worker-starts"
+    file.write_text(text)
+
+    assert await MemoryBoard(file).swap("starts", "times", "", "1.0")
+    assert await MemoryBoard(file).row("starts", "times") == "1.0"
 
 
 async def test_what_is_in_redis_outlives_a_replica(redis: Server) -> None:

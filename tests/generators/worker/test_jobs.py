@@ -131,6 +131,28 @@ def test_a_sign_of_life_renews_the_lease() -> None:
     assert not renewed.leased(NOW + 25 + TIMINGS.lease)
 
 
+def test_signs_of_life_keep_no_order_for_ever() -> None:
+    now, kept = NOW, MINE
+    while kept.leased(now) and now < NOW + 2 * TIMINGS.longest:
+        now += TIMINGS.lease / 2
+        kept = jobs.renewed(kept, now)
+
+    assert now - NOW == TIMINGS.longest
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_an_order_is_free_after_the_clock_was_set_back(hours: int) -> None:
+    assert seeds(MINE, now=NOW - hours * 3600) == [7]
+    assert seeds(MINE, now=NOW - 5) == [], "clocks of replicas differ by seconds"
+
+
+def test_workers_are_remembered_for_a_day_and_the_latest_alone() -> None:
+    crowd = {f"box:{number}": Presence(NOW - number) for number in range(5000)}
+    others = {"yesterday": Presence(NOW - TIMINGS.kept), "set back": Presence(NOW + 3600), "ahead": Presence(NOW + 5)}
+
+    assert set(jobs.remembered({**crowd, **others}, NOW)) == {"ahead", *(f"box:{number}" for number in range(999))}
+
+
 def test_an_order_that_is_given_back_is_free_and_not_tried() -> None:
     back = jobs.given_back(MINE, NOW + 1)
 
@@ -158,7 +180,7 @@ def test_an_order_fails_with_its_last_try() -> None:
         (job(), TIMINGS.kept - 1, "waiting"),
         (job(), TIMINGS.kept, None),
         # One that a worker has is kept, however long nobody asks for it.
-        (jobs.renewed(MINE, NOW + TIMINGS.kept), TIMINGS.kept, "waiting"),
+        (replace(MINE, asked=NOW - TIMINGS.kept), 1, "waiting"),
         (replace(MINE, handed=HANDED_MAX), TIMINGS.lease - 1, "waiting"),
         (replace(MINE, handed=HANDED_MAX), TIMINGS.lease, "failed"),
     ],
@@ -185,11 +207,11 @@ def test_of_those_who_ask_the_most_urgent_counts() -> None:
     [
         ([], 60, "no worker has called lately"),
         ([Presence(NOW - TIMINGS.seen)], 60, "no worker has called lately"),
-        ([Presence(NOW)], 6, "behind 2 others"),
-        ([Presence(NOW, 10.0)], 30, "behind 2 others"),
-        ([Presence(NOW, 10.0), Presence(NOW, 20.0)], 23, "behind 2 others"),
-        ([Presence(NOW, 300.0)], 60, "behind 2 others"),
-        ([Presence(NOW, 0.1)] * 4, 2, "behind 2 others"),
+        ([Presence(NOW)], 6, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 10.0)], 30, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 10.0), Presence(NOW, 20.0)], 23, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 300.0)], 60, "waits for a worker, and 2 before it"),
+        ([Presence(NOW, 0.1)] * 4, 2, "waits for a worker, and 2 before it"),
     ],
 )
 def test_a_reader_is_told_how_long_it_may_take(workers: list[Presence], seconds: int, words: str) -> None:
@@ -199,6 +221,30 @@ def test_a_reader_is_told_how_long_it_may_take(workers: list[Presence], seconds:
 
     assert words in why
     assert retry_after == seconds
+
+
+def test_a_reader_is_told_that_the_picture_is_the_next_one() -> None:
+    assert jobs.waits(job(), [job()], [Presence(NOW)], NOW) == ("the picture is the next one for a worker", 2)
+
+
+def test_only_workers_count_that_can_draw_the_picture() -> None:
+    """A worker with another engine is no help, however often it calls."""
+    able, unable = Presence(NOW, 10.0, Can(frozenset({"e"}))), Presence(NOW, 1.0, Can(frozenset({"sdxl"})))
+
+    assert jobs.waits(job(), [job()], [able, unable], NOW)[1] == 10
+    told = jobs.waits(job(), [job()], [unable], NOW)
+    assert told == ("the picture waits for a worker that can draw it, and none has called lately", 60)
+
+
+@pytest.mark.parametrize(
+    ("engines", "last"),
+    [((), None), (("sdxl",), NOW - 5), (("sdxl", "sdxl"), NOW - 5), (("sdxl", "e"), NOW - 90), (("flux",), NOW - 900)],
+)
+def test_the_last_call_is_that_of_a_worker_that_is_able(engines: tuple[str, ...], last: float | None) -> None:
+    waiting = [job(seed, engine=engine) for seed, engine in enumerate(engines)]
+    workers = [Presence(NOW - 5, can=Can(frozenset({"sdxl"}))), Presence(NOW - 90, can=Can(frozenset({"e"})))]
+
+    assert jobs.last_call([*waiting, jobs.done(job(99, engine="flux"), NOW)], workers, NOW - 900) == last
 
 
 def test_a_reader_is_told_that_the_picture_is_being_drawn() -> None:
@@ -218,6 +264,28 @@ def test_a_job_is_read_as_it_was_written(after: int, reason: str, urgency: Urgen
     written = jobs.failed(replace(MINE, after=after, urgency=urgency, placed=placed), "gpu", reason, NOW)
 
     assert jobs.read(jobs.written(written)) == written
+
+
+@pytest.mark.parametrize(
+    "can",
+    [None, Can(), ANYTHING, Can(frozenset({"e"}), frozenset({(64, 128), (64, 64)})), Can(frozenset(), frozenset())],
+)
+def test_a_presence_is_read_as_it_was_written(can: Can | None) -> None:
+    assert jobs.presence_read(jobs.presence_written(Presence(NOW, 1.5, can))) == Presence(NOW, 1.5, can)
+
+
+def test_a_worker_that_names_too_much_is_present() -> None:
+    """A look reads what all workers can. Half of a character cannot be written as it is."""
+    for engines in ({"\ud800"}, {f"engine-{number}" for number in range(500)}):
+        written = jobs.presence_written(Presence(NOW, can=Can(frozenset(engines))))
+        assert written.isascii()
+        assert len(written) < 5000
+        assert jobs.presence_read(written).at == NOW
+
+
+@pytest.mark.parametrize("text", ["", "1000000.000 1.500", "{}", "[]", '{"at":1,"seconds":1,"can":[1]}'])
+def test_a_presence_of_another_version_is_one_of_long_ago(text: str) -> None:
+    assert jobs.presence_read(text) == Presence(0.0)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"order":[1,2,{}]}', "no JSON"])

@@ -89,11 +89,16 @@ def test_a_seed_is_one_picture_twice_and_in_two_processes(folder: Path) -> None:
     assert drawn(folder, *reversed(seeds)) == first[3::-1]
 
 
-def test_fewer_threads_change_no_picture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = drawn(folder, ORDER)
+def test_fewer_threads_change_nothing_that_one_sees(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By openvino-genai nothing at all; torch adds up in another order, which rounds otherwise."""
+    ((size, first),) = drawn(folder, ORDER)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    ((_, other),) = drawn(folder, ORDER)
 
-    assert drawn(folder, ORDER) == first
+    both = (Image.frombytes("RGB", size, each) for each in (first, other))
+    most = max(high for _, high in ImageChops.difference(*both).getextrema())
+    print(f"{folder.name}: by one thread a pixel differs by {most} of 255 at most")
+    assert most <= (0 if folder.name == "tiny-openvino" else 3)
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -149,12 +150,31 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def all_found(documents: "Sequence[Document]", ours: "Ours", told: Told) -> "list[Parsed[tuple[Found, ...]]]":
-    """The URLs of ours in each document that has any."""
+    """The URLs of ours in each document that has any, without those that are cut."""
 
     def may_have(_: "Document", text: str) -> bool:
         return ours.may_be_in(text)
 
-    return all_parsed(documents, may_have, partial(_found, ours), told)
+    parsed = all_parsed(documents, may_have, partial(_found, ours), told)
+    return [replace(each, found=uncut(each.text, each.found, str(each.document), told)) for each in parsed]
+
+
+def uncut(text: str, found: "tuple[Found, ...]", file: str, told: Told) -> "tuple[Found, ...]":
+    """The URLs that end where their author meant them to. Says of each other one where it stands and what to do.
+
+    What a cut URL asks for is not what was written: a seed would be put into the middle of the prompt, and a picture of
+    half a prompt be paid for.
+    """
+    from promptcdn.markdown.faults.near_misses import cut
+
+    kept = []
+    for one in found:
+        missed = cut(text, one)
+        if missed is None:
+            kept.append(one)
+        else:
+            told(f"{file}:{one.line}:{one.column}: this URL is left out: {missed.message}; {missed.cure}")
+    return tuple(kept)
 
 
 def _found(ours: "Ours", document: "Document", text: str) -> "tuple[Found, ...]":

@@ -79,7 +79,7 @@ def _standard_input(work: "_Work", name: str, told: Told, *, dry_run: bool, as_j
         fail("--json: leave it out with standard input, whose text is what comes out")
     text, kind = opening.standard_input(name)
     try:
-        found = find(text, kind, work.ours)
+        found = opening.uncut(text, find(text, kind, work.ours), "standard input", told)
     except ValueError as wrong:
         fail(f"standard input: {wrong}")
     after, _ = work.rewritten(text, found, work.seeds(found), "standard input")

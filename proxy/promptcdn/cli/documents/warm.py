@@ -143,7 +143,7 @@ def _in_documents(
     if stdin_name is not None:
         text, kind = opening.standard_input(stdin_name)
         try:
-            files = [(stdin_name, find(text, kind, ours))]
+            files = [(stdin_name, opening.uncut(text, find(text, kind, ours), stdin_name, told))]
         except ValueError as wrong:
             fail(f"standard input: {wrong}")
     else:

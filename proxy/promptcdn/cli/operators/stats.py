@@ -187,7 +187,8 @@ def _lines_of_work(known: Mapping[str, Any]) -> Iterator[str]:
         return
     orders = known["orders"]
     oldest = f", the oldest for {orders['oldest_seconds']:.0f} s" if orders["waiting"] else ""
-    yield f"{'orders':16} {orders['waiting']} waiting for workers{oldest}; {orders['workers_present']} workers present"
+    yield f"{'orders':16} {orders['waiting']} waiting for workers{oldest}"
+    yield f"{'workers':16} {orders['workers_present']} called within the last minute"
     for name, each in known["workers"].items():
         took = "" if each["seconds_a_picture"] is None else f", {each['seconds_a_picture']:.1f} s a picture"
         yield f"{'of worker':16} {name:32} {each['pictures']:6} pictures{took}, {each['failures']} orders not drawn"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from promptcdn import __version__, problems
 from promptcdn.markdown import Found, Kind, Ours, find, rewritten
+from promptcdn.markdown.faults.near_misses import cut
 from promptcdn.markdown.pin import chosen_seed, is_seedless, request_of
 from promptcdn.url import formats
 from promptcdn.url.dialects import given
@@ -89,6 +90,7 @@ class Pinned(BaseModel):
 
     text: str = Field(description="The text with seeds; nothing else in it has changed.")
     pinned: list[str] = Field(description="The URLs that have a seed now.")
+    left_out: list[str] = Field(description="What is wrong with each URL that is cut and was left as it is.")
 
 
 def _require_few(parameters: object) -> object:
@@ -224,16 +226,16 @@ class _Tools:
         """Write a seed into each URL of this service in a document that has none, so that its pictures stay."""
         if syntax not in list(Kind):
             raise ToolError(f'syntax="{syntax[:NAME_MAX]}": allowed: {", ".join(Kind)}')
-        found = await self._seedless(text, Kind(syntax))
+        found, left_out = await self._seedless(text, Kind(syntax))
         if len(found) > PINNED_MAX:
             many = f"the text has {len(found)} URLs without a seed, and at most {PINNED_MAX} are looked up in one call"
             raise ToolError(f"{many}: send it in parts, or run promptcdn pin")
         by_target = {target: await self._pinned(target) for target in dict.fromkeys(one.target for one in found)}
         urls = {one: f"{one.base}{by_target[one.target]}" for one in found}
-        return Pinned(text=rewritten(text, urls), pinned=list(dict.fromkeys(urls.values())))
+        return Pinned(text=rewritten(text, urls), pinned=list(dict.fromkeys(urls.values())), left_out=left_out)
 
-    async def _seedless(self, text: str, kind: Kind) -> list[Found]:
-        """The URLs of a document that have no seed. Raises `ToolError`."""
+    async def _seedless(self, text: str, kind: Kind) -> tuple[list[Found], list[str]]:
+        """As the function below. Raises `ToolError`."""
         if self._reading > WAITING_MAX:
             raise ToolError("too many documents are being read: try again in a minute, or run promptcdn pin")
         import anyio.to_thread
@@ -284,9 +286,11 @@ class _Tools:
         return target.partition("#")[0]
 
 
-def _seedless(text: str, kind: Kind, ours: Ours) -> list[Found]:
-    """The URLs of a document that have no seed."""
-    return [one for one in find(text, kind, ours) if is_seedless(one.target)]
+def _seedless(text: str, kind: Kind, ours: Ours) -> tuple[list[Found], list[str]]:
+    """The URLs of a document that have no seed, and what is wrong with those that are cut."""
+    missed = [(one, cut(text, one)) for one in find(text, kind, ours) if is_seedless(one.target)]
+    left_out = [f"{one.line}:{one.column}: {each.message}; {each.cure}" for one, each in missed if each is not None]
+    return [one for one, each in missed if each is None], left_out
 
 
 def _preview(target: str) -> str:

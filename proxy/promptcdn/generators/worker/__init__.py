@@ -14,7 +14,7 @@ anybody still waits for it. So this generator is not called for a picture: `maki
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from promptcdn import problems
@@ -28,8 +28,9 @@ from promptcdn.url.request import Resolved
 
 @dataclass(frozen=True)
 class Worker:
-    """Stands in the list of generators for all workers."""
+    """Stands in the list of generators for all workers. `start` is how one is started, and is shown nowhere."""
 
+    start: str = field(default="", repr=False)
     refuses: Final = ""  # orders wait, also while no worker calls
 
     @property
@@ -47,9 +48,16 @@ class Worker:
         raise UpstreamFailed(problems.UPSTREAM_UNREACHABLE, detail, charged=False)
 
     async def checks(self, engines: Sequence[str]) -> tuple[Check, ...]:
+        from promptcdn.generators.worker.starting import program_missing  # late: for those who are asked
+
         del engines
         detail = "worker: orders wait in the running service until a worker comes; promptcdn stats counts both"
-        return (Check("generator", True, detail),)
+        orders = Check("generator", True, detail)
+        if not program_missing(self.start):
+            return (orders,)
+        advice = "write the whole path of the program, or put its folder into the PATH of the service"
+        missing = "worker: the program of PROMPTCDN_WORKER_START is not there, so no worker can be started"
+        return (orders, Check("generator", False, missing, advice))
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -57,7 +65,7 @@ class Worker:
 
 DECLARATION = Declaration(
     name="worker",
-    opened=lambda _: Worker(),
+    opened=lambda given: Worker(given.settings["worker_start"]),
     engine=LOADED,
     engines=(
         Family(ANY.pattern, ANY.sizes, ANY.default_size, understands=EVERY_PARAMETER | IMAGE_TO_IMAGE | UPSCALING),

@@ -6,8 +6,11 @@ in one place (`jobs`), and two replicas never hand out one job twice.
 
 import asyncio
 import contextlib
+import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, Protocol
 
 from promptcdn.replicas.connection import RedisConnection
@@ -64,29 +67,38 @@ class _Bell:
 
 
 class MemoryBoard:
-    """Rows in memory, which end with the process."""
+    """Rows in memory, which end with the process; the starts of workers, which may cost money and are bounded, are in
+    the file `starts`, where there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Path | None = None) -> None:
         self._tables: defaultdict[Table, dict[str, str]] = defaultdict(dict)
         self._bell = _Bell()
+        self._starts = starts
 
     async def rows(self, table: Table) -> Mapping[str, str]:
-        return dict(self._tables[table])
+        return dict(self._rows(table))
 
     async def row(self, table: Table, name: str) -> str:
-        return self._tables[table].get(name, "")
+        return self._rows(table).get(name, "")
 
     async def swap(self, table: Table, name: str, old: str, new: str, *, wake: bool = False) -> bool:
-        rows = self._tables[table]
+        rows = self._rows(table)
         if rows.get(name, "") != old:
             return False
         if new:
             rows[name] = new
         else:
             rows.pop(name, None)
+        if table == "starts" and self._starts is not None:
+            _write(self._starts, json.dumps(rows))
         if wake:
             self._bell.ring()
         return True
+
+    def _rows(self, table: Table) -> dict[str, str]:
+        if table == "starts" and self._starts is not None:
+            return _read(self._starts)
+        return self._tables[table]
 
     async def changed(self, seconds: float) -> None:
         await self._bell.heard(seconds)
@@ -123,6 +135,23 @@ class RedisBoard:
         if self._subscription is not None:
             self._subscription.cancel()
             await asyncio.gather(self._subscription, return_exceptions=True)
+
+
+def _read(file: Path) -> dict[str, str]:
+    """The rows in that file; none where it is not there, or is not ours."""
+    try:
+        rows = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(text) for name, text in rows.items()} if isinstance(rows, dict) else {}
+
+
+def _write(file: Path, text: str) -> None:
+    """Raises `OSError`. Whoever reads meanwhile finds the file of before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part.write_text(text)
+    part.replace(file)
 
 
 def _name(table: Table) -> str:

@@ -7,6 +7,7 @@
 Every time is in Unix seconds, and given by the caller.
 """
 
+import functools
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -24,11 +25,16 @@ FAILURES_MAX = 3
 HANDED_MAX = 10
 # In bytes, of a picture's file: what the spool takes of any generator. Uncompressed, 2048x2048 pixels are 12 MiB.
 PICTURE_MAX = 32 * 1024 * 1024
+# The workers that are remembered.
+_WORKERS_KEPT = 1000
+_CAN_LETTERS = 4096
 # The leases that a job remembers: whose they were decides what a late worker is told.
 _LEASES_KEPT = 8
 _REASON_LETTERS = 200
 # What a reader is told to wait, in seconds: where workers draw, at least and at most; and where none has called.
 _SOONEST, _LATEST, _WITHOUT_WORKERS = 2, 60, 60
+# No lease ends so many seconds from now. One that seems to was begun before the clock was set back.
+_LEASE_AHEAD = 120.0
 # How long a worker that was started may take until its first call: a machine with a GPU takes minutes.
 _STARTING = 900.0
 
@@ -38,6 +44,7 @@ class Timings:
     """How jobs are timed, in seconds.
 
     lease    a worker that says nothing for so long loses its job to the next one
+    longest  signs of life keep a job for so long at most: a program that hangs may send them for ever
     awaited  somebody waits for a picture whose last request is no older
     others   a worker that gave no picture for a job gets that job again after this time; others get it at once
     done     a job that is done is remembered for so long, to tell late workers
@@ -47,6 +54,7 @@ class Timings:
     """
 
     lease: float = 30.0
+    longest: float = 3600.0
     awaited: float = 15.0
     others: float = 10.0
     done: float = 600.0
@@ -108,7 +116,7 @@ class Job:
 
     def leased(self, now: float) -> bool:
         """Whether a worker has it."""
-        return self.lease is not None and self.lease.until > now
+        return self.lease is not None and now < self.lease.until < now + _LEASE_AHEAD
 
 
 @dataclass(frozen=True)
@@ -122,10 +130,12 @@ class Can:
 
 @dataclass(frozen=True)
 class Presence:
-    """A worker that called: when it did so last, and how long its pictures take (seconds, 0 where it made none)."""
+    """A worker that called: when it did so last, how long its pictures take (seconds, 0 where it made none), and what
+    it can draw, where that is known."""
 
     at: float
     seconds: float = 0.0
+    can: Can | None = None
 
 
 # What the sender of a message about a job is to the job. `current` has it, `late` lost it to another worker or has no
@@ -140,6 +150,15 @@ def able(resolved: Resolved, can: Can) -> bool:
     scale = resolved.upscale or 1
     drawn = can.sizes is None or (width // scale, height // scale) in can.sizes
     return needs <= can.understands and drawn and resolved.engine in (LOADED, *can.engines)
+
+
+def last_call(jobs: Iterable[Job], workers: Iterable[Presence], began: float) -> float | None:
+    """When workers called last, for the order that has gone without for longest: only those count that can draw it, and
+    `began` stands for none. `None` where no order waits."""
+    kinds = {_kind(job.order.resolved): job.order.resolved for job in jobs if job.state == "waiting"}
+    known = tuple(workers)
+    calls = (max((each.at for each in known if _may(kind, each)), default=began) for kind in kinds.values())
+    return min(calls, default=None)
 
 
 def next_job(jobs: Iterable[Job], worker: str, can: Can, now: float, timings: Timings = TIMINGS) -> Job | None:
@@ -169,7 +188,8 @@ def standing(job: Job | None, lease_id: str, worker: str) -> Standing:
 
 def renewed(job: Job, now: float, timings: Timings = TIMINGS) -> Job:
     """The job after a sign of life of the worker that has it."""
-    return _with_last_lease(job, until=now + timings.lease)
+    ends = now + timings.lease if job.lease is None else min(now + timings.lease, job.lease.since + timings.longest)
+    return _with_last_lease(job, until=ends)
 
 
 def given_back(job: Job, now: float) -> Job:
@@ -228,16 +248,28 @@ def waits(
     then."""
     if job is not None and job.leased(now):
         return "a worker is drawing the picture", _SOONEST
-    present = [worker for worker in workers if now < worker.at + timings.seen]
+    there = [worker for worker in workers if now < worker.at + timings.seen]
+    present = [worker for worker in there if job is None or _may(job.order.resolved, worker)]
     if not present and started is not None and now < started + _STARTING:
         return "the picture waits for a worker, which is being started", _WITHOUT_WORKERS
+    if there and not present:
+        return "the picture waits for a worker that can draw it, and none has called lately", _WITHOUT_WORKERS
     if not present:
         return "the picture waits for a worker, and no worker has called lately", _WITHOUT_WORKERS
     mine = (Urgency.NOW, now) if job is None else _turn(job, now, timings)
     ahead = sum(1 for each in jobs if each.state == "waiting" and _turn(each, now, timings) < mine)
     known = [worker.seconds for worker in present if worker.seconds]
     seconds = (ahead + 1) * (sum(known) / len(known) if known else _SOONEST) / len(present)
-    return f"the picture waits for a worker, behind {ahead} others", min(_LATEST, max(_SOONEST, math.ceil(seconds)))
+    turn = "is the next one for a worker" if not ahead else f"waits for a worker, and {ahead} before it"
+    return f"the picture {turn}", min(_LATEST, max(_SOONEST, math.ceil(seconds)))
+
+
+def remembered(workers: Mapping[str, Presence], now: float, timings: Timings = TIMINGS) -> dict[str, Presence]:
+    """The latest of the workers that called, by name. One that is restarted again and again has a new name each time;
+    and one that called in the future did so before the clock was set back."""
+    known = [name for name, each in workers.items() if now - timings.kept < each.at < now + timings.seen]
+    known.sort(key=lambda name: workers[name].at, reverse=True)
+    return {name: workers[name] for name in known[:_WORKERS_KEPT]}
 
 
 def average(seconds: float, before: float) -> float:
@@ -284,10 +316,54 @@ def read(text: str) -> Job | None:
         return None
 
 
+def _kind(resolved: Resolved) -> tuple[object, ...]:
+    """Orders of one kind are drawn by the same workers."""
+    return (
+        resolved.engine,
+        resolved.size,
+        *(name in resolved.parameters() for name in SOURCE_PARAMETERS),
+        resolved.upscale,
+    )
+
+
+def _may(resolved: Resolved, worker: Presence) -> bool:
+    """Whether that worker can draw the order, as far as is known."""
+    return worker.can is None or able(resolved, worker.can)
+
+
 def _turn(job: Job, now: float, timings: Timings) -> tuple[Urgency, float]:
     """Lower is sooner. Whoever waited now and has left comes after those who wait, and with those who are early."""
     left = now >= job.asked + timings.awaited
     return (max(job.urgency, Urgency.AHEAD) if left else job.urgency), job.placed
+
+
+def presence_written(presence: Presence) -> str:
+    """The presence as text. What a worker can draw is left out where it is so much that looks would be slow."""
+    can = "null" if presence.can is None else json.dumps(_members(presence.can), separators=(",", ":"))
+    can = can if len(can) <= _CAN_LETTERS else "null"
+    return f'{{"at":{presence.at:.3f},"seconds":{presence.seconds:.3f},"can":{can}}}'
+
+
+@functools.lru_cache(2 * _WORKERS_KEPT)
+def presence_read(text: str) -> Presence:
+    """The inverse of `presence_written`; one of long ago for what another version wrote."""
+    try:
+        members = json.loads(text)
+        return Presence(float(members["at"]), float(members["seconds"]), _can(members["can"]))
+    except (ValueError, TypeError, KeyError):
+        return Presence(0.0)
+
+
+def _members(can: Can) -> list[Any]:
+    return [sorted(can.engines), None if can.sizes is None else sorted(can.sizes), sorted(can.understands)]
+
+
+def _can(members: Any) -> Can | None:
+    if members is None:
+        return None
+    engines, sizes, understands = members
+    drawn = None if sizes is None else frozenset((width, height) for width, height in sizes)
+    return Can(frozenset(engines), drawn, frozenset(understands))
 
 
 def _failed_lately(job: Job, worker: str, now: float, timings: Timings) -> bool:

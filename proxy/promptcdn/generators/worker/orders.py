@@ -68,10 +68,27 @@ class Orders:
             job = (await self._ledger.row(key)).job
         return job is not None and job.state == "waiting"
 
+    async def is_new(self, key: str) -> bool:
+        """Whether that picture is not ordered yet.
+
+        Raises `UpstreamFailed` of an order that failed and of which nobody was told, and where Redis does not answer;
+        `Problem` where too many orders wait, and where the service stops.
+        """
+        if self._stopped:
+            raise problems.draining()
+        with _as_failure():
+            row = await self._ledger.row(key)
+            if row.job is not None and row.job.state == "failed":
+                raise await self._told(row, row.job)
+            is_new = row.job is None or row.job.state == "done"
+            if is_new:
+                await self._require_room()
+        return is_new
+
     async def made(self, job: Job) -> None:
         """Orders a picture, and returns once a worker's is safe. The order stays where that takes too long.
 
-        Raises `UpstreamFailed`; `Problem` where too many orders wait, and where the service stops.
+        Raises `UpstreamFailed`; `Problem` where the service stops.
         """
         if self._stopped:
             raise problems.draining()
@@ -116,27 +133,21 @@ class Orders:
             await asyncio.gather(self._watching, return_exceptions=True)
 
     async def _place(self, job: Job) -> None:
-        """Puts an order on the board, or notes on the one that is there that it is asked for. Raises `Problem` where it
-        failed a moment ago, and where there are too many."""
-        key = job.order.content_key
-        await self._require_room(key)
+        """Puts an order on the board, or notes on the one that is there that it is asked for."""
 
         def placed(row: Row) -> Job:
             now, there = self._ledger.clock.unix(), row.job
-            if there is not None and there.state == "failed":
-                raise _failure(there)
-            if there is None or there.state == "done":  # the picture of the order before is gone
+            if there is None or there.state != "waiting":  # the picture of the order before is gone, or it had none
                 there = replace(job, placed=now)
             return policy.asked_again(there, job.urgency, now)
 
-        await self._ledger.change(key, placed, wake=True)
+        await self._ledger.change(job.order.content_key, placed, wake=True)
 
-    async def _require_room(self, key: str) -> None:
-        rows = await self._ledger.board.rows("jobs")
-        if len(rows) >= self._limits.orders and key not in rows:
-            waiting = sum(1 for job in (await self._ledger.look()).jobs if job.state == "waiting")
-            if waiting >= self._limits.orders:
-                raise Problem(problems.OVERLOADED, f"{waiting} orders wait for workers already: try again later")
+    async def _require_room(self) -> None:
+        seen = await self._ledger.look()
+        waiting = sum(1 for job in seen.jobs if job.state == "waiting")
+        if waiting >= self._limits.orders:
+            raise Problem(problems.OVERLOADED, f"{waiting} orders wait for workers already: try again later")
 
     async def _watch(self) -> None:
         """Looks at the orders that somebody waits for, for as long as there are any."""
@@ -157,13 +168,19 @@ class Orders:
             return
         if job is not None and job.state == "done":
             waiting.outcome.set_result(None)
-        elif job is not None and job.state == "failed":
-            waiting.outcome.set_exception(_failure(job))
+        elif row is not None and job is not None and job.state == "failed":
+            waiting.outcome.set_exception(await self._told(row, job))
         elif row is None:  # Redis may have been started anew
             await self._place(waiting.job)
         elif job is not None and now >= waiting.asked + self._timings.asked:
             waiting.asked = now
             await self._ledger.put(row, policy.asked_again(job, waiting.job.urgency, now))
+
+    async def _told(self, row: Row, job: Job) -> UpstreamFailed:
+        """The failure of an order, of which somebody is told now. It is told once, and is over: whoever asks after the
+        cooldown orders anew."""
+        await self._ledger.board.swap("jobs", row.key, row.text, "")
+        return UpstreamFailed(problems.UPSTREAM_GARBLED, policy.why_failed(job), charged=True)
 
 
 @contextlib.contextmanager
@@ -173,7 +190,3 @@ def _as_failure() -> Iterator[None]:
     except RedisDown:
         detail = "Redis, where orders wait for workers, does not answer"
         raise UpstreamFailed(problems.UPSTREAM_UNREACHABLE, detail, charged=False) from None
-
-
-def _failure(job: Job) -> UpstreamFailed:
-    return UpstreamFailed(problems.UPSTREAM_GARBLED, policy.why_failed(job), charged=True)

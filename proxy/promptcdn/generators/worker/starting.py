@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 import shlex
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from promptcdn.generators.worker import starts
+from promptcdn.generators.worker import jobs, starts
 from promptcdn.generators.worker.ledger import Ledger
 from promptcdn.replicas.connection import RedisDown
 
@@ -20,11 +21,12 @@ Result = Literal["started", "failed"]
 
 @dataclass(frozen=True)
 class Timings:
-    """How starting is timed, in seconds: between two looks whether a worker has to be started, and for the address that
-    is called to answer."""
+    """How starting is timed, in seconds: between two looks whether a worker has to be started, for the address that is
+    called to answer, and in which a command that ends with an error has started nothing."""
 
     look: float = 5.0
     call: float = 30.0
+    command: float = 30.0
 
 
 TIMINGS = Timings()
@@ -83,16 +85,17 @@ class Starter:
         seen, text = await self._ledger.look(), await self._ledger.board.row("starts", _ROW)
         done = starts.of_the_day(map(float, text.split()), seen.now)
         self._ledger.last_start = done[-1] if done else None
-        waiting = sum(1 for job in seen.jobs if job.state == "waiting")
-        last_call = max((each.at for each in seen.workers.values()), default=self._began)
-        if not starts.due(done, waiting, last_call, seen.now, self._most, self._policy):
+        last_call = jobs.last_call(seen.jobs, seen.workers.values(), self._began)
+        if last_call is None or not starts.due(done, last_call, seen.now, self._most, self._policy):
             return False
         after = " ".join(f"{at:.3f}" for at in (*done, seen.now))
-        return await self._ledger.board.swap("starts", _ROW, text, after)
+        mine = await self._ledger.board.swap("starts", _ROW, text, after)
+        if mine:
+            self._ledger.last_start = seen.now  # readers are told that a worker is being started
+        return mine
 
     async def _start(self) -> None:
-        is_address = self._how.startswith(("http://", "https://"))
-        failure = await (self._call() if is_address else self._run())
+        failure = await (self._call() if _is_address(self._how) else self._run())
         self.results["failed" if failure else "started"] += 1
         if failure:
             log.error("no worker was started by PROMPTCDN_WORKER_START: %s", failure)
@@ -112,7 +115,8 @@ class Starter:
         return "" if answer.is_success else f"the address answered with status {answer.status_code}"
 
     async def _run(self) -> str:
-        """Why the command does not run; empty where it does. It is not waited for, and ends by itself."""
+        """Why the command has started nothing; empty where it runs on, or has ended well. One that runs on, as a worker
+        does, ends by itself."""
         try:
             self._command = await asyncio.create_subprocess_exec(
                 *shlex.split(self._how),
@@ -124,7 +128,16 @@ class Starter:
         except OSError as error:
             return f"the command cannot be run: {error.strerror}"
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(self._timings.command):
                 if code := await self._command.wait():
                     return f"the command ended with exit code {code}"
         return ""
+
+
+def program_missing(how: str) -> bool:
+    """Whether a worker is started by a command whose program is not there."""
+    return bool(how) and not _is_address(how) and shutil.which(shlex.split(how)[0]) is None
+
+
+def _is_address(how: str) -> bool:
+    return how.startswith(("http://", "https://"))

@@ -29,19 +29,18 @@ TIMINGS = Timings()
 
 
 def of_the_day(starts: Iterable[float], now: float) -> tuple[float, ...]:
-    """The starts within the last 24 hours, the latest last."""
-    return tuple(sorted(at for at in starts if now - _DAY < at))
+    """The starts within the last 24 hours, the latest last. One in the future was made before the clock was set back,
+    and counts as made now."""
+    return tuple(sorted(min(at, now) for at in starts if now - _DAY < at))
 
 
-def due(
-    starts: Iterable[float], waiting: int, last_call: float | None, now: float, most: int, timings: Timings = TIMINGS
-) -> bool:
-    """Whether a worker is to be started now. `waiting` orders wait, a worker called last at `last_call`, and `most`
-    starts are allowed within 24 hours."""
+def due(starts: Iterable[float], last_call: float, now: float, most: int, timings: Timings = TIMINGS) -> bool:
+    """Whether a worker is to be started now, for orders that wait. A worker that can draw them called last at
+    `last_call`, and `most` starts are allowed within 24 hours."""
     done = of_the_day(starts, now)
-    if not waiting or len(done) >= most or (last_call is not None and now < last_call + timings.silence):
+    if len(done) >= most or now < last_call + timings.silence:
         return False
-    in_vain = [at for at in done if last_call is None or at > last_call]
+    in_vain = [at for at in done if at > last_call]
     if not in_vain:
         return True
     pause = min(timings.pause * 2.0 ** min(len(in_vain) - 1, _DOUBLINGS), timings.longest_pause)

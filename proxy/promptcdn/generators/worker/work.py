@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from promptcdn.clock import Clock
 from promptcdn.generators.worker.boards import MemoryBoard, RedisBoard
@@ -46,11 +47,14 @@ def opened(
     clock: Clock,
     start: str = "",
     starts: int = 0,
+    folder: Path | None = None,
 ) -> Work:
     """The orders of these generators, each waited for so many seconds; in Redis where there is one, else in memory.
 
-    `start` says how a worker is started, empty where none is, and `starts` how often within 24 hours.
+    `start` says how a worker is started, empty where none is, and `starts` how often within 24 hours; without Redis
+    they are written down in `folder`.
     """
-    ledger = Ledger(MemoryBoard() if connection is None else RedisBoard(connection), clock=clock)
+    kept = folder and folder / "worker-starts"
+    ledger = Ledger(MemoryBoard(kept) if connection is None else RedisBoard(connection), clock=clock)
     starter = Starter(ledger, start, starts) if start else None
     return Work({name: Orders(ledger, seconds(name)) for name in generators}, Workers(ledger), starter)

@@ -66,6 +66,14 @@ def near_miss(text: str, found: Found) -> NearMiss | None:
     return None
 
 
+def cut(text: str, found: Found) -> NearMiss | None:
+    """What broke a URL so that another picture is asked for than was meant; `None` where it is whole.
+
+    A URL of reStructuredText is whole: docutils takes out the blanks in it, and so does `find`.
+    """
+    return None if found.syntax in (Syntax.DIRECTIVE, Syntax.TARGET) else near_miss(text, found)
+
+
 def _in_text(text: str, found: Found) -> NearMiss | None:
     before = text[max(0, found.span.start - _BEFORE) : found.span.start]
     attribute = _ATTRIBUTE.search(before)

@@ -65,17 +65,17 @@ class SigningKeys:
             kid, colon, secret = (part.strip() for part in entry.partition(":"))
             if not colon or re.fullmatch(KEY_ID, kid, re.ASCII) is None:
                 raise ValueError(
-                    f"key {place}: write it like id:secret; an id has letters, digits, dots, dashes, underscores"
+                    f"entry {place}: write it like id:secret; an id has letters, digits, dots, dashes, underscores"
                 )
             if len(secret) < SECRET_MIN or not secret.isprintable():
                 raise ValueError(
-                    f"key {place}: a secret must have at least {SECRET_MIN} visible characters and no others"
+                    f"entry {place}: a secret must have at least {SECRET_MIN} visible characters and no others"
                 )
             if kid in secrets:
-                raise ValueError(f"key {place}: another key before it has the same id")
+                raise ValueError(f"entry {place}: another entry before it has the same id")
             if secret.encode() in seen:
                 raise ValueError(
-                    f"key {place}: a key before it has the same secret, so removing one of them changes nothing"
+                    f"entry {place}: an entry before it has the same secret, so removing one of them changes nothing"
                 )
             secrets[kid] = secret.encode()
             seen.add(secret.encode())

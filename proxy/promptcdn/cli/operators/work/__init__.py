@@ -8,6 +8,7 @@ shift     the work itself, until it is to end
 import asyncio
 import re
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -60,7 +61,13 @@ def work(
 
 def _secret(chosen: "Settings", url: str, token: str | None) -> str:
     """What the service is shown. An address that is none ends the command, before the secret goes anywhere."""
-    if not url.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if "@" in parts.netloc:  # it would be sent in the place of the token, and stand in the log
+        fail("--url has a name or a password in it: leave them out, the service asks for a worker's token")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
         fail(f'--url="{url}": say it like https://pictures.example.org')
     secret = token or (chosen.worker_token.get_secret_value() if chosen.worker_token else "")
     return secret or fail("the service asks for a token: set PROMPTCDN_WORKER_TOKEN, or --token")

@@ -9,7 +9,7 @@ from promptcdn.generators import Made, Sources
 from promptcdn.generators.declaration import LOADED, Declaration
 from promptcdn.settings import Settings
 from promptcdn.url import engines
-from promptcdn.url.engines import EVERY_SIZE, SOURCE_PARAMETERS
+from promptcdn.url.engines import ANY, EVERY_SIZE, SOURCE_PARAMETERS
 from promptcdn.url.request import Resolved
 from promptcdn.wiring import opened_generator
 
@@ -37,6 +37,12 @@ class Drawer:
         if sizes != set(EVERY_SIZE):
             told["sizes"] = [f"{width}x{height}" for width, height in sorted(sizes)]
         return told
+
+    @property
+    def needed_size(self) -> str:
+        """The size that the service has to order where URLs name none, like 512x512; empty where its own one does."""
+        first = engines.engine(self._offered[0], self._declared.engines)
+        return "" if first.allows(ANY.default_size) else "{}x{}".format(*first.default_size)
 
     async def draw(self, order: Mapping[str, Any]) -> Made:
         """The picture of an order. Raises `UpstreamFailed`; `ValueError` for what is no order."""

@@ -80,7 +80,9 @@ class Shift:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._stop)
-        log.info("the worker draws with %s for %s", self._drawer.name, self._client.where)
+        log.info("the worker draws with %s for %s, and waits for orders", self._drawer.name, self._client.where)
+        if size := self._drawer.needed_size:
+            log.warning("it draws no 1024x1024: set PROMPTCDN_SIZE=%s on the service for URLs without a size", size)
         try:
             async with asyncio.TaskGroup() as hands:
                 for _ in range(self._at_once):
