@@ -189,6 +189,20 @@ async def test_a_process_that_is_killed_between_pictures_costs_none(tmp_path: Pa
         assert pixels(await local.generate(ORDER, "")) == first
 
 
+async def test_an_order_that_was_not_begun_is_begun_by_another_process(tmp_path: Path) -> None:
+    async with opened(tmp_path) as local:
+        first = pixels(await local.generate(ORDER, ""))
+        pid = local.process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        drawing = asyncio.create_task(local.generate(ORDER, ""))
+        await asyncio.sleep(0)
+        os.kill(pid, signal.SIGKILL)
+
+        assert pixels(await drawing) == first
+        assert local.process.pid != pid
+
+
 async def test_a_process_that_keeps_failing_is_started_less_often(tmp_path: Path) -> None:
     async with opened(tmp_path, timings=Timings(first_pause=1000.0, longest_pause=1500.0)) as local:
         crashed = await failure(local, replace(ORDER, prompt="crash"))

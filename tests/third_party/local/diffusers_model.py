@@ -75,19 +75,19 @@ def _stable_diffusion_3() -> Any:
         transformer=diffusers.SD3Transformer2DModel(
             sample_size=32,
             patch_size=1,
-            in_channels=4,
+            in_channels=16,
             num_layers=1,
             attention_head_dim=8,
             num_attention_heads=4,
             caption_projection_dim=32,
             joint_attention_dim=2 * WIDTH,
             pooled_projection_dim=2 * WIDTH,
-            out_channels=4,
+            out_channels=16,
             pos_embed_max_size=96,
         ),
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
         vae=_autoencoder(
-            4, shift_factor=0.0609, scaling_factor=1.5305, use_quant_conv=False, use_post_quant_conv=False
+            16, shift_factor=0.0609, scaling_factor=1.5305, use_quant_conv=False, use_post_quant_conv=False
         ),
         text_encoder=_text_encoder(CLIPTextModelWithProjection),
         tokenizer=_tokenizer(),

@@ -45,11 +45,12 @@ class ModelProcess:
         except TimeoutError:
             raise answers.waiting("the model drew other pictures all the time: this one was not begun") from None
         try:
-            running = await self._ready(launch, ends)
-            left = ends - self._clock()
-            if left < seconds / 2:  # the deadline would end the process, and the next picture would wait for another
-                raise answers.waiting("the model is ready now, and too little time is left for this picture", 0.0)
-            return await self._drawn(running, order, files, left)
+            try:
+                return await self._begun(launch, order, files, seconds, ends)
+            except Ended:  # before it has begun: it had ended between two pictures
+                return await self._begun(launch, order, files, seconds, ends)
+        except Ended:
+            raise answers.waiting("the model's process ends before it begins to draw") from None
         finally:
             self._turn.release()
 
@@ -62,10 +63,21 @@ class ModelProcess:
             await self._running.end(self._timings.end)
         self._running = self._loading = None
 
+    async def _begun(
+        self, launch: Launch, order: Mapping[str, Any], files: Mapping[str, bytes], seconds: float, ends: float
+    ) -> bytes:
+        """The picture, begun where enough of its `seconds` is left. Raises `UpstreamFailed`; `Ended` where the process
+        ended before it has begun."""
+        running = await self._ready(launch, ends)
+        left = ends - self._clock()
+        if left < seconds / 2:  # the deadline would end the process, and the next picture would wait for another one
+            raise answers.waiting("the model is ready now, and too little time is left for this picture", 0.0)
+        return await self._drawn(running, order, files, left)
+
     async def _ready(self, launch: Launch, ends: float) -> Running:
         """The process with that model. Loading goes on where there is no time left to wait for it."""
         if self._running is not None and not self._running.alive:
-            log.warning("the model's process %s: another one is started", answers.how(await self._running.ended()))
+            self._tell(await self._running.ended())
             await self.close()
         if self._launch != launch:
             await self.close()
@@ -125,8 +137,11 @@ class ModelProcess:
         try:
             async with asyncio.timeout(seconds):
                 said, made = await running.ask(order, files)
-        except Ended:
+        except Ended as ended:
             code = await self._lost(running)
+            if not ended.begun:
+                self._tell(code)
+                raise
             self._pause()
             raise answers.ended(code, loading=False) from None
         except TimeoutError:
@@ -144,6 +159,10 @@ class ModelProcess:
         if said.get("event") == "picture" and "picture" in made:
             return made["picture"]
         raise answers.failure(said, loading=False)
+
+    @staticmethod
+    def _tell(code: int) -> None:
+        log.warning("the model's process %s between two pictures: another one is started", answers.how(code))
 
     async def _lost(self, running: Running) -> int:
         """Ends a process that is of no use any more. Gives its exit code."""

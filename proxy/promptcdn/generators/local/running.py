@@ -57,7 +57,11 @@ class Launch:
 
 
 class Ended(Exception):
-    """The process has ended."""
+    """The process has ended. `begun`: while it drew what it was asked for."""
+
+    def __init__(self, *, begun: bool = False) -> None:
+        super().__init__()
+        self.begun = begun
 
 
 class Running:
@@ -100,14 +104,20 @@ class Running:
     async def ask(
         self, said: Mapping[str, Any], files: Mapping[str, bytes]
     ) -> tuple[dict[str, Any], Mapping[str, bytes]]:
-        """The answer to one order. Raises `Ended` and `frames.Garbled`."""
+        """The answer to one order, which it says first that it has begun. Raises `Ended` and `frames.Garbled`."""
         self._messages.conceal(*(said.get(name) for name in ("prompt", "negative_prompt")))
         try:
             self._in.writelines([frames.head(said, files), *files.values()])
             await self._in.drain()
         except ConnectionError:
             raise Ended from None
-        return await self.answer()
+        first, _ = await self.answer()
+        if first.get("event") != "begun":
+            raise frames.Garbled("an order is answered before it is begun")
+        try:
+            return await self.answer()
+        except Ended:
+            raise Ended(begun=True) from None
 
     async def answer(self) -> tuple[dict[str, Any], Mapping[str, bytes]]:
         """What it says next, with its files. Raises `Ended` and `frames.Garbled`."""

@@ -41,6 +41,7 @@ def main(launch: Mapping[str, Any]) -> None:
     _say(answers, {"event": "ready"})
     while True:
         said, files = asked.get()
+        _say(answers, {"event": "begun"})
         _say(answers, *_drawn(model, said, files))
 
 
