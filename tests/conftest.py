@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 # What starts a process, as the import of a test file says it.
 _STARTS_PROCESSES = re.compile(
     r"^(?:from|import) (?:subprocess|multiprocessing|tests\.upstream|tests\.(?:caches|faults|replicas)"
-    r"|tests\.faces\.playground|tests\.support\.(?:browser|buckets|caches|camo|redis_servers|service|topology))\b",
+    r"|tests\.docs\.(?:languages|terminal)|tests\.faces\.playground"
+    r"|tests\.support\.(?:browser|buckets|caches|camo|redis_servers|service|topology))\b",
     re.MULTILINE,
 )
 

@@ -24,7 +24,9 @@ from tests.support.waiting import until
 from tests.support.workers import SETTINGS, WorkerProcess
 
 WORKERS = 4
-STEPS = 16
+STEPS = rounds(4)
+# How long a worker is stopped, in seconds: also for longer than its lease.
+STOPS = (3, 35)
 
 
 class Storm:
@@ -50,10 +52,9 @@ class Storm:
         self.befell = Counter[str]()
         self._timers: list[threading.Timer] = []
 
-    @property
-    def drawn(self) -> int:
-        """How many pictures workers have brought that were taken."""
-        return sum((self.folder / f"worker-{n}" / "worker.log").read_text().count(" drew ") for n in range(WORKERS))
+    def told(self, what: str) -> int:
+        """How often workers have said this in their logs."""
+        return sum((self.folder / f"worker-{n}" / "worker.log").read_text().count(what) for n in range(WORKERS))
 
     @property
     def lost(self) -> int:
@@ -68,12 +69,12 @@ class Storm:
             victim.__enter__()
             self.befell["workers killed"] += 1
         else:
-            self._stop(victim, chance.choice([3, 35]))
-        if number == 4:
+            self._stop(victim, chance.choice(STOPS))
+        if number == STEPS // 4:
             self.redis.kill()
             self.redis.start()
             self.befell["Redis started anew"] += 1
-        if number == 8:
+        if number == STEPS // 2:
             self.replicas[2].stop(signal.SIGKILL)
             self.replicas[2].start_again()
             self.befell["replicas killed"] += 1
@@ -99,6 +100,7 @@ def storm(tmp_path: Path) -> Iterator[tuple[Storm, Service]]:
         brewed.close()
 
 
+@pytest.mark.skipif(rounds(1) == 1, reason="takes minutes: ./scripts/soak; a smaller one is in tests/replicas")
 @pytest.mark.timeout(1800)
 def test_every_picture_is_made_once_in_a_storm(storm: tuple[Storm, Service], figures: Figures) -> None:
     all_of_it, bucket = storm
@@ -116,14 +118,17 @@ def test_every_picture_is_made_once_in_a_storm(storm: tuple[Storm, Service], fig
     figures(
         requests=len(first) + len(last),
         lost=count - masters(bucket, all_of_it.folder.name),
-        drawn_twice=all_of_it.drawn - count,
+        taken=all_of_it.told(" drew "),
+        brought_in_vain=all_of_it.told(" was not taken"),
         **{name.replace(" ", "_"): times for name, times in all_of_it.befell.items()},
     )
     assert {reply.status for reply in first if reply} <= {200, 503}
     assert (len(shown), set(shown.values())) == (count, {3})
     assert {reply.body for reply in first if reply and reply.for_ever} <= set(shown)
     assert masters(bucket, all_of_it.folder.name) == count
-    assert all_of_it.drawn <= count + all_of_it.lost
+    # A worker that is killed while it brings a picture says nothing of it.
+    assert all_of_it.told(" drew ") <= count
+    assert all_of_it.told(" drew ") + all_of_it.told(" was not taken") <= count + all_of_it.lost
 
 
 def pause(asked: "list[Future[list[Reply | None]]]", seconds: float) -> None:

@@ -1,6 +1,7 @@
 """Orders for workers, and what becomes of the pictures that workers bring: early, late, twice, wrong or never."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from promptcdn.generators.worker.orders import Timings as OrderTimings
 from promptcdn.generators.worker.work import Work
 from promptcdn.generators.worker.workers import Caller, Workers
 from promptcdn.making.deliveries import Deliveries, WorkOrder
+from promptcdn.observer import NoObserver
 from promptcdn.problems import Problem, StoreUnavailable
 from promptcdn.readers.answers import Urgency
 from promptcdn.url.order import Order
@@ -186,6 +188,32 @@ async def test_of_two_pictures_of_one_order_the_first_is_kept(shop: Shop) -> Non
     assert shop.parts.shelf.written == [MASTER, BINDING]
 
 
+class Counting(NoObserver):
+    """Counts what generators gave."""
+
+    def __init__(self) -> None:
+        self.results = Counter[str]()
+
+    def generated(self, generator: str, result: str, seconds: float) -> None:
+        del generator, seconds
+        self.results[result] += 1
+
+
+async def test_a_picture_that_comes_twice_at_once_counts_once(shop: Shop) -> None:
+    """At two replicas, as where a worker's connection broke and it tried again."""
+    async with Shop(board=shop.board, shelf=shop.parts.shelf, hands=shop.hands) as replica:
+        counted = Counting()
+        shop.deliveries._observer = replica.deliveries._observer = counted
+        reader = shop.asked()
+        given = await shop.handed()
+        both = (shop.deliveries.deliver(given.id, GPU, picture()), replica.deliveries.deliver(given.id, GPU, picture()))
+        await asyncio.gather(*both)
+        await reader
+
+    assert counted.results == {"picture": 1}
+    assert shop.workers.pictures + replica.workers.pictures == {"gpu": 1}
+
+
 async def test_signs_of_life_keep_an_order(shop: Shop) -> None:
     reader = shop.asked()
     given = await shop.handed(GPU)
@@ -278,6 +306,7 @@ async def test_nobody_speaks_for_another_workers_order(shop: Shop) -> None:
         shop.deliveries.fail(given.id, OTHER, "no"),
     ):
         assert (await problem_of(asyncio.ensure_future(call))).kind is problems.ORDER_OF_ANOTHER
+    assert shop.workers.failures == {}
     await shop.deliveries.deliver(given.id, GPU, picture())
     await reader
 
@@ -373,5 +402,7 @@ async def test_a_service_that_stops_keeps_nobody_waiting(shop: Shop) -> None:
     shop.deliveries.stop()
 
     assert (await problem_of(reader)).kind is problems.DRAINING
+    assert (await problem_of(shop.asked(order(seed=8)))).kind is problems.DRAINING
+    assert shop.parts.purse.spent == 1, "an order that is refused is not counted"
     assert await asking is None
     assert len(shop.board._tables["jobs"]) == 1

@@ -119,8 +119,8 @@ class Deliveries:
         except Problem as problem:
             if problem.kind not in (problems.FILTERED, problems.REMOVED):
                 raise
-        await _answered(self._workers.end(order_id, caller))
-        self._observer.generated(generator, "filtered" if filtered else "picture", self._took(order_id, job))
+        if await _answered(self._workers.end(order_id, caller)):
+            self._observer.generated(generator, "filtered" if filtered else "picture", self._took(order_id, job))
 
     def stop(self) -> None:
         """Ends all waiting: the service stops. Orders stay where they are."""

@@ -72,14 +72,18 @@ class Orders:
         """Whether that picture is not ordered yet.
 
         Raises `UpstreamFailed` of an order that failed and of which nobody was told, and where Redis does not answer;
-        `Problem` where too many orders wait.
+        `Problem` where too many orders wait, and where the service stops.
         """
+        if self._stopped:
+            raise problems.draining()
         with _as_failure():
             row = await self._ledger.row(key)
             if row.job is not None and row.job.state == "failed":
                 raise await self._told(row, row.job)
-            await self._require_room(key)
-        return row.job is None or row.job.state == "done"
+            is_new = row.job is None or row.job.state == "done"
+            if is_new:
+                await self._require_room()
+        return is_new
 
     async def made(self, job: Job) -> None:
         """Orders a picture, and returns once a worker's is safe. The order stays where that takes too long.
@@ -139,12 +143,11 @@ class Orders:
 
         await self._ledger.change(job.order.content_key, placed, wake=True)
 
-    async def _require_room(self, key: str) -> None:
+    async def _require_room(self) -> None:
         seen = await self._ledger.look()
-        if len(seen.rows) >= self._limits.orders and key not in seen.rows:
-            waiting = sum(1 for job in seen.jobs if job.state == "waiting")
-            if waiting >= self._limits.orders:
-                raise Problem(problems.OVERLOADED, f"{waiting} orders wait for workers already: try again later")
+        waiting = sum(1 for job in seen.jobs if job.state == "waiting")
+        if waiting >= self._limits.orders:
+            raise Problem(problems.OVERLOADED, f"{waiting} orders wait for workers already: try again later")
 
     async def _watch(self) -> None:
         """Looks at the orders that somebody waits for, for as long as there are any."""

@@ -143,23 +143,29 @@ class Workers:
 
     async def fail(self, order_id: str, caller: Caller, why: str) -> Standing:
         """The worker gave no picture, or none that was ordered: the next one gets the order."""
-        self.failures[caller.name] += 1
-        return await self._change(
-            order_id, caller, lambda job, now: policy.failed(job, caller.name, why, now), wake=True
-        )
 
-    async def end(self, order_id: str, caller: Caller) -> None:
-        """The picture is safe, or nobody wants it any more: whoever waits for it goes on."""
+        def failed(job: Job, now: float) -> Job:
+            return policy.failed(job, caller.name, why, now)
+
+        standing = await self._change(order_id, caller, failed, wake=True)
+        if standing == "current":
+            self.failures[caller.name] += 1
+        return standing
+
+    async def end(self, order_id: str, caller: Caller) -> bool:
+        """The picture is safe, or nobody wants it any more: whoever waits for it goes on. False where another one ended
+        the order meanwhile."""
         key, _, lease_id = order_id.partition(".")
         ended = await self._ledger.change(key, self._done, wake=True)
         if ended is None:
-            return
+            return False
         self.pictures[caller.name] += 1
         lease = next((lease for lease in ended.leases if lease.id == lease_id), None)
         if lease is not None:
             took = ended.ended - lease.since
             self.seconds[caller.name] = self.seconds.get(caller.name, 0.0) + took
             await self._ledger.see(Caller(caller.name, lease.instance).full_name, took)
+        return True
 
     async def load(self) -> Load:
         """How much waits, and how many workers there are."""
