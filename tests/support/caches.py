@@ -1,4 +1,5 @@
-"""Caches in front of a service: real nginx and Varnish that run the files of docs/caches as they are shipped.
+"""Caches in front of a service: real nginx and Varnish that run the files of docs/caches as they are shipped, and a
+model of CloudFront.
 
 with Nginx(folder, origin.address) as front:
     front.get("/?prompt=a&seed=1", accept="image/*")
@@ -130,6 +131,18 @@ class Varnish(CacheServer):
         place = ["-n", str(self._folder / "varnish"), "-d", "-g", "raw", "-i", tag]
         ended = subprocess.run([_command("varnishlog"), *place], check=True, capture_output=True, text=True)
         return ended.stdout.splitlines()
+
+
+class CloudFront(CacheServer):
+    """`cloudfront.mjs`, which plays CloudFront with `terraform/aws/viewer.js`, in front of `origin`."""
+
+    def __init__(self, folder: Path, origin: str) -> None:
+        folder.mkdir()
+        port = free_port()
+        viewer = CACHES.parents[1] / "terraform" / "aws" / "viewer.js"
+        super().__init__(
+            folder, port, _command("node"), Path(__file__).with_name("cloudfront.mjs"), port, origin, viewer
+        )
 
 
 def _with(shipped: str, replaced: dict[str, str]) -> str:

@@ -101,9 +101,10 @@ def _spend(database: sqlite3.Connection, cost: Cost, limits: Sequence[BudgetLimi
 def _unspend(database: sqlite3.Connection, cost: Cost, at: datetime) -> None:
     """Takes `cost` off the hour it was charged to, and never more than was counted there."""
     database.execute(
-        "UPDATE spent SET pictures = pictures - ?1, millicredits = max(0, millicredits - ?2)"
-        " WHERE hour = ?3 AND engine = ?4 AND pictures >= ?1",
-        (cost.pictures, cost.millicredits, _hour(at), cost.engine),
+        # By names: some releases of Python 3.12 take numbers for names, and warn.
+        "UPDATE spent SET pictures = pictures - :pictures, millicredits = max(0, millicredits - :millicredits)"
+        " WHERE hour = :hour AND engine = :engine AND pictures >= :pictures",
+        {"pictures": cost.pictures, "millicredits": cost.millicredits, "hour": _hour(at), "engine": cost.engine},
     )
 
 
