@@ -201,6 +201,27 @@ WAITS = (
         "Maximum time for ComfyUI to answer a question of `promptcdn doctor`, or one look",
         "generators.comfyui.timings:Timings.account",
     ),
+    Row(
+        "Maximum time for a model in a folder (`local`) to make one picture, where the caller names no deadline",
+        "generators.local.timings:Timings.picture",
+    ),
+    Row("Maximum time until a model in a folder (`local`) is loaded", "generators.local.timings:Timings.load"),
+    Row(
+        "Maximum time for a look of `promptcdn doctor` at a library that draws, and at its device",
+        "generators.local.timings:Timings.look",
+    ),
+    Row(
+        "Maximum time for the process of a model to end by itself, before it is killed",
+        "generators.local.timings:Timings.end",
+    ),
+    Row(
+        "Interval until the process of a model that failed is started again; it doubles each time",
+        "generators.local.timings:Timings.first_pause",
+    ),
+    Row(
+        "Maximum interval until the process of a model that failed is started again",
+        "generators.local.timings:Timings.longest_pause",
+    ),
     Row("Maximum time to connect to the upstream over HTTP", "generators.http.timings:Timings.connect"),
     Row(
         "Maximum wait of `promptcdn doctor` for each answer of the upstream over HTTP",
@@ -736,6 +757,29 @@ BOUNDS = (
         "Largest description of a kind of node that `promptcdn doctor` reads from ComfyUI",
         "generators.comfyui.inventory:KIND_MAX",
         unit="bytes",
+    ),
+    Row("Largest JSON file of a model's folder", "generators.local.reading:DOCUMENT_MAX", unit="bytes"),
+    Row("Largest head of a file of weights that is read", "generators.local.reading:HEAD_MAX", unit="bytes"),
+    Row(
+        "Most files in a model's folder, or in one of its parts, that are looked at",
+        "generators.local.reading:FILES_MAX",
+        unit="files",
+    ),
+    Row(
+        "Longest line between the service and the process of a model", "generators.local.frames:LINE_MAX", unit="bytes"
+    ),
+    Row(
+        "Largest file between the service and the process of a model", "generators.local.frames:FILE_MAX", unit="bytes"
+    ),
+    Row(
+        "Longest message of a model's process that is logged whole",
+        "generators.local.messages:LINE_MAX",
+        unit="characters",
+    ),
+    Row(
+        "Most messages of a model's process that are logged within a minute",
+        "generators.local.messages:LINES_MAX",
+        unit="messages",
     ),
     Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),
     Row(

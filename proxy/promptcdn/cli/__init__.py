@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FOLDERS = {
     "": ("serve", "url", "sign", "info", "mcp"),
     ".documents": ("pin", "warm", "lock", "check", "vendor", "gallery"),
-    ".operators": ("engines", "doctor", "stats", "purge", "store", "discord", "work", "submit"),
+    ".operators": ("engines", "doctor", "stats", "purge", "store", "discord", "work", "submit", "model"),
 }
 COMMANDS = {name: f"{__name__}{folder}.{name}" for folder, names in _FOLDERS.items() for name in names}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from promptcdn.generators import a1111, comfyui, huggingface, openai, sketch, stability, worker
+from promptcdn.generators import a1111, comfyui, huggingface, local, openai, sketch, stability, worker
 from promptcdn.generators.declaration import Declaration, SourceType
 from promptcdn.stores import Folder
 from promptcdn.url.engines import Engine, engine
@@ -13,6 +13,7 @@ GENERATORS: tuple[Declaration, ...] = (
     stability.DECLARATION,
     a1111.DECLARATION,
     comfyui.DECLARATION,
+    local.DECLARATION,
     openai.DECLARATION,
     huggingface.DECLARATION,
     worker.DECLARATION,

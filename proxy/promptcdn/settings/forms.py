@@ -39,6 +39,8 @@ FORMS: Mapping[str, str] = {
     "a1111_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:7860",
     "comfyui_url": "http:// or https://, a host, and perhaps a port and a path, like http://127.0.0.1:8188",
     "comfyui_workflow": "the path of a file",
+    "local_model": "the path of a folder, or NAME=FOLDER, several with commas between them",
+    "local_device": "the name of a device, like cpu, cuda, cuda:1, mps, CPU or GPU",
     "openai_base_url": "http:// or https://, a host, and perhaps a port and a path (without one: /v1)",
     "openai_server": misconfiguration.one_of(sorted(openai.servers.BY_NAME)),
     "openai_fields": 'a JSON object like {"quality": "low"}',

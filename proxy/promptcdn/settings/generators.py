@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from promptcdn import misconfiguration
-from promptcdn.generators import huggingface, openai
+from promptcdn.generators import huggingface, local, openai
 from promptcdn.generators.declaration import Declaration
 from promptcdn.generators.http import Hosts
 from promptcdn.generators.registry import BY_NAME, GENERATORS
@@ -37,6 +37,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "openai_fields": openai.own_fields,
     "hf_inference_endpoint": huggingface.endpoint,
     "fetch_hosts": Hosts.parse,
+    "local_device": local.device,
 }
 AUTO = "auto"
 
@@ -50,7 +51,7 @@ class GeneratorSettings(BaseModel):
     generator: Annotated[tuple[str, ...], BeforeValidator(forms.listed)] = Field(
         (AUTO,),
         description="What makes pictures: one or several generators; the first is the default."
-        " auto: the first of stability, a1111, comfyui and worker that is set up, else sketch.",
+        " auto: the first of stability, a1111, comfyui, local and worker that is set up, else sketch.",
     )
     stability_key: SecretStr | None = Field(
         None,
@@ -94,6 +95,16 @@ class GeneratorSettings(BaseModel):
         validation_alias=AliasChoices("COMFYUI_WORKFLOW"),
         description="The file of the workflow by which ComfyUI makes pictures, as Export (API) writes it, with titles"
         " that say where prompt, seed and size go. Empty: none.",
+    )
+    local_model: str = Field(
+        "",
+        description="The folder of a model that this machine draws with, in diffusers' or OpenVINO's format; several"
+        " with commas between them, the default first. Empty: none.",
+    )
+    local_device: str = Field(
+        "",
+        description="What such a model is drawn on, as its library names it, like cpu, cuda, cuda:1 or mps (diffusers),"
+        " CPU or GPU (OpenVINO). Empty: the best that diffusers finds; OpenVINO: CPU.",
     )
     openai_api_key: SecretStr | None = Field(
         None,

@@ -63,7 +63,7 @@ def test_each_engine_says_what_it_draws_lacks_and_costs() -> None:
     assert drawn["live"]
     assert paid["lacks"]
     assert "canary" not in str(all_told)
-    assert set(all_told["others"]) == {"openai", "huggingface", "comfyui", "worker"}
+    assert set(all_told["others"]) == {"openai", "huggingface", "comfyui", "local", "worker"}
 
 
 def test_snippets_begin_with_the_public_address_where_one_is_set() -> None:
