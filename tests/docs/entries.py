@@ -26,8 +26,8 @@ _ANSWERS = PACKAGE / "readers" / "response_headers.py"
 _ASKING = ("faces", "readers", "server", "guard")
 # Of headers, as standards write them.
 WRITTEN = {header.name.lower(): header.name for header in (*OF_ANSWERS, *OF_REQUESTS)}
-# What Kubernetes sets for a service of that name, and a setting of the generator that comes next.
-_NO_SETTINGS = {"PROMPTCDN_PORT", "PROMPTCDN_LOCAL_MODEL"}
+# What Kubernetes sets for a service of that name, and what the library of models reads.
+_NO_SETTINGS = {"PROMPTCDN_PORT", "HF_ENDPOINT"}
 _SETTING = r"(?:PROMPTCDN|A1111|COMFYUI|STABILITY|OPENAI|HF)_[A-Z0-9_]*[A-Z0-9]"
 # In a query. The last one is the example of a parameter that does not exist.
 _ELSEWHERE = {"v", "utm_source", "sede"}

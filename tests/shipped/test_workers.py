@@ -21,7 +21,6 @@ from botocore.validate import validate_parameters
 
 from promptcdn.cli import application
 from promptcdn.cli.operators.submit import credentials
-from promptcdn.generators.registry import BY_NAME
 from tests.shipped.test_compose import known_names
 from tests.support.service import PROMPTCDN
 from tests.support.topology import ROOT
@@ -84,8 +83,7 @@ def test_a_worker_is_started_with_options_that_there_are(words: list[str]) -> No
 def test_the_image_begins_a_worker_that_draws_with_a_model() -> None:
     assert 'ENTRYPOINT ["promptcdn", "work"]' in DOCKERFILE
     assert {"diffusers"} == set(re.findall(r"\.\[(\w+)\]", DOCKERFILE))
-    if "local" in BY_NAME:
-        assert set(re.findall(r"PROMPTCDN_\w+(?==)", DOCKERFILE)) <= known_names()
+    assert set(re.findall(r"PROMPTCDN_\w+(?==)", DOCKERFILE)) <= known_names()
 
 
 def test_the_settings_are_real_ones_and_tokens_are_secrets() -> None:

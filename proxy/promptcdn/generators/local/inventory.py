@@ -1,10 +1,10 @@
 """What `doctor` says of models, without loading one: what they are, their device, and whether memory is enough."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from promptcdn.checks import Check
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators.local import extras, memory
 from promptcdn.generators.local.folders import Model
 from promptcdn.generators.local.frames import Garbled
@@ -35,7 +35,7 @@ async def _look(library: Library, device: str, seconds: float) -> dict[str, Any]
     except OSError:
         return {}
     try:
-        async with asyncio.timeout(seconds):
+        async with AnswerTimeout(seconds):
             said, _ = await running.answer()
     except (Ended, Garbled, TimeoutError):
         return {}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators.local import answers
 from promptcdn.generators.local.frames import Garbled
 from promptcdn.generators.local.running import Ended, Launch, Running
@@ -118,7 +119,7 @@ class ModelProcess:
         """Waits until the model is loaded. Raises `UpstreamFailed`."""
         began = self._clock()
         try:
-            async with asyncio.timeout(self._timings.load):
+            async with AnswerTimeout(self._timings.load):
                 said, _ = await running.answer()
         except Ended:
             raise answers.ended(await running.ended(), loading=True) from None
@@ -135,7 +136,7 @@ class ModelProcess:
         self, running: Running, order: Mapping[str, Any], files: Mapping[str, bytes], seconds: float
     ) -> bytes:
         try:
-            async with asyncio.timeout(seconds):
+            async with AnswerTimeout(seconds):
                 said, made = await running.ask(order, files)
         except Ended as ended:
             code = await self._lost(running)
