@@ -766,19 +766,23 @@ BOUNDS = (
         unit="files",
     ),
     Row(
-        "Longest line between the service and the process of a model", "generators.local.frames:LINE_MAX", unit="bytes"
+        "Longest line between the service and the process of a model",
+        "generators.local.process.frames:LINE_MAX",
+        unit="bytes",
     ),
     Row(
-        "Largest file between the service and the process of a model", "generators.local.frames:FILE_MAX", unit="bytes"
+        "Largest file between the service and the process of a model",
+        "generators.local.process.frames:FILE_MAX",
+        unit="bytes",
     ),
     Row(
         "Longest message of a model's process that is logged whole",
-        "generators.local.messages:LINE_MAX",
+        "generators.local.process.messages:LINE_MAX",
         unit="characters",
     ),
     Row(
         "Most messages of a model's process that are logged within a minute",
-        "generators.local.messages:LINES_MAX",
+        "generators.local.process.messages:LINES_MAX",
         unit="messages",
     ),
     Row("Largest answer of a server with AUTOMATIC1111's API", "generators.a1111:ANSWER_MAX", unit="bytes"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptcdn.generators.local.frames import FILE_MAX, LINE_MAX, Garbled, head, parsed
+from promptcdn.generators.local.process.frames import FILE_MAX, LINE_MAX, Garbled, head, parsed
 
 SAID = st.dictionaries(st.text(max_size=20).filter(lambda name: name != "files"), st.text() | st.integers(), max_size=5)
 FILES = st.dictionaries(st.sampled_from(["init", "mask", "picture"]), st.binary(max_size=9))

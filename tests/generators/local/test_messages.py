@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptcdn.generators.local.messages import LINE_MAX, LINES_MAX, WINDOW, Messages
+from promptcdn.generators.local.process.messages import LINE_MAX, LINES_MAX, WINDOW, Messages
 
 
 def test_lines_come_whole_however_they_were_cut() -> None:

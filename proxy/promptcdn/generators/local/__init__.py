@@ -4,11 +4,7 @@
     folders    policy: what a model's folder is, as its JSON files say
     samplers   policy: what the libraries call samplers and schedulers
     reading    reads a folder
-    frames     policy: what is said between the service and a model's process
-    answers    policy: what a process's answer or end means
-    messages   policy: which of its own messages are logged
-    running    one process
-    process    starts it, hands it one order at a time, and starts it again
+    process/   the process with the model: starts it, hands it one order at a time, and starts it again
     child/     what runs in it
     extras     whether the libraries are installed
     memory     how much of it this machine has
@@ -33,8 +29,8 @@ from promptcdn.url.engines import ANY, IMAGE_TO_IMAGE, Family
 from promptcdn.url.request import Resolved
 
 if TYPE_CHECKING:
+    from promptcdn.generators.local.process.running import Launch
     from promptcdn.generators.local.reading import Found
-    from promptcdn.generators.local.running import Launch
 
 
 class Local:
@@ -111,7 +107,7 @@ def ordered(resolved: Resolved, family: Family) -> dict[str, Any]:
 
 
 def _launch(found: "Found", device: str) -> "Launch":
-    from promptcdn.generators.local.running import Launch  # late, as above
+    from promptcdn.generators.local.process.running import Launch  # late, as above
 
     model, understands = found.model, found.model.family.understands
     return Launch(

@@ -7,10 +7,10 @@ from promptcdn.checks import Check
 from promptcdn.event_loop import AnswerTimeout
 from promptcdn.generators.local import extras, memory
 from promptcdn.generators.local.folders import Model
-from promptcdn.generators.local.frames import Garbled
 from promptcdn.generators.local.kinds import Library
+from promptcdn.generators.local.process.frames import Garbled
+from promptcdn.generators.local.process.running import Ended, Launch, Running
 from promptcdn.generators.local.reading import SETTING, Found
-from promptcdn.generators.local.running import Ended, Launch, Running
 
 ACCESS = SETTING
 

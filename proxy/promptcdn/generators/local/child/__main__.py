@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from promptcdn.generators.local import frames
 from promptcdn.generators.local.child import Backend, Model, Order, Refused
+from promptcdn.generators.local.process import frames
 
 Asked = tuple[dict[str, Any], dict[str, bytes]]
 # Of what is to be killed where memory runs out, so that the service is not (proc(5), oom_score_adj).

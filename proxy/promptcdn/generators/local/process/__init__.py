@@ -1,4 +1,10 @@
-"""The process that draws: started when a picture is ordered, started again when it has ended, one picture at a time."""
+"""The process that draws: started when a picture is ordered, started again when it has ended, one picture at a time.
+
+running   one process
+frames    policy: what is said between the service and the process
+answers   policy: what its answer or its end means
+messages  policy: which of its own messages are logged
+"""
 
 import asyncio
 import logging
@@ -7,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from promptcdn.event_loop import AnswerTimeout
-from promptcdn.generators.local import answers
-from promptcdn.generators.local.frames import Garbled
-from promptcdn.generators.local.running import Ended, Launch, Running
+from promptcdn.generators.local.process import answers
+from promptcdn.generators.local.process.frames import Garbled
+from promptcdn.generators.local.process.running import Ended, Launch, Running
 from promptcdn.generators.local.timings import TIMINGS, Timings
 from promptcdn.problems import UPSTREAM_UNREACHABLE, UpstreamFailed
 

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from promptcdn.generators.local import frames
 from promptcdn.generators.local.kinds import Library
-from promptcdn.generators.local.messages import Messages
+from promptcdn.generators.local.process import frames
+from promptcdn.generators.local.process.messages import Messages
 from promptcdn.generators.local.timings import TIMINGS
 
 log = logging.getLogger(__name__)
