@@ -52,6 +52,13 @@ def test_a_model_is_brought_without_what_runs_code(tmp_path: Path) -> None:
     assert reading.found(str(folder))[0].model.library == "diffusers"
 
 
+def test_a_setting_may_name_the_folder_that_is_to_be_brought(tmp_path: Path) -> None:
+    with Hub(FILES) as hub:
+        ended = fetch(tmp_path, hub.url, "--yes", PROMPTCDN_LOCAL_MODEL=tmp_path / "models" / "sd15")
+
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_nothing_is_brought_unless_somebody_agrees(tmp_path: Path) -> None:
     with Hub(FILES) as hub:
         ended = fetch(tmp_path, hub.url, answer="n\n")

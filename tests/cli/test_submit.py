@@ -209,6 +209,41 @@ def test_without_an_account_nobody_is_called(cloud: Cloud, tmp_path: Path, way: 
     assert cloud.calls == []
 
 
+@pytest.mark.parametrize("token", ["canary gh", "canary\x01gh", "canaryé"])
+def test_a_token_that_cannot_be_sent_is_not_quoted(cloud: Cloud, token: str) -> None:
+    with pytest.raises(BadSettings, match="cannot be sent") as caught:
+        Submitter({"GH_TOKEN": token}).submit(f"{cloud.address}/repos", "github")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_line_break_behind_a_token_is_not_sent(cloud: Cloud) -> None:
+    """As `echo token | base64` puts it into a secret of Kubernetes."""
+    assert "started" in Submitter({"GH_TOKEN": "canary-gh\n"}).submit(f"{cloud.address}/repos", "github")
+    assert cloud.calls[0][2]["authorization"] == "Bearer canary-gh"
+
+
+def test_a_role_that_is_not_given_is_told(cloud: Cloud, tmp_path: Path) -> None:
+    """The role of a pod on EKS is asked for with the first signature."""
+    (tmp_path / "token").write_text("canary-pod")
+    role = {
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/promptcdn",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    ended = submit(cloud, "/v1/submitjob", "--as", "aws", **role)
+
+    assert (ended.returncode, cloud.calls) == (2, [])
+    assert "--as aws: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_address_that_is_none_is_told() -> None:
+    with pytest.raises(BadSettings, match="is none"):
+        credentials.require_address("google", "https://[run.googleapis.com/", {})
+
+
 def test_an_api_that_is_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="cannot be called"):
         Submitter({"GH_TOKEN": "x"}, tmp_path).submit("http://127.0.0.1:9/", "github")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptcdn import settings
+from promptcdn.cli.operators.work.client import Client, Refused
 from promptcdn.cli.operators.work.drawing import Drawer
 from promptcdn.generators import sketch
 from promptcdn.url.engines import Family, Size
@@ -32,3 +33,10 @@ def test_a_worker_names_the_size_that_it_has_to_be_asked_for(
 
     drawer = Drawer(replace(sketch.DECLARATION, engines=(small,)), settings.load(generator="sketch"))
     assert drawer.needed_size == needed
+
+
+@pytest.mark.parametrize("secret", ["canary-token\n", "canary token", "canary-tokén", "canary\x01token"])
+def test_a_token_that_cannot_be_sent_is_refused_unquoted(secret: str) -> None:
+    with pytest.raises(Refused, match="a token is visible ASCII characters") as caught:
+        Client("http://127.0.0.1:9", secret)
+    assert "canary" not in str(caught.value)

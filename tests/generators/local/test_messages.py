@@ -47,6 +47,16 @@ def test_no_word_of_a_prompt_is_logged(prompt: str, noise: bytes) -> None:
     assert "canary" not in shown.lower()
 
 
+def test_a_long_word_of_a_prompt_is_not_logged_in_part() -> None:
+    """However long the line is that quotes it, and wherever that was cut."""
+    messages = Messages()
+    messages.conceal("canary" * 600)
+
+    assert messages.lines(b"quoted: " + b"canary" * 600 + b"\n", 0) == ["quoted: ..."]
+    messages.lines(b"quoted: " + b"canary" * 300, 0)
+    assert messages.lines(b"canary" * 300 + b"\n", 0) == ["quoted: ..."]
+
+
 def test_words_of_the_prompt_before_are_no_secret_for_ever() -> None:
     messages = Messages()
     messages.conceal("a lighthouse")

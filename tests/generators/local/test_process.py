@@ -139,6 +139,18 @@ async def test_a_fault_costs_one_picture(tmp_path: Path, word: str, kind: Proble
         assert pixels(await local.generate(ORDER, "")) == first
 
 
+async def test_what_a_process_leaves_behind_holds_nobody_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that a library started holds the pipe of the messages, and outlives the process."""
+    async with opened(tmp_path) as local:
+        async with asyncio.timeout(30):
+            failed = await failure(local, replace(ORDER, prompt="daemon crash"))
+            assert failed.kind is problems.UPSTREAM_UNREACHABLE
+            assert await local.generate(ORDER, "")
+    left = re.search("left behind: ([0-9]+)", caplog.text)
+    assert left is not None
+    os.kill(int(left[1]), signal.SIGKILL)
+
+
 async def test_a_picture_that_takes_too_long_ends_the_process(tmp_path: Path) -> None:
     async with opened(tmp_path) as local:
         await local.generate(ORDER, "")
@@ -314,9 +326,9 @@ async def test_a_process_that_hears_nothing_is_killed_at_the_end(tmp_path: Path)
 async def test_a_process_has_no_keys_and_is_the_first_to_be_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STABILITY_KEY", "canary")
-    monkeypatch.setenv("HF_TOKEN", "canary")
-    monkeypatch.setenv("PROMPTCDN_ADMIN_TOKEN", "canary")
+    keys = ("STABILITY_KEY", "HF_TOKEN", "PROMPTCDN_ADMIN_TOKEN", "GH_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS")
+    for name in keys:
+        monkeypatch.setenv(name, "canary")
     async with opened(tmp_path) as local:
         await local.generate(ORDER, "")
         environment, score = _file(local.process.pid, "environ"), _file(local.process.pid, "oom_score_adj")

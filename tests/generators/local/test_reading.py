@@ -42,6 +42,12 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
         reading.found(f"{one},{other}")
 
 
+@pytest.mark.parametrize("setting", [",", " , "])
+def test_a_setting_without_a_folder_is_told(setting: str) -> None:
+    with pytest.raises(ValueError, match=r"PROMPTCDN_LOCAL_MODEL.*: no folder is named"):
+        reading.found(setting)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

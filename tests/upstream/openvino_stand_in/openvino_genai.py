@@ -6,6 +6,7 @@ while the model is loaded words of its folder's name.
 
 import hashlib
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -53,6 +54,8 @@ class Text2ImagePipeline:
     def generate(self, prompt: str, **asked: Any) -> Tensor:
         print("a library prints")
         assert "negative_prompt" not in asked or asked["guidance_scale"] > 1
+        if "daemon" in prompt:  # it holds the pipe of the messages
+            print("left behind:", subprocess.Popen(["sleep", "60"], start_new_session=True).pid, flush=True)
         fault(prompt)
         said = repr((prompt, sorted(asked.items()), self._scheduler)).encode()
         height, width = asked["height"], asked["width"]

@@ -46,15 +46,15 @@ def fetch(
     Says the licence and the size first, and asks. Started again, it goes on where it ended. Brings no file that runs
     code when it is read.
     """
-    from promptcdn import settings
     from promptcdn.generators.local import fetching
     from promptcdn.generators.local.hub import BY_NAME
+    from promptcdn.settings.environment import variables
 
     known = BY_NAME[choice("NAME", name, BY_NAME)]
     place = (folder / known.name).absolute()
     try:
-        chosen = settings.load()
-        token = chosen.hf_token.get_secret_value() if chosen.hf_token else None
+        # Of the settings this one alone: PROMPTCDN_LOCAL_MODEL may name the folder that is to be brought.
+        token = (variables().get("HF_TOKEN") or "").strip() or None
         offered = fetching.offer(known, token)
         _agree(known, offered, place, yes=yes)
         fetching.fetch(known, offered, place, token)

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 LINE_MAX = 300
+# What is kept of a line that has not ended: more than a line that quotes a whole prompt has, so that no word is cut.
+_REST_BYTES = 65_536
 # In so many seconds so many lines; the rest is counted.
 WINDOW = 60.0
 LINES_MAX = 20
@@ -31,7 +33,7 @@ class Messages:
     def lines(self, content: bytes, now: float) -> list[str]:
         """The lines to log of what the process has written."""
         *ended, self._rest = (self._rest + content).replace(b"\r", b"\n").split(b"\n")
-        self._rest = self._rest[-LINE_MAX:]
+        self._rest = self._rest[-_REST_BYTES:]
         return list(self._admitted(map(self._shown, ended), now))
 
     def last(self, now: float) -> list[str]:
@@ -51,7 +53,7 @@ class Messages:
                 self._left_out += 1
 
     def _shown(self, line: bytes) -> str:
-        text = _CONTROL.sub("?", line[: 4 * LINE_MAX].decode("ascii", "replace")).strip()
+        text = _CONTROL.sub("?", line.decode("ascii", "replace")).strip()
         if _PROGRESS.search(text):
             return ""
         plain = _WORD.sub(lambda word: "..." if word[0].lower() in self._secret else word[0], text)

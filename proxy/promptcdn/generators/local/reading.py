@@ -30,6 +30,8 @@ def found(setting: str) -> tuple[Found, ...]:
     """The models of the setting: `FOLDER` or `NAME=FOLDER`, several with commas between them. Raises `ValueError`,
     which names the setting and the folder."""
     each = tuple(_found(item.strip()) for item in setting.split(",") if item.strip())
+    if not each:
+        raise ValueError(f"{SETTING}{shown(setting)}: no folder is named: write FOLDER or NAME=FOLDER")
     names = [one.model.name for one in each]
     for name in names:
         if names.count(name) > 1:

@@ -21,7 +21,10 @@ from promptcdn.generators.local.timings import TIMINGS
 log = logging.getLogger(__name__)
 
 # What a model is drawn with has no use for keys; and nothing is fetched while pictures are made.
-_SECRETS = ("PROMPTCDN_", "STABILITY_", "OPENAI_", "A1111_", "COMFYUI_", "AWS_", "SLACK_", "DISCORD_", "HF_TOKEN")
+_SECRETS = (
+    *("PROMPTCDN_", "STABILITY_", "OPENAI_", "A1111_", "COMFYUI_", "AWS_", "SLACK_", "DISCORD_", "OTEL_"),
+    *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
+)
 _USUAL = {
     # Threads that wait would otherwise keep the processor from the service, and from each other: on a busy machine of
     # two cores a picture took forty times as long (measured).
@@ -36,6 +39,8 @@ _OFFLINE = {
     # What CUDA asks for where the same numbers are to come out each time (docs.nvidia.com/cuda/cublas).
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
 }
+# Seconds between two looks whether a process that is to end has ended.
+_LOOK = 0.01
 
 
 @dataclass(frozen=True)
@@ -144,20 +149,27 @@ class Running:
         self._in.close()
         try:
             async with asyncio.timeout(seconds):
-                await self._process.wait()
+                await self._exit_code()
         except TimeoutError:
             self.kill()
         return await self.ended()
 
     async def ended(self) -> int:
         """Its exit code, once it has ended by itself or was killed; what it wrote is logged by then."""
-        code = await self._process.wait()
-        # What it has started may still hold the pipe of its messages.
+        code = await self._exit_code()
+        # What it has started may still hold its pipes.
         await asyncio.wait({self._logging}, timeout=TIMINGS.end)
         self._logging.cancel()
-        self._in.close()
-        with contextlib.suppress(ConnectionError):
-            await self._in.wait_closed()
+        self._process._transport.close()  # type: ignore[attr-defined]  # closes them, and asyncio has no other way
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(TIMINGS.end):
+                await self._in.wait_closed()
+        return code
+
+    async def _exit_code(self) -> int:
+        """Its exit code, once it has ended. `Process.wait` waits for the ends of its pipes, too (Python 3.11)."""
+        while (code := self._process.returncode) is None:  # noqa: ASYNC110 - nothing else tells of the end alone
+            await asyncio.sleep(_LOOK)
         return code
 
     async def _log(self) -> None:

@@ -1,6 +1,7 @@
 """One call of an API that starts a job; two for Kubernetes, where a job is made from a CronJob."""
 
 import json
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from promptcdn.cli.operators.submit.credentials import ACCOUNT, Call, Way
 from promptcdn.problems import BadSettings
 
 _SAID_LETTERS = 300
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Submitter:
         try:
             with httpx2.Client(verify=context, timeout=self._timings.answer) as client:
                 answer = client.request(call.method, call.address, content=call.body, headers=headers)
+        except httpx2.ProtocolError as error:  # its text may quote a header field, with the token in it
+            raise Refused(f"the API cannot be called ({type(error).__name__})") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Refused(f"the API cannot be called: {error or type(error).__name__}") from None
         if not answer.is_success:
@@ -102,6 +106,9 @@ def job_of(name: str, cron_job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bearer(token: str) -> dict[str, str]:
+    """Raises `BadSettings` of a token that cannot be sent, without quoting it."""
+    if _SENDABLE.fullmatch(token) is None:
+        raise BadSettings("the token has blanks, line breaks or letters beyond ASCII, and cannot be sent")
     return {"authorization": f"Bearer {token}"}
 
 

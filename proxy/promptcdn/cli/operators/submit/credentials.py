@@ -37,7 +37,10 @@ class Call:
 
 def require_address(way: Way, address: str, variables: Mapping[str, str]) -> None:
     """Raises `BadSettings` where these credentials are not for this address, or would be read on the way to it."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets without an IPv6 address
+        raise BadSettings(f'the address "{address}" is none') from None
     host, own = parts.hostname or "", _own_hosts(way, variables)
     if host in _LOOPBACK:
         return
@@ -83,7 +86,7 @@ def google_token(variables: Mapping[str, str], seconds: float) -> str:
 
 def github_token(variables: Mapping[str, str]) -> str:
     """The token that GitHub's own programs use. Raises `BadSettings` where there is none."""
-    token = variables.get("GH_TOKEN") or variables.get("GITHUB_TOKEN")
+    token = (variables.get("GH_TOKEN") or variables.get("GITHUB_TOKEN") or "").strip()
     if not token:
         raise BadSettings("--as github: set GH_TOKEN to a token that may write to the repository's actions")
     return token
@@ -104,19 +107,21 @@ def signed_for_aws(call: Call) -> Mapping[str, str]:
     """The headers of a call that is signed with the credentials that boto3 finds. Raises `BadSettings` without any."""
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
     from botocore.session import get_session
 
     session = get_session()
     # batch.eu-central-1.amazonaws.com
     service, _, rest = (urlsplit(call.address).hostname or "").partition(".")
     try:
-        found = session.get_credentials()
+        credentials = session.get_credentials()
+        # A role that is assumed is asked for here, and not before.
+        found = credentials and credentials.get_frozen_credentials()
         region = rest.partition(".")[0] if ".amazonaws." in rest else session.get_config_variable("region")
-    except BotoCoreError as wrong:
+    except (BotoCoreError, ClientError) as wrong:
         raise BadSettings(f"--as aws: {wrong}") from None
     if found is None or not region:
         raise BadSettings("--as aws: boto3 finds no credentials, or no region: give the machine or the task a role")
     request = AWSRequest(call.method, call.address, data=call.body, headers={"content-type": "application/json"})
-    SigV4Auth(found.get_frozen_credentials(), service if ".amazonaws." in rest else "batch", region).add_auth(request)
+    SigV4Auth(found, service if ".amazonaws." in rest else "batch", region).add_auth(request)
     return dict(request.headers.items())

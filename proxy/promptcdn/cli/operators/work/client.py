@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from promptcdn import __version__
 
 # What an order with its files has at most: two pictures in base64, and room to spare.
 _DOCUMENT_MOST = 128 * 1024 * 1024
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,12 @@ class Client:
         self._base = url.rstrip("/")
         self._timings = timings
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        try:
-            self._http = httpx2.AsyncClient(
-                headers={"authorization": f"Bearer {secret}", "user-agent": f"promptcdn-worker/{__version__}"},
-                timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
-            )
-        except ValueError:
-            raise Refused("a token is visible ASCII characters, without blanks and line breaks") from None
+        if _SENDABLE.fullmatch(secret) is None:  # the library's error would quote it
+            raise Refused("a token is visible ASCII characters, without blanks and line breaks")
+        self._http = httpx2.AsyncClient(
+            headers={"authorization": f"Bearer {secret}", "user-agent": f"promptcdn-worker/{__version__}"},
+            timeout=httpx2.Timeout(timings.answer, connect=timings.connect),
+        )
 
     async def next(self, can: Mapping[str, Any]) -> dict[str, Any] | None:
         """An order; `None` where there is none now. Raises `Refused` and `Unreachable`."""
