@@ -74,7 +74,7 @@ resource "aws_cloudwatch_metric_alarm" "down" {
   namespace           = "AWS/ApplicationELB"
   metric_name         = "HealthyHostCount"
   dimensions          = { LoadBalancer = aws_lb.service.arn_suffix, TargetGroup = aws_lb_target_group.service.arn_suffix }
-  statistic           = "Minimum"
+  statistic           = "Maximum" # one zone may have no task; the alarm is for none at all
   period              = 60
   evaluation_periods  = 3
   threshold           = 1

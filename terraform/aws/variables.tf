@@ -197,7 +197,7 @@ variable "cloudfront" {
 }
 
 variable "origin_timeout" {
-  description = "How many seconds CloudFront waits for an answer. More than 60 needs a quota that AWS raised for you. URLs with a longer wait= get CloudFront's own 504 after this time."
+  description = "How many seconds CloudFront waits for an answer. More than 60 may need a quota that AWS raised for you. URLs with a longer wait= get CloudFront's own 504 after this time."
   type        = number
   default     = 60
 

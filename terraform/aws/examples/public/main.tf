@@ -61,7 +61,8 @@ provider "aws" {
 
 module "network" {
   source = "../../network"
-  zones  = ["${var.region}a", "${var.region}b"]
+  # Not every account has these two: aws ec2 describe-availability-zones shows yours.
+  zones = ["${var.region}a", "${var.region}b"]
 }
 
 module "certificate" {
