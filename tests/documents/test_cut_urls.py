@@ -1,5 +1,7 @@
 """A URL that ends too early is neither pinned nor warmed: what it asks for is not what its author wrote."""
 
+import json
+
 import pytest
 
 from tests.documents.tree import Tree
@@ -37,6 +39,20 @@ def test_warm_makes_nothing_of_a_url_that_is_cut(tree: Tree, text: str) -> None:
     assert ended.exit_code == 1
     assert ended.stdout.startswith("1 picture: ")
     assert "this URL is left out: " in ended.stderr
+
+
+def test_a_notebook_is_read_by_its_cells_and_not_as_json(tree: Tree) -> None:
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": [f"![a]({tree.base}/?prompt=a cat)\n"]},
+        {"cell_type": "markdown", "metadata": {}, "source": [f"[a]({tree.base}/?prompt=b\n", '"title")']},
+    ]
+    tree.write("a.ipynb", json.dumps({"cells": cells}))
+
+    ended = tree.run("pin", "--seed", "7")
+
+    assert "prompt=a cat)" in tree.read("a.ipynb")
+    assert "prompt=b&seed=7" in tree.read("a.ipynb")
+    assert ended.stderr.count("this URL is left out") == 1
 
 
 def test_standard_input_is_looked_at_in_the_same_way(tree: Tree) -> None:

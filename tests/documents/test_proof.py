@@ -81,7 +81,12 @@ def test_pin_vendor_and_undo_change_urls_and_nothing_else(tree: Tree) -> None:
     before = {name: with_pictures(text) for name, text in documents()}
     write(tree, before, base)
 
-    assert tree_at(tree, base).run("pin").exit_code == 0
+    ended = tree_at(tree, base).run("pin")
+    # What was planted between the lines of another link breaks both: such URLs are left out, and told.
+    *told, _ = ended.stderr.splitlines()
+    assert all("this URL is left out: " in line for line in told)
+    broken = {line.partition(":")[0] for line in told}
+    assert len(broken) < len(before) / 8
     pinned = read(tree, before, base)
     for name, text in pinned.items():
         assert _OURS.sub(without_seed, text) == before[name], name
@@ -98,13 +103,13 @@ def test_pin_vendor_and_undo_change_urls_and_nothing_else(tree: Tree) -> None:
         with_urls = _PATH.sub(lambda found: urls[found[1]], text)
         assert html.unescape(unquote(with_urls)) == html.unescape(unquote(pinned[name])), name
 
-    for name in list(before)[::3]:
+    for name in [name for name in before if name not in broken][::3]:
         require_same_pages(name, before[name], pinned[name], vendored[name], urls)
 
     assert tree_at(tree, base).run("vendor", "--undo").exit_code == 0
     assert read(tree, before, base) == pinned
     assert not (tree.folder / "pictures").exists()
-    assert tree_at(tree, base).run("pin", "--unpin").exit_code == 0
+    assert tree_at(tree, base).run("pin", "--unpin").stderr.count("this URL is left out: ") == len(told)
     assert read(tree, before, base) == before
 
 

@@ -107,6 +107,21 @@ def test_code_comments_and_front_matter_are_left_alone(text: str) -> None:
     assert find(text, Kind.MARKDOWN, OURS) == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (f"[l]: /a\n2. b\n   ```\n\n![a]({URL})\n   ```\n", 0),
+        (f"[l]: /a\n1. b\n   ```\n\n![a]({URL})\n   ```\n", 1),
+        (f"[l]: /a\n    ![a]({URL})\n", 1),
+        (f"[l]: /a\n\n    ![a]({URL})\n", 0),
+        (f"> [l]: /a\n> 2. ![a]({URL})\n", 1),
+    ],
+)
+def test_what_follows_a_definition_is_of_its_paragraph(text: str, count: int) -> None:
+    """A list that does not begin with 1, and code by its indent, begin in no paragraph."""
+    assert len(find(text, Kind.MARKDOWN, OURS)) == count
+
+
 def test_images_of_one_definition_are_found_with_it() -> None:
     text = f"![one][l] ![][l] [link][l] ![l]\n\n[l]: {URL}\n[l]: {URL}&w=8\n"
 

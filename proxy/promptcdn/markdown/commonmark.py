@@ -149,6 +149,19 @@ class _Lines(gfm.Paragraph):
         return False
 
 
+class _Rest(gfm.Paragraph):
+    """What follows definitions in one paragraph: a list that begins with 2, or code by its indent, is none there."""
+
+    override = False
+    priority = 8  # before lists and code
+
+    @classmethod
+    def match(cls, source: Source) -> bool:
+        paragraph: Any = getattr(source.context, "paragraph", ([], [], {}))
+        line = source.expect_re(r"") if paragraph[0] == source._states else None
+        return line is not None and paragraph[2].get(line.start(), 0) > 0 and not _Definition.match(source)
+
+
 def _paragraph(source: Source, start: int) -> tuple[list[Run], int]:
     """The lines of the paragraph at `start`, their marks of quotes and lists taken off, and the one that begins there.
 
@@ -243,7 +256,7 @@ class _Parser(parser.Parser):
         self._ours, self._defined = ours, False
         for element in (
             *(gfm.Paragraph, gfm.Strikethrough, gfm.Table, gfm.TableRow, gfm.TableCell, gfm.Alert),
-            *(_Definition, _HTMLBlock, _InlineHTML, _Bare),
+            *(_Definition, _Rest, _HTMLBlock, _InlineHTML, _Bare),
         ):
             self.add_element(element)
 

@@ -156,10 +156,15 @@ def all_found(documents: "Sequence[Document]", ours: "Ours", told: Told) -> "lis
         return ours.may_be_in(text)
 
     parsed = all_parsed(documents, may_have, partial(_found, ours), told)
-    return [replace(each, found=uncut(each.text, each.found, str(each.document), told)) for each in parsed]
+    return [
+        replace(each, found=uncut(each.text, each.document.kind, ours, each.found, str(each.document), told))
+        for each in parsed
+    ]
 
 
-def uncut(text: str, found: "tuple[Found, ...]", file: str, told: Told) -> "tuple[Found, ...]":
+def uncut(
+    text: str, kind: "Kind", ours: "Ours", found: "tuple[Found, ...]", file: str, told: Told
+) -> "tuple[Found, ...]":
     """The URLs that end where their author meant them to. Says of each other one where it stands and what to do.
 
     What a cut URL asks for is not what was written: a seed would be put into the middle of the prompt, and a picture of
@@ -167,14 +172,11 @@ def uncut(text: str, found: "tuple[Found, ...]", file: str, told: Told) -> "tupl
     """
     from promptcdn.markdown.faults.near_misses import cut
 
-    kept = []
+    missed = cut(text, kind, ours, found)
     for one in found:
-        missed = cut(text, one)
-        if missed is None:
-            kept.append(one)
-        else:
-            told(f"{file}:{one.line}:{one.column}: this URL is left out: {missed.message}; {missed.cure}")
-    return tuple(kept)
+        if said := missed.get(one.span):
+            told(f"{file}:{one.line}:{one.column}: this URL is left out: {said.message}; {said.cure}")
+    return tuple(one for one in found if one.span not in missed)
 
 
 def _found(ours: "Ours", document: "Document", text: str) -> "tuple[Found, ...]":

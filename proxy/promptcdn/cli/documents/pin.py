@@ -79,9 +79,10 @@ def _standard_input(work: "_Work", name: str, told: Told, *, dry_run: bool, as_j
         fail("--json: leave it out with standard input, whose text is what comes out")
     text, kind = opening.standard_input(name)
     try:
-        found = opening.uncut(text, find(text, kind, work.ours), "standard input", told)
+        found = find(text, kind, work.ours)
     except ValueError as wrong:
         fail(f"standard input: {wrong}")
+    found = opening.uncut(text, kind, work.ours, found, "standard input", told)
     after, _ = work.rewritten(text, found, work.seeds(found), "standard input")
     change = Change(Path(name), text.encode(), after.encode())
     typer.echo(changing.diff(change) if dry_run else change.after, nl=False)

@@ -143,9 +143,10 @@ def _in_documents(
     if stdin_name is not None:
         text, kind = opening.standard_input(stdin_name)
         try:
-            files = [(stdin_name, opening.uncut(text, find(text, kind, ours), stdin_name, told))]
+            found = find(text, kind, ours)
         except ValueError as wrong:
             fail(f"standard input: {wrong}")
+        files = [(stdin_name, opening.uncut(text, kind, ours, found, stdin_name, told))]
     else:
         documents = opening.documents_of(paths, told)
         files = [(str(each.document), each.found) for each in opening.all_found(documents, ours, told)]

@@ -288,9 +288,12 @@ class _Tools:
 
 def _seedless(text: str, kind: Kind, ours: Ours) -> tuple[list[Found], list[str]]:
     """The URLs of a document that have no seed, and what is wrong with those that are cut."""
-    missed = [(one, cut(text, one)) for one in find(text, kind, ours) if is_seedless(one.target)]
-    left_out = [f"{one.line}:{one.column}: {each.message}; {each.cure}" for one, each in missed if each is not None]
-    return [one for one, each in missed if each is None], left_out
+    found = find(text, kind, ours)
+    missed = cut(text, kind, ours, found)
+    seedless = [one for one in found if is_seedless(one.target)]
+    said = [(one, missed[one.span]) for one in seedless if one.span in missed]
+    left_out = [f"{one.line}:{one.column}: {each.message}; {each.cure}" for one, each in said]
+    return [one for one in seedless if one.span not in missed], left_out
 
 
 def _preview(target: str) -> str:

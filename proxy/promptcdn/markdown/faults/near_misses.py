@@ -4,9 +4,12 @@ A renderer shows them as text. So they are found as URLs in the text, behind wha
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from promptcdn.markdown.found import Found, Span, Syntax
+from promptcdn.markdown import find, parts
+from promptcdn.markdown.found import Found, Kind, Span, Syntax
+from promptcdn.markdown.ours import Ours
 
 # What stands before the URL of an image or link that was not read as one.
 _DESTINATION = re.compile(r"\]\([ \t]*<?\Z")
@@ -48,6 +51,8 @@ _BROKEN = NearMiss(
     "look at its brackets, its quotes and the title behind the URL",
 )
 
+_CUTS = (_SPACE, _PARENTHESIS, _PIPE, _QUOTES)  # without quotes the tag's end is read as part of the URL
+
 
 def near_miss(text: str, found: Found) -> NearMiss | None:
     """What broke the image, the link or the `srcset` that a URL was meant for; `None` where nothing did."""
@@ -66,12 +71,19 @@ def near_miss(text: str, found: Found) -> NearMiss | None:
     return None
 
 
-def cut(text: str, found: Found) -> NearMiss | None:
-    """What broke a URL so that another picture is asked for than was meant; `None` where it is whole.
+def cut(text: str, kind: Kind, ours: Ours, found: Iterable[Found]) -> Mapping[Span, NearMiss]:
+    """What broke each URL that ends too early, so that another picture is asked for than was meant, by its place.
 
-    A URL of reStructuredText is whole: docutils takes out the blanks in it, and so does `find`.
+    `found` are the URLs of the whole document. A URL of reStructuredText is whole: docutils takes out the blanks in it,
+    and so does `find`.
     """
-    return None if found.syntax in (Syntax.DIRECTIVE, Syntax.TARGET) else near_miss(text, found)
+    if kind is Kind.NOTEBOOK:  # in its JSON nothing stands as it was written
+        read = ((part, one) for part, its_kind in parts(text, kind) for one in find(part.text, its_kind, ours))
+        missed = ((part.span(one.span), one, near_miss(part.text, one)) for part, one in read)
+    else:
+        missed = ((one.span, one, near_miss(text, one)) for one in found)
+    whole = (Syntax.DIRECTIVE, Syntax.TARGET)
+    return {span: said for span, one, said in missed if said in _CUTS and one.syntax not in whole}
 
 
 def _in_text(text: str, found: Found) -> NearMiss | None:
