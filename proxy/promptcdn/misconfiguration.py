@@ -108,6 +108,11 @@ def shown(address: str) -> str:
     return "" if odd else f'="{visible(address)}"'
 
 
+def is_sendable(secret: str) -> bool:
+    """Whether a secret can stand in a header field: visible ASCII characters, without blanks and line breaks."""
+    return _UNSENDABLE.search(secret) is None
+
+
 def require_aws(variables: Mapping[str, str]) -> None:
     """The `AWS_…` variables, for a bucket: boto3 has no word for some mistakes, and says others at the first call."""
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
@@ -120,7 +125,7 @@ def require_aws(variables: Mapping[str, str]) -> None:
                 f'{name}="{visible(region)}"', ": a region is letters, digits and hyphens, like us-east-1 or auto"
             )
     for name in _AWS_KEYS:
-        if _UNSENDABLE.search(variables.get(name, "")):
+        if not is_sendable(variables.get(name, "")):
             broken = "there is a line break, a blank or a letter that is not ASCII in it"
             raise WrongVariable(name, f": {broken}; write it anew, with printf and not with echo")
     has = {name: bool(variables.get(name)) for name in _AWS_KEYS[:2]}

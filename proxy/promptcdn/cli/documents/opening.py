@@ -1,12 +1,11 @@
 """What commands on documents have in common: which documents, of which service, read with a progress bar."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from promptcdn.documents.files import Document
     from promptcdn.documents.parsing import Parsed
     from promptcdn.markdown import Found, Kind, Ours
+    from promptcdn.markdown.faults.near_misses import NearMiss
+    from promptcdn.markdown.found import Span
 
 _T = TypeVar("_T")
 
@@ -151,38 +152,56 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 def all_found(documents: "Sequence[Document]", ours: "Ours", told: Told) -> "list[Parsed[tuple[Found, ...]]]":
     """The URLs of ours in each document that has any, without those that are cut."""
+    from promptcdn.documents.parsing import Parsed
 
     def may_have(_: "Document", text: str) -> bool:
         return ours.may_be_in(text)
 
-    parsed = all_parsed(documents, may_have, partial(_found, ours), told)
-    return [
-        replace(each, found=uncut(each.text, each.document.kind, ours, each.found, str(each.document), told))
-        for each in parsed
-    ]
+    # Cuts are looked for where the document is parsed, which may be in another process.
+    parsed = all_parsed(documents, may_have, partial(_looked_through, ours), told)
+    return [Parsed(each.document, each.content, _uncut(each.found, str(each.document), told)) for each in parsed]
 
 
-def uncut(
-    text: str, kind: "Kind", ours: "Ours", found: "tuple[Found, ...]", file: str, told: Told
-) -> "tuple[Found, ...]":
+def all_found_in_standard_input(name: str, ours: "Ours", file: str, told: Told) -> "tuple[str, tuple[Found, ...]]":
+    """Standard input, and the URLs of ours in it, without those that are cut; `name` says of which kind it is, `file`
+    what it is called where one is told of. Ends the command where it is no document."""
+    text, kind = standard_input(name)
+    try:
+        looked = _looked_through_text(ours, kind, text)
+    except ValueError as wrong:
+        fail(f"standard input: {wrong}")
+    return text, _uncut(looked, file, told)
+
+
+class _Looked(NamedTuple):
+    """The URLs of a document, and what broke those that are cut, by their places."""
+
+    urls: "tuple[Found, ...]"
+    cut: "Mapping[Span, NearMiss]"
+
+
+def _looked_through(ours: "Ours", document: "Document", text: str) -> _Looked:
+    return _looked_through_text(ours, document.kind, text)
+
+
+def _looked_through_text(ours: "Ours", kind: "Kind", text: str) -> _Looked:
+    from promptcdn.markdown import find
+    from promptcdn.markdown.faults.near_misses import cut
+
+    found = find(text, kind, ours)
+    return _Looked(found, cut(text, kind, ours, found))
+
+
+def _uncut(looked: _Looked, file: str, told: Told) -> "tuple[Found, ...]":
     """The URLs that end where their author meant them to. Says of each other one where it stands and what to do.
 
     What a cut URL asks for is not what was written: a seed would be put into the middle of the prompt, and a picture of
     half a prompt be paid for.
     """
-    from promptcdn.markdown.faults.near_misses import cut
-
-    missed = cut(text, kind, ours, found)
-    for one in found:
-        if said := missed.get(one.span):
+    for one in looked.urls:
+        if said := looked.cut.get(one.span):
             told(f"{file}:{one.line}:{one.column}: this URL is left out: {said.message}; {said.cure}")
-    return tuple(one for one in found if one.span not in missed)
-
-
-def _found(ours: "Ours", document: "Document", text: str) -> "tuple[Found, ...]":
-    from promptcdn.markdown import find
-
-    return find(text, document.kind, ours)
+    return tuple(one for one in looked.urls if one.span not in looked.cut)
 
 
 def asked(

@@ -73,16 +73,9 @@ def pin(
 
 def _standard_input(work: "_Work", name: str, told: Told, *, dry_run: bool, as_json: bool) -> None:
     """Standard input, rewritten, to standard output; for a dry run what would change."""
-    from promptcdn.markdown import find
-
     if as_json:
         fail("--json: leave it out with standard input, whose text is what comes out")
-    text, kind = opening.standard_input(name)
-    try:
-        found = find(text, kind, work.ours)
-    except ValueError as wrong:
-        fail(f"standard input: {wrong}")
-    found = opening.uncut(text, kind, work.ours, found, "standard input", told)
+    text, found = opening.all_found_in_standard_input(name, work.ours, "standard input", told)
     after, _ = work.rewritten(text, found, work.seeds(found), "standard input")
     change = Change(Path(name), text.encode(), after.encode())
     typer.echo(changing.diff(change) if dry_run else change.after, nl=False)

@@ -135,18 +135,11 @@ def _in_documents(
     paths: list[str] | None, stdin_name: str | None, seed: str | None, base: str | None, told: Told
 ) -> tuple[list[tuple[Wanted, ...]], list[str]]:
     """The URLs of each picture; and for each that is wrong the code of its problem."""
-    from promptcdn.markdown import find
-
     if seed is not None:
         fail("--seed is for prompts in lists: promptcdn pin writes seeds into documents")
     address, ours = opening.ours_of(base)
     if stdin_name is not None:
-        text, kind = opening.standard_input(stdin_name)
-        try:
-            found = find(text, kind, ours)
-        except ValueError as wrong:
-            fail(f"standard input: {wrong}")
-        files = [(stdin_name, opening.uncut(text, kind, ours, found, stdin_name, told))]
+        files = [(stdin_name, opening.all_found_in_standard_input(stdin_name, ours, stdin_name, told)[1])]
     else:
         documents = opening.documents_of(paths, told)
         files = [(str(each.document), each.found) for each in opening.all_found(documents, ours, told)]

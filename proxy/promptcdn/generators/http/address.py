@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from promptcdn.misconfiguration import require_no_credentials, shown
+from promptcdn.misconfiguration import is_sendable, require_no_credentials, shown
 
 PORTS = {"http": 80, "https": 443}
 
@@ -80,5 +80,5 @@ def _is_ipv6(text: str) -> bool:
 
 def require_sendable(secret: str, setting: str) -> None:
     """Raises `ValueError`, which quotes no secret, where the value of `setting` cannot stand in a header field."""
-    if not (secret.isascii() and secret.isprintable() and " " not in secret):
+    if not is_sendable(secret):
         raise ValueError(f"{setting} holds white space or characters that no header carries (is there a line break?)")

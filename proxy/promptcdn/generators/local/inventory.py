@@ -10,9 +10,7 @@ from promptcdn.generators.local.folders import Model
 from promptcdn.generators.local.kinds import Library
 from promptcdn.generators.local.process.frames import Garbled
 from promptcdn.generators.local.process.running import Ended, Launch, Running
-from promptcdn.generators.local.reading import SETTING, Found
-
-ACCESS = SETTING
+from promptcdn.generators.local.reading import Found
 
 
 async def checks(models: Sequence[Found], engines: Sequence[str], device: str, seconds: float) -> tuple[Check, ...]:

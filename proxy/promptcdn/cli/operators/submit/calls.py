@@ -1,7 +1,6 @@
 """One call of an API that starts a job; two for Kubernetes, where a job is made from a CronJob."""
 
 import json
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from typing import Any
 
 from promptcdn.cli.operators.submit import credentials
 from promptcdn.cli.operators.submit.credentials import ACCOUNT, Call, Way
+from promptcdn.misconfiguration import is_sendable
 from promptcdn.problems import BadSettings
 
 _SAID_LETTERS = 300
-_SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def job_of(name: str, cron_job: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bearer(token: str) -> dict[str, str]:
     """Raises `BadSettings` of a token that cannot be sent, without quoting it."""
-    if _SENDABLE.fullmatch(token) is None:
+    if not token or not is_sendable(token):
         raise BadSettings("the token has blanks, line breaks or letters beyond ASCII, and cannot be sent")
     return {"authorization": f"Bearer {token}"}
 

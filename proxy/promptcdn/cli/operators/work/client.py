@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from urllib.parse import urlsplit
 import httpx2
 
 from promptcdn import __version__
+from promptcdn.misconfiguration import is_sendable
 
 # What an order with its files has at most: two pictures in base64, and room to spare.
 _DOCUMENT_MOST = 128 * 1024 * 1024
-_SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Client:
         self._base = url.rstrip("/")
         self._timings = timings
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        if _SENDABLE.fullmatch(secret) is None:  # the library's error would quote it
+        if not secret or not is_sendable(secret):  # the library's error would quote it
             raise Refused("a token is visible ASCII characters, without blanks and line breaks")
         self._http = httpx2.AsyncClient(
             headers={"authorization": f"Bearer {secret}", "user-agent": f"promptcdn-worker/{__version__}"},
